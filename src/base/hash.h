@@ -1,0 +1,21 @@
+/* SHA-256 (FIPS 180-4), for files and states. Uses the CPU's SHA instructions where present; the digest is the same. */
+#ifndef AS_BASE_HASH_H
+#define AS_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct as_sha256 {
+    uint32_t state[8];
+    uint64_t bytes;
+    uint8_t block[64];
+} as_sha256;
+
+void as_sha256_begin(as_sha256 *hash);
+void as_sha256_add(as_sha256 *hash, const void *data, size_t bytes);
+void as_sha256_end(as_sha256 *hash, uint8_t digest[32]);
+
+/* 64 hexadecimal digits and NUL. Returns text. */
+char *as_sha256_text(const uint8_t digest[32], char text[65]);
+
+#endif

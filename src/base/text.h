@@ -1,0 +1,32 @@
+/* A growing text buffer, and JSON output on top of it. */
+#ifndef AS_BASE_TEXT_H
+#define AS_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero-initialise; free with as_text_free. `failed` is set when memory runs out (further appends do nothing). */
+typedef struct as_text {
+    char *data; /* NUL-terminated once anything was appended */
+    size_t size, capacity;
+    bool failed;
+} as_text;
+
+void as_text_free(as_text *text);
+void as_text_clear(as_text *text);
+void as_text_add(as_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* JSON: commas are put by the writer. key NULL inside arrays. Doubles are the shortest decimal text that reads back to
+   the same bits; NaN and infinities become null. Strings are escaped. */
+void as_json_open(as_text *text, const char *key, char bracket); /* '{' or '[' */
+void as_json_close(as_text *text, char bracket);                 /* '}' or ']' */
+void as_json_text(as_text *text, const char *key, const char *value);
+void as_json_int(as_text *text, const char *key, int64_t value);
+void as_json_real(as_text *text, const char *key, double value);
+void as_json_bool(as_text *text, const char *key, bool value);
+
+/* Shortest decimal text of a double that reads back to the same bits; buffer of 32 bytes. Returns buffer. */
+char *as_real_text(double value, char buffer[32]);
+
+#endif

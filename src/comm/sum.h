@@ -1,0 +1,70 @@
+/* The sum over all lanes of all ranks: a head of doubles and a long vector, in one order for every layout.
+
+   One round, by all ranks:
+     as_sum_clear                  heads of the own lanes to zero
+     (the estimator fills as_sum_head of its lanes and its parts of the vector)
+     as_sum_reduce                 exchanges heads; each rank then holds the root sum of its slice of the vector
+     (all ranks look at the same head and reach the same verdict; the owners update their slices of the parameters)
+     as_sum_share                  everyone receives all slices of an updated vector
+*/
+#ifndef AS_COMM_SUM_H
+#define AS_COMM_SUM_H
+
+#include "comm/lanes.h"
+#include "kernels/kernels.h"
+#include "kernels/team.h"
+
+enum { AS_BLOCK = 1024 }; /* elements of a block: slices are cut at multiples of it, norms are summed by it */
+
+/* Entries of the head; all are sums over samples, in double, lane by lane through the tree. */
+typedef enum as_head {
+    AS_HEAD_COUNT,   /* samples */
+    AS_HEAD_WEIGHT,  /* sum of sample weights: the divisor */
+    AS_HEAD_LOSS,    /* sum of weighted losses */
+    AS_HEAD_CORRECT, /* a running training metric of the estimator */
+    AS_HEAD_SIZE = 8
+} as_head;
+
+typedef struct as_sum as_sum;
+
+/* Collective. n elements of the kernels' precision. Errors: NOMEM. Destroy with as_sum_destroy (collective). */
+as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n, as_sum **out);
+void as_sum_destroy(as_sum **sum);
+
+/* Not collective. This rank's vector of part p, 0 <= p < lanes->program.parts; (n). Borrowed. */
+void *as_sum_part(as_sum *sum, int part);
+/* Not collective. Head of own lane l (0 <= l < lanes->count): AS_HEAD_SIZE doubles. Borrowed. */
+double *as_sum_head(as_sum *sum, int lane);
+/* Not collective. Zeroes the own heads and flags. */
+void as_sum_clear(as_sum *sum);
+
+/* Not collective. Riders of the next reduce: the first failure of this rank (message is kept), and stop requests
+   (an or of small bit flags). */
+void as_sum_fail(as_sum *sum, as_status status, const char *message);
+void as_sum_flag(as_sum *sum, uint32_t flags);
+
+/* Collective. After it: head (root sum) and flags (or over ranks) are the same on all ranks; as_sum_slice holds the root
+   sum of this rank's elements. If any rank failed, all return that status with its message (lowest rank, prefixed)
+   and nothing else was exchanged. */
+as_status as_sum_reduce(as_sum *sum, as_team *team);
+const double *as_sum_result(const as_sum *sum); /* (AS_HEAD_SIZE) */
+uint32_t as_sum_flags(const as_sum *sum);
+
+/* Not collective. This rank's slice of any vector of n elements: [*first, *first + *count), cut at AS_BLOCK. */
+void as_sum_range(const as_sum *sum, int64_t *first, int64_t *count);
+/* Not collective. Root sum of the slice, valid after as_sum_reduce until the next as_sum_clear; element 0 is `first`. */
+void *as_sum_slice(as_sum *sum);
+
+/* Collective. Each rank brings one double for each block of AS_BLOCK elements of its slice (count blocks, in order);
+   returns their sum over all blocks by as_block_sum, the same on all ranks. width values per block: block (nblocks, width)
+   and out (width). */
+as_status as_sum_blocks(as_sum *sum, int width, const double *block, double *out);
+
+/* Collective. vector (n) lives in memory from as_world_shared: after this call all ranks see all slices, each as its
+   owner left it (inside a node: a barrier; across nodes: messages). */
+as_status as_sum_share(as_sum *sum, void *vector);
+
+/* Seconds that this rank spent waiting for others in the last round (for the straggler report). */
+double as_sum_wait_seconds(const as_sum *sum);
+
+#endif

@@ -1,0 +1,84 @@
+/* The one contract of everything that is trained: accumulate -> sum -> update. A kind is one file estimator_<kind>.c and one
+   row in estimator.def; the simplest is the template (docs/adding.md). */
+#ifndef AS_ESTIMATOR_ESTIMATOR_H
+#define AS_ESTIMATOR_ESTIMATOR_H
+
+#include "base/log.h"
+#include "comm/sum.h"
+#include "data/sampler.h"
+
+typedef struct as_estimator as_estimator;
+typedef struct as_estimator_ops as_estimator_ops;
+
+/* What an estimator is made from. Borrowed for its life time. */
+typedef struct as_setup {
+    as_document *document;
+    const as_node *model, *optimizer, *schedule, *train; /* config sections */
+    const as_kernels *kernels;
+    as_world *world;
+    as_team *team;
+    const as_lanes *lanes;
+    const as_dataset *data;         /* training data, or shape-like for evaluation; never NULL */
+    const as_normalization *normalization;
+    uint64_t seed;
+    int64_t capacity;               /* most rows of a batch on this rank */
+    int64_t total_steps, steps_per_epoch;
+    const as_log *log;
+} as_setup;
+
+/* One array of the state that a checkpoint holds. */
+typedef struct as_state_item {
+    char name[256];         /* "/params/dense_1/weight", "/optimizer/m/dense_1/weight" */
+    as_dtype type;
+    as_shape shape;
+    int64_t flat_first;     /* >= 0: elements [flat_first, + size) of a vector that is sliced like the parameters */
+    void *data;             /* whole array (replicated: the same on all ranks), or of a sliced vector: its slice */
+    bool sliced;            /* data points at this rank's slice of the flat vector */
+} as_state_item;
+
+/* What one step did; the same on all ranks. */
+typedef struct as_step_report {
+    double loss;        /* mean over the batch, without penalty */
+    double penalty;
+    double grad_norm;   /* after averaging, before clipping */
+    double lr;
+    double correct;     /* share of right answers where it makes sense; NaN otherwise */
+    int64_t samples;
+    bool done;          /* the estimator has converged */
+} as_step_report;
+
+enum { AS_TIME_DATA, AS_TIME_FORWARD, AS_TIME_BACKWARD, AS_TIME_SUM, AS_TIME_UPDATE, AS_TIMES };
+
+struct as_estimator_ops {
+    const char *name, *help, *formula;
+    /* Collective. Makes the estimator from the config: sizes, options, memory (all of it). Errors: CONFIG, NOMEM. */
+    as_status (*create)(const as_setup *setup, as_estimator **out);
+    void (*destroy)(as_estimator **estimator); /* Collective. */
+    /* Collective. Initial state, the same on every rank. */
+    as_status (*init)(as_estimator *estimator);
+    /* Not collective. sum += this rank's share of the batch, in lane order; no communication, no allocation. */
+    as_status (*accumulate)(as_estimator *estimator, const as_batch *batch, int64_t step);
+    /* Collective. From the sum to the next state. Nothing is changed unless AS_OK: DIVERGED names layer and step. */
+    as_status (*update)(as_estimator *estimator, int64_t step, as_step_report *report);
+    /* Not collective. Output of rows of data: out (rows, outputs) as the loss's predict gives it. */
+    as_status (*predict)(as_estimator *estimator, const as_batch *batch, double *out);
+    /* Collective. Metrics of a whole data set (all lanes); appends JSON members. *watch: value for early stopping. */
+    as_status (*evaluate)(as_estimator *estimator, as_sampler *sampler, struct as_text *json, double *watch,
+                          bool *larger_is_better, double *loss);
+    /* Not collective. Names every array of the state; *items is owned by the estimator. The order is the file order. */
+    as_status (*state)(as_estimator *estimator, int *n, as_state_item **items);
+    /* Collective. After the arrays of state were filled from a checkpoint. */
+    as_status (*restored)(as_estimator *estimator);
+    as_sum *(*sum)(as_estimator *estimator);
+    int64_t (*outputs)(const as_estimator *estimator);
+    double (*flops)(const as_estimator *estimator); /* training, per sample */
+    const double *(*times)(const as_estimator *estimator); /* (AS_TIMES) seconds so far on this rank */
+};
+
+struct as_estimator {
+    const as_estimator_ops *ops;
+};
+
+const as_estimator_ops *const *as_estimators_get(void);
+
+#endif

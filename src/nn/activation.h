@@ -1,0 +1,20 @@
+/* Activations: elementwise functions. A kind is one file activation_<kind>.c (compiled per variant) and one row in
+   activation.def. Usable as `activation:` of a layer and as a layer of its own name. */
+#ifndef AS_NN_ACTIVATION_H
+#define AS_NN_ACTIVATION_H
+
+#include "base/fields.h"
+#include "kernels/kernels.h"
+
+typedef struct as_activation_ops {
+    const char *name, *help, *formula;
+    const as_field *fields; /* NULL: no options */
+    size_t options_bytes;
+    bool needs_input;       /* backward reads z (then it is saved); otherwise it works from y alone */
+    void (*forward)(const void *options, int64_t n, const void *z, void *y);                     /* may be in place */
+    void (*backward)(const void *options, int64_t n, const void *z, const void *y, void *dy);    /* dy *= f'(z) */
+} as_activation_ops;
+
+const as_activation_ops *const *as_activations_get(const as_kernels *kernels);
+
+#endif

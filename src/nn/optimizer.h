@@ -1,0 +1,36 @@
+/* Optimizers: elementwise updates on a slice of the flat parameter vector. One file optimizer_<kind>.c (per variant), one
+   row in optimizer.def. Formulas are those that PyTorch documents. */
+#ifndef AS_NN_OPTIMIZER_H
+#define AS_NN_OPTIMIZER_H
+
+#include "base/fields.h"
+#include "kernels/kernels.h"
+
+enum { AS_SLOTS_MAX = 4, AS_COEFFICIENTS_MAX = 12 };
+
+typedef struct as_optimizer_pass {
+    const void *options;
+    int64_t n;                   /* <= AS_BLOCK elements */
+    void *w;                     /* parameters, updated in place */
+    const void *g;               /* gradient: mean over samples, clipped, penalties added */
+    void *slot[AS_SLOTS_MAX];    /* state arrays */
+    const double *c;             /* (AS_COEFFICIENTS_MAX) from begin */
+    double lr;                   /* learning rate of this layer at this step */
+    double weight_decay;         /* 0 where decay does not apply */
+} as_optimizer_pass;
+
+typedef struct as_optimizer_ops {
+    const char *name, *help, *formula;
+    const as_field *fields;
+    size_t options_bytes;
+    /* Number of state arrays for these options, and their names (file names of the slots). */
+    int (*slots)(const void *options, const char *name[AS_SLOTS_MAX]);
+    /* Step-dependent scalars in double (bias corrections) for step t = 1, 2, ...; NULL: none. schedule-dependent state
+       (nadam's momentum product) must be a function of t alone. */
+    void (*begin)(const void *options, int64_t t, double lr, double c[AS_COEFFICIENTS_MAX]);
+    void (*step)(const as_optimizer_pass *pass);
+} as_optimizer_ops;
+
+const as_optimizer_ops *const *as_optimizers_get(const as_kernels *kernels);
+
+#endif

@@ -1,0 +1,50 @@
+/* Checkpoints of a run: what is in them, how they are committed, kept, found and refused. */
+#ifndef AS_RUN_CHECKPOINT_H
+#define AS_RUN_CHECKPOINT_H
+
+#include "base/log.h"
+#include "estimator/estimator.h"
+
+enum { AS_FORMAT_VERSION = 1, AS_NUMERICS_VERSION = 1 };
+
+/* Everything of a run that is not the estimator's; the same on all ranks. */
+typedef struct as_progress {
+    int64_t step;            /* steps done */
+    int64_t epoch, index;    /* position of the next batch */
+    int64_t best_step;
+    double best_value;       /* watched metric of the best evaluation so far */
+    int64_t stale;           /* evaluations since then */
+    bool has_best;
+    bool finished;
+} as_progress;
+
+typedef struct as_checkpoint_parts {
+    const char *config;          /* resolved text */
+    uint64_t seed;
+    const as_lanes *lanes;
+    const as_dataset *data;      /* fingerprint */
+    const as_normalization *normalization;
+    as_estimator *estimator;
+    as_progress *progress;
+    as_text *history;            /* metrics lines so far (as in metrics.jsonl, without timing), one per line */
+} as_checkpoint_parts;
+
+/* Collective. Writes DIR/checkpoints/step-NNNNNNNNNNNN.h5 (or `path` when not NULL) and verifies it. */
+as_status as_checkpoint_save(as_world *world, const char *dir, const char *path, const as_checkpoint_parts *parts,
+                             uint8_t digest[32]);
+
+/* Collective. Newest valid checkpoint of a run directory into path (bytes long; empty text when there is none). Each rejected
+   file is named on the log with file, place and reason. */
+as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log, char *path, size_t bytes);
+
+/* Collective. Reads a checkpoint into the parts. Refuses by name: another format or numerics version, lanes, seed, tree, data
+   fingerprint, configuration keys (unless listed in allow, dotted paths), any missing or misshapen state item.
+   Errors: DATA, CONFIG. */
+as_status as_checkpoint_load(as_world *world, const char *path, int nallow, const char *const *allow,
+                             const as_checkpoint_parts *parts);
+
+/* Collective. Keeps the newest `keep` verified checkpoints (and the one of best_step), removes older ones; never removes a
+   valid one before `keep` newer valid ones exist. */
+as_status as_checkpoint_retain(as_world *world, const char *dir, int64_t keep, int64_t best_step, const as_log *log);
+
+#endif
