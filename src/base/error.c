@@ -64,7 +64,9 @@ as_status as_error_prefix(as_status code, const char *format, ...)
     const int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (n >= 0 && n < AS_MESSAGE_MAX) {
-        snprintf(text + n, sizeof text - (size_t)n, ": %s", message);
+        /* A long message is cut at the end of the buffer. */
+        const size_t room = sizeof text - (size_t)n - 1;
+        snprintf(text + n, room + 1, ": %.*s", room < 2 ? 0 : (int)(room - 2), message);
     }
     memcpy(message, text, sizeof text);
     return code;
