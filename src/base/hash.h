@@ -2,6 +2,7 @@
 #ifndef AS_BASE_HASH_H
 #define AS_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,7 @@ typedef struct as_sha256 {
     uint32_t state[8];
     uint64_t bytes;
     uint8_t block[64];
+    bool instructions; /* set by begin: the CPU has SHA instructions. Clear it to take the plain path. */
 } as_sha256;
 
 void as_sha256_begin(as_sha256 *hash);
