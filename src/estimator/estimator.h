@@ -13,7 +13,9 @@ typedef struct as_estimator_ops as_estimator_ops;
 /* What an estimator is made from. Borrowed for its life time. */
 typedef struct as_setup {
     as_document *document;
-    const as_node *model, *optimizer, *schedule, *train; /* config sections */
+    const as_node *model, *optimizer, *schedule; /* config sections */
+    int64_t micro_batch;            /* rows that a rank works on at a time; 0: all */
+    double clip_norm, clip_value, ema; /* 0: off */
     const as_kernels *kernels;
     as_world *world;
     as_team *team;
@@ -42,7 +44,7 @@ typedef struct as_step_report {
     double penalty;
     double grad_norm;   /* after averaging, before clipping */
     double lr;
-    double correct;     /* share of right answers where it makes sense; NaN otherwise */
+    double weight;      /* sum of sample weights: what loss was divided by */
     int64_t samples;
     bool done;          /* the estimator has converged */
 } as_step_report;
@@ -62,14 +64,17 @@ struct as_estimator_ops {
     as_status (*update)(as_estimator *estimator, int64_t step, as_step_report *report);
     /* Not collective. Output of rows of data: out (rows, outputs) as the loss's predict gives it. */
     as_status (*predict)(as_estimator *estimator, const as_batch *batch, double *out);
-    /* Collective. Metrics of a whole data set (all lanes); appends JSON members. *watch: value for early stopping. */
-    as_status (*evaluate)(as_estimator *estimator, as_sampler *sampler, struct as_text *json, double *watch,
-                          bool *larger_is_better, double *loss);
+    /* Collective. Mean loss and metrics of a whole data set (all lanes, one epoch of the sampler into batch); appends JSON
+       members to json, loss first. */
+    as_status (*evaluate)(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, struct as_text *json,
+                          double *loss);
+    /* Not collective. OPTIONAL: after a validation (lower is better), for schedules that watch it. */
+    void (*observe)(as_estimator *estimator, double validation_loss);
     /* Not collective. Names every array of the state; *items is owned by the estimator. The order is the file order. */
     as_status (*state)(as_estimator *estimator, int *n, as_state_item **items);
     /* Collective. After the arrays of state were filled from a checkpoint. */
     as_status (*restored)(as_estimator *estimator);
-    as_sum *(*sum)(as_estimator *estimator);
+    as_sum *(*sum)(as_estimator *estimator); /* for riders: stop flags, failed reads */
     int64_t (*outputs)(const as_estimator *estimator);
     double (*flops)(const as_estimator *estimator); /* training, per sample */
     const double *(*times)(const as_estimator *estimator); /* (AS_TIMES) seconds so far on this rank */

@@ -33,4 +33,20 @@ typedef struct as_optimizer_ops {
 
 const as_optimizer_ops *const *as_optimizers_get(const as_kernels *kernels);
 
+/* An optimizer as configured: `optimizer: {type: adam, lr: 1e-3, weight_decay: 0, ...}`; the keys of the kind beside the
+   common ones. */
+typedef struct as_optimizer {
+    const as_optimizer_ops *ops;
+    void *options;
+    double lr, weight_decay;
+} as_optimizer;
+
+extern const as_field as_optimizer_fields[]; /* lr, weight_decay; options struct as_optimizer */
+
+/* Not collective. node NULL: sgd with its defaults. Errors: CONFIG (unknown type: did-you-mean), NOMEM. */
+as_status as_optimizer_parse(as_document *document, const as_node *node, const as_kernels *kernels, as_optimizer *out);
+/* Not collective. Appends the resolved keys, `type` first. */
+struct as_text;
+as_status as_optimizer_write(const as_optimizer *optimizer, int indent, struct as_text *text);
+
 #endif

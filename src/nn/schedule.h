@@ -30,6 +30,9 @@ typedef struct as_schedule {
 
 /* Not collective. node NULL: constant. Errors: CONFIG. */
 as_status as_schedule_parse(as_document *document, const as_node *node, as_schedule *out);
+/* Not collective. Appends the resolved keys, `type` first. */
+struct as_text;
+as_status as_schedule_write(const as_schedule *schedule, int indent, struct as_text *text);
 double as_schedule_factor(const as_schedule *schedule, int64_t step, int64_t total, int64_t steps_per_epoch);
 
 #endif

@@ -16,6 +16,7 @@ typedef struct as_progress {
     int64_t stale;           /* evaluations since then */
     bool has_best;
     bool finished;
+    double epoch_loss, epoch_weight; /* sums over the epoch so far: the mean training loss */
 } as_progress;
 
 typedef struct as_checkpoint_parts {
