@@ -27,11 +27,12 @@ typedef struct as_param {
     int64_t count;
     int64_t offset;          /* first element in the model's flat vector; set by the model */
     as_init init;
-    double init_scale;       /* standard deviation (normal) or half-width (uniform) */
+    double init_scale;       /* 0: the kind's own; else see init.h */
     int64_t fan_in, fan_out;
     bool decay;              /* weight decay and penalties apply (weights: yes, biases: no) */
 } as_param;
 
+struct as_text;
 typedef struct as_layer as_layer;
 typedef struct as_layer_ops as_layer_ops;
 
@@ -76,6 +77,7 @@ struct as_layer {
     as_param param[AS_LAYER_PARAMS_MAX];
     int index;               /* position in the model: enters the random number counters */
     bool trains;             /* false when frozen */
+    bool wants_dx;           /* some layer below trains; set by the model after all layers are planned */
     double lr_scale;
     const as_node *node;     /* for messages */
 };
@@ -86,9 +88,11 @@ struct as_layer_ops {
     const char *help;           /* one sentence with the formula */
     const as_field *fields;     /* own options; first one is the scalar shorthand. NULL: none */
     size_t options_bytes;
-    /* Not collective. layer->in, in_size, options are set: checks them, sets out, saved, nparams and param[] (names, shapes,
-       init, fans). Errors: CONFIG naming layer->name, expected and found. */
-    as_status (*plan)(as_layer *layer);
+    /* Not collective. layer->in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones), sets out, saved,
+       nparams and param[] (names, shapes, init, fans); the model sets out_size, counts and offsets. Errors: CONFIG naming
+       layer->name, expected and found; NOMEM. */
+    as_status (*plan)(as_layer *layer, as_document *document, const as_kernels *kernels);
+    /* NULL: the output is the input under another shape; its arrays are shared, and backward is NULL too. */
     void (*forward)(const as_layer *layer, const as_pass *pass);
     /* Computes dx from dy (unless dx is NULL), and leaves in dy what accumulate needs. */
     void (*backward)(const as_layer *layer, const as_pass *pass);
@@ -98,6 +102,8 @@ struct as_layer_ops {
     int64_t (*packed_reals)(const as_layer *layer, const as_kernels *kernels, int q);
     void (*pack)(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first, int64_t count,
                  void *packed);
+    /* Appends the resolved AS_FIELD_NODE options as "key: value" lines, indented. NULL: there are none. */
+    as_status (*write)(const as_layer *layer, int indent, struct as_text *text);
     double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
     const char *formula;        /* "y = x W + b", for explain and docs */
 };

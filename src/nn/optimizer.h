@@ -8,6 +8,12 @@
 
 enum { AS_SLOTS_MAX = 4, AS_COEFFICIENTS_MAX = 12 };
 
+/* One state array: its name (the file name of the slot) and the value that every element starts with. */
+typedef struct as_slot {
+    const char *name;
+    double initial;
+} as_slot;
+
 typedef struct as_optimizer_pass {
     const void *options;
     int64_t n;                   /* <= AS_BLOCK elements */
@@ -23,11 +29,11 @@ typedef struct as_optimizer_ops {
     const char *name, *help, *formula;
     const as_field *fields;
     size_t options_bytes;
-    /* Number of state arrays for these options, and their names (file names of the slots). */
-    int (*slots)(const void *options, const char *name[AS_SLOTS_MAX]);
-    /* Step-dependent scalars in double (bias corrections) for step t = 1, 2, ...; NULL: none. schedule-dependent state
-       (nadam's momentum product) must be a function of t alone. */
-    void (*begin)(const void *options, int64_t t, double lr, double c[AS_COEFFICIENTS_MAX]);
+    /* Number of state arrays for these options, and what they are. */
+    int (*slots)(const void *options, as_slot slot[AS_SLOTS_MAX]);
+    /* Step-dependent scalars in double (bias corrections) for step t = 1, 2, ...; NULL: none. They do not depend on the
+       learning rate, so that one call serves all layers of a step; nadam's momentum product is a function of t alone. */
+    void (*begin)(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX]);
     void (*step)(const as_optimizer_pass *pass);
 } as_optimizer_ops;
 

@@ -14,6 +14,10 @@ typedef struct as_schedule_ops {
     /* Factor at step t (0-based, after warm-up was taken off) of `total` such steps; steps_per_epoch >= 1. */
     double (*factor)(const void *options, int64_t t, int64_t total, int64_t steps_per_epoch,
                      const double state[AS_SCHEDULE_STATE]);
+    /* OPTIONAL: what the tables of options cannot say. Errors: CONFIG. */
+    as_status (*check)(const void *options, const as_node *node);
+    /* OPTIONAL: first state (zeros otherwise). */
+    void (*begin)(double state[AS_SCHEDULE_STATE]);
     /* OPTIONAL: after a validation with the watched value (lower is better). */
     void (*observe)(const void *options, double value, double state[AS_SCHEDULE_STATE]);
 } as_schedule_ops;
