@@ -17,6 +17,7 @@ typedef enum as_precision { AS_FLOAT32 = 32, AS_FLOAT64 = 64 } as_precision;
 
 typedef struct as_kernels {
     const char *isa; /* "avx512", "avx2", "portable" */
+    as_isa set;
     as_precision precision;
     size_t real_bytes;
 
