@@ -21,7 +21,7 @@ typedef struct as_loss_ops {
     const char *name, *help, *formula;
     const as_field *fields;
     size_t options_bytes;
-    as_target target;
+    as_target target;            /* AS_TARGET_NONE: labels or reals, whichever the pass has */
     /* Width that the model must end with: for `classes` labels or `targets` real values per sample. */
     int64_t (*outputs)(const void *options, int64_t classes, int64_t targets);
     void (*rows)(const as_loss_pass *pass);

@@ -17,7 +17,7 @@ typedef struct as_metric_pass {
 
 typedef struct as_metric_ops {
     const char *name, *help, *formula;
-    as_target target;
+    as_target target;            /* AS_TARGET_NONE: labels or reals, whichever the pass has */
     /* Doubles of state for a model of `outputs` outputs. */
     int64_t (*size)(int64_t outputs, int64_t classes, int64_t targets);
     void (*rows)(const as_metric_pass *pass, int64_t classes, double *state); /* state += */
