@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Every header compiles alone; the public ones in C++ too.
+set -euo pipefail
+compiler=$1
+
+bad=0
+count=0
+for header in include/allsum/*.h src/*/*.h; do
+    case $header in
+    include/*) name=${header#include/} ;;
+    *) name=${header#src/} ;;
+    esac
+    flags=()
+    if grep -qE 'AS_PRECISION|kernels/real\.h|AS_V\(' "$header"; then # of a variant
+        flags=(-DAS_PRECISION=32 -DAS_VARIANT=f32_portable -DAS_ISA_PORTABLE)
+    fi
+    if ! "$compiler" -std=gnu17 -fsyntax-only -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror "${flags[@]}" -Iinclude -Isrc -x c - <<<"#include \"$name\""; then
+        echo "$header does not compile alone"
+        bad=1
+    fi
+    count=$((count + 1))
+done
+if command -v c++ >/dev/null; then
+    for header in include/allsum/*.h; do
+        if ! c++ -std=c++17 -fsyntax-only -Wall -Wextra -Werror -Iinclude -x c++ - <<<"#include \"${header#include/}\""; then
+            echo "$header does not compile as C++"
+            bad=1
+        fi
+    done
+else
+    echo 'no C++ compiler: the public headers were compiled as C only'
+fi
+
+[ "$bad" = 0 ] && echo "$count headers compile alone"
+exit $bad

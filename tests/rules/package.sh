@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# An installed copy can be used: find_package(allsum) and pkg-config both build and run a program.
+set -euo pipefail
+cmake=$1 build=$2 scratch=$3 compiler=$4
+
+rm -rf "$scratch"
+mkdir -p "$scratch/user"
+"$cmake" --install "$build" --prefix "$scratch/installed" >/dev/null
+cat >"$scratch/user/main.c" <<'END'
+#include <allsum/status.h>
+#include <string.h>
+
+int main(void)
+{
+    return strcmp(as_status_name(AS_STOPPED), "STOPPED") != 0;
+}
+END
+cat >"$scratch/user/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(user LANGUAGES C)
+find_package(allsum 0.1 REQUIRED)
+add_executable(user main.c)
+target_link_libraries(user PRIVATE allsum::allsum)
+END
+"$cmake" -S "$scratch/user" -B "$scratch/user/build" -DCMAKE_PREFIX_PATH="$scratch/installed" -DCMAKE_C_COMPILER="$compiler" >/dev/null
+"$cmake" --build "$scratch/user/build" >/dev/null
+"$scratch/user/build/user"
+echo 'find_package(allsum): builds and runs'
+
+description=$(find "$scratch/installed" -name allsum.pc)
+export PKG_CONFIG_PATH=${description%/*}
+# shellcheck disable=SC2046 # words are wanted
+"$compiler" "$scratch/user/main.c" -o "$scratch/user/plain" $(pkg-config --define-variable=prefix="$scratch/installed" --static --cflags --libs allsum)
+"$scratch/user/plain"
+echo 'pkg-config allsum: builds and runs'
+if [ -x "$scratch/installed/bin/allsum" ]; then
+    "$scratch/installed/bin/allsum" --help >/dev/null
+    echo 'the installed program runs'
+fi
+rm -rf "$scratch"
