@@ -4,6 +4,7 @@
 #ifndef AS_IO_H5_WRITE_H
 #define AS_IO_H5_WRITE_H
 
+#include "base/shape.h"
 #include "base/text.h"
 #include "comm/world.h"
 #include "kernels/team.h"

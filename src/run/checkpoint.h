@@ -3,6 +3,7 @@
 #define AS_RUN_CHECKPOINT_H
 
 #include "base/log.h"
+#include "base/text.h"
 #include "estimator/estimator.h"
 
 enum { AS_FORMAT_VERSION = 1, AS_NUMERICS_VERSION = 1 };
