@@ -10,7 +10,7 @@
 
 enum {
     AS_LANES_MAX = 4096,
-    AS_TREE_DEPTH_MAX = 16,     /* stack depth that any program needs at the most */
+    AS_TREE_DEPTH_MAX = 20,     /* stack depth that any program needs at the most */
     AS_TREE_MERGE = -1,         /* pop right, pop left, push left + right */
     AS_TREE_EMIT = -2           /* pop a finished node: the next part */
 };
@@ -32,12 +32,13 @@ typedef struct as_tree_program {
     int16_t *part_lanes; /* (parts) lanes of each part */
 } as_tree_program;
 
-/* Not collective. The planned tree of V lanes: a dynamic programme over intervals that minimises the number of nodes
-   which straddle ranks, summed over R in {2,3,4,6,8} with weights 1/R. A function of V alone. Destroy with
-   as_tree_destroy. Errors: CONFIG when V is not in 1..AS_LANES_MAX; NOMEM. */
+/* Not collective. The planned tree of V lanes: a dynamic programme over intervals that minimises the number of parts
+   (maximal nodes that lie inside one rank), summed over R in {2,3,4,6,8} with weights 1/R. A function of V alone.
+   Destroy with as_tree_destroy. Errors: CONFIG when V is not in 1..AS_LANES_MAX; NOMEM. */
 as_status as_tree_plan(int lanes, as_tree *out);
 
-/* Not collective. The tree written in a checkpoint: V and its V-1 splits. Errors: DATA when they are not a tree. */
+/* Not collective. The tree written in a checkpoint: V and its V-1 splits. Errors: DATA when they are not a tree, or one
+   that takes a deeper stack than AS_TREE_DEPTH_MAX. */
 as_status as_tree_from_splits(int lanes, const int16_t *split, as_tree *out);
 void as_tree_destroy(as_tree *tree);
 
@@ -46,9 +47,9 @@ void as_tree_destroy(as_tree *tree);
 as_status as_tree_program_make(const as_tree *tree, int first, int lanes, as_tree_program *out);
 void as_tree_program_destroy(as_tree_program *program);
 
-/* Not collective. The program that merges the parts of several consecutive intervals covering all lanes (parts_total
-   of them, part_first/part_lanes ascending and disjoint, each a node of the tree) into the root: steps >= 0 push that
-   part. Ends with one AS_TREE_EMIT. Errors: INTERNAL when a part is no node of the tree; NOMEM. */
+/* Not collective. The program that merges given parts (parts_total of them, part_first/part_lanes ascending and
+   disjoint, each a node of the tree): steps >= 0 push that part. Emits each maximal node that the parts cover: the root,
+   with one AS_TREE_EMIT, when they cover all lanes. Errors: INTERNAL when a part is no node of the tree; NOMEM. */
 as_status as_tree_merge_make(const as_tree *tree, int parts_total, const int16_t *part_first,
                              const int16_t *part_lanes, as_tree_program *out);
 
