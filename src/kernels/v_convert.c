@@ -1,0 +1,117 @@
+/* Conversions, sums of two arrays and sums of squares: one pass over memory each. */
+#include <string.h>
+
+#include "kernels/table.h"
+
+/* One row of a gather from elements of type T; written so that the compiler vectorises it. */
+#define GATHER_ROW(T)                                                                                                  \
+    do {                                                                                                               \
+        const T *const from = (const T *)x + at * width;                                                               \
+        if (a != NULL) {                                                                                               \
+            for (int64_t j = 0; j < width; j++) {                                                                      \
+                to[j] = as_fma((real)from[j], a[j], b[j]);                                                             \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            for (int64_t j = 0; j < width; j++) {                                                                      \
+                to[j] = (real)from[j];                                                                                 \
+            }                                                                                                          \
+        }                                                                                                              \
+    } while (0)
+
+static void gather_row(int64_t width, const void *restrict x, as_dtype type, int64_t at, const real *restrict a,
+                       const real *restrict b, real *restrict to)
+{
+    switch (type) {
+    case AS_U8:
+        GATHER_ROW(uint8_t);
+        return;
+    case AS_I8:
+        GATHER_ROW(int8_t);
+        return;
+    case AS_U16:
+        GATHER_ROW(uint16_t);
+        return;
+    case AS_I16:
+        GATHER_ROW(int16_t);
+        return;
+    case AS_U32:
+        GATHER_ROW(uint32_t);
+        return;
+    case AS_I32:
+        GATHER_ROW(int32_t);
+        return;
+    case AS_U64:
+        GATHER_ROW(uint64_t);
+        return;
+    case AS_I64:
+        GATHER_ROW(int64_t);
+        return;
+    case AS_F32:
+        GATHER_ROW(float);
+        return;
+    case AS_F64:
+        GATHER_ROW(double);
+        return;
+    }
+}
+
+void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, const int64_t *row, const void *scale,
+                     const void *shift, void *y, int64_t ldy)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        if (i + 1 < rows) { /* shuffled rows: the hardware cannot guess where the next one starts */
+            const char *const next = (const char *)x + (size_t)(row[i + 1] * width) * as_dtype_bytes(type);
+            const int64_t bytes = width * (int64_t)as_dtype_bytes(type);
+            for (int64_t o = 0; o < bytes && o < 1024; o += 64) {
+                __builtin_prefetch(next + o);
+            }
+        }
+        gather_row(width, x, type, row[i], scale, shift, (real *)y + i * ldy);
+    }
+}
+
+void AS_V(as_add)(int64_t n, const void *a, const void *b, void *sum)
+{
+    const real *const x = a, *const y = b;
+    real *const s = sum;
+    for (int64_t i = 0; i < n; i++) {
+        s[i] = x[i] + y[i];
+    }
+}
+
+void AS_V(as_from_double)(int64_t n, const double *x, void *y)
+{
+    real *const to = y;
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = (real)x[i];
+    }
+}
+
+void AS_V(as_to_double)(int64_t n, const void *x, double *y)
+{
+    const real *const from = x;
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = (double)from[i];
+    }
+}
+
+double AS_V(as_sum_squares)(int64_t n, const void *x)
+{
+    const real *const v = x;
+    double s[16] = {0};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int j = 0; j < 16; j++) {
+            s[j] = __builtin_fma((double)v[i + j], (double)v[i + j], s[j]);
+        }
+    }
+    for (int j = 0; i + j < n; j++) {
+        s[j] = __builtin_fma((double)v[i + j], (double)v[i + j], s[j]);
+    }
+    for (int half = 8; half > 0; half /= 2) {
+        for (int j = 0; j < half; j++) {
+            s[j] = s[j] + s[j + half];
+        }
+    }
+    return s[0];
+}

@@ -1,0 +1,175 @@
+/* The packed product equals its definition bit for bit: any shape, any variant; packing by pieces equals packing at
+ * once. */
+#include "unit/kernel_cases.h"
+
+typedef struct shape3 {
+    int64_t m, n, k;
+} shape3;
+
+/* Empty, one, primes, tile edges of every variant, and one large enough for every level of blocking. */
+static const shape3 shapes[] = {{0, 5, 3},    {3, 0, 5},    {3, 5, 0},    {1, 1, 1},    {2, 10, 7},   {7, 1, 13},
+                                {13, 17, 29}, {14, 32, 16}, {15, 33, 17}, {29, 31, 1},  {12, 16, 64}, {61, 67, 71},
+                                {5, 100, 37}, {128, 10, 9}, {43, 8, 70},  {27, 24, 50}, {1, 65, 301}, {16, 48, 33}};
+
+/* m x n of gemm against gemm_plain, as forward product of w (k, n) and as transposed product of w' with w (n, k). */
+static void check_product(const as_kernels *K, shape3 s, bool with_bias, bool relu)
+{
+    const int64_t lda = s.k + 3, ldc = s.n + 2, reals = K->pack_reals(s.k, s.n);
+    void *const a = random_reals(K, s.m * lda, 1), *const w = random_reals(K, s.k * s.n, 2);
+    void *const wt = new_reals(K, s.k * s.n), *const bias = random_reals(K, s.n, 3);
+    for (int64_t p = 0; p < s.k; p++) {
+        for (int64_t j = 0; j < s.n; j++) {
+            set_real(K, wt, j * s.k + p, get_real(K, w, p * s.n + j));
+        }
+    }
+    void *const forward = new_reals(K, reals), *const transposed = new_reals(K, reals);
+    K->pack(s.k, s.n, w, 0, s.k * s.n, forward, NULL);
+    K->pack(s.n, s.k, wt, 0, s.k * s.n, NULL, transposed);
+    void *const c = new_reals(K, s.m * ldc), *const ct = new_reals(K, s.m * ldc),
+                *const plain = new_reals(K, s.m * ldc);
+    K->gemm(s.m, s.n, s.k, a, lda, forward, with_bias ? bias : NULL, relu, c, ldc);
+    K->gemm(s.m, s.n, s.k, a, lda, transposed, with_bias ? bias : NULL, relu, ct, ldc);
+    K->gemm_plain(s.m, s.n, s.k, a, lda, w, s.n, with_bias ? bias : NULL, relu, plain, ldc);
+    assert_same_reals(K, c, plain, s.m * ldc, "gemm of the forward form");
+    assert_same_reals(K, ct, plain, s.m * ldc, "gemm of the transposed form");
+    free_reals(K, a, s.m * lda), free_reals(K, w, s.k * s.n), free_reals(K, wt, s.k * s.n), free_reals(K, bias, s.n);
+    free_reals(K, forward, reals), free_reals(K, transposed, reals);
+    free_reals(K, c, s.m * ldc), free_reals(K, ct, s.m * ldc), free_reals(K, plain, s.m * ldc);
+}
+
+static void products(const as_kernels *K)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        check_product(K, shapes[i], false, false);
+        check_product(K, shapes[i], true, true);
+    }
+    if (strcmp(K->isa, "portable") != 0) {
+        check_product(K, (shape3){131, 67, 1030}, true, false);
+        check_product(K, (shape3){37, 523, 613}, false, true);
+    }
+}
+
+static void test_gemm_equals_its_definition(void **state)
+{
+    (void)state;
+    for_each_variant(products);
+}
+
+/* The plain product itself: against exact integer arithmetic, which has no rounding. */
+static void plain_is_a_product(const as_kernels *K)
+{
+    enum { M = 3, N = 4, P = 5 };
+    void *const a = new_reals(K, M * P), *const b = new_reals(K, P * N), *const c = new_reals(K, M * N);
+    for (int i = 0; i < M * P; i++) {
+        set_real(K, a, i, i % 7 - 3);
+    }
+    for (int i = 0; i < P * N; i++) {
+        set_real(K, b, i, i % 5 - 2);
+    }
+    K->gemm_plain(M, N, P, a, P, b, N, NULL, false, c, N);
+    for (int i = 0; i < M; i++) {
+        for (int j = 0; j < N; j++) {
+            int sum = 0;
+            for (int p = 0; p < P; p++) {
+                sum += ((i * P + p) % 7 - 3) * ((p * N + j) % 5 - 2);
+            }
+            assert_true(get_real(K, c, i * N + j) == sum);
+        }
+    }
+    free_reals(K, a, M * P), free_reals(K, b, P * N), free_reals(K, c, M * N);
+}
+
+static void test_plain_gemm_is_a_product(void **state)
+{
+    (void)state;
+    for_each_variant(plain_is_a_product);
+}
+
+/* All variants of a precision: one result. */
+static void test_gemm_is_the_same_on_all_instruction_sets(void **state)
+{
+    (void)state;
+    const int64_t m = 31, n = 45, k = 77;
+    for (int precision = 32; precision <= 64; precision += 32) {
+        void *first = NULL;
+        for (as_isa isa = as_isa_detect(); isa <= AS_PORTABLE; isa++) {
+            const as_kernels *const K = as_kernels_get(isa, (as_precision)precision);
+            void *const a = random_reals(K, m * k, 1), *const w = random_reals(K, k * n, 2);
+            void *const packed = new_reals(K, K->pack_reals(k, n)), *const c = new_reals(K, m * n);
+            K->pack(k, n, w, 0, k * n, packed, NULL);
+            K->gemm(m, n, k, a, k, packed, NULL, false, c, n);
+            if (first == NULL) {
+                first = c;
+            } else {
+                assert_same_reals(K, c, first, m * n, "gemm");
+                free(c);
+            }
+            free(a), free(w), free(packed);
+        }
+        free(first);
+    }
+}
+
+/* relu keeps NaN and infinities of the chain visible. */
+static void relu_keeps_nan(const as_kernels *K)
+{
+    const int64_t m = 5, n = 37, k = 3;
+    void *const a = random_reals(K, m * k, 1), *const w = random_reals(K, k * n, 2), *const c = new_reals(K, m * n);
+    void *const packed = new_reals(K, K->pack_reals(k, n));
+    set_real(K, a, 1 * k + 2, NAN);
+    K->pack(k, n, w, 0, k * n, packed, NULL);
+    K->gemm(m, n, k, a, k, packed, NULL, true, c, n);
+    for (int64_t j = 0; j < n; j++) {
+        assert_true(isnan(get_real(K, c, n + j)));
+        assert_true(get_real(K, c, j) >= 0);
+    }
+    free(a), free(w), free(packed), free(c);
+}
+
+static void test_relu_keeps_nan(void **state)
+{
+    (void)state;
+    for_each_variant(relu_keeps_nan);
+}
+
+/* Any cut of the element range gives the packed forms of one call. */
+static void pack_by_pieces(const as_kernels *K)
+{
+    static const int64_t sizes[][2] = {{70, 45}, {33, 100}, {1, 200}, {200, 1}, {64, 64}, {37, 17}};
+    static const int64_t pieces[] = {1, 7, 64, 1024, 1 << 20};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        const int64_t k = sizes[s][0], n = sizes[s][1], reals = K->pack_reals(k, n);
+        void *const w = random_reals(K, k * n, 5), *const f0 = new_reals(K, reals), *const t0 = new_reals(K, reals);
+        for (int64_t e = 0; e < k * n; e++) {
+            K->pack(k, n, w, e, 1, f0, t0);
+        }
+        for (size_t q = 0; q < sizeof pieces / sizeof pieces[0]; q++) {
+            void *const f = new_reals(K, reals), *const t = new_reals(K, reals);
+            for (int64_t e = 0; e < k * n; e += pieces[q]) {
+                K->pack(k, n, w, e, e + pieces[q] < k * n ? pieces[q] : k * n - e, f, t);
+            }
+            assert_same_reals(K, f, f0, reals, "forward pack");
+            assert_same_reals(K, t, t0, reals, "transposed pack");
+            free_reals(K, f, reals), free_reals(K, t, reals);
+        }
+        free_reals(K, w, k * n), free_reals(K, f0, reals), free_reals(K, t0, reals);
+    }
+}
+
+static void test_packing_by_pieces(void **state)
+{
+    (void)state;
+    for_each_variant(pack_by_pieces);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain_gemm_is_a_product),
+        cmocka_unit_test(test_gemm_equals_its_definition),
+        cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
+        cmocka_unit_test(test_relu_keeps_nan),
+        cmocka_unit_test(test_packing_by_pieces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+/* Weight and bias gradients over lanes: the tiled walk of the tree equals one full vector per lane, bit for bit, for
+   any program, with empty lanes, and however the tiles are shared among threads. */
+#include "unit/kernel_cases.h"
+
+enum { STEPS_MAX = 256 };
+
+typedef struct case_program {
+    as_tree_program program;
+    int16_t step[STEPS_MAX];
+} case_program;
+
+static int emit(case_program *c, int top, int step)
+{
+    c->step[c->program.steps++] = (int16_t)step;
+    const int now = step >= 0 ? top + 1 : top - 1;
+    c->program.depth = now > c->program.depth ? now : c->program.depth;
+    return now;
+}
+
+/* Pushes lanes [a, b) as one balanced node. */
+static int push_node(case_program *c, int top, int a, int b)
+{
+    if (b - a == 1) {
+        return emit(c, top, a);
+    }
+    top = push_node(c, top, a, (a + b) / 2);
+    top = push_node(c, top, (a + b) / 2, b);
+    return emit(c, top, AS_TREE_MERGE);
+}
+
+/* Parts of the given lane counts, each a balanced tree. */
+static void make_program(case_program *c, int parts, const int *lanes)
+{
+    memset(c, 0, sizeof *c);
+    c->program.step = c->step;
+    for (int p = 0; p < parts; p++) {
+        push_node(c, 0, c->program.lanes, c->program.lanes + lanes[p]);
+        c->program.lanes += lanes[p];
+        emit(c, 1, AS_TREE_EMIT);
+        c->program.parts++;
+    }
+}
+
+/* Rows of each lane: about rows / lanes, every fifth lane empty where asked. Returns the rows in all. */
+static int64_t deal_rows(int lanes, int per_lane, bool gaps, int64_t *lane_row)
+{
+    lane_row[0] = 0;
+    for (int l = 0; l < lanes; l++) {
+        const int rows = gaps && l % 5 == 1 ? 0 : per_lane + (gaps ? l % 3 : 0);
+        lane_row[l + 1] = lane_row[l] + rows;
+    }
+    return lane_row[lanes];
+}
+
+static void *parts_of(const as_kernels *K, int64_t size, int parts, void **part)
+{
+    void *const all = random_reals(K, size * parts, 9);
+    for (int p = 0; p < parts; p++) {
+        part[p] = at(K, all, size * p);
+    }
+    return all;
+}
+
+static void check_outer(const as_kernels *K, int64_t k, int64_t n, const case_program *c, const int64_t *lane_row,
+                        bool resume)
+{
+    const int parts = c->program.parts;
+    const int64_t rows = lane_row[c->program.lanes], ldx = k + 1, ldd = n + 2, ldp = n + 3, size = k * ldp;
+    void *const x = random_reals(K, rows * ldx, 1), *const d = random_reals(K, rows * ldd, 2);
+    void *part[16];
+    void *const plain = parts_of(K, size, parts, part);
+    void *const work = new_reals(K, (c->program.depth + 1) * k * n);
+    K->outer_lanes_plain(k, n, x, ldx, d, ldd, &c->program, lane_row, resume, part, ldp, work);
+    for (int threads = 1; threads <= 3; threads++) {
+        void *const fast = parts_of(K, size, parts, part);
+        for (int t = threads - 1; t >= 0; t--) {
+            K->outer_lanes(k, n, x, ldx, d, ldd, &c->program, lane_row, resume, part, ldp, t, threads);
+        }
+        assert_same_reals(K, fast, plain, size * parts, "outer_lanes");
+        free_reals(K, fast, size * parts);
+    }
+    free_reals(K, x, rows * ldx), free_reals(K, d, rows * ldd), free_reals(K, plain, size * parts);
+    free_reals(K, work, (c->program.depth + 1) * k * n);
+}
+
+static const int64_t sizes[][2] = {{0, 3},   {3, 0},   {1, 1},   {7, 1},   {1, 7},
+                                   {13, 10}, {14, 32}, {29, 33}, {31, 64}, {50, 17}};
+
+static void outer_over_programs(const as_kernels *K)
+{
+    static const int lanes_of[][3] = {{1}, {5}, {16}, {4, 2, 1}, {1, 8, 3}};
+    static const int parts_of_case[] = {1, 1, 1, 3, 3};
+    for (size_t q = 0; q < sizeof parts_of_case / sizeof parts_of_case[0]; q++) {
+        case_program c;
+        int64_t lane_row[32];
+        make_program(&c, parts_of_case[q], lanes_of[q]);
+        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+            deal_rows(c.program.lanes, 3, true, lane_row);
+            check_outer(K, sizes[s][0], sizes[s][1], &c, lane_row, false);
+        }
+    }
+}
+
+static void test_outer_lanes_equals_plain(void **state)
+{
+    (void)state;
+    for_each_variant(outer_over_programs);
+}
+
+static void outer_resumes(const as_kernels *K)
+{
+    case_program c;
+    make_program(&c, 1, (const int[]){1});
+    for (int64_t rows = 0; rows < 600; rows += 149) {
+        const int64_t lane_row[2] = {0, rows};
+        check_outer(K, 15, 37, &c, lane_row, true);
+        check_outer(K, 3, 5, &c, lane_row, false);
+    }
+}
+
+static void test_a_resumed_chain_continues(void **state)
+{
+    (void)state;
+    for_each_variant(outer_resumes);
+}
+
+/* No rows at all: zeros, positive ones. */
+static void outer_of_nothing(const as_kernels *K)
+{
+    case_program c;
+    make_program(&c, 2, (const int[]){3, 2});
+    const int64_t lane_row[6] = {0};
+    check_outer(K, 9, 40, &c, lane_row, false);
+    c.program.steps = c.program.parts = c.program.lanes = 0;
+    K->outer_lanes(9, 40, NULL, 9, NULL, 40, &c.program, lane_row, false, NULL, 40, 0, 1);
+}
+
+static void test_empty_lanes_give_positive_zeros(void **state)
+{
+    (void)state;
+    for_each_variant(outer_of_nothing);
+}
+
+/* Sizes with several tiles in both directions and rows past every block. */
+static void outer_large(const as_kernels *K)
+{
+    if (strcmp(K->isa, "portable") == 0) {
+        return;
+    }
+    case_program c;
+    int64_t lane_row[32];
+    make_program(&c, 1, (const int[]){24});
+    deal_rows(24, 11, true, lane_row);
+    check_outer(K, 131, 150, &c, lane_row, false);
+    check_outer(K, 77, 10, &c, lane_row, false);
+    make_program(&c, 2, (const int[]){2, 1});
+    deal_rows(3, 700, true, lane_row);
+    check_outer(K, 45, 67, &c, lane_row, false);
+}
+
+static void test_outer_lanes_of_large_shapes(void **state)
+{
+    (void)state;
+    for_each_variant(outer_large);
+}
+
+/* Bias gradients are the weight gradients of a constant input 1: fma(1, d, s) is s + d, rounded once. */
+static void columns(const as_kernels *K)
+{
+    case_program c;
+    int64_t lane_row[32];
+    make_program(&c, 3, (const int[]){4, 7, 1});
+    for (int64_t n = 0; n < 200; n = n * 2 + 1) {
+        const int64_t rows = deal_rows(c.program.lanes, 9, true, lane_row), ldd = n + 5;
+        void *const ones = new_reals(K, rows), *const d = random_reals(K, rows * ldd, 4), *part[3];
+        for (int64_t r = 0; r < rows; r++) {
+            set_real(K, ones, r, 1);
+        }
+        void *const plain = parts_of(K, n, 3, part), *const work = new_reals(K, (c.program.depth + 1) * n);
+        K->outer_lanes_plain(1, n, ones, 1, d, ldd, &c.program, lane_row, false, part, n, work);
+        for (int threads = 1; threads <= 4; threads++) {
+            void *const fast = parts_of(K, n, 3, part);
+            for (int t = 0; t < threads; t++) {
+                K->column_sum_lanes(n, d, ldd, &c.program, lane_row, false, part, t, threads);
+            }
+            assert_same_reals(K, fast, plain, n * 3, "column_sum_lanes");
+            free_reals(K, fast, n * 3);
+        }
+        free_reals(K, ones, rows), free_reals(K, d, rows * ldd), free_reals(K, plain, n * 3);
+        free_reals(K, work, (c.program.depth + 1) * n);
+    }
+}
+
+static void test_column_sums_equal_plain(void **state)
+{
+    (void)state;
+    for_each_variant(columns);
+}
+
+/* A chain cut in two by resume is the whole chain. */
+static void columns_resume(const as_kernels *K)
+{
+    enum { ROWS = 23, N = 70 };
+    case_program c;
+    make_program(&c, 1, (const int[]){1});
+    void *const d = random_reals(K, ROWS * N, 4), *const whole = new_reals(K, N), *const cut = new_reals(K, N);
+    const int64_t all[2] = {0, ROWS}, head[2] = {0, 9}, tail[2] = {9, ROWS};
+    void *part = whole;
+    K->column_sum_lanes(N, d, N, &c.program, all, false, &part, 0, 1);
+    part = cut;
+    K->column_sum_lanes(N, d, N, &c.program, head, false, &part, 0, 1);
+    K->column_sum_lanes(N, d, N, &c.program, tail, true, &part, 0, 1);
+    assert_same_reals(K, cut, whole, N, "resumed column_sum_lanes");
+    free_reals(K, d, ROWS * N), free_reals(K, whole, N), free_reals(K, cut, N);
+}
+
+static void test_a_resumed_column_sum_continues(void **state)
+{
+    (void)state;
+    for_each_variant(columns_resume);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outer_lanes_equals_plain),        cmocka_unit_test(test_a_resumed_chain_continues),
+        cmocka_unit_test(test_empty_lanes_give_positive_zeros), cmocka_unit_test(test_outer_lanes_of_large_shapes),
+        cmocka_unit_test(test_column_sums_equal_plain),         cmocka_unit_test(test_a_resumed_column_sum_continues),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
