@@ -1,0 +1,447 @@
+/* The sum of a round.
+
+   Every rank writes the vectors of its parts and the heads of its lanes into memory that its node shares. After one
+   barrier each rank reads the parts of its own slice where they lie and adds them along the tree, tile by tile: no
+   copies, no messages. Between nodes the parts travel as messages (sum_wire.c). The result lands in the first part of
+   the rank, so that one process with one part has nothing to do at all.
+
+   Cost with k parts in all, one node: k + 1 passes over n / ranks elements per rank, and one barrier. The next round
+   may overwrite parts only when the others have read them: as_sum_clear waits for their counters, which as_sum_share
+   has always seen already. */
+#include "comm/sum.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "comm/sum_private.h"
+
+enum { PAGE = 4096, TILE_BYTES = AS_TILE * 8, TEAM_WORTH = 16 * AS_BLOCK };
+
+static size_t round_up(size_t bytes, size_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
+void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count)
+{
+    const int64_t size = as_world_size(sum->world), q = sum->nblocks / size, more = sum->nblocks % size;
+    const int64_t from = rank * q + (rank < more ? rank : more), blocks = q + (rank < more ? 1 : 0);
+    *first = from * AS_BLOCK < sum->n ? from * AS_BLOCK : sum->n;
+    const int64_t end = (from + blocks) * AS_BLOCK < sum->n ? (from + blocks) * AS_BLOCK : sum->n;
+    *count = end - *first;
+}
+
+static int64_t blocks_of(const as_sum *sum, int rank)
+{
+    int64_t first, count;
+    as_sum_range_of(sum, rank, &first, &count);
+    return (count + AS_BLOCK - 1) / AS_BLOCK;
+}
+
+/* Places inside the node's memory: offsets first (base NULL), addresses once it is there. Returns the bytes. */
+static size_t lay_out(as_sum *sum, char *base, size_t *part_at)
+{
+    const as_world *world = sum->world;
+    const size_t head_bytes = AS_HEAD_SIZE * sizeof(double);
+    size_t at = (size_t)world->node_size * sizeof *sum->slot;
+    sum->slot = (void *)base;
+    sum->mail = base + at;
+    size_t mail = 0;
+    for (int node = 0; node < world->nodes; node++) {
+        const int begin = world->node_start[node], end = world->node_start[node + 1];
+        sum->mail_at[node] = mail;
+        for (int i = begin; i < end; i++) {
+            sum->rider[world->member[i]] = (void *)(sum->mail + mail + (size_t)(i - begin) * sizeof(as_rider));
+        }
+        mail += round_up((size_t)(end - begin) * sizeof(as_rider), AS_CACHE_LINE);
+        for (int i = begin; i < end; i++) {
+            int first, count;
+            as_tree_share(sum->lanes->lanes, world->size, world->member[i], &first, &count);
+            for (int l = first; l < first + count; l++) {
+                sum->head[l] = (void *)(sum->mail + mail);
+                mail += head_bytes;
+            }
+        }
+        mail = round_up(mail, AS_CACHE_LINE);
+    }
+    sum->mail_at[world->nodes] = mail;
+    at += mail;
+    sum->blocks = (void *)(base + at);
+    at += round_up(2 * AS_BLOCK_COLUMNS * (size_t)sum->nblocks * sizeof(double), AS_CACHE_LINE);
+    const size_t stride = round_up((size_t)sum->n * sum->kernels->real_bytes, AS_CACHE_LINE);
+    for (int p = 0; p < sum->lanes->parts_total; p++) {
+        const int rank = sum->lanes->part_rank[p];
+        if (world->rank_node[rank] == world->node) {
+            at = sum->lanes->part_index[p] == 0 ? round_up(at, PAGE) : at;
+            part_at[p] = at;
+            at += stride;
+        }
+    }
+    return at;
+}
+
+static as_status allocate(as_sum *sum)
+{
+    const size_t size = (size_t)sum->world->size, lanes = (size_t)sum->lanes->lanes;
+    sum->mail_at = calloc((size_t)sum->world->nodes + 1, sizeof *sum->mail_at);
+    sum->rider = calloc(size, sizeof *sum->rider);
+    sum->head = calloc(lanes, sizeof *sum->head);
+    sum->heads = calloc(lanes * AS_HEAD_SIZE, sizeof *sum->heads);
+    sum->column = calloc((size_t)sum->nblocks + 1, sizeof *sum->column);
+    sum->block_at = calloc(size, sizeof *sum->block_at);
+    sum->leaf = calloc(lanes, sizeof *sum->leaf);
+    sum->part = calloc(lanes, sizeof *sum->part);
+    if (sum->mail_at == NULL || sum->rider == NULL || sum->head == NULL || sum->heads == NULL || sum->column == NULL ||
+        sum->block_at == NULL || sum->leaf == NULL || sum->part == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for a sum over %d ranks", sum->world->size);
+    }
+    int64_t at = 0;
+    for (int i = 0; i < sum->world->size; i++) {
+        sum->block_at[sum->world->member[i]] = at;
+        at += blocks_of(sum, sum->world->member[i]);
+    }
+    return AS_OK;
+}
+
+/* Parts of this node in lane order are the leaves of the merge, read in place. */
+static as_status find_leaves(as_sum *sum, const size_t *part_at)
+{
+    const as_lanes *lanes = sum->lanes;
+    const size_t total = (size_t)lanes->parts_total;
+    int16_t *leaf_first = calloc(2 * total, sizeof *leaf_first), *leaf_lanes = leaf_first + total;
+    if (leaf_first == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %zu parts", total);
+    }
+    int leaves = 0;
+    as_status status = AS_OK;
+    for (int rank = 0, p = 0; rank < sum->world->size && status == AS_OK; rank++) {
+        int first, count;
+        as_tree_program program;
+        as_tree_share(lanes->lanes, sum->world->size, rank, &first, &count);
+        status = as_tree_program_make(&lanes->tree, first, count, &program);
+        for (int i = 0; status == AS_OK && i < program.parts; i++, p++) {
+            char *start = (char *)sum->memory + part_at[p];
+            if (sum->world->rank_node[rank] == sum->world->node) {
+                sum->leaf[leaves] = start;
+                leaf_first[leaves] = program.part_first[i];
+                leaf_lanes[leaves++] = program.part_lanes[i];
+            }
+            if (rank == sum->world->rank) {
+                sum->part[i] = start;
+            }
+        }
+        as_tree_program_destroy(&program);
+    }
+    if (status == AS_OK && sum->world->nodes == 1) {
+        sum->leaves = leaves;
+        status = as_tree_merge_make(&lanes->tree, leaves, leaf_first, leaf_lanes, &sum->merge);
+    } else if (status == AS_OK) {
+        status = as_wire_create(sum, leaves, leaf_first, leaf_lanes);
+    }
+    free(leaf_first);
+    return status;
+}
+
+static as_status create(as_sum *sum)
+{
+    as_world *world = sum->world;
+    AS_TRY(as_world_agree(world, allocate(sum)));
+    as_sum_range_of(sum, world->rank, &sum->first, &sum->count);
+    size_t *part_at = calloc((size_t)sum->lanes->parts_total, sizeof *part_at);
+    as_status status =
+        part_at == NULL ? as_error_set(AS_NOMEM, "out of memory for %d parts", sum->lanes->parts_total) : AS_OK;
+    status = as_world_agree(world, status);
+    if (status == AS_OK) {
+        status = as_world_shared(world, lay_out(sum, NULL, part_at), &sum->memory);
+    }
+    if (status == AS_OK) {
+        lay_out(sum, sum->memory, part_at);
+        status = as_world_agree(world, find_leaves(sum, part_at));
+    }
+    free(part_at);
+    return status;
+}
+
+as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n, as_sum **out)
+{
+    *out = NULL;
+    as_sum *sum = calloc(1, sizeof *sum);
+    const as_status status =
+        as_world_agree(world, sum == NULL ? as_error_set(AS_NOMEM, "out of memory for a sum") : AS_OK);
+    if (status != AS_OK) {
+        free(sum);
+        return status;
+    }
+    *sum = (as_sum){.world = world, .lanes = lanes, .kernels = kernels, .n = n};
+    sum->nblocks = (n + AS_BLOCK - 1) / AS_BLOCK;
+    const as_status made = create(sum);
+    if (made != AS_OK) {
+        as_sum_destroy(&sum);
+        return made;
+    }
+    *out = sum;
+    return AS_OK;
+}
+
+void as_sum_destroy(as_sum **sum)
+{
+    as_sum *s = *sum;
+    if (s == NULL) {
+        return;
+    }
+    as_wire_destroy(&s->wire);
+    as_tree_program_destroy(&s->merge);
+    as_world_shared_free(s->world, &s->memory);
+    free(s->mail_at);
+    free(s->rider);
+    free(s->head);
+    free(s->heads);
+    free(s->column);
+    free(s->block_at);
+    free(s->leaf);
+    free(s->part);
+    free(s);
+    *sum = NULL;
+}
+
+void *as_sum_part(as_sum *sum, int part)
+{
+    return sum->part[part];
+}
+
+double *as_sum_head(as_sum *sum, int lane)
+{
+    return sum->head[sum->lanes->first + lane];
+}
+
+void as_sum_clear(as_sum *sum)
+{
+    as_wait wait = {0};
+    for (int i = 0; i < sum->world->node_size; i++) {
+        while (atomic_load_explicit(&sum->slot[i].finished, memory_order_acquire) < sum->rounds) {
+            as_wait_once(&wait, sum->world->yield);
+        }
+    }
+    for (int lane = 0; lane < sum->lanes->count; lane++) {
+        memset(as_sum_head(sum, lane), 0, AS_HEAD_SIZE * sizeof(double));
+    }
+    *sum->rider[sum->world->rank] = (as_rider){0};
+    sum->text[0] = '\0';
+    sum->waited = 0;
+}
+
+void as_sum_fail(as_sum *sum, as_status status, const char *message)
+{
+    as_rider *rider = sum->rider[sum->world->rank];
+    if (rider->status == AS_OK) {
+        rider->status = (int32_t)status;
+        snprintf(sum->text, sizeof sum->text, "%s", message);
+    }
+}
+
+void as_sum_flag(as_sum *sum, uint32_t flags)
+{
+    sum->rider[sum->world->rank]->flags |= flags;
+}
+
+/* Heads and riders of all are here: result, flags, and the lowest failing rank (or the number of ranks). */
+static int judge(as_sum *sum)
+{
+    const int size = sum->world->size;
+    int failing = size;
+    sum->flags = 0;
+    for (int rank = size - 1; rank >= 0; rank--) {
+        sum->flags |= sum->rider[rank]->flags;
+        failing = sum->rider[rank]->status != AS_OK ? rank : failing;
+    }
+    const double *heads = sum->head[0];
+    if (sum->world->nodes > 1) {
+        for (int lane = 0; lane < sum->lanes->lanes; lane++) {
+            memcpy(sum->heads + lane * AS_HEAD_SIZE, sum->head[lane], AS_HEAD_SIZE * sizeof(double));
+        }
+        heads = sum->heads;
+    }
+    as_tree_sum(&sum->lanes->tree, AS_HEAD_SIZE, heads, sum->result);
+    return failing;
+}
+
+static as_status fail_together(as_sum *sum, int failing, as_status status)
+{
+    char text[AS_RIDER_TEXT];
+    memcpy(text, sum->text, sizeof text);
+    AS_TRY(as_world_broadcast(sum->world, failing, text, sizeof text));
+    if (sum->world->size == 1) {
+        AS_FAIL(status, "%s", text);
+    }
+    AS_FAIL(status, "rank %d (%s): %s", failing, as_world_host(sum->world, failing), text);
+}
+
+void as_sum_tile(const as_kernels *kernels, const as_tree_program *program, const char *const *leaf, size_t offset,
+                 int64_t n, char *const *out)
+{
+    _Alignas(64) char tile[AS_TREE_DEPTH_MAX][TILE_BYTES]; /* only as deep as the program is ever touched */
+    const char *stack[AS_TREE_DEPTH_MAX + 1];
+    const size_t bytes = (size_t)n * kernels->real_bytes;
+    int level = 0, emitted = 0;
+    for (int i = 0; i < program->steps; i++) {
+        const int step = program->step[i];
+        if (step >= 0) {
+            stack[level++] = leaf[step] + offset;
+        } else if (step == AS_TREE_MERGE) {
+            level--;
+            char *to = program->step[i + 1] == AS_TREE_EMIT ? out[emitted] : tile[level - 1];
+            kernels->add(n, stack[level - 1], stack[level], to);
+            stack[level - 1] = to;
+        } else {
+            level--;
+            char *to = out[emitted++];
+            if (to != NULL && to != stack[level]) {
+                memcpy(to, stack[level], bytes);
+            }
+        }
+    }
+}
+
+typedef struct merge_job {
+    as_sum *sum;
+    int threads;
+} merge_job;
+
+static void merge_share(void *argument, int thread)
+{
+    const merge_job *job = argument;
+    as_sum *sum = job->sum;
+    const size_t real_bytes = sum->kernels->real_bytes;
+    int64_t from, n;
+    as_team_share(sum->count, AS_BLOCK, thread, job->threads, &from, &n);
+    for (int64_t at = from; at < from + n; at += AS_TILE) {
+        const size_t offset = (size_t)(sum->first + at) * real_bytes;
+        char *out = sum->part[0] + offset;
+        as_sum_tile(sum->kernels, &sum->merge, sum->leaf, offset, from + n - at < AS_TILE ? from + n - at : AS_TILE,
+                    &out);
+    }
+}
+
+static void merge_slice(as_sum *sum, as_team *team)
+{
+    if (sum->leaves == 1) {
+        return; /* The part is the sum. */
+    }
+    merge_job job = {.sum = sum, .threads = as_team_size(team)};
+    if (sum->count < TEAM_WORTH || job.threads == 1) {
+        job.threads = 1;
+        merge_share(&job, 0);
+    } else {
+        as_team_run(team, merge_share, &job);
+    }
+}
+
+as_status as_sum_reduce(as_sum *sum, as_team *team)
+{
+    as_world *world = sum->world;
+    sum->rounds++;
+    sum->waited += as_node_barrier(world);
+    as_status status = AS_OK;
+    if (world->nodes > 1) {
+        status = as_wire_gather(sum, sum->mail, sum->mail_at);
+    }
+    const int failing = status == AS_OK ? judge(sum) : 0;
+    const as_status failure = failing < world->size ? (as_status)sum->rider[failing]->status : AS_OK;
+    if (status == AS_OK && failing == world->size) {
+        if (world->nodes > 1) {
+            status = as_wire_reduce(sum, team);
+        } else {
+            merge_slice(sum, team);
+        }
+    }
+    atomic_store_explicit(&sum->slot[world->node_rank].finished, sum->rounds, memory_order_release);
+    if (status == AS_OK && failing < world->size) {
+        return fail_together(sum, failing, failure);
+    }
+    return status;
+}
+
+const double *as_sum_result(const as_sum *sum)
+{
+    return sum->result;
+}
+
+uint32_t as_sum_flags(const as_sum *sum)
+{
+    return sum->flags;
+}
+
+void as_sum_range(const as_sum *sum, int64_t *first, int64_t *count)
+{
+    *first = sum->first;
+    *count = sum->count;
+}
+
+void *as_sum_slice(as_sum *sum)
+{
+    return sum->part[0] + (size_t)sum->first * sum->kernels->real_bytes;
+}
+
+/* One column of all blocks, in the order of the blocks. */
+static const double *ordered(as_sum *sum, const double *column)
+{
+    if (sum->world->nodes == 1) {
+        return column; /* Node order is rank order. */
+    }
+    int64_t to = 0;
+    for (int rank = 0; rank < sum->world->size; rank++) {
+        const int64_t n = blocks_of(sum, rank);
+        memcpy(sum->column + to, column + sum->block_at[rank], (size_t)n * sizeof *column);
+        to += n;
+    }
+    return sum->column;
+}
+
+/* Up to AS_BLOCK_COLUMNS columns, in one of two turns: nobody can be two barriers ahead of a reader. */
+static as_status sum_columns(as_sum *sum, int width, int columns, const double *block, double *out)
+{
+    const as_world *world = sum->world;
+    double *turn = sum->blocks + (int64_t)(sum->turn++ % 2) * AS_BLOCK_COLUMNS * sum->nblocks;
+    const int64_t mine = blocks_of(sum, world->rank);
+    for (int j = 0; j < columns; j++) {
+        double *to = turn + j * sum->nblocks + sum->block_at[world->rank];
+        for (int64_t i = 0; i < mine; i++) {
+            to[i] = block[i * width + j];
+        }
+    }
+    sum->waited += as_node_barrier(sum->world);
+    for (int j = 0; j < columns; j++) {
+        double *column = turn + j * sum->nblocks;
+        if (world->nodes > 1) {
+            AS_TRY(as_wire_gather_blocks(sum, column));
+        }
+        out[j] = as_block_sum(ordered(sum, column), sum->nblocks);
+    }
+    return AS_OK;
+}
+
+as_status as_sum_blocks(as_sum *sum, int width, const double *block, double *out)
+{
+    for (int j = 0; j < width; j += AS_BLOCK_COLUMNS) {
+        const int columns = width - j < AS_BLOCK_COLUMNS ? width - j : AS_BLOCK_COLUMNS;
+        AS_TRY(sum_columns(sum, width, columns, block + j, out + j));
+    }
+    return AS_OK;
+}
+
+as_status as_sum_share(as_sum *sum, void *vector)
+{
+    if (sum->world->nodes > 1) {
+        AS_TRY(as_wire_share(sum, vector));
+    }
+    sum->waited += as_node_barrier(sum->world);
+    return AS_OK;
+}
+
+double as_sum_wait_seconds(const as_sum *sum)
+{
+    return sum->waited;
+}

@@ -1,0 +1,77 @@
+/* The state of a sum, for the files that carry it out: sum.c inside a node, sum_wire.c between nodes. */
+#ifndef AS_COMM_SUM_PRIVATE_H
+#define AS_COMM_SUM_PRIVATE_H
+
+#include "comm/sum.h"
+#include "comm/world_private.h"
+
+enum { AS_RIDER_TEXT = 1024, AS_BLOCK_COLUMNS = 4 };
+
+/* What travels with the heads for each rank. */
+typedef struct as_rider {
+    int32_t status;
+    uint32_t flags;
+} as_rider;
+
+typedef struct as_wire as_wire;
+
+struct as_sum {
+    as_world *world;
+    const as_lanes *lanes;
+    const as_kernels *kernels;
+    int64_t n, first, count; /* elements in all; own slice */
+    uint64_t rounds;
+    double waited;
+    double result[AS_HEAD_SIZE];
+    uint32_t flags;
+    char text[AS_RIDER_TEXT]; /* own failure of this round */
+
+    /* Memory of the node: slots, the mail of all nodes (riders, then heads, of each), two turns of blocks, parts. */
+    void *memory;
+    as_node_slot *slot;
+    char *mail;
+    size_t *mail_at;  /* (nodes + 1) bytes before each node's mail */
+    as_rider **rider; /* (ranks) */
+    double **head;    /* (lanes) */
+    double *heads;    /* (lanes, AS_HEAD_SIZE) in lane order: in the mail when one node has it all, else a copy */
+    double *blocks;   /* (2, AS_BLOCK_COLUMNS, nblocks), ranks in node order */
+    double *column;   /* (nblocks) in block order, when node order is another */
+    int64_t nblocks;
+    int64_t *block_at; /* (ranks) first block of a rank in node order */
+    uint64_t turn;     /* of the blocks */
+
+    /* The merge to the root: parts of this node in place, nodes' parts from elsewhere. */
+    int leaves;
+    as_tree_program merge;
+    const char **leaf; /* (leaves) first element of the vector; NULL: comes by message */
+    char **part;       /* (own parts) */
+    as_wire *wire;     /* NULL with one node */
+};
+
+/* Slice of a rank. */
+void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count);
+
+/* Elements [first, first + n), n small, of all that a program emits: leaf[i] + offset bytes are pushed, emitted node q
+   goes to out[q] (out[q] NULL: a leaf that nobody wants copied). */
+enum { AS_TILE = 1024 };
+void as_sum_tile(const as_kernels *kernels, const as_tree_program *program, const char *const *leaf, size_t offset,
+                 int64_t n, char *const *out);
+
+/* sum_wire.c, for several nodes. Create: called once the node's memory is laid out; leaf[0 .. node_leaves) are this
+   node's parts in lane order, nodes of the tree over leaf_first/leaf_lanes. Fills leaves, leaf and merge. Not
+   collective. */
+as_status as_wire_create(as_sum *sum, int node_leaves, const int16_t *leaf_first, const int16_t *leaf_lanes);
+void as_wire_destroy(as_wire **wire);
+/* Leaders all-gather node-ordered memory: node g has bytes [at[g], at[g + 1]) of base. After a barrier of the node;
+   ends with one. */
+as_status as_wire_gather(as_sum *sum, void *base, const size_t *at);
+/* The same for one column of blocks. */
+as_status as_wire_gather_blocks(as_sum *sum, double *column);
+/* Sends this node's parts to the owners elsewhere, receives theirs for the own slice, and merges to as_sum_slice. */
+as_status as_wire_reduce(as_sum *sum, as_team *team);
+/* Own slice of vector to the other nodes, theirs into vector. A barrier of the node must follow. */
+as_status as_wire_share(as_sum *sum, char *vector);
+/* Bytes of vectors that this rank has sent. */
+int64_t as_wire_sent(const as_wire *wire);
+
+#endif
