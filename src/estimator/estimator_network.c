@@ -1,0 +1,370 @@
+/* Neural networks: minimises the mean loss of a straight-line program of layers by gradient steps on batches.
+
+   One batch per round; accumulate runs forward and backward and sums gradients in lane order, update runs the optimizer on
+   the owned slice. Memory of a rank: its parts of the gradient (1 or 2 vectors in common layouts), parameters and packed
+   weights once per node, optimizer state 1/ranks of it, activations of one tile of rows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "estimator/network.h"
+
+enum { CACHE_BYTES = 1 << 20 }; /* what a thread's rows may take of its second-level cache */
+
+static as_status reserve(as_network *network, int64_t reals, void **slot)
+{
+    return as_arena_reserve(network->arena, (size_t)reals * network->setup.kernels->real_bytes, slot);
+}
+
+/* Lists the parameter arrays in the order of the flat vector. */
+static as_status plan_tensors(as_network *network)
+{
+    const as_model *model = &network->model;
+    network->tensor = calloc((size_t)model->nlayers * AS_LAYER_PARAMS_MAX + 1, sizeof *network->tensor);
+    if (network->tensor == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the parameter table of %d layers", model->nlayers);
+    }
+    for (int l = 0; l < model->nlayers; l++) {
+        const as_layer *layer = &model->layer[l];
+        for (int p = 0; p < layer->nparams; p++) {
+            network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
+                                                                    .count = layer->param[p].count,
+                                                                    .layer = l,
+                                                                    .param = p,
+                                                                    .lr_scale = layer->lr_scale,
+                                                                    .decay = layer->param[p].decay,
+                                                                    .trains = layer->trains};
+        }
+    }
+    return AS_OK;
+}
+
+/* Whether lanes [first, first + lanes) are one node of the tree. */
+static as_status is_node(const as_tree *tree, int first, int lanes, bool *out)
+{
+    as_tree_program program;
+    AS_TRY(as_tree_program_make(tree, first, lanes, &program));
+    *out = program.parts == 1;
+    as_tree_program_destroy(&program);
+    return AS_OK;
+}
+
+typedef struct node_span {
+    int first, lanes;
+} node_span;
+
+/* Programs, vectors and merges of the tiles: a stack of finished nodes whose siblings merge as soon as both are there. */
+static as_status plan_merges(as_network *network)
+{
+    const as_lanes *lanes = network->setup.lanes;
+    node_span stack[4 * AS_TREE_DEPTH_MAX];
+    int depth = 0;
+    for (int t = 0; t < network->ntiles; t++) {
+        network_tile *tile = &network->tile[t];
+        AS_TRY(as_tree_program_make(&lanes->tree, lanes->first + tile->lane, tile->lanes, &tile->program));
+        tile->slot = depth;
+        for (int p = 0; p < tile->program.parts; p++) {
+            if (depth == 4 * AS_TREE_DEPTH_MAX) {
+                AS_FAIL(AS_INTERNAL, "tile %d needs more than %d vectors", t, depth);
+            }
+            stack[depth++] = (node_span){tile->program.part_first[p], tile->program.part_lanes[p]};
+        }
+        network->nvectors = depth > network->nvectors ? depth : network->nvectors;
+        while (depth >= 2) {
+            bool merges;
+            AS_TRY(is_node(&lanes->tree, stack[depth - 2].first, stack[depth - 2].lanes + stack[depth - 1].lanes, &merges));
+            if (!merges || tile->nmerges == AS_TREE_DEPTH_MAX) {
+                break;
+            }
+            depth--;
+            stack[depth - 1].lanes += stack[depth].lanes;
+            tile->merge[tile->nmerges++] = depth - 1;
+        }
+    }
+    if (depth != lanes->program.parts) {
+        AS_FAIL(AS_INTERNAL, "tiles leave %d parts, the rank has %d", depth, lanes->program.parts);
+    }
+    return AS_OK;
+}
+
+/* Bytes of activations, their gradients and what layers save, for one row. */
+static int64_t row_bytes(const as_network *network)
+{
+    const as_model *model = &network->model;
+    int64_t reals = 2 * model->in_size;
+    for (int l = 0; l < model->nlayers; l++) {
+        reals += 2 * model->layer[l].out_size + model->layer[l].saved;
+    }
+    return reals * (int64_t)network->setup.kernels->real_bytes;
+}
+
+/* How many rows to work on at a time. Tiles cost one pass over the gradient vector each, so they pay only where a tile's
+   activations fit the cache and the vector is small beside them. Never changes a result. */
+static int64_t choose_tile_rows(const as_network *network)
+{
+    const as_setup *setup = &network->setup;
+    if (setup->micro_batch > 0) {
+        return setup->micro_batch;
+    }
+    const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
+    const int64_t cached = as_team_size(setup->team) * (int64_t)CACHE_BYTES / row_bytes(network);
+    if (cached < 64 || setup->capacity <= 2 * cached || vector > CACHE_BYTES / 2) {
+        return setup->capacity;
+    }
+    return cached;
+}
+
+static as_status plan_tiles(as_network *network)
+{
+    const as_setup *setup = &network->setup;
+    const int64_t capacity = setup->capacity > 0 ? setup->capacity : 1;
+    const int64_t limit = choose_tile_rows(network);
+    const int own = setup->lanes->count;
+    const int64_t lane_rows = (capacity + own - 1) / own;
+    const int64_t group = limit >= capacity ? own : limit / lane_rows > 1 ? limit / lane_rows : 1;
+    network->ntiles = (int)((own + group - 1) / group);
+    network->tile = calloc((size_t)network->ntiles, sizeof *network->tile);
+    if (network->tile == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", network->ntiles);
+    }
+    for (int t = 0; t < network->ntiles; t++) {
+        const int lane = (int)(t * group);
+        network->tile[t].lane = lane;
+        network->tile[t].lanes = own - lane < group ? own - lane : (int)group;
+    }
+    const int64_t grouped = group * lane_rows < capacity ? group * lane_rows : capacity;
+    network->tile_rows = group == 1 && limit < lane_rows ? limit : grouped;
+    /* A thread's rows go through all layers in chunks only where the weights stay in cache as well. */
+    const int64_t weights = network->n * (int64_t)setup->kernels->real_bytes;
+    network->chunk = weights <= CACHE_BYTES / 2 ? CACHE_BYTES / 2 / row_bytes(network) : network->tile_rows;
+    network->chunk = network->chunk < 32 ? 32 : network->chunk;
+    return plan_merges(network);
+}
+
+static as_status plan_memory(as_network *network)
+{
+    const as_setup *setup = &network->setup;
+    const size_t bytes = setup->kernels->real_bytes;
+    AS_TRY(as_world_shared(setup->world, (size_t)network->n * bytes, &network->params));
+    AS_TRY(as_world_shared(setup->world, (size_t)network->model.packed_reals * bytes, &network->packed));
+    if (setup->ema > 0) {
+        AS_TRY(as_world_shared(setup->world, (size_t)network->n * bytes, &network->average));
+        AS_TRY(as_world_shared(setup->world, (size_t)network->model.packed_reals * bytes, &network->average_packed));
+    }
+    network->nslots = network->optimizer.ops->slots(network->optimizer.options, network->slot_kind);
+    for (int s = 0; s < network->nslots; s++) {
+        AS_TRY(reserve(network, network->count, &network->slot[s]));
+    }
+    const int64_t blocks = (network->count + AS_BLOCK - 1) / AS_BLOCK;
+    AS_TRY(as_arena_reserve(network->arena, (size_t)(2 * blocks) * sizeof(double), (void **)&network->block));
+    network->vector = calloc((size_t)network->nvectors + 1, sizeof *network->vector);
+    if (network->vector == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d vectors", network->nvectors);
+    }
+    for (int v = 0; v < network->nvectors; v++) {
+        if (v < setup->lanes->program.parts) {
+            network->vector[v] = as_sum_part(network->sum, v);
+        } else {
+            AS_TRY(reserve(network, network->n, &network->vector[v]));
+        }
+    }
+    AS_TRY(as_model_work_plan(&network->model, network->tile_rows, true, network->arena, &network->work));
+    return as_arena_commit(network->arena);
+}
+
+static as_state_item *add_item(as_network *network, const char *group, const char *slot, const network_tensor *tensor)
+{
+    as_state_item *item = &network->item[network->nitems++];
+    const as_layer *layer = &network->model.layer[tensor->layer];
+    const as_param *param = &layer->param[tensor->param];
+    snprintf(item->name, sizeof item->name, "/%s%s%s/%s/%s", group, slot[0] != '\0' ? "/" : "", slot, layer->name,
+             param->name);
+    item->type = network->setup.kernels->precision == AS_FLOAT64 ? AS_F64 : AS_F32;
+    item->shape = param->shape;
+    item->flat_first = tensor->first;
+    item->sliced = true;
+    return item;
+}
+
+static as_status plan_state(as_network *network)
+{
+    const size_t most = (size_t)(network->ntensors * (2 + network->nslots) + 1);
+    network->item = calloc(most, sizeof *network->item);
+    if (network->item == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the names of %zu state arrays", most);
+    }
+    const size_t skip = (size_t)network->first * network->setup.kernels->real_bytes;
+    for (int i = 0; i < network->ntensors; i++) {
+        add_item(network, "params", "", &network->tensor[i])->data = (char *)network->params + skip;
+    }
+    for (int s = 0; s < network->nslots; s++) {
+        for (int i = 0; i < network->ntensors; i++) {
+            add_item(network, "optimizer", network->slot_kind[s].name, &network->tensor[i])->data = network->slot[s];
+        }
+    }
+    for (int i = 0; i < network->ntensors && network->average != NULL; i++) {
+        add_item(network, "ema", "", &network->tensor[i])->data = (char *)network->average + skip;
+    }
+    network->item[network->nitems++] = (as_state_item){.name = "/schedule/state",
+                                                       .type = AS_F64,
+                                                       .shape = {.rank = 1, .dim = {AS_SCHEDULE_STATE}},
+                                                       .flat_first = -1,
+                                                       .data = network->schedule.state};
+    return AS_OK;
+}
+
+static as_status plan(as_network *network)
+{
+    const as_setup *setup = &network->setup;
+    AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &setup->data->shape, setup->data->target,
+                          setup->data->classes, setup->data->targets, &network->model));
+    AS_TRY(as_optimizer_parse(setup->document, setup->optimizer, setup->kernels, &network->optimizer));
+    AS_TRY(as_schedule_parse(setup->document, setup->schedule, &network->schedule));
+    network->update = as_update_get(setup->kernels);
+    network->n = network->model.nparams;
+    AS_TRY(plan_tensors(network));
+    AS_TRY(plan_tiles(network));
+    return as_arena_create(&network->arena);
+}
+
+static void destroy(as_estimator **estimator)
+{
+    as_network *network = (as_network *)*estimator;
+    if (network == NULL) {
+        return;
+    }
+    as_world *world = network->setup.world;
+    as_sum_destroy(&network->sum);
+    void **shared[] = {&network->params, &network->packed, &network->average, &network->average_packed};
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++) {
+        if (*shared[i] != NULL) {
+            as_world_shared_free(world, shared[i]);
+        }
+    }
+    for (int t = 0; t < network->ntiles; t++) {
+        as_tree_program_destroy(&network->tile[t].program);
+    }
+    free(network->tile);
+    free(network->tensor);
+    free(network->vector);
+    free(network->item);
+    as_model_work_destroy(&network->work);
+    as_model_destroy(&network->model);
+    as_arena_destroy(&network->arena);
+    free(network);
+    *estimator = NULL;
+}
+
+extern const as_estimator_ops as_estimator_network;
+
+static as_status create(const as_setup *setup, as_estimator **out)
+{
+    *out = NULL;
+    as_network *network = calloc(1, sizeof *network);
+    as_status status = AS_OK;
+    if (network == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for a network");
+    } else {
+        network->base.ops = &as_estimator_network;
+        network->setup = *setup;
+        status = plan(network);
+    }
+    status = as_world_agree(setup->world, status);
+    if (status == AS_OK) {
+        status = as_sum_create(setup->world, setup->lanes, setup->kernels, network->n, &network->sum);
+    }
+    if (status == AS_OK) {
+        as_sum_range(network->sum, &network->first, &network->count);
+        status = as_world_agree(setup->world, plan_memory(network));
+    }
+    if (status == AS_OK) {
+        status = as_world_agree(setup->world, plan_state(network));
+    }
+    *out = (as_estimator *)network;
+    if (status != AS_OK) {
+        destroy(out);
+    }
+    return status;
+}
+
+static as_status restored(as_estimator *estimator)
+{
+    as_network *network = (as_network *)estimator;
+    return network_share(network, network->params, network->packed, true);
+}
+
+static as_status init(as_estimator *estimator)
+{
+    as_network *network = (as_network *)estimator;
+    const as_setup *setup = &network->setup;
+    as_status status = AS_OK;
+    if (as_world_node_rank(setup->world) == 0) {
+        status = as_model_init(&network->model, setup->seed, network->params);
+        if (network->average != NULL && status == AS_OK) {
+            memcpy(network->average, network->params, (size_t)network->n * setup->kernels->real_bytes);
+        }
+    }
+    AS_TRY(as_world_agree(setup->world, status));
+    AS_TRY(as_world_barrier(setup->world));
+    for (int s = 0; s < network->nslots; s++) {
+        network->update->fill(network->count, 0.0, network->slot[s]);
+    }
+    return restored(estimator);
+}
+
+static void observe(as_estimator *estimator, double validation_loss)
+{
+    as_schedule *schedule = &((as_network *)estimator)->schedule;
+    if (schedule->ops->observe != NULL) {
+        schedule->ops->observe(schedule->options, validation_loss, schedule->state);
+    }
+}
+
+static as_status state(as_estimator *estimator, int *n, as_state_item **items)
+{
+    as_network *network = (as_network *)estimator;
+    *n = network->nitems;
+    *items = network->item;
+    return AS_OK;
+}
+
+static as_sum *sum(as_estimator *estimator)
+{
+    return ((as_network *)estimator)->sum;
+}
+
+static int64_t outputs(const as_estimator *estimator)
+{
+    return ((const as_network *)estimator)->model.outputs;
+}
+
+static double flops(const as_estimator *estimator)
+{
+    return as_model_flops(&((const as_network *)estimator)->model, true);
+}
+
+static const double *times(const as_estimator *estimator)
+{
+    return ((const as_network *)estimator)->times;
+}
+
+const as_estimator_ops as_estimator_network = {
+    .name = "network",
+    .help = "a neural network: layers, a loss, an optimizer; one batch per step",
+    .formula = "min over w of (sum_i c_i loss(f(x_i; w), y_i)) / (sum_i c_i) + l1 |w|_1 + l2/2 |w|_2^2",
+    .create = create,
+    .destroy = destroy,
+    .init = init,
+    .accumulate = network_accumulate,
+    .update = network_update,
+    .predict = network_predict,
+    .evaluate = network_evaluate,
+    .observe = observe,
+    .state = state,
+    .restored = restored,
+    .sum = sum,
+    .outputs = outputs,
+    .flops = flops,
+    .times = times,
+};

@@ -1,0 +1,85 @@
+/* Inside of the network estimator, shared by its files: plan (estimator_network.c), accumulate (network_accumulate.c),
+   update (network_update.c), evaluate and predict (network_evaluate.c). */
+#ifndef AS_ESTIMATOR_NETWORK_H
+#define AS_ESTIMATOR_NETWORK_H
+
+#include "estimator/estimator.h"
+#include "nn/metric.h"
+#include "nn/model.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "nn/update.h"
+
+enum { AS_SLOT_BYTES = 8 * AS_BLOCK }; /* a block in the widest precision */
+
+/* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program emits
+   parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
+typedef struct network_tile {
+    int lane, lanes;          /* own lanes [lane, lane + lanes) */
+    as_tree_program program;
+    int slot;                 /* first vector of its parts */
+    int nmerges;
+    int merge[AS_TREE_DEPTH_MAX]; /* left vector of each merge; right is the next one */
+} network_tile;
+
+/* One parameter array, as the update walks the flat vector. */
+typedef struct network_tensor {
+    int64_t first, count;     /* in the flat vector */
+    int layer, param;
+    double lr_scale;
+    bool decay, trains;
+} network_tensor;
+
+typedef struct as_network {
+    as_estimator base;
+    as_setup setup;
+    as_model model;
+    as_optimizer optimizer;
+    as_schedule schedule;
+    const as_update_ops *update;
+    as_sum *sum;
+    int64_t n, first, count;  /* flat vector, own slice */
+    int nslots;
+    as_slot slot_kind[AS_SLOTS_MAX];
+    int ntensors;
+    network_tensor *tensor;
+
+    void *params, *packed;          /* seen by the whole node */
+    void *average, *average_packed; /* the same for averaged weights; NULL when off */
+    void *slot[AS_SLOTS_MAX];       /* own slice */
+    double *block;                  /* (blocks of the slice, 2): squared norm, penalty */
+    as_arena *arena;
+
+    int64_t tile_rows;        /* most rows of a tile */
+    int ntiles, nvectors;
+    network_tile *tile;
+    void **vector;            /* (nvectors) the rank's parts first, then spare ones */
+    as_model_work work;
+    int64_t chunk;            /* rows that a thread takes through all layers at a time */
+
+    const as_batch *batch;    /* of the running step */
+    int64_t step;
+    const void *use_params, *use_packed; /* what forward reads: parameters or averages */
+    double times[AS_TIMES];
+    int64_t bad_id;           /* first sample with a non-finite loss in this step; -1: none */
+    int bad_layer;
+    int nitems;
+    as_state_item *item;
+} as_network;
+
+as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int64_t step);
+as_status network_update(as_estimator *estimator, int64_t step, as_step_report *report);
+as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, as_text *json,
+                           double *loss);
+as_status network_predict(as_estimator *estimator, const as_batch *batch, double *out);
+
+/* Not collective; one thread. Puts rows [base + first, base + first + count) of the batch, normalised, at rows
+   [first, first + count) of the work space. */
+void network_gather(as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count);
+/* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices are
+   packed here; otherwise their owners have done it. */
+as_status network_share(as_network *network, void *params, void *packed, bool all);
+/* The rows that as_model_* functions see for rows [first, first + count) of the work space. */
+as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count);
+
+#endif

@@ -1,0 +1,187 @@
+/* Evaluation and prediction: forward alone, over any number of rows, in pieces that fit the work space. Metrics are sums over
+   samples in double, row after row within a lane, then along the fixed tree: exact for every layout. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "comm/lane_sum.h"
+#include "estimator/network.h"
+
+enum { METRICS_MAX = 8, STATE_LOSS = 0, STATE_WEIGHT = 1, STATE_METRICS = 2 };
+
+typedef struct evaluation {
+    as_network *network;
+    const as_batch *batch;
+    int64_t base, rows;  /* piece of the batch in the work space */
+    int nmetrics;
+    const as_metric_ops *metric[METRICS_MAX];
+    int64_t offset[METRICS_MAX];
+    int64_t width;       /* doubles of one lane */
+    double *state;       /* (own lanes, width) */
+    double *out;         /* predictions (rows, outputs), or NULL */
+} evaluation;
+
+/* Forward (and loss, where there is a target) of this thread's rows. */
+static void forward_rows(const evaluation *e, int thread)
+{
+    as_network *network = e->network;
+    int64_t first, count;
+    as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
+    for (int64_t done = 0; done < count; done += network->chunk) {
+        const int64_t here = count - done < network->chunk ? count - done : network->chunk;
+        const as_model_rows rows = network_rows(network, e->batch, e->base, first + done, here);
+        network_gather(network, e->batch, e->base, first + done, here);
+        as_model_forward(&network->model, &network->work, &rows, false);
+        if (e->out == NULL) {
+            as_model_loss(&network->model, &network->work, &rows, false);
+        }
+    }
+}
+
+/* Adds the piece's rows of one lane to its state. */
+static void measure_lane(const evaluation *e, int lane)
+{
+    const as_network *network = e->network;
+    const as_model *model = &network->model;
+    const as_batch *batch = e->batch;
+    const int64_t from = batch->lane_row[lane] > e->base ? batch->lane_row[lane] : e->base;
+    const int64_t end = e->base + e->rows;
+    const int64_t to = batch->lane_row[lane + 1] < end ? batch->lane_row[lane + 1] : end;
+    if (from >= to) {
+        return;
+    }
+    double *state = e->state + lane * e->width;
+    for (int64_t r = from; r < to; r++) {
+        state[STATE_LOSS] += network->work.loss[r - e->base];
+        state[STATE_WEIGHT] += batch->weight[r];
+    }
+    const int64_t ld = network->work.ld[model->nlayers];
+    const char *z = network->work.x[model->nlayers];
+    const as_metric_pass pass = {
+        .rows = to - from,
+        .outputs = model->outputs,
+        .z = z + (size_t)((from - e->base) * ld) * network->setup.kernels->real_bytes,
+        .ldz = ld,
+        .label = batch->label == NULL ? NULL : batch->label + from,
+        .target = batch->target == NULL ? NULL : batch->target + from * model->targets,
+        .targets = model->targets,
+        .weight = batch->weight + from,
+        .loss = model->loss->name,
+    };
+    for (int m = 0; m < e->nmetrics; m++) {
+        e->metric[m]->rows(&pass, model->classes, state + e->offset[m]);
+    }
+}
+
+static void evaluate_body(void *argument, int thread)
+{
+    const evaluation *e = argument;
+    as_team *team = e->network->setup.team;
+    forward_rows(e, thread);
+    as_team_barrier(team);
+    for (int lane = thread; lane < e->network->setup.lanes->count; lane += as_team_size(team)) {
+        measure_lane(e, lane);
+    }
+}
+
+static void predict_body(void *argument, int thread)
+{
+    const evaluation *e = argument;
+    const as_network *network = e->network;
+    const as_model *model = &network->model;
+    const as_kernels *k = network->setup.kernels;
+    forward_rows(e, thread);
+    int64_t first, count;
+    as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
+    const int64_t ld = network->work.ld[model->nlayers];
+    char *z = (char *)network->work.x[model->nlayers] + (size_t)(first * ld) * k->real_bytes;
+    if (model->loss->predict != NULL) {
+        model->loss->predict(model->loss_options, count, model->outputs, z, ld);
+    }
+    for (int64_t r = 0; r < count; r++) {
+        k->to_double(model->outputs, z + (size_t)(r * ld) * k->real_bytes,
+                     e->out + (e->base + first + r) * model->outputs);
+    }
+}
+
+/* Runs body over a batch, piece by piece. */
+static void over_pieces(evaluation *e, const as_batch *batch, void (*body)(void *, int))
+{
+    e->batch = batch;
+    for (e->base = 0; e->base < batch->rows; e->base += e->network->work.rows) {
+        const int64_t left = batch->rows - e->base;
+        e->rows = left < e->network->work.rows ? left : e->network->work.rows;
+        as_team_run(e->network->setup.team, body, e);
+    }
+}
+
+/* The weights that are judged: averages where they are kept. Collective. */
+static as_status choose_weights(as_network *network)
+{
+    network->use_params = network->params;
+    network->use_packed = network->packed;
+    if (network->average != NULL) {
+        AS_TRY(network_share(network, network->average, network->average_packed, true));
+        network->use_params = network->average;
+        network->use_packed = network->average_packed;
+    }
+    return AS_OK;
+}
+
+static void choose_metrics(evaluation *e)
+{
+    const as_model *model = &e->network->model;
+    const as_metric_ops *const *all = as_metrics_get(e->network->setup.kernels);
+    e->width = STATE_METRICS;
+    for (const char *const *name = model->loss->metrics; *name != NULL && e->nmetrics < METRICS_MAX; name++) {
+        for (int i = 0; all[i] != NULL; i++) {
+            if (strcmp(all[i]->name, *name) == 0) {
+                e->metric[e->nmetrics] = all[i];
+                e->offset[e->nmetrics++] = e->width;
+                e->width += all[i]->size(model->outputs, model->classes, model->targets);
+            }
+        }
+    }
+}
+
+as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, as_text *json,
+                           double *loss)
+{
+    as_network *network = (as_network *)estimator;
+    const as_model *model = &network->model;
+    evaluation e = {.network = network};
+    AS_TRY(choose_weights(network));
+    choose_metrics(&e);
+    e.state = calloc((size_t)network->setup.lanes->count * (size_t)e.width, sizeof(double));
+    double *sum = calloc((size_t)e.width, sizeof(double));
+    as_status status = AS_OK;
+    if (e.state == NULL || sum == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for metrics of %lld values a lane", (long long)e.width);
+    }
+    status = as_world_agree(network->setup.world, status);
+    if (status == AS_OK) {
+        for (int64_t b = 0; b < as_sampler_batches(sampler); b++) {
+            as_sampler_fill(sampler, 0, b, batch);
+            over_pieces(&e, batch, evaluate_body);
+        }
+        status = as_lane_sum(network->setup.world, network->setup.lanes, e.width, e.state, sum);
+    }
+    if (status == AS_OK) {
+        *loss = sum[STATE_LOSS] / sum[STATE_WEIGHT];
+        as_json_real(json, "loss", *loss);
+        for (int m = 0; m < e.nmetrics; m++) {
+            e.metric[m]->finish(model->outputs, model->classes, model->targets, sum + e.offset[m], json);
+        }
+    }
+    free(e.state);
+    free(sum);
+    return status;
+}
+
+as_status network_predict(as_estimator *estimator, const as_batch *batch, double *out)
+{
+    as_network *network = (as_network *)estimator;
+    evaluation e = {.network = network, .out = out};
+    over_pieces(&e, batch, predict_body);
+    return AS_OK;
+}

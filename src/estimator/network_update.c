@@ -1,0 +1,205 @@
+/* From the sum to the next parameters. The verdict (finite, clipping) is reached by all ranks alike before anything is changed;
+   then each rank runs the optimizer on its slice, block by block, packs the new weights, and shares them. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "estimator/network.h"
+
+typedef struct update_job {
+    as_network *network;
+    int64_t t;        /* optimizer step, from 1 */
+    double inverse;   /* 1 / sum of weights */
+    double scale;     /* of the slice in the optimizer pass */
+    double lr;
+    double c[AS_COEFFICIENTS_MAX];
+} update_job;
+
+/* First tensor that reaches past element `at`. */
+static int tensor_at(const as_network *network, int64_t at)
+{
+    int low = 0, high = network->ntensors;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        const network_tensor *x = &network->tensor[middle];
+        if (x->first + x->count <= at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Calls visit for the pieces of tensors inside [first, first + count) of the flat vector. */
+typedef void (*visit_piece)(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block);
+
+static void visit_block(update_job *job, int64_t first, int64_t count, int64_t block, visit_piece visit)
+{
+    const as_network *network = job->network;
+    for (int i = tensor_at(network, first); i < network->ntensors && network->tensor[i].first < first + count; i++) {
+        const network_tensor *x = &network->tensor[i];
+        const int64_t from = x->first > first ? x->first : first;
+        const int64_t end = x->first + x->count < first + count ? x->first + x->count : first + count;
+        visit(job, x, from, end - from, block);
+    }
+}
+
+static char *at(const as_network *network, void *vector, int64_t element)
+{
+    return (char *)vector + (size_t)element * network->setup.kernels->real_bytes;
+}
+
+static void penalize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
+{
+    as_network *network = job->network;
+    const as_model *model = &network->model;
+    const bool on = tensor->decay;
+    network->block[2 * block + 1] += network->update->penalize(
+        count, at(network, as_sum_slice(network->sum), first - network->first), at(network, network->params, first),
+        job->inverse, on ? model->l1 : 0.0, on ? model->l2 : 0.0);
+}
+
+static bool has_penalty(const as_network *network)
+{
+    return network->model.l1 > 0 || network->model.l2 > 0;
+}
+
+/* Norms (and penalties) of the blocks of the slice. */
+static void measure_body(void *argument, int thread)
+{
+    update_job *job = argument;
+    as_network *network = job->network;
+    int64_t first, count;
+    as_team_share(network->count, AS_BLOCK, thread, as_team_size(network->setup.team), &first, &count);
+    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
+        const int64_t n = network->count - i < AS_BLOCK ? network->count - i : AS_BLOCK;
+        const int64_t block = i / AS_BLOCK;
+        network->block[2 * block + 1] = 0;
+        if (has_penalty(network)) {
+            visit_block(job, network->first + i, n, block, penalize_piece);
+        }
+        network->block[2 * block] =
+            network->setup.kernels->sum_squares(n, at(network, as_sum_slice(network->sum), i));
+    }
+}
+
+static void optimize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
+{
+    (void)block;
+    if (!tensor->trains) {
+        return;
+    }
+    _Alignas(64) char gradient[AS_SLOT_BYTES];
+    as_network *network = job->network;
+    const int64_t local = first - network->first;
+    network->update->scale(count, at(network, as_sum_slice(network->sum), local), job->scale,
+                           network->setup.clip_value, gradient);
+    as_optimizer_pass pass = {.options = network->optimizer.options,
+                              .n = count,
+                              .w = at(network, network->params, first),
+                              .g = gradient,
+                              .c = job->c,
+                              .lr = job->lr * tensor->lr_scale,
+                              .weight_decay = tensor->decay ? network->optimizer.weight_decay : 0.0};
+    for (int s = 0; s < network->nslots; s++) {
+        pass.slot[s] = at(network, network->slot[s], local);
+    }
+    network->optimizer.ops->step(&pass);
+    if (network->average != NULL) {
+        network->update->average(count, network->setup.ema, pass.w, at(network, network->average, first));
+    }
+    as_model_pack(&network->model, network->params, first, count, network->packed);
+}
+
+static void optimize_body(void *argument, int thread)
+{
+    update_job *job = argument;
+    as_network *network = job->network;
+    int64_t first, count;
+    as_team_share(network->count, AS_BLOCK, thread, as_team_size(network->setup.team), &first, &count);
+    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
+        const int64_t n = first + count - i < AS_BLOCK ? first + count - i : AS_BLOCK;
+        visit_block(job, network->first + i, n, i / AS_BLOCK, optimize_piece);
+    }
+}
+
+/* Names what was not finite: each rank tells what it saw, the lowest one that saw something speaks. */
+static as_status diverged(as_network *network, int64_t step, double loss, double norm)
+{
+    const as_model *model = &network->model;
+    as_status mine = AS_OK;
+    if (network->bad_id >= 0) {
+        const char *where = network->bad_layer < 0                  ? "the input"
+                            : network->bad_layer < model->nlayers ? model->layer[network->bad_layer].name
+                                                                  : "the loss";
+        mine = as_error_set(AS_DIVERGED, "step %lld: loss is %g; sample %lld is the first that is not finite, in %s",
+                            (long long)step, loss, (long long)network->bad_id, where);
+    } else {
+        const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));
+        if (bad < network->count) {
+            const network_tensor *x = &network->tensor[tensor_at(network, network->first + bad)];
+            mine = as_error_set(AS_DIVERGED, "step %lld: gradient norm is %g (loss %g); not finite first in %s of layer %s",
+                                (long long)step, norm, loss, model->layer[x->layer].param[x->param].name,
+                                model->layer[x->layer].name);
+        }
+    }
+    AS_TRY(as_world_agree(network->setup.world, mine));
+    AS_FAIL(AS_DIVERGED, "step %lld: loss is %g, gradient norm is %g", (long long)step, loss, norm);
+}
+
+as_status network_share(as_network *network, void *params, void *packed, bool all)
+{
+    as_world *world = network->setup.world;
+    AS_TRY(as_sum_share(network->sum, params));
+    const bool remote = as_world_nodes(world) > 1;
+    if (all || remote) {
+        int64_t first, count;
+        as_team_share(network->n, AS_BLOCK, as_world_node_rank(world), as_world_node_size(world), &first, &count);
+        as_model_pack(&network->model, params, first, count, packed);
+        AS_TRY(as_world_barrier(world));
+    }
+    return AS_OK;
+}
+
+as_status network_update(as_estimator *estimator, int64_t step, as_step_report *report)
+{
+    as_network *network = (as_network *)estimator;
+    as_team *team = network->setup.team;
+    const double t0 = as_clock_seconds();
+    AS_TRY(as_sum_reduce(network->sum, team));
+    const double *head = as_sum_result(network->sum);
+    const double weight = head[AS_HEAD_WEIGHT];
+    update_job job = {.network = network, .t = step + 1, .inverse = weight > 0 ? 1.0 / weight : 0.0};
+    as_team_run(team, measure_body, &job);
+    double sums[2];
+    AS_TRY(as_sum_blocks(network->sum, 2, network->block, sums));
+    const double t1 = as_clock_seconds();
+    network->times[AS_TIME_SUM] += t1 - t0;
+
+    job.scale = has_penalty(network) ? 1.0 : job.inverse;
+    const double norm = sqrt(sums[0]) * job.scale;
+    *report = (as_step_report){.loss = head[AS_HEAD_LOSS] * job.inverse,
+                               .penalty = sums[1],
+                               .grad_norm = norm,
+                               .weight = weight,
+                               .samples = (int64_t)head[AS_HEAD_COUNT]};
+    if (!isfinite(report->loss) || !isfinite(norm)) {
+        return diverged(network, step, report->loss, norm);
+    }
+    if (network->setup.clip_norm > 0 && norm > network->setup.clip_norm) {
+        job.scale *= network->setup.clip_norm / norm;
+    }
+    job.lr = network->optimizer.lr * as_schedule_factor(&network->schedule, step, network->setup.total_steps,
+                                                        network->setup.steps_per_epoch);
+    report->lr = job.lr;
+    if (network->optimizer.ops->begin != NULL) {
+        network->optimizer.ops->begin(network->optimizer.options, job.t, job.c);
+    }
+    as_team_run(team, optimize_body, &job);
+    const double t2 = as_clock_seconds();
+    network->times[AS_TIME_UPDATE] += t2 - t1;
+    AS_TRY(network_share(network, network->params, network->packed, false));
+    network->times[AS_TIME_SUM] += as_clock_seconds() - t2;
+    return AS_OK;
+}
