@@ -1,0 +1,122 @@
+/* The step loop. This file is docs/step.md in C: config -> sampler -> batch -> accumulate -> sum -> verdict -> update ->
+   metrics -> checkpoint. The same for every estimator; a full-batch method takes its whole shard per step. */
+#include "run/run.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "run/run_state.h"
+
+/* Whether this rank asks all to stop or to save; rides on the sum, so that all learn it at the same step. */
+static uint32_t wishes(as_run *run)
+{
+    const as_run_options *o = run->options;
+    uint32_t flags = o->stop != NULL && *o->stop != 0 ? AS_FLAG_STOP : 0;
+    if (as_world_rank(run->world) != 0) {
+        return flags;
+    }
+    const double now = as_clock_seconds();
+    if (now - run->last_poll > 1.0) {
+        run->last_poll = now;
+        flags |= as_run_dir_has(&run->dir, "STOP") ? AS_FLAG_STOP : 0;
+    }
+    if (o->max_seconds > 0 && now - run->start > o->max_seconds) {
+        flags |= AS_FLAG_STOP;
+    }
+    const double minutes = run->config->checkpoint.every.minutes;
+    if (minutes > 0 && now - run->last_save > 60 * minutes) {
+        flags |= AS_FLAG_SAVE;
+    }
+    return flags;
+}
+
+/* Moves the position past the batch just used. Returns whether an epoch ended. */
+static bool advance(as_progress *p, int64_t batches, const as_step_report *report)
+{
+    p->step++;
+    p->epoch_loss += report->loss * report->weight;
+    p->epoch_weight += report->weight;
+    if (++p->index < batches) {
+        return false;
+    }
+    p->index = 0;
+    p->epoch++;
+    return true;
+}
+
+static bool due(const as_every *every, int64_t step, bool epoch_ended, int64_t epoch)
+{
+    return (every->steps > 0 && step % every->steps == 0) ||
+           (every->epochs > 0 && epoch_ended && epoch % every->epochs == 0);
+}
+
+/* One step, the same on all ranks whatever the outcome. */
+static as_status step(as_run *run, as_step_report *report)
+{
+    as_progress *p = &run->progress;
+    const as_estimator_ops *ops = run->estimator->ops;
+    const double t0 = as_clock_seconds();
+    as_watchdog_stamp(run->watchdog, "computing", p->step);
+    as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->train.batch);
+    const as_status mine = ops->accumulate(run->estimator, &run->train.batch, p->step);
+    as_sum *sum = ops->sum(run->estimator);
+    if (mine != AS_OK) {
+        as_sum_fail(sum, mine, as_error_message());
+    }
+    as_sum_flag(sum, wishes(run));
+    as_watchdog_stamp(run->watchdog, "the sum", p->step);
+    AS_TRY(ops->update(run->estimator, p->step, report));
+    run->stopping = (as_sum_flags(sum) & AS_FLAG_STOP) != 0;
+    if (run->steps_here >= 3) { /* The first ones touch memory for the first time. */
+        run->steady_seconds += as_clock_seconds() - t0;
+        run->steady_samples += report->samples;
+    }
+    run->steps_here++;
+    return AS_OK;
+}
+
+/* What follows a step: metrics, evaluation, checkpoint; in this order, so that a checkpoint holds their effects. */
+static as_status after_step(as_run *run, const as_step_report *report)
+{
+    as_progress *p = &run->progress;
+    const as_config *c = run->config;
+    const bool save_asked = (as_sum_flags(run->estimator->ops->sum(run->estimator)) & AS_FLAG_SAVE) != 0;
+    const bool epoch_ended = advance(p, as_sampler_batches(run->train.sampler), report);
+    p->finished = p->step >= run->total_steps || report->done;
+    if (due(&c->log.every, p->step, epoch_ended, p->epoch) || p->step == 1 || p->finished) {
+        as_run_record_step(run, report);
+    }
+    if (epoch_ended || due(&c->log.evaluate, p->step, epoch_ended, p->epoch) || p->finished) {
+        as_watchdog_stamp(run->watchdog, "evaluation", p->step);
+        AS_TRY(as_run_record_evaluation(run));
+    }
+    if (epoch_ended) {
+        p->epoch_loss = p->epoch_weight = 0;
+    }
+    if (run->options->max_steps > 0 && run->steps_here >= run->options->max_steps) {
+        run->stopping = true;
+    }
+    if (p->finished || run->stopping || save_asked || due(&c->checkpoint.every, p->step, epoch_ended, p->epoch)) {
+        as_watchdog_stamp(run->watchdog, "a checkpoint", p->step);
+        AS_TRY(as_run_save(run));
+    }
+    return AS_OK;
+}
+
+as_status as_run_train(const as_run_options *options, as_run_result *result)
+{
+    as_run run;
+    *result = (as_run_result){0};
+    as_status status = as_run_open(options, &run);
+    while (status == AS_OK && !run.progress.finished && !run.stopping) {
+        as_step_report report = {0};
+        status = step(&run, &report);
+        if (status == AS_OK) {
+            status = after_step(&run, &report);
+        }
+    }
+    status = as_run_finish(&run, status, result);
+    as_run_close(&run);
+    return status;
+}

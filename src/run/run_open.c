@@ -1,0 +1,270 @@
+/* Making a run: data, lanes, estimator, directory, resume. All ranks do the same calls in the same order. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "run/run_state.h"
+
+static as_status open_part(as_run *run, as_role role, as_run_data *out)
+{
+    const as_config *c = run->config;
+    AS_TRY(as_dataset_open(&c->data, role, run->world, &run->lanes, (uint64_t)c->seed,
+                           role == AS_TRAIN ? NULL : &run->train.data, &out->data));
+    out->present = true;
+    const bool train = role == AS_TRAIN;
+    const int64_t rows = out->data.rows;
+    const int64_t eval = c->train.eval_batch < rows ? c->train.eval_batch : rows;
+    as_status status = as_sampler_create(&out->data, train ? c->train.batch : eval, train && c->data.shuffle,
+                                         (uint64_t)c->seed, &out->sampler);
+    if (status == AS_OK) {
+        status = as_sampler_batch_create(out->sampler, &out->batch);
+    }
+    return as_world_agree(run->world, status);
+}
+
+static as_status open_data(as_run *run)
+{
+    const as_config *c = run->config;
+    AS_TRY(open_part(run, AS_TRAIN, &run->train));
+    if (c->data.validation > 0) {
+        AS_TRY(open_part(run, AS_VALIDATION, &run->validation));
+    }
+    if (c->data.test.ops != NULL) {
+        AS_TRY(open_part(run, AS_TEST, &run->test));
+    }
+    AS_TRY(as_normalization_fit(&c->data, &run->train.data, run->world, run->kernels, &run->normalization));
+    as_normalization_fill(&run->normalization, &c->data, &run->train.data);
+    if (run->validation.present) {
+        as_normalization_fill(&run->normalization, &c->data, &run->validation.data);
+    }
+    if (run->test.present) {
+        as_normalization_fill(&run->normalization, &c->data, &run->test.data);
+    }
+    return AS_OK;
+}
+
+/* The kind that `model: {type: ...}` names. */
+static as_status choose_estimator(const as_run *run, const as_estimator_ops **out)
+{
+    const as_estimator_ops *const *kinds = as_estimators_get();
+    const as_node *type = as_node_get(run->config->model, "type");
+    const char *names[64] = {0};
+    for (int i = 0; kinds[i] != NULL && i < 63; i++) {
+        names[i] = kinds[i]->name;
+        if (type == NULL ? i == 0 : type->kind == AS_NODE_SCALAR && strcmp(type->text, kinds[i]->name) == 0) {
+            *out = kinds[i];
+            return AS_OK;
+        }
+    }
+    const char *word = type->kind == AS_NODE_SCALAR ? type->text : "";
+    const char *near = as_nearest_name(word, names);
+    AS_FAIL(AS_CONFIG, "%s: model.type: unknown model '%s'%s%s%s", as_node_place(type), word,
+            near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
+}
+
+static as_status open_estimator(as_run *run)
+{
+    const as_config *c = run->config;
+    const int64_t batches = as_sampler_batches(run->train.sampler);
+    run->total_steps = c->train.steps > 0 ? c->train.steps : c->train.epochs * batches;
+    const as_estimator_ops *ops = NULL;
+    AS_TRY(choose_estimator(run, &ops));
+    const as_setup setup = {
+        .document = c->document,
+        .model = c->model,
+        .optimizer = c->optimizer,
+        .schedule = c->schedule,
+        .micro_batch = c->train.micro_batch,
+        .clip_norm = c->train.clip_norm,
+        .clip_value = c->train.clip_value,
+        .ema = c->train.ema,
+        .kernels = run->kernels,
+        .world = run->world,
+        .team = run->team,
+        .lanes = &run->lanes,
+        .data = &run->train.data,
+        .normalization = &run->normalization,
+        .seed = (uint64_t)c->seed,
+        .capacity = as_sampler_capacity(run->train.sampler),
+        .total_steps = run->total_steps,
+        .steps_per_epoch = batches,
+        .log = run->log,
+    };
+    AS_TRY(ops->create(&setup, &run->estimator));
+    return ops->init(run->estimator);
+}
+
+static as_checkpoint_parts parts_of(as_run *run)
+{
+    return (as_checkpoint_parts){
+        .config = run->config_text.data,
+        .seed = (uint64_t)run->config->seed,
+        .lanes = &run->lanes,
+        .data = &run->train.data,
+        .normalization = &run->normalization,
+        .estimator = run->estimator,
+        .progress = &run->progress,
+        .history = &run->history,
+    };
+}
+
+as_status as_run_save(as_run *run)
+{
+    const as_checkpoint_parts parts = parts_of(run);
+    char path[600];
+    snprintf(path, sizeof path, "%s/checkpoints/step-%012lld.h5", run->dir.path, (long long)run->progress.step);
+    const as_status status = as_checkpoint_save(run->world, run->dir.path, NULL, &parts, NULL);
+    run->last_save = as_clock_seconds();
+    if (status == AS_IO || status == AS_CANTCREAT) {
+        /* A full disk must not end the training: the older checkpoints are untouched, and the next one is tried. */
+        as_log_line(run->log, AS_LOG_WARN, "no checkpoint at step %lld: %s; training goes on (last good one: %s)",
+                    (long long)run->progress.step, as_error_message(),
+                    run->last_checkpoint[0] != '\0' ? run->last_checkpoint : "none");
+        return AS_OK;
+    }
+    AS_TRY(status);
+    memcpy(run->last_checkpoint, path, sizeof path);
+    return as_checkpoint_retain(run->world, run->dir.path, run->config->checkpoint.keep, -1, run->log);
+}
+
+/* Continues from the newest valid checkpoint, or from the one asked for. */
+static as_status resume(as_run *run)
+{
+    const as_run_options *o = run->options;
+    char path[600] = "";
+    if (o->resume == AS_RESUME_PATH) {
+        snprintf(path, sizeof path, "%s", o->resume_path);
+    } else {
+        AS_TRY(as_checkpoint_find(run->world, run->dir.path, run->log, path, sizeof path));
+    }
+    if (path[0] == '\0') {
+        return AS_OK;
+    }
+    if (o->resume == AS_RESUME_NEVER) {
+        AS_FAIL(AS_CANTCREAT, "%s: holds a run already (%s); give another directory, or continue it without --resume never",
+                run->dir.path, path);
+    }
+    const as_checkpoint_parts parts = parts_of(run);
+    AS_TRY(as_checkpoint_load(run->world, path, o->nallow, o->allow, &parts));
+    AS_TRY(run->estimator->ops->restored(run->estimator));
+    memcpy(run->last_checkpoint, path, sizeof path);
+    run->progress.finished = run->progress.step >= run->total_steps || run->progress.finished;
+    as_log_line(run->log, AS_LOG_INFO, "resume %s: step %lld of %lld%s", path, (long long)run->progress.step,
+                (long long)run->total_steps, run->progress.finished ? ", finished" : "");
+    return AS_OK;
+}
+
+static void write_environment(const as_run *run)
+{
+    const as_world *world = run->world;
+    as_text text = {0};
+    as_json_open(&text, NULL, '{');
+    as_json_text(&text, "allsum", run->options->version);
+    as_json_text(&text, "mpi", as_world_library(world));
+    as_json_text(&text, "transport", as_world_transport(world));
+    as_json_text(&text, "isa", run->kernels->isa);
+    as_json_int(&text, "ranks", as_world_size(world));
+    as_json_int(&text, "threads", as_team_size(run->team));
+    as_json_int(&text, "nodes", as_world_nodes(world));
+    as_json_open(&text, "hosts", '[');
+    for (int r = 0; r < as_world_size(world); r++) {
+        as_json_text(&text, NULL, as_world_host(world, r));
+    }
+    as_json_close(&text, ']');
+    as_json_close(&text, '}');
+    as_text_add(&text, "\n");
+    if (as_run_dir_write(&run->dir, "env.json", text.data) != AS_OK) {
+        as_log_line(run->log, AS_LOG_WARN, "%s", as_error_message());
+    }
+    as_text_free(&text);
+}
+
+static as_status open_dir(as_run *run)
+{
+    AS_TRY(as_run_dir_open(run->world, run->options->dir, run->options->log, &run->dir));
+    run->log = &run->dir.tee;
+    AS_TRY(resume(run));
+    run->opened = true;
+    as_status status = AS_OK;
+    if (as_world_rank(run->world) == 0) {
+        as_run_dir_remove(&run->dir, "STOP");
+        write_environment(run);
+        status = as_run_dir_write(&run->dir, "config.yaml", run->config_text.data);
+        if (status == AS_OK) {
+            status = as_run_dir_metrics(&run->dir, run->history.size > 0 ? run->history.data : "");
+        }
+        as_run_write_status(run, "running", AS_OK);
+    }
+    return as_world_agree(run->world, status);
+}
+
+static as_status open_all(as_run *run)
+{
+    const as_run_options *o = run->options;
+    const as_config *c = run->config;
+    run->kernels = as_kernels_get(o->isa, c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
+    const int64_t lanes = c->lanes > 0 ? c->lanes : as_lanes_auto(c->train.batch > 0 ? c->train.batch : INT64_MAX);
+    AS_TRY(as_world_agree(run->world, as_team_create(o->threads, &run->team)));
+    AS_TRY(as_watchdog_start(run->world, o->watchdog, o->log, &run->watchdog));
+    as_watchdog_stamp(run->watchdog, "reading data", 0);
+    AS_TRY(as_world_agree(run->world, as_lanes_create((int)lanes, run->world, &run->lanes)));
+    AS_TRY(open_data(run));
+    AS_TRY(open_estimator(run));
+    AS_TRY(as_world_agree(run->world, as_config_write(c, &run->config_text)));
+    AS_TRY(open_dir(run));
+    const as_dataset *d = &run->train.data;
+    char shape[64];
+    as_log_line(run->log, AS_LOG_INFO,
+                "%d rank%s x %d thread%s, %s, %s; %lld samples of %s in %d lanes; %lld steps of %lld batches an epoch",
+                as_world_size(run->world), as_world_size(run->world) > 1 ? "s" : "", as_team_size(run->team),
+                as_team_size(run->team) > 1 ? "s" : "", run->kernels->isa, as_world_transport(run->world),
+                (long long)d->rows, as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes,
+                (long long)run->total_steps, (long long)as_sampler_batches(run->train.sampler));
+    return AS_OK;
+}
+
+as_status as_run_open(const as_run_options *options, as_run *out)
+{
+    *out = (as_run){.options = options,
+                    .config = options->config,
+                    .world = options->world,
+                    .log = options->log,
+                    .start = as_clock_seconds(),
+                    .train_loss = NAN,
+                    .dir = {.lock = -1}};
+    out->last_save = out->start;
+    return open_all(out);
+}
+
+static void close_part(as_run_data *part)
+{
+    as_sampler_batch_destroy(&part->batch);
+    as_sampler_destroy(&part->sampler);
+    if (part->present) {
+        as_dataset_close(&part->data);
+    }
+}
+
+void as_run_close(as_run *run)
+{
+    if (run->estimator != NULL) {
+        run->estimator->ops->destroy(&run->estimator);
+    }
+    close_part(&run->test);
+    close_part(&run->validation);
+    close_part(&run->train);
+    as_normalization_destroy(&run->normalization);
+    as_lanes_destroy(&run->lanes);
+    if (run->watchdog != NULL) {
+        as_watchdog_stop(&run->watchdog);
+    }
+    as_team_destroy(&run->team);
+    as_run_dir_close(run->world, &run->dir);
+    as_text_free(&run->config_text);
+    as_text_free(&run->history);
+    as_text_free(&run->test_metrics);
+    as_text_free(&run->validation_metrics);
+}
