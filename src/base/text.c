@@ -212,3 +212,9 @@ void as_json_bool(as_text *text, const char *key, bool value)
     begin_value(text, key);
     as_text_add(text, "%s", value ? "true" : "false");
 }
+
+void as_json_raw(as_text *text, const char *key, const char *json)
+{
+    begin_value(text, key);
+    add_bytes(text, json, strlen(json));
+}

@@ -25,6 +25,7 @@ void as_json_text(as_text *text, const char *key, const char *value);
 void as_json_int(as_text *text, const char *key, int64_t value);
 void as_json_real(as_text *text, const char *key, double value);
 void as_json_bool(as_text *text, const char *key, bool value);
+void as_json_raw(as_text *text, const char *key, const char *json); /* a value that is JSON already */
 
 /* Shortest decimal text of a double that reads back to the same bits; buffer of 32 bytes. Returns buffer. */
 char *as_real_text(double value, char buffer[32]);

@@ -1,8 +1,8 @@
 /* Neural networks: minimises the mean loss of a straight-line program of layers by gradient steps on batches.
 
-   One batch per round; accumulate runs forward and backward and sums gradients in lane order, update runs the optimizer on
-   the owned slice. Memory of a rank: its parts of the gradient (1 or 2 vectors in common layouts), parameters and packed
-   weights once per node, optimizer state 1/ranks of it, activations of one tile of rows. */
+   One batch per round; accumulate runs forward and backward and sums gradients in lane order, update runs the optimizer
+   on the owned slice. Memory of a rank: its parts of the gradient (1 or 2 vectors in common layouts), parameters and
+   packed weights once per node, optimizer state 1/ranks of it, activations of one tile of rows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,8 @@ typedef struct node_span {
     int first, lanes;
 } node_span;
 
-/* Programs, vectors and merges of the tiles: a stack of finished nodes whose siblings merge as soon as both are there. */
+/* Programs, vectors and merges of the tiles: a stack of finished nodes whose siblings merge as soon as both are there.
+ */
 static as_status plan_merges(as_network *network)
 {
     const as_lanes *lanes = network->setup.lanes;
@@ -73,7 +74,8 @@ static as_status plan_merges(as_network *network)
         network->nvectors = depth > network->nvectors ? depth : network->nvectors;
         while (depth >= 2) {
             bool merges;
-            AS_TRY(is_node(&lanes->tree, stack[depth - 2].first, stack[depth - 2].lanes + stack[depth - 1].lanes, &merges));
+            AS_TRY(is_node(&lanes->tree, stack[depth - 2].first, stack[depth - 2].lanes + stack[depth - 1].lanes,
+                           &merges));
             if (!merges || tile->nmerges == AS_TREE_DEPTH_MAX) {
                 break;
             }
@@ -99,8 +101,8 @@ static int64_t row_bytes(const as_network *network)
     return reals * (int64_t)network->setup.kernels->real_bytes;
 }
 
-/* How many rows to work on at a time. Tiles cost one pass over the gradient vector each, so they pay only where a tile's
-   activations fit the cache and the vector is small beside them. Never changes a result. */
+/* How many rows to work on at a time. Tiles cost one pass over the gradient vector each, so they pay only where a
+   tile's activations fit the cache and the vector is small beside them. Never changes a result. */
 static int64_t choose_tile_rows(const as_network *network)
 {
     const as_setup *setup = &network->setup;

@@ -1,9 +1,9 @@
-/* One rank's share of a step: gather, forward, loss, backward on rows that each thread owns; then the sums over samples,
-   lane by lane along the fixed tree, divided among threads by output tile.
+/* One rank's share of a step: gather, forward, loss, backward on rows that each thread owns; then the sums over
+   samples, lane by lane along the fixed tree, divided among threads by output tile.
 
-   The batch is worked on in tiles of whole lanes (one, unless micro_batch or the cache asks for more). A tile gives vectors
-   for the nodes of the tree that it covers; vectors of sibling nodes are merged as soon as both are there, so what remains
-   are the parts of this rank, whatever the tiles were. A lane longer than a tile continues its chains. */
+   The batch is worked on in tiles of whole lanes (one, unless micro_batch or the cache asks for more). A tile gives
+   vectors for the nodes of the tree that it covers; vectors of sibling nodes are merged as soon as both are there, so
+   what remains are the parts of this rank, whatever the tiles were. A lane longer than a tile continues its chains. */
 #include "base/clock.h"
 #include "base/error.h"
 #include "estimator/network.h"
@@ -11,8 +11,8 @@
 typedef struct tile_job {
     as_network *network;
     const network_tile *tile;
-    int64_t base, rows;        /* rows of the batch that the work space holds now */
-    const int64_t *lane_row;   /* (tile lanes + 1), counted from base */
+    int64_t base, rows;      /* rows of the batch that the work space holds now */
+    const int64_t *lane_row; /* (tile lanes + 1), counted from base */
     bool resume;
 } tile_job;
 

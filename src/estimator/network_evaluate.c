@@ -1,5 +1,5 @@
-/* Evaluation and prediction: forward alone, over any number of rows, in pieces that fit the work space. Metrics are sums over
-   samples in double, row after row within a lane, then along the fixed tree: exact for every layout. */
+/* Evaluation and prediction: forward alone, over any number of rows, in pieces that fit the work space. Metrics are
+   sums over samples in double, row after row within a lane, then along the fixed tree: exact for every layout. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,13 +12,13 @@ enum { METRICS_MAX = 8, STATE_LOSS = 0, STATE_WEIGHT = 1, STATE_METRICS = 2 };
 typedef struct evaluation {
     as_network *network;
     const as_batch *batch;
-    int64_t base, rows;  /* piece of the batch in the work space */
+    int64_t base, rows; /* piece of the batch in the work space */
     int nmetrics;
     const as_metric_ops *metric[METRICS_MAX];
     int64_t offset[METRICS_MAX];
-    int64_t width;       /* doubles of one lane */
-    double *state;       /* (own lanes, width) */
-    double *out;         /* predictions (rows, outputs), or NULL */
+    int64_t width; /* doubles of one lane */
+    double *state; /* (own lanes, width) */
+    double *out;   /* predictions (rows, outputs), or NULL */
 } evaluation;
 
 /* Forward (and loss, where there is a target) of this thread's rows. */

@@ -1,5 +1,5 @@
-/* From the sum to the next parameters. The verdict (finite, clipping) is reached by all ranks alike before anything is changed;
-   then each rank runs the optimizer on its slice, block by block, packs the new weights, and shares them. */
+/* From the sum to the next parameters. The verdict (finite, clipping) is reached by all ranks alike before anything is
+   changed; then each rank runs the optimizer on its slice, block by block, packs the new weights, and shares them. */
 #include <math.h>
 
 #include "base/clock.h"
@@ -8,9 +8,9 @@
 
 typedef struct update_job {
     as_network *network;
-    int64_t t;        /* optimizer step, from 1 */
-    double inverse;   /* 1 / sum of weights */
-    double scale;     /* of the slice in the optimizer pass */
+    int64_t t;      /* optimizer step, from 1 */
+    double inverse; /* 1 / sum of weights */
+    double scale;   /* of the slice in the optimizer pass */
     double lr;
     double c[AS_COEFFICIENTS_MAX];
 } update_job;
@@ -79,8 +79,7 @@ static void measure_body(void *argument, int thread)
         if (has_penalty(network)) {
             visit_block(job, network->first + i, n, block, penalize_piece);
         }
-        network->block[2 * block] =
-            network->setup.kernels->sum_squares(n, at(network, as_sum_slice(network->sum), i));
+        network->block[2 * block] = network->setup.kernels->sum_squares(n, at(network, as_sum_slice(network->sum), i));
     }
 }
 
@@ -93,8 +92,8 @@ static void optimize_piece(update_job *job, const network_tensor *tensor, int64_
     _Alignas(64) char gradient[AS_SLOT_BYTES];
     as_network *network = job->network;
     const int64_t local = first - network->first;
-    network->update->scale(count, at(network, as_sum_slice(network->sum), local), job->scale,
-                           network->setup.clip_value, gradient);
+    network->update->scale(count, at(network, as_sum_slice(network->sum), local), job->scale, network->setup.clip_value,
+                           gradient);
     as_optimizer_pass pass = {.options = network->optimizer.options,
                               .n = count,
                               .w = at(network, network->params, first),
@@ -130,7 +129,7 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
     const as_model *model = &network->model;
     as_status mine = AS_OK;
     if (network->bad_id >= 0) {
-        const char *where = network->bad_layer < 0                  ? "the input"
+        const char *where = network->bad_layer < 0                ? "the input"
                             : network->bad_layer < model->nlayers ? model->layer[network->bad_layer].name
                                                                   : "the loss";
         mine = as_error_set(AS_DIVERGED, "step %lld: loss is %g; sample %lld is the first that is not finite, in %s",
@@ -139,9 +138,9 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
         const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));
         if (bad < network->count) {
             const network_tensor *x = &network->tensor[tensor_at(network, network->first + bad)];
-            mine = as_error_set(AS_DIVERGED, "step %lld: gradient norm is %g (loss %g); not finite first in %s of layer %s",
-                                (long long)step, norm, loss, model->layer[x->layer].param[x->param].name,
-                                model->layer[x->layer].name);
+            mine = as_error_set(
+                AS_DIVERGED, "step %lld: gradient norm is %g (loss %g); not finite first in %s of layer %s",
+                (long long)step, norm, loss, model->layer[x->layer].param[x->param].name, model->layer[x->layer].name);
         }
     }
     AS_TRY(as_world_agree(network->setup.world, mine));
@@ -190,8 +189,8 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
     if (network->setup.clip_norm > 0 && norm > network->setup.clip_norm) {
         job.scale *= network->setup.clip_norm / norm;
     }
-    job.lr = network->optimizer.lr * as_schedule_factor(&network->schedule, step, network->setup.total_steps,
-                                                        network->setup.steps_per_epoch);
+    job.lr = network->optimizer.lr *
+             as_schedule_factor(&network->schedule, step, network->setup.total_steps, network->setup.steps_per_epoch);
     report->lr = job.lr;
     if (network->optimizer.ops->begin != NULL) {
         network->optimizer.ops->begin(network->optimizer.options, job.t, job.c);

@@ -1,5 +1,5 @@
-/* The step loop. This file is docs/step.md in C: config -> sampler -> batch -> accumulate -> sum -> verdict -> update ->
-   metrics -> checkpoint. The same for every estimator; a full-batch method takes its whole shard per step. */
+/* The step loop. This file is docs/step.md in C: config -> sampler -> batch -> accumulate -> sum -> verdict -> update
+   -> metrics -> checkpoint. The same for every estimator; a full-batch method takes its whole shard per step. */
 #include "run/run.h"
 
 #include <string.h>

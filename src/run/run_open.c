@@ -97,7 +97,7 @@ static as_status open_estimator(as_run *run)
     return ops->init(run->estimator);
 }
 
-static as_checkpoint_parts parts_of(as_run *run)
+as_checkpoint_parts as_run_parts(as_run *run)
 {
     return (as_checkpoint_parts){
         .config = run->config_text.data,
@@ -113,7 +113,7 @@ static as_checkpoint_parts parts_of(as_run *run)
 
 as_status as_run_save(as_run *run)
 {
-    const as_checkpoint_parts parts = parts_of(run);
+    const as_checkpoint_parts parts = as_run_parts(run);
     char path[600];
     snprintf(path, sizeof path, "%s/checkpoints/step-%012lld.h5", run->dir.path, (long long)run->progress.step);
     const as_status status = as_checkpoint_save(run->world, run->dir.path, NULL, &parts, NULL);
@@ -144,10 +144,11 @@ static as_status resume(as_run *run)
         return AS_OK;
     }
     if (o->resume == AS_RESUME_NEVER) {
-        AS_FAIL(AS_CANTCREAT, "%s: holds a run already (%s); give another directory, or continue it without --resume never",
+        AS_FAIL(AS_CANTCREAT,
+                "%s: holds a run already (%s); give another directory, or continue it without --resume never",
                 run->dir.path, path);
     }
-    const as_checkpoint_parts parts = parts_of(run);
+    const as_checkpoint_parts parts = as_run_parts(run);
     AS_TRY(as_checkpoint_load(run->world, path, o->nallow, o->allow, &parts));
     AS_TRY(run->estimator->ops->restored(run->estimator));
     memcpy(run->last_checkpoint, path, sizeof path);

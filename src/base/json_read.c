@@ -1,0 +1,92 @@
+/* A scanner for objects: finds where values end by counting brackets outside of strings. */
+#include "base/json_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *skip_space(const char *s)
+{
+    return s + strspn(s, " \t\r\n");
+}
+
+/* Past a string that starts at the quote s; at the end of text if it is not closed. */
+static const char *skip_string(const char *s)
+{
+    for (s++; *s != '\0' && *s != '"'; s++) {
+        s += *s == '\\' && s[1] != '\0';
+    }
+    return *s == '"' ? s + 1 : s;
+}
+
+static const char *skip_value(const char *s)
+{
+    int depth = 0;
+    while (*s != '\0') {
+        if (*s == '"') {
+            s = skip_string(s);
+            continue;
+        }
+        if (depth == 0 && (*s == ',' || *s == '}' || *s == ']')) {
+            return s;
+        }
+        depth += *s == '{' || *s == '[';
+        depth -= *s == '}' || *s == ']';
+        s++;
+    }
+    return s;
+}
+
+bool as_json_next(const char **cursor, as_json_member *out)
+{
+    const char *s = skip_space(*cursor);
+    if (*s != '{' && *s != ',') {
+        return false;
+    }
+    s = skip_space(s + 1);
+    if (*s != '"') {
+        return false;
+    }
+    const char *after = skip_string(s);
+    out->key = s + 1;
+    out->key_length = (size_t)(after - s) - 2;
+    s = skip_space(after);
+    if (*s != ':') {
+        return false;
+    }
+    out->value = skip_space(s + 1);
+    s = skip_value(out->value);
+    out->value_length = (size_t)(s - out->value);
+    *cursor = s;
+    return true;
+}
+
+static bool number_of(const as_json_member *member, double *out)
+{
+    char *end;
+    *out = strtod(member->value, &end);
+    return end > member->value && (member->value[0] == '-' || (member->value[0] >= '0' && member->value[0] <= '9'));
+}
+
+bool as_json_number(const char *object, const char *key, double *out)
+{
+    as_json_member member;
+    while (as_json_next(&object, &member)) {
+        if (member.key_length == strlen(key) && strncmp(member.key, key, member.key_length) == 0) {
+            return number_of(&member, out);
+        }
+    }
+    return false;
+}
+
+void as_json_brief(const char *object, as_text *text)
+{
+    as_json_member member;
+    double value;
+    bool first = true;
+    while (as_json_next(&object, &member)) {
+        if (number_of(&member, &value)) {
+            as_text_add(text, "%s%.*s %.4f", first ? "" : ", ", (int)member.key_length, member.key, value);
+            first = false;
+        }
+    }
+}
