@@ -31,7 +31,9 @@ typedef struct as_checkpoint_parts {
     as_text *history;            /* metrics lines so far (as in metrics.jsonl, without timing), one per line */
 } as_checkpoint_parts;
 
-/* Collective. Writes DIR/checkpoints/step-NNNNNNNNNNNN.h5 (or `path` when not NULL) and verifies it. */
+/* Collective. Writes DIR/checkpoints/step-NNNNNNNNNNNN.h5 (or `path` when not NULL) and verifies it; makes the folder when
+   it is missing. normalization and history may be NULL. digest may be NULL; as as_h5_write. Errors: IO, CANTCREAT, after
+   which everything is as it was before. */
 as_status as_checkpoint_save(as_world *world, const char *dir, const char *path, const as_checkpoint_parts *parts,
                              uint8_t digest[32]);
 
@@ -40,13 +42,24 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
 as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log, char *path, size_t bytes);
 
 /* Collective. Reads a checkpoint into the parts. Refuses by name: another format or numerics version, lanes, seed, tree, data
-   fingerprint, configuration keys (unless listed in allow, dotted paths), any missing or misshapen state item.
-   Errors: DATA, CONFIG. */
+   fingerprint, configuration keys (unless listed in allow: dotted paths, a section stands for its keys, "data" for the
+   fingerprint too), any missing, misshapen or unknown state item. Nothing is changed before all is checked. Members of
+   parts that are NULL (seed: without config) are neither checked nor filled, so evaluation needs only the estimator.
+   Errors: NOINPUT, DATA, CONFIG, IO. */
 as_status as_checkpoint_load(as_world *world, const char *path, int nallow, const char *const *allow,
                              const as_checkpoint_parts *parts);
 
+/* Not collective. From a checkpoint (only its list of contents is verified): the resolved configuration, free() it; the
+   input normalisation, or an identity of width 0 when none is stored. */
+as_status as_checkpoint_config(const char *path, char **out);
+as_status as_checkpoint_normalization(const char *path, const as_kernels *kernels, as_normalization *out);
+
+/* Collective. For the one job that writes into a run directory, at its start: removes temporary files that dead writers
+   left in it and in its checkpoints. Failures are only logged. */
+void as_checkpoint_clean(as_world *world, const char *dir, const as_log *log);
+
 /* Collective. Keeps the newest `keep` verified checkpoints (and the one of best_step), removes older ones; never removes a
-   valid one before `keep` newer valid ones exist. */
+   valid one before `keep` newer valid ones exist. A file that cannot be removed is only logged. Errors: NOMEM. */
 as_status as_checkpoint_retain(as_world *world, const char *dir, int64_t keep, int64_t best_step, const as_log *log);
 
 #endif

@@ -1,0 +1,196 @@
+/* Which checkpoints of a run directory are good, and which may go. No pointer to "the latest" is trusted: the folder is
+   listed, and every file is judged by its own hashes, by all ranks together. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "io/commit.h"
+#include "io/h5_contents.h"
+#include "run/checkpoint.h"
+
+enum { DIGITS = 12 };
+
+static int compare_newest_first(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* The step of "step-NNNNNNNNNNNN.h5", or -1. */
+static int64_t step_of(const char *name)
+{
+    if (strncmp(name, "step-", 5) != 0 || strspn(name + 5, "0123456789") != DIGITS ||
+        strcmp(name + 5 + DIGITS, ".h5") != 0) {
+        return -1;
+    }
+    return strtoll(name + 5, NULL, 10);
+}
+
+static void path_of(const char *dir, int64_t step, char path[AS_PATH_MAX])
+{
+    snprintf(path, AS_PATH_MAX, "%s/checkpoints/step-%0*lld.h5", dir, DIGITS, (long long)step);
+}
+
+/* Steps of all checkpoint files of a folder, newest first; none when there is no folder. */
+static as_status list_steps(const char *dir, int64_t **out, int64_t *n)
+{
+    char folder[AS_PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/checkpoints", dir);
+    *out = NULL;
+    *n = 0;
+    int64_t capacity = 0;
+    DIR *handle = opendir(folder);
+    const struct dirent *entry = NULL;
+    while (handle != NULL && (entry = readdir(handle)) != NULL) {
+        const int64_t step = step_of(entry->d_name);
+        if (step < 0) {
+            continue;
+        }
+        if (*n == capacity) {
+            capacity = capacity == 0 ? 16 : 2 * capacity;
+            int64_t *grown = realloc(*out, (size_t)capacity * sizeof *grown);
+            if (grown == NULL) {
+                closedir(handle);
+                free(*out);
+                *out = NULL;
+                AS_FAIL(AS_NOMEM, "%s: out of memory for %lld names", folder, (long long)capacity);
+            }
+            *out = grown;
+        }
+        (*out)[(*n)++] = step;
+    }
+    if (handle != NULL) {
+        closedir(handle);
+    }
+    if (*n > 0) {
+        qsort(*out, (size_t)*n, sizeof **out, compare_newest_first);
+    }
+    return AS_OK;
+}
+
+/* Collective. The same list on all ranks, as rank 0 sees the folder. */
+static as_status share_steps(as_world *world, const char *dir, int64_t **out, int64_t *n)
+{
+    int64_t *steps = NULL, count = 0;
+    AS_TRY(as_world_agree(world, as_world_rank(world) == 0 ? list_steps(dir, &steps, &count) : AS_OK));
+    as_status status = as_world_broadcast(world, 0, &count, sizeof count);
+    if (status == AS_OK && as_world_rank(world) != 0) {
+        steps = malloc(((size_t)count + 1) * sizeof *steps);
+    }
+    if (status == AS_OK) {
+        status = as_world_agree(world, steps == NULL && count > 0
+                                           ? as_error_set(AS_NOMEM, "out of memory for %lld names", (long long)count)
+                                           : AS_OK);
+    }
+    if (status == AS_OK && count > 0) {
+        status = as_world_broadcast(world, 0, steps, (size_t)count * sizeof *steps);
+    }
+    if (status != AS_OK) {
+        free(steps);
+        return status;
+    }
+    *out = steps;
+    *n = count;
+    return AS_OK;
+}
+
+static as_status check_share(as_world *world, const char *path, int64_t step)
+{
+    as_h5_contents *file = NULL;
+    AS_TRY(as_h5_contents_open(path, &file));
+    const as_h5_attribute *found = as_h5_contents_attribute(file, "step");
+    as_status status = AS_OK;
+    if (found == NULL || found->value != step) {
+        status = as_error_set(AS_DATA, "%s: holds step %lld", path, (long long)(found == NULL ? -1 : found->value));
+    } else {
+        status = as_h5_contents_check(file, as_world_rank(world), as_world_size(world));
+    }
+    as_h5_contents_close(&file);
+    return status;
+}
+
+/* Collective. Whether a checkpoint is valid; if not, the reason goes to the log of rank 0. */
+static bool is_valid(as_world *world, const char *path, int64_t step, const as_log *log)
+{
+    if (as_world_agree(world, check_share(world, path, step)) == AS_OK) {
+        return true;
+    }
+    if (as_world_rank(world) == 0) {
+        as_log_line(log, AS_LOG_WARN, "checkpoint rejected: %s", as_error_message());
+    }
+    return false;
+}
+
+as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log, char *path, size_t bytes)
+{
+    int64_t *step = NULL, n = 0;
+    char name[AS_PATH_MAX];
+    path[0] = '\0';
+    AS_TRY(share_steps(world, dir, &step, &n));
+    bool found = false;
+    for (int64_t i = 0; i < n && !found; i++) {
+        path_of(dir, step[i], name);
+        found = is_valid(world, name, step[i], log);
+    }
+    free(step);
+    if (found && strlen(name) >= bytes) {
+        AS_FAIL(AS_INTERNAL, "%s: longer than %zu bytes", name, bytes);
+    }
+    if (found) {
+        memcpy(path, name, strlen(name) + 1);
+    }
+    return AS_OK;
+}
+
+as_status as_checkpoint_retain(as_world *world, const char *dir, int64_t keep, int64_t best_step, const as_log *log)
+{
+    int64_t *step = NULL, n = 0, valid = 0;
+    char name[AS_PATH_MAX];
+    AS_TRY(share_steps(world, dir, &step, &n));
+    const int64_t wanted = keep < 1 ? 1 : keep;
+    for (int64_t i = 0; i < n; i++) {
+        path_of(dir, step[i], name);
+        if (valid < wanted) {
+            /* With nothing behind it to remove, a file need not be read. */
+            valid += n <= wanted || is_valid(world, name, step[i], log);
+        } else if (step[i] != best_step && as_world_rank(world) == 0 && as_file_discard(name) != AS_OK) {
+            as_log_line(log, AS_LOG_WARN, "old checkpoint stays: %s", as_error_message());
+        }
+    }
+    free(step);
+    return AS_OK;
+}
+
+static void clean_folder(const char *folder, const as_log *log)
+{
+    DIR *handle = opendir(folder);
+    const struct dirent *entry = NULL;
+    while (handle != NULL && (entry = readdir(handle)) != NULL) {
+        char path[AS_PATH_MAX];
+        const bool dead = strncmp(entry->d_name, AS_TEMPORARY_PREFIX, strlen(AS_TEMPORARY_PREFIX)) == 0 ||
+                          strncmp(entry->d_name, AS_TRASH_PREFIX, strlen(AS_TRASH_PREFIX)) == 0;
+        const int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (dead && length > 0 && (size_t)length < sizeof path) {
+            const bool gone = unlink(path) == 0;
+            as_log_line(log, gone ? AS_LOG_INFO : AS_LOG_WARN, "%s: left by a writer that died%s", path,
+                        gone ? ", removed" : ", cannot be removed");
+        }
+    }
+    if (handle != NULL) {
+        closedir(handle);
+    }
+}
+
+void as_checkpoint_clean(as_world *world, const char *dir, const as_log *log)
+{
+    char folder[AS_PATH_MAX];
+    if (as_world_rank(world) != 0) {
+        return;
+    }
+    snprintf(folder, sizeof folder, "%s/checkpoints", dir);
+    clean_folder(dir, log);
+    clean_folder(folder, log);
+}
