@@ -1,0 +1,134 @@
+/* The launcher, from the environment: Open MPI's mpirun sets OMPI_COMM_WORLD_*, MPICH's mpiexec and srun --mpi=pmi2 set
+   PMI_*, srun --mpi=pmix sets PMIX_RANK. A job of one process is not "launched": MPI need not start for it. */
+#include "cli/launch.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fields.h"
+
+enum { CPUS_MAX = 4096 };
+
+/* A whole number from the environment, or otherwise. */
+static int number_of(const char *name, int otherwise)
+{
+    const char *text = getenv(name);
+    int64_t value;
+    return text != NULL && as_text_to_int(text, &value) && value >= 0 && value <= 1 << 24 ? (int)value : otherwise;
+}
+
+as_launch as_launch_detect(void)
+{
+    as_launch launch = {.size = 1, .local_size = 1, .by = ""};
+    if (getenv("OMPI_COMM_WORLD_SIZE") != NULL) {
+        launch = (as_launch){.rank = number_of("OMPI_COMM_WORLD_RANK", 0),
+                             .size = number_of("OMPI_COMM_WORLD_SIZE", 0),
+                             .local_size = number_of("OMPI_COMM_WORLD_LOCAL_SIZE", 1),
+                             .bound = number_of("OMPI_MCA_orte_bound_at_launch", 0) != 0,
+                             .by = "mpirun"};
+    } else if (getenv("PMI_RANK") != NULL) {
+        launch = (as_launch){.rank = number_of("PMI_RANK", 0),
+                             .size = number_of("PMI_SIZE", 0),
+                             .local_size = number_of("MPI_LOCALNRANKS", number_of("SLURM_STEP_TASKS_PER_NODE", 1)),
+                             .bound = getenv("SLURM_CPU_BIND_TYPE") != NULL,
+                             .by = getenv("SLURM_STEP_NUM_TASKS") != NULL ? "srun" : "mpiexec"};
+    } else if (getenv("PMIX_RANK") != NULL) {
+        launch = (as_launch){.rank = number_of("PMIX_RANK", 0),
+                             .size = number_of("SLURM_STEP_NUM_TASKS", 0),
+                             .local_size = number_of("SLURM_STEP_TASKS_PER_NODE", 1),
+                             .bound = getenv("SLURM_CPU_BIND_TYPE") != NULL,
+                             .by = getenv("SLURM_STEP_NUM_TASKS") != NULL ? "srun" : "mpiexec"};
+    }
+    launch.launched = launch.by[0] != '\0' && launch.size != 1;
+    launch.local_size = launch.local_size < 1 ? 1 : launch.local_size;
+    return launch;
+}
+
+bool as_launch_srun_without_mpi(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") == NULL && getenv("PMI_RANK") == NULL && getenv("PMIX_RANK") == NULL &&
+           getenv("SLURM_PROCID") != NULL && number_of("SLURM_STEP_NUM_TASKS", 1) > 1;
+}
+
+int as_launch_cpus_online(void)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online < 1 ? 1 : (int)online;
+}
+
+/* The affinity mask, for machines of any size; caller frees with CPU_FREE. */
+static cpu_set_t *allowed_set(void)
+{
+    cpu_set_t *set = CPU_ALLOC(CPUS_MAX);
+    if (set != NULL && sched_getaffinity(0, CPU_ALLOC_SIZE(CPUS_MAX), set) != 0) {
+        CPU_FREE(set);
+        set = NULL;
+    }
+    return set;
+}
+
+int as_launch_cpus_allowed(void)
+{
+    cpu_set_t *set = allowed_set();
+    const int n = set == NULL ? as_launch_cpus_online() : CPU_COUNT_S(CPU_ALLOC_SIZE(CPUS_MAX), set);
+    if (set != NULL) {
+        CPU_FREE(set);
+    }
+    return n;
+}
+
+/* Lowest logical CPU of the core that holds this one; itself when the system does not say. */
+static int first_sibling(int cpu)
+{
+    char path[96];
+    int first = cpu;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        first = fscanf(file, "%d", &first) == 1 ? first : cpu;
+        fclose(file);
+    }
+    return first;
+}
+
+/* CPUs' worth of time that a container grants (cgroup v2), rounded up; CPUS_MAX when there is no limit. */
+static int quota(void)
+{
+    long long grant, period;
+    int limit = CPUS_MAX;
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
+    if (file == NULL) {
+        return limit;
+    }
+    if (fscanf(file, "%lld %lld", &grant, &period) == 2 && grant > 0 && period > 0) {
+        const long long cpus = (grant + period - 1) / period;
+        limit = cpus < limit ? (int)cpus : limit;
+    }
+    fclose(file);
+    return limit;
+}
+
+int as_launch_cores(void)
+{
+    cpu_set_t *set = allowed_set();
+    if (set == NULL) {
+        return as_launch_cpus_online();
+    }
+    int cores = 0;
+    bool seen[CPUS_MAX] = {false};
+    for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+        if (CPU_ISSET_S((size_t)cpu, CPU_ALLOC_SIZE(CPUS_MAX), set)) {
+            const int first = first_sibling(cpu);
+            const int core = first >= 0 && first < CPUS_MAX ? first : cpu;
+            cores += !seen[core];
+            seen[core] = true;
+        }
+    }
+    CPU_FREE(set);
+    const int limit = quota();
+    cores = cores < limit ? cores : limit;
+    return cores < 1 ? 1 : cores;
+}

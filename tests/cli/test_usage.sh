@@ -1,0 +1,33 @@
+# Help everywhere, and bad command lines: exit 64, one line, nearest name.
+. "$(dirname "$0")/expect.sh"
+
+expect 0 '^usage: allsum VERB' --help
+expect 0 '^usage: allsum VERB' -h
+expect 0 '^usage: allsum VERB' help
+expect 0 '^allsum [0-9]+\.[0-9]+\.[0-9]+$' --version
+expect 64 'missing verb'
+expect 64 "unknown verb 'lst' \(did you mean 'list'\?\)" lst
+expect 64 "unknown verb 'qqqqqqqq' \(see: allsum --help\)" qqqqqqqq
+expect 64 "unknown verb 'nothing'" help nothing
+expect 64 "found option '--hlp'" --hlp
+expect 64 "unknown option '--hlep' \(did you mean '--help'\?\)" list --hlep
+expect 64 "unknown option '-x'" list -x
+expect 64 "'--help' takes no value" list --help=yes
+expect 64 "unexpected argument 'b'" list a b
+expect 64 "unknown group 'lossse' \(did you mean 'losses'\?\)" list lossse
+expect 64 "unknown group '--help'" list -- --help
+expect 0 '^verbs ' list
+expect 0 '  list  ' list verbs
+
+# Every verb has help, with a usage line and its options.
+for verb in $("$program" list verbs | awk 'NR > 1 {print $1}'); do
+    expect 0 "^usage: allsum $verb" "$verb" --help
+    expect 0 '  -h, --help ' "$verb" -h
+    expect 0 "^usage: allsum $verb" help "$verb"
+done
+
+# No colours into a file; results that cannot be written are an error.
+"$program" list 2>&1 | grep -q $'\033' && { echo "colours in a file"; failures=$((failures + 1)); }
+"$program" list >/dev/full 2>../err && { echo "a full disk behind stdout went unnoticed"; failures=$((failures + 1)); }
+grep -q 'cannot write to standard output' ../err || { echo "no word about stdout"; failures=$((failures + 1)); }
+finish
