@@ -1,76 +1,84 @@
-/* A data set as a rank holds it: the rows of its lanes, in memory, as stored (uint8 stays uint8), plus targets and weights. */
+/* A data set as a rank holds it: the rows of its lanes, in memory, as stored (uint8 stays uint8), plus targets and
+ * weights. */
 #ifndef AS_DATA_DATASET_H
 #define AS_DATA_DATASET_H
 
+#include "base/target.h"
 #include "comm/lanes.h"
 #include "data/format.h"
 #include "kernels/kernels.h"
-#include "base/target.h"
 
 /* The `data:` section. */
 typedef struct as_data_options {
     as_source train, test;
-    int normalize;                 /* AS_NORMALIZE_* */
-    double mean, std;              /* normalize: {mean:, std:} */
-    double validation;             /* share of train held out, [0, 1) */
-    int assign;                    /* 0 shuffled, 1 contiguous: how sample blocks go to lanes */
-    bool shuffle;                  /* order inside a lane anew each epoch */
-    int missing;                   /* AS_MISSING_*: NaN, Inf and fill values */
-    bool has_fill; double fill;    /* one more fill value */
-    as_reals class_weights;        /* (classes), or empty */
-    int64_t classes;               /* 0: largest label of train + 1 */
+    int normalize;     /* AS_NORMALIZE_* */
+    double mean, std;  /* normalize: {mean:, std:} */
+    double validation; /* share of train held out, [0, 1) */
+    int assign;        /* 0 shuffled, 1 contiguous: how sample blocks go to lanes */
+    bool shuffle;      /* order inside a lane anew each epoch */
+    int missing;       /* AS_MISSING_*: NaN, Inf and fill values */
+    bool has_fill;
+    double fill;            /* one more fill value */
+    as_reals class_weights; /* (classes), or empty */
+    int64_t classes;        /* 0: largest label of train + 1 */
 } as_data_options;
 enum { AS_NORMALIZE_NONE, AS_NORMALIZE_SCALE, AS_NORMALIZE_MEAN_STD, AS_NORMALIZE_GIVEN };
 enum { AS_MISSING_ERROR, AS_MISSING_DROP, AS_MISSING_MEAN };
 
-/* Not collective. Errors: CONFIG. */
+/* The keys of the section. */
+extern const as_field as_data_fields[];
+
+/* Not collective. Errors: CONFIG. Texts and lists are owned by the document. */
 as_status as_data_options_parse(as_document *document, const as_node *node, as_data_options *out);
+/* Not collective. Appends the resolved lines of the section, indented; reading them again gives the same options. */
 as_status as_data_options_write(const as_data_options *options, int indent, struct as_text *text);
 
 typedef enum as_role { AS_TRAIN, AS_VALIDATION, AS_TEST } as_role;
 
 typedef struct as_dataset {
-    int64_t rows;              /* of all ranks */
-    as_shape shape;            /* of one input */
-    int64_t width;             /* elements of one input */
-    as_dtype type;             /* of x in memory */
+    int64_t rows;      /* of all ranks */
+    as_shape shape;    /* of one input */
+    int64_t width;     /* elements of one input */
+    as_dtype type;     /* of x in memory: AS_U8, AS_F32 or AS_F64 */
+    double full_scale; /* of x as stored: 255 for uint8; 1 for floats */
     as_target target;
     int64_t classes, targets;
     const as_lanes *lanes;
-    int64_t *lane_first;       /* (lanes->lanes + 1) position of each lane's first sample in the assigned order; all lanes */
-    int64_t local_rows;        /* rows held by this rank: its lanes', one after the other */
-    void *x;                   /* (local_rows, width) of type */
-    int32_t *label;            /* (local_rows) or NULL */
-    double *target_values;     /* (local_rows, targets) or NULL */
-    double *weight;            /* (local_rows): sample weight x class weight; never NULL */
-    int64_t *id;               /* (local_rows) sample id: row number in the file */
-    uint8_t fingerprint[32];   /* SHA-256 over what all ranks read, the same for every layout; in checkpoints */
-    char place[512];           /* for messages */
-    void *block;               /* owner of the arrays */
+    int64_t *lane_first;     /* (lanes->lanes + 1) position of each lane's first sample in the assigned order */
+    int64_t local_rows;      /* rows held by this rank: its lanes', one after the other */
+    void *x;                 /* (local_rows, width) of type */
+    int32_t *label;          /* (local_rows) or NULL */
+    double *target_values;   /* (local_rows, targets) or NULL */
+    double *weight;          /* (local_rows): sample weight, in training x class weight; never NULL */
+    int64_t *id;             /* (local_rows) sample id: row number in the file */
+    uint8_t fingerprint[32]; /* SHA-256 over what all ranks read, the same for every layout; in checkpoints */
+    char place[512];         /* for messages */
+    void *block;             /* owner of the arrays */
 } as_dataset;
 
-/* Collective. Reads this rank's lanes' rows of the role (training and validation share options->train; test and eval are
-   assigned contiguously). Checks every value by the policy `missing`, labels against classes (names the row), y against
-   x in rows. `like`: NULL, or the training set whose classes, targets and width this one must match.
-   Errors: NOINPUT, DATA, CONFIG, NOMEM; the same on all ranks. */
+/* Collective. Reads this rank's lanes' rows of the role (training and validation share options->train; test and eval
+   are assigned contiguously). Checks every value by the policy `missing`, labels against classes (names the row), y
+   against x in rows. With `missing: mean` missing inputs are NaN until as_normalization_fill. `like`: NULL, or the
+   training set whose classes, targets and width this one must match. Errors: NOINPUT, DATA, CONFIG, IO, NOMEM; the same
+   on all ranks. Close with as_dataset_close. */
 as_status as_dataset_open(const as_data_options *options, as_role role, as_world *world, const as_lanes *lanes,
                           uint64_t seed, const as_dataset *like, as_dataset *out);
 void as_dataset_close(as_dataset *data);
 
-/* Not collective. Describes a source without reading its rows, for plans: shape, rows, target kind. classes is 0 when labels
-   were not scanned. */
+/* Not collective. Describes a source without reading its rows, for plans: shape, rows, target kind. classes is 0 when
+   labels were not scanned. */
 as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_target *target, int64_t *targets);
 
 /* Input normalisation: y = scale * x + shift per column, in double, from the training set; stored in checkpoints. */
 typedef struct as_normalization {
     int64_t width;
-    double *scale, *shift, *fill; /* (width): fill replaces missing values under `missing: mean` */
+    double *scale, *shift, *fill;  /* (width): fill replaces missing values under `missing: mean` */
     void *scale_real, *shift_real; /* the same in the kernels' precision */
     bool identity;
 } as_normalization;
 
-/* Collective. One pass over the training rows: moments per lane merged along the tree (Chan, Golub, LeVeque 1983). A column
-   without spread gets scale 1. Errors: NOMEM. */
+/* Collective. One pass over the training rows: moments per lane merged along the tree (Chan, Golub, LeVeque 1983). A
+   column without spread gets scale 1. Errors: NOMEM. */
 as_status as_normalization_fit(const as_data_options *options, const as_dataset *train, as_world *world,
                                const as_kernels *kernels, as_normalization *out);
 /* Not collective. From stored scale and shift. */

@@ -10,38 +10,56 @@ typedef enum as_part { AS_PART_X, AS_PART_Y, AS_PART_WEIGHT, AS_PARTS } as_part;
 /* One array of a data file: rows samples of a shape. */
 typedef struct as_column {
     bool present;
-    char place[512];   /* "file.h5:/fields/u" for messages */
+    char place[512]; /* "file.h5:/fields/u" for messages */
     int64_t rows;
-    as_shape shape;    /* of one sample; scalar labels have rank 0 */
-    as_dtype type;     /* as handed out by read */
-    bool has_fill;     /* values equal to fill count as missing */
+    as_shape shape; /* of one sample; scalar labels have rank 0 */
+    as_dtype type;  /* as handed out by read */
+    bool has_fill;  /* values equal to fill count as missing */
     double fill;
+    double full_scale; /* `normalize: scale` divides by it: largest value of an integer type as stored, 1 for floats */
 } as_column;
 
 typedef struct as_format_file as_format_file; /* defined by each kind */
 
 typedef struct as_format_ops {
     const char *name, *help;
-    const as_field *fields;   /* the keys beside `format:` */
+    const as_field *fields; /* the keys beside `format:` */
     size_t options_bytes;
     /* Not collective. Opens and checks everything (magic, sizes against the file's length); fills column[AS_PARTS].
-       Errors: NOINPUT missing; DATA truncated, corrupt, empty, wrong magic, with file and dataset, expected and found. */
+       Errors: NOINPUT missing; DATA truncated, corrupt, empty, wrong magic, with file and dataset, expected and found.
+     */
     as_status (*open)(const void *options, as_format_file **out, as_column column[AS_PARTS]);
-    /* Rows [first, first + count) of a part, native byte order, into data. Errors: DATA, IO naming file, dataset and row. */
+    /* Rows [first, first + count) of a part, native byte order, into data. Errors: DATA, IO naming file, dataset and
+     * row. */
     as_status (*read)(as_format_file *file, as_part part, int64_t first, int64_t count, void *data);
+    /* NULL, or: checks of a whole part that reading pieces of it leaves out (the checksum of a packed file). */
+    as_status (*verify)(as_format_file *file, as_part part);
     void (*close)(as_format_file **file);
-    bool sequential;          /* reading backwards is expensive (a compressed stream) */
+    const char *role_key; /* NULL, or a key that is the role ("train", "test") unless it was given */
 } as_format_ops;
 
 const as_format_ops *const *as_formats_get(void);
 
+/* What y is: labels where it has an integer type and one value a row, unless `labels` says. */
+typedef enum as_labels { AS_LABELS_AUTO, AS_LABELS_TRUE, AS_LABELS_FALSE } as_labels;
+
 /* `train: {format: idx, ...}` as parsed. */
 typedef struct as_source {
     const as_format_ops *ops; /* NULL: absent */
-    void *options;
+    void *options;            /* of the kind; owned by the document */
+    int labels;               /* as_labels */
 } as_source;
 
+/* The keys that every source has beside those of its kind. */
+extern const as_field as_source_fields[];
+
+/* Not collective. path: "data.train"; its last word is the role of a source that asks for one. Errors: CONFIG, NOMEM.
+ */
 as_status as_source_parse(as_document *document, const as_node *node, const char *path, as_source *out);
+/* Not collective. Appends the resolved lines (`format:` first), indented; reading them again gives the same source. */
 as_status as_source_write(const as_source *source, int indent, struct as_text *text);
+
+/* Not collective. Largest value of an integer type; 1 for floats. */
+double as_dtype_full_scale(as_dtype type);
 
 #endif

@@ -1,0 +1,317 @@
+/* Opening a data set: every rank opens the source, the ranks agree which rows belong to the role, each reads the rows
+   of its lanes. Whatever can fail on one rank alone is followed by an agreement before the next collective. */
+#include "data/dataset.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "data/fingerprint.h"
+#include "data/load.h"
+
+enum { LABEL_MAX = 1 << 24 };
+
+static const char *const role_names[] = {[AS_TRAIN] = "train", [AS_VALIDATION] = "validation", [AS_TEST] = "test"};
+
+static as_status target_kind(const as_source *source, const as_column *y, as_target *target, int64_t *targets)
+{
+    const int64_t width = as_shape_size(&y->shape);
+    *target = AS_TARGET_NONE;
+    *targets = 0;
+    if (!y->present) {
+        return AS_OK;
+    }
+    if (source->labels == AS_LABELS_TRUE && width != 1) {
+        AS_FAIL(AS_CONFIG, "%s: labels: true expects one value a row, found %lld", y->place, (long long)width);
+    }
+    const bool whole = y->type != AS_F32 && y->type != AS_F64 && width == 1;
+    const bool labels = source->labels == AS_LABELS_TRUE || (source->labels == AS_LABELS_AUTO && whole);
+    *target = labels ? AS_TARGET_LABELS : AS_TARGET_REALS;
+    *targets = labels ? 0 : width;
+    return AS_OK;
+}
+
+as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_target *target, int64_t *targets)
+{
+    const as_data_options options = {0};
+    as_load load;
+    AS_TRY(as_load_open(source, &options, &load));
+    const as_column *x = &load.column[AS_PART_X];
+    *rows = x->rows;
+    *shape = x->shape;
+    const as_status status = target_kind(source, &load.column[AS_PART_Y], target, targets);
+    as_load_close(&load);
+    return status;
+}
+
+static const char *target_text(const as_dataset *data, char text[64])
+{
+    if (data->target == AS_TARGET_REALS) {
+        snprintf(text, 64, "%lld real target%s", (long long)data->targets, data->targets == 1 ? "" : "s");
+    } else {
+        snprintf(text, 64, "%s", data->target == AS_TARGET_LABELS ? "labels" : "no targets");
+    }
+    return text;
+}
+
+/* What the source says of itself, against the data set that it must match. */
+static as_status describe(const as_load *load, const as_source *source, const as_dataset *like, as_dataset *out)
+{
+    const as_column *x = &load->column[AS_PART_X];
+    char found[128], expected[128];
+    out->shape = x->shape;
+    out->width = as_shape_size(&x->shape);
+    out->type = as_load_type(load, AS_PART_X);
+    out->full_scale = x->full_scale;
+    AS_TRY(target_kind(source, &load->column[AS_PART_Y], &out->target, &out->targets));
+    if (like == NULL) {
+        return AS_OK;
+    }
+    if (out->width != like->width) {
+        AS_FAIL(AS_DATA, "%s: expected inputs of %s as in %s, found %s", x->place,
+                as_shape_text(&like->shape, expected, sizeof expected), like->place,
+                as_shape_text(&x->shape, found, sizeof found));
+    }
+    if (out->target != like->target || out->targets != like->targets) {
+        AS_FAIL(AS_DATA, "%s: expected %s as in %s, found %s", out->place, target_text(like, expected), like->place,
+                target_text(out, found));
+    }
+    return AS_OK;
+}
+
+/* Collective. The rows of the role. */
+static as_status select_rows(const as_load *load, as_role role, as_world *world, uint64_t seed, const char *place,
+                             as_selection *out)
+{
+    const as_data_options *options = load->options;
+    as_selection all = as_selection_all(load->column[AS_PART_X].rows);
+    if (options->missing == AS_MISSING_DROP) {
+        AS_TRY(as_load_scan(load, world, &all));
+    }
+    if (all.kept == 0) {
+        as_selection_destroy(&all);
+        AS_FAIL(AS_DATA, "%s: every row has a missing value and is dropped", place);
+    }
+    if (role == AS_TEST || (role == AS_TRAIN && !(options->validation > 0))) {
+        *out = all;
+        return AS_OK;
+    }
+    const int64_t kept = all.kept;
+    const as_status status = as_selection_split(world, &all, options->validation, role == AS_VALIDATION, seed, out);
+    as_selection_destroy(&all);
+    AS_TRY(status);
+    if (out->kept == 0) {
+        as_selection_destroy(out);
+        AS_FAIL(AS_CONFIG, "%s: data.validation: %g of %lld rows leaves no row for %s", place, options->validation,
+                (long long)kept, role_names[role]);
+    }
+    return AS_OK;
+}
+
+/* Memory of the rank's rows. */
+static as_status allocate(as_dataset *data)
+{
+    as_arena *arena = NULL;
+    AS_TRY(as_arena_create(&arena));
+    data->block = arena;
+    const size_t n = (size_t)data->local_rows, lanes = (size_t)data->lanes->lanes;
+    AS_TRY(as_arena_reserve(arena, (lanes + 1) * sizeof(int64_t), (void **)&data->lane_first));
+    AS_TRY(as_arena_reserve(arena, n * (size_t)data->width * as_dtype_bytes(data->type), &data->x));
+    AS_TRY(as_arena_reserve(arena, n * sizeof(int64_t), (void **)&data->id));
+    AS_TRY(as_arena_reserve(arena, n * sizeof(double), (void **)&data->weight));
+    if (data->target == AS_TARGET_LABELS) {
+        AS_TRY(as_arena_reserve(arena, n * sizeof(int32_t), (void **)&data->label));
+    } else if (data->target == AS_TARGET_REALS) {
+        AS_TRY(as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&data->target_values));
+    }
+    return as_arena_commit(arena);
+}
+
+/* classes: 0 while it is not known. */
+static as_status check_labels(as_dataset *data, const double *value, const as_column *y)
+{
+    for (int64_t i = 0; i < data->local_rows; i++) {
+        const double v = value[i], end = data->classes > 0 ? (double)data->classes : (double)LABEL_MAX;
+        if (!(v >= 0 && v < end)) {
+            AS_FAIL(AS_DATA,
+                    "%s: row %lld: expected a label in 0..%lld, found %.17g (labels: false reads y as real targets)",
+                    y->place, (long long)data->id[i], (long long)end - 1, v);
+        }
+        if (floor(v) != v) {
+            AS_FAIL(AS_DATA, "%s: row %lld: expected a whole number as label, found %.17g", y->place,
+                    (long long)data->id[i], v);
+        }
+        data->label[i] = (int32_t)v;
+    }
+    return AS_OK;
+}
+
+static as_status load_targets(const as_load *load, const as_selection *selection, const as_assignment *assignment,
+                              int64_t first, as_dataset *data)
+{
+    const as_column *y = &load->column[AS_PART_Y];
+    if (data->target == AS_TARGET_REALS) {
+        return as_load_part(load, AS_PART_Y, selection, assignment, first, data->local_rows, AS_F64, false,
+                            data->target_values, NULL);
+    }
+    if (data->target == AS_TARGET_NONE) {
+        return AS_OK;
+    }
+    double *value = malloc(((size_t)data->local_rows + 1) * sizeof *value);
+    if (value == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for %lld labels", y->place, (long long)data->local_rows);
+    }
+    as_status status =
+        as_load_part(load, AS_PART_Y, selection, assignment, first, data->local_rows, AS_F64, false, value, NULL);
+    if (status == AS_OK) {
+        status = check_labels(data, value, y);
+    }
+    free(value);
+    return status;
+}
+
+static as_status load_weights(const as_load *load, const as_selection *selection, const as_assignment *assignment,
+                              int64_t first, as_dataset *data)
+{
+    const as_column *weight = &load->column[AS_PART_WEIGHT];
+    if (!weight->present) {
+        for (int64_t i = 0; i < data->local_rows; i++) {
+            data->weight[i] = 1.0;
+        }
+        return AS_OK;
+    }
+    AS_TRY(as_load_part(load, AS_PART_WEIGHT, selection, assignment, first, data->local_rows, AS_F64, false,
+                        data->weight, NULL));
+    for (int64_t i = 0; i < data->local_rows; i++) {
+        if (data->weight[i] < 0) {
+            AS_FAIL(AS_DATA, "%s: row %lld: expected a weight >= 0, found %.17g", weight->place, (long long)data->id[i],
+                    data->weight[i]);
+        }
+    }
+    return AS_OK;
+}
+
+/* Position of the first sample of a lane: the lanes before it have rows / V each, and the first rows % V of them one
+ * more. */
+static int64_t lane_start(const as_dataset *data, int lane)
+{
+    const int64_t lanes = data->lanes->lanes, rest = data->rows % lanes;
+    return data->rows / lanes * lane + (lane < rest ? lane : rest);
+}
+
+/* Not collective. Everything that this rank reads. */
+static as_status load_rows(const as_load *load, const as_selection *selection, bool shuffled, uint64_t seed,
+                           as_dataset *data)
+{
+    const as_lanes *lanes = data->lanes;
+    const int64_t first = lane_start(data, lanes->first);
+    data->local_rows = lane_start(data, lanes->first + lanes->count) - first;
+    AS_TRY(allocate(data));
+    for (int l = 0; l <= lanes->lanes; l++) {
+        data->lane_first[l] = lane_start(data, l);
+    }
+    as_assignment assignment;
+    AS_TRY(as_assignment_make(data->rows, lanes->lanes, shuffled, seed, &assignment));
+    as_status status = as_load_part(load, AS_PART_X, selection, &assignment, first, data->local_rows, data->type,
+                                    load->options->missing == AS_MISSING_MEAN, data->x, data->id);
+    if (status == AS_OK) {
+        status = load_targets(load, selection, &assignment, first, data);
+    }
+    if (status == AS_OK) {
+        status = load_weights(load, selection, &assignment, first, data);
+    }
+    as_assignment_destroy(&assignment);
+    return status;
+}
+
+/* Collective. classes from the largest label of all ranks where nothing else gave it. */
+static as_status count_classes(as_dataset *data, as_world *world)
+{
+    if (data->target != AS_TARGET_LABELS || data->classes > 0) {
+        return AS_OK;
+    }
+    const int ranks = as_world_size(world);
+    int64_t largest = 0, *all = calloc((size_t)ranks, sizeof *all);
+    for (int64_t i = 0; i < data->local_rows; i++) {
+        largest = data->label[i] > largest ? data->label[i] : largest;
+    }
+    as_status status = all != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %d labels", ranks);
+    status = as_world_agree(world, status);
+    if (status == AS_OK) {
+        status = as_world_all_gather(world, &largest, sizeof largest, all);
+    }
+    for (int rank = 0; status == AS_OK && rank < ranks; rank++) {
+        data->classes = all[rank] + 1 > data->classes ? all[rank] + 1 : data->classes;
+    }
+    free(all);
+    return status;
+}
+
+static as_status weigh_classes(const as_data_options *options, as_role role, as_dataset *data)
+{
+    const as_reals *weights = &options->class_weights;
+    if (weights->n == 0 || role != AS_TRAIN) {
+        return AS_OK;
+    }
+    if (data->target != AS_TARGET_LABELS) {
+        AS_FAIL(AS_CONFIG, "data.class_weights: expected labels, but %s has none", data->place);
+    }
+    if (weights->n != data->classes) {
+        AS_FAIL(AS_CONFIG, "data.class_weights: expected %lld weights, one a class, found %lld",
+                (long long)data->classes, (long long)weights->n);
+    }
+    for (int64_t i = 0; i < data->local_rows; i++) {
+        data->weight[i] *= weights->v[data->label[i]];
+    }
+    return AS_OK;
+}
+
+static as_status open_loaded(const as_load *load, as_role role, as_world *world, uint64_t seed, as_dataset *data)
+{
+    const as_data_options *options = load->options;
+    as_selection selection = {0};
+    AS_TRY(select_rows(load, role, world, seed, data->place, &selection));
+    data->rows = selection.kept;
+    const bool shuffled = role == AS_TRAIN && options->assign == 0;
+    as_status status = as_world_agree(world, load_rows(load, &selection, shuffled, seed, data));
+    as_selection_destroy(&selection);
+    AS_TRY(status);
+    AS_TRY(count_classes(data, world));
+    AS_TRY(weigh_classes(options, role, data));
+    return as_dataset_fingerprint(data, world);
+}
+
+as_status as_dataset_open(const as_data_options *options, as_role role, as_world *world, const as_lanes *lanes,
+                          uint64_t seed, const as_dataset *like, as_dataset *out)
+{
+    const as_source *source = role == AS_TEST ? &options->test : &options->train;
+    as_load load = {0};
+    *out = (as_dataset){.lanes = lanes, .classes = like != NULL ? like->classes : options->classes};
+    if (source->ops == NULL) {
+        AS_FAIL(AS_CONFIG, "data.%s: expected a source, found none", role == AS_TEST ? "test" : "train");
+    }
+    as_status status = as_load_open(source, options, &load);
+    if (status == AS_OK) {
+        snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);
+        status = describe(&load, source, like, out);
+    }
+    status = as_world_agree(world, status);
+    if (status == AS_OK) {
+        status = open_loaded(&load, role, world, seed, out);
+    }
+    as_load_close(&load);
+    if (status != AS_OK) {
+        as_dataset_close(out);
+    }
+    return status;
+}
+
+void as_dataset_close(as_dataset *data)
+{
+    as_arena *arena = data->block;
+    as_arena_destroy(&arena);
+    *data = (as_dataset){0};
+}

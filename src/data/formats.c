@@ -1,0 +1,141 @@
+/* The table of data formats, and sources as the configuration names them. */
+#include "data/format.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+#define AS_FORMAT(kind) extern const as_format_ops as_format_##kind;
+#include "data/format.def"
+#undef AS_FORMAT
+
+static const as_format_ops *const formats[] = {
+#define AS_FORMAT(kind) &as_format_##kind,
+#include "data/format.def"
+#undef AS_FORMAT
+    NULL};
+
+enum { FORMATS = sizeof formats / sizeof formats[0] - 1 };
+
+static const char *const label_choices[] = {[AS_LABELS_AUTO] = "auto", "true", "false", NULL};
+
+const as_field as_source_fields[] = {
+    {.name = "labels",
+     .type = AS_FIELD_CHOICE,
+     .offset = offsetof(as_source, labels),
+     .standard = "auto",
+     .choices = label_choices,
+     .help = "whether y holds class labels (0, 1, 2, ...); auto: when it has an integer type and one value a row"},
+    AS_FIELDS_END,
+};
+
+const as_format_ops *const *as_formats_get(void)
+{
+    return formats;
+}
+
+double as_dtype_full_scale(as_dtype type)
+{
+    switch (type) {
+    case AS_U8:
+        return 255.0;
+    case AS_I8:
+        return 127.0;
+    case AS_U16:
+        return 65535.0;
+    case AS_I16:
+        return 32767.0;
+    case AS_U32:
+        return 4294967295.0;
+    case AS_I32:
+        return 2147483647.0;
+    case AS_U64:
+        return 0x1p64;
+    case AS_I64:
+        return 0x1p63;
+    case AS_F32:
+    case AS_F64:
+        break;
+    }
+    return 1.0;
+}
+
+static as_status find_format(const as_node *node, const char *path, const as_format_ops **out)
+{
+    const char *names[FORMATS + 1] = {NULL};
+    const as_node *kind = as_node_get(node, "format");
+    if (kind == NULL || kind->kind != AS_NODE_SCALAR) {
+        AS_FAIL(AS_CONFIG, "%s: %s: expected a map with the key `format:`", as_node_place(kind != NULL ? kind : node),
+                path);
+    }
+    for (int i = 0; i < FORMATS; i++) {
+        names[i] = formats[i]->name;
+        if (strcmp(kind->text, names[i]) == 0) {
+            *out = formats[i];
+            return AS_OK;
+        }
+    }
+    const char *near = as_nearest_name(kind->text, names);
+    as_text known = {0};
+    for (int i = 0; i < FORMATS; i++) {
+        as_text_add(&known, "%s%s", i == 0 ? "" : ", ", names[i]);
+    }
+    const as_status status =
+        as_error_set(AS_CONFIG, "%s: %s.format: unknown data format \"%s\"%s%s%s; known: %s", as_node_place(kind), path,
+                     kind->text, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                     near != NULL ? "\"?" : "", known.data != NULL ? known.data : "");
+    as_text_free(&known);
+    return status;
+}
+
+/* The map without `format:`, and with the role where the kind asks for it. */
+static as_status keys_of_kind(as_document *document, const as_node *node, const as_format_ops *ops, const char *path,
+                              as_node **out)
+{
+    as_node *map = as_node_create(document, AS_NODE_MAP, node->file, node->line, node->column);
+    if (map == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %s", path);
+    }
+    for (int64_t i = 0; i < node->count; i++) {
+        if (strcmp(node->key[i], "format") != 0) {
+            AS_TRY(as_node_append(document, map, node->key[i], node->key_line[i], node->key_column[i], node->item[i]));
+        }
+    }
+    if (ops->role_key != NULL && as_node_get(map, ops->role_key) == NULL) {
+        as_node *role = as_node_create(document, AS_NODE_SCALAR, node->file, node->line, node->column);
+        const char *word = strrchr(path, '.');
+        if (role == NULL) {
+            AS_FAIL(AS_NOMEM, "out of memory for %s", path);
+        }
+        role->text = as_document_copy(document, word != NULL ? word + 1 : path);
+        AS_TRY(as_node_append(document, map, ops->role_key, node->line, node->column, role));
+    }
+    *out = map;
+    return AS_OK;
+}
+
+as_status as_source_parse(as_document *document, const as_node *node, const char *path, as_source *out)
+{
+    as_node *map = NULL;
+    *out = (as_source){0};
+    if (node == NULL || node->kind != AS_NODE_MAP) {
+        AS_FAIL(AS_CONFIG, "%s: %s: expected a map such as {format: idx, x: FILE, y: FILE}",
+                node != NULL ? as_node_place(node) : "configuration", path);
+    }
+    AS_TRY(find_format(node, path, &out->ops));
+    out->options = as_document_alloc(document, out->ops->options_bytes);
+    if (out->options == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %s", path);
+    }
+    AS_TRY(keys_of_kind(document, node, out->ops, path, &map));
+    const as_fields_part parts[] = {{out->ops->fields, out->options}, {as_source_fields, out}};
+    return as_fields_parse(parts, 2, document, map, path);
+}
+
+as_status as_source_write(const as_source *source, int indent, as_text *text)
+{
+    as_text_add(text, "%*sformat: %s\n", indent, "", source->ops->name);
+    AS_TRY(as_fields_write(source->ops->fields, source->options, indent, text));
+    return as_fields_write(as_source_fields, source, indent, text);
+}

@@ -1,0 +1,36 @@
+/* Rows of a source into memory: reading in ascending order, conversion, missing values. */
+#ifndef AS_DATA_LOAD_H
+#define AS_DATA_LOAD_H
+
+#include "data/assign.h"
+#include "data/dataset.h"
+
+/* An open source and the policy for its missing values. */
+typedef struct as_load {
+    const as_data_options *options;
+    const as_format_ops *ops;
+    as_format_file *file;
+    as_column column[AS_PARTS];
+} as_load;
+
+/* Not collective. Opens; checks that the parts have the same number of rows. Errors: those of the format; DATA, CONFIG.
+   Close with as_load_close. */
+as_status as_load_open(const as_source *source, const as_data_options *options, as_load *out);
+void as_load_close(as_load *load);
+
+/* Type in memory of a column: uint8 as it is (unless missing values must be marked), other integers and halves in the
+   smallest float that holds them exactly (64-bit integers: rounded to float64), floats as they are. */
+as_dtype as_load_type(const as_load *load, as_part part);
+
+/* Collective. The rows without a missing value in any part (policy `drop`): each rank looks through its share of the
+   rows. Errors: those of reading, the same on all ranks. Destroy with as_selection_destroy. */
+as_status as_load_scan(const as_load *load, as_world *world, as_selection *out);
+
+/* Not collective. Members [first, first + count) of the assigned order, as `type` (as_load_type, or AS_F64) into data,
+   and their row numbers into id (may be NULL). A missing value fails with its row, or becomes NaN if mark. Errors:
+   DATA, IO, NOMEM. */
+as_status as_load_part(const as_load *load, as_part part, const as_selection *selection,
+                       const as_assignment *assignment, int64_t first, int64_t count, as_dtype type, bool mark,
+                       void *data, int64_t *id);
+
+#endif

@@ -1,0 +1,153 @@
+/* After T samples of an epoch lane l has given (T - l + V - 1) / V: samples are dealt to the lanes like cards, so a
+   batch is even within one and its share of a lane is known without looking at the batches before. Inside a lane the
+   order is a keyed permutation of the lane's rows. Cost of a fill: about 15 ns a row. */
+#include "data/sampler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "data/assign.h"
+
+struct as_sampler {
+    const as_dataset *data;
+    int64_t batch;
+    bool shuffle;
+    uint64_t seed;
+};
+
+as_status as_sampler_create(const as_dataset *data, int64_t batch, bool shuffle, uint64_t seed, as_sampler **out)
+{
+    if (batch < 0 || batch > data->rows) {
+        AS_FAIL(AS_CONFIG, "train.batch: expected 1 to %lld samples (rows of %s), found %lld", (long long)data->rows,
+                data->place, (long long)batch);
+    }
+    as_sampler *sampler = malloc(sizeof *sampler);
+    if (sampler == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for a sampler");
+    }
+    *sampler = (as_sampler){
+        .data = data,
+        .batch = batch == 0 ? data->rows : batch,
+        .shuffle = shuffle,
+        .seed = seed,
+    };
+    *out = sampler;
+    return AS_OK;
+}
+
+void as_sampler_destroy(as_sampler **sampler)
+{
+    free(*sampler);
+    *sampler = NULL;
+}
+
+int64_t as_sampler_batches(const as_sampler *sampler)
+{
+    return (sampler->data->rows + sampler->batch - 1) / sampler->batch;
+}
+
+int64_t as_sampler_capacity(const as_sampler *sampler)
+{
+    const int64_t own = sampler->data->lanes->count, lanes = sampler->data->lanes->lanes;
+    const int64_t rest = sampler->batch % lanes;
+    const int64_t most = sampler->batch / lanes * own + (rest < own ? rest : own);
+    return most < sampler->data->local_rows ? most : sampler->data->local_rows;
+}
+
+as_status as_sampler_batch_create(const as_sampler *sampler, as_batch *out)
+{
+    const as_dataset *data = sampler->data;
+    as_arena *arena = NULL;
+    *out = (as_batch){.data = data, .capacity = as_sampler_capacity(sampler)};
+    AS_TRY(as_arena_create(&arena));
+    out->block = arena;
+    const size_t n = (size_t)out->capacity;
+    as_status status =
+        as_arena_reserve(arena, ((size_t)data->lanes->count + 1) * sizeof(int64_t), (void **)&out->lane_row);
+    if (status == AS_OK) {
+        status = as_arena_reserve(arena, n * sizeof(int64_t), (void **)&out->row);
+    }
+    if (status == AS_OK) {
+        status = as_arena_reserve(arena, n * sizeof(int64_t), (void **)&out->id);
+    }
+    if (status == AS_OK) {
+        status = as_arena_reserve(arena, n * sizeof(double), (void **)&out->weight);
+    }
+    if (status == AS_OK && data->label != NULL) {
+        status = as_arena_reserve(arena, n * sizeof(int32_t), (void **)&out->label);
+    }
+    if (status == AS_OK && data->target_values != NULL) {
+        status = as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&out->target);
+    }
+    if (status == AS_OK) {
+        status = as_arena_commit(arena);
+    }
+    if (status != AS_OK) {
+        as_sampler_batch_destroy(out);
+    }
+    return status;
+}
+
+void as_sampler_batch_destroy(as_batch *batch)
+{
+    as_arena *arena = batch->block;
+    as_arena_destroy(&arena);
+    *batch = (as_batch){0};
+}
+
+/* Samples [from, to) of lane `lane`'s epoch, whose rows start at local row `first`. */
+static int64_t draw_lane(const as_sampler *sampler, int64_t epoch, int lane, int64_t from, int64_t to, int64_t first,
+                         int64_t *row)
+{
+    const int64_t rows = as_dealt(sampler->data->rows, lane, sampler->data->lanes->lanes);
+    if (from == to) {
+        return 0;
+    }
+    if (!sampler->shuffle) {
+        for (int64_t i = from; i < to; i++) {
+            row[i - from] = first + i;
+        }
+        return to - from;
+    }
+    const as_permutation p = as_permutation_make(sampler->seed, AS_RNG_ORDER, (uint32_t)epoch, (uint32_t)lane, rows);
+    for (int64_t i = from; i < to; i++) {
+        row[i - from] = first + as_permutation_at(&p, i);
+    }
+    return to - from;
+}
+
+void as_sampler_fill(const as_sampler *sampler, int64_t epoch, int64_t index, as_batch *batch)
+{
+    const as_dataset *data = sampler->data;
+    const as_lanes *lanes = data->lanes;
+    const int64_t begin = index * sampler->batch;
+    const int64_t end = data->rows - begin < sampler->batch ? data->rows : begin + sampler->batch;
+    AS_ASSERT(index >= 0 && begin < data->rows);
+    batch->epoch = epoch;
+    batch->index = index;
+    batch->global_rows = end - begin;
+    batch->rows = 0;
+    for (int l = 0; l < lanes->count; l++) {
+        const int lane = lanes->first + l;
+        batch->lane_row[l] = batch->rows;
+        batch->rows +=
+            draw_lane(sampler, epoch, lane, as_dealt(begin, lane, lanes->lanes), as_dealt(end, lane, lanes->lanes),
+                      data->lane_first[lane] - data->lane_first[lanes->first], batch->row + batch->rows);
+    }
+    batch->lane_row[lanes->count] = batch->rows;
+    for (int64_t i = 0; i < batch->rows; i++) {
+        const int64_t r = batch->row[i];
+        batch->id[i] = data->id[r];
+        batch->weight[i] = data->weight[r];
+        if (data->label != NULL) {
+            batch->label[i] = data->label[r];
+        }
+    }
+    for (int64_t i = 0; data->target_values != NULL && i < batch->rows; i++) {
+        memcpy(batch->target + i * data->targets, data->target_values + batch->row[i] * data->targets,
+               (size_t)data->targets * sizeof(double));
+    }
+}
