@@ -1,0 +1,32 @@
+/* Logistic function; dy/dz = y (1 - y). */
+#include "kernels/math.h"
+#include "nn/activation.h"
+
+static void forward(const void *options, int64_t n, const void *z, void *y)
+{
+    (void)options;
+    const real *in = z;
+    real *out = y;
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = as_sigmoid(in[i]);
+    }
+}
+
+static void backward(const void *options, int64_t n, const void *z, const void *y, void *dy)
+{
+    (void)options;
+    (void)z;
+    const real *out = y;
+    real *d = dy;
+    for (int64_t i = 0; i < n; i++) {
+        d[i] *= out[i] * (1 - out[i]);
+    }
+}
+
+const as_activation_ops AS_V(as_activation_sigmoid) = {
+    .name = "sigmoid",
+    .help = "Logistic function.",
+    .formula = "y = 1 / (1 + exp(-z))",
+    .forward = forward,
+    .backward = backward,
+};
