@@ -1,0 +1,100 @@
+"""Reference trajectories of optimizers, 20 steps from given gradients, by PyTorch (lion: by its formula, in numpy).
+
+Run:  python make_optimizers.py > optimizers.h
+Gradients and start are exact in float32, so that both precisions see the same input; everything is computed in float64.
+"""
+import numpy as np
+import torch
+
+torch.set_default_dtype(torch.float64)  # NAdam keeps its momentum product in the default type
+SEED, STEPS, N = 20260, 20, 4
+LR = 0.01
+
+
+def lion(w, gradients, beta1, beta2, weight_decay):
+    """Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023, algorithm 2."""
+    m, out = np.zeros_like(w), []
+    for g in gradients:
+        w = w - LR * (np.sign(beta1 * m + (1 - beta1) * g) + weight_decay * w)
+        m = beta2 * m + (1 - beta2) * g
+        out.append(w)
+    return out
+
+
+def by_torch(make, w, gradients):
+    p = torch.nn.Parameter(torch.tensor(w, dtype=torch.float64))
+    optimizer, out = make([p]), []
+    for g in gradients:
+        p.grad = torch.tensor(g, dtype=torch.float64)
+        optimizer.step()
+        out.append(p.detach().numpy().copy())
+    return out
+
+
+o = torch.optim
+# name of the case, the configuration here, weight decay, PyTorch's
+CASES = [
+    ("sgd", "{type: sgd}", 0, lambda p: o.SGD(p, lr=LR)),
+    ("sgd_decay", "{type: sgd}", 0.1, lambda p: o.SGD(p, lr=LR, weight_decay=0.1)),
+    ("sgd_momentum", "{type: sgd, momentum: 0.9}", 0, lambda p: o.SGD(p, lr=LR, momentum=0.9)),
+    ("sgd_dampening", "{type: sgd, momentum: 0.9, dampening: 0.3}", 0.05,
+     lambda p: o.SGD(p, lr=LR, momentum=0.9, dampening=0.3, weight_decay=0.05)),
+    ("sgd_nesterov", "{type: sgd, momentum: 0.8, nesterov: true}", 0.05,
+     lambda p: o.SGD(p, lr=LR, momentum=0.8, nesterov=True, weight_decay=0.05)),
+    ("rmsprop", "{type: rmsprop}", 0, lambda p: o.RMSprop(p, lr=LR)),
+    ("rmsprop_decay", "{type: rmsprop, alpha: 0.9, eps: 1e-6}", 0.1,
+     lambda p: o.RMSprop(p, lr=LR, alpha=0.9, eps=1e-6, weight_decay=0.1)),
+    ("rmsprop_momentum", "{type: rmsprop, momentum: 0.9}", 0, lambda p: o.RMSprop(p, lr=LR, momentum=0.9)),
+    ("rmsprop_centered", "{type: rmsprop, centered: true}", 0, lambda p: o.RMSprop(p, lr=LR, centered=True)),
+    ("rmsprop_all", "{type: rmsprop, alpha: 0.95, centered: true, momentum: 0.5}", 0.1,
+     lambda p: o.RMSprop(p, lr=LR, alpha=0.95, centered=True, momentum=0.5, weight_decay=0.1)),
+    ("adagrad", "{type: adagrad}", 0, lambda p: o.Adagrad(p, lr=LR)),
+    ("adagrad_all", "{type: adagrad, lr_decay: 0.1, initial_accumulator_value: 0.5, eps: 1e-6}", 0.1,
+     lambda p: o.Adagrad(p, lr=LR, lr_decay=0.1, initial_accumulator_value=0.5, eps=1e-6, weight_decay=0.1)),
+    ("adam", "{type: adam}", 0, lambda p: o.Adam(p, lr=LR)),
+    ("adam_decay", "{type: adam, beta1: 0.8, beta2: 0.99, eps: 1e-6}", 0.1,
+     lambda p: o.Adam(p, lr=LR, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.1)),
+    ("adam_amsgrad", "{type: adam, beta2: 0.9, amsgrad: true}", 0,
+     lambda p: o.Adam(p, lr=LR, betas=(0.9, 0.9), amsgrad=True)),
+    ("adamw", "{type: adamw}", 0.1, lambda p: o.AdamW(p, lr=LR, weight_decay=0.1)),
+    ("adamw_amsgrad", "{type: adamw, beta2: 0.9, amsgrad: true}", 0.1,
+     lambda p: o.AdamW(p, lr=LR, betas=(0.9, 0.9), weight_decay=0.1, amsgrad=True)),
+    ("nadam", "{type: nadam}", 0, lambda p: o.NAdam(p, lr=LR)),
+    ("nadam_decay", "{type: nadam, beta1: 0.8, momentum_decay: 0.1}", 0.1,
+     lambda p: o.NAdam(p, lr=LR, betas=(0.8, 0.999), momentum_decay=0.1, weight_decay=0.1)),
+    ("lion", "{type: lion}", 0, (0.9, 0.99)),
+    ("lion_decay", "{type: lion, beta1: 0.8, beta2: 0.9}", 0.1, (0.8, 0.9)),
+]
+
+rng = np.random.default_rng(SEED)
+start = rng.standard_normal(N).astype(np.float32).astype(np.float64)
+gradient = (rng.standard_normal((STEPS, N)) * 10.0 ** rng.integers(-2, 2, (1, N))).astype(np.float32).astype(np.float64)
+
+
+def numbers(values):
+    flat = [float(v).hex() for v in np.asarray(values).ravel()]
+    return ",\n     ".join(", ".join(flat[i:i + N]) for i in range(0, len(flat), N))
+
+
+print(f"""/* Trajectories of optimizers. Made by make_optimizers.py with PyTorch {torch.__version__.split('+')[0]}, numpy {np.__version__}, seed {SEED}, in float64. */
+#ifndef REFERENCE_OPTIMIZERS_H
+#define REFERENCE_OPTIMIZERS_H
+
+/* clang-format off */
+enum {{ REFERENCE_STEPS = {STEPS}, REFERENCE_N = {N} }};
+static const double reference_lr = {LR};
+static const double reference_start[REFERENCE_N] = {{{numbers(start)}}};
+static const double reference_gradient[REFERENCE_STEPS * REFERENCE_N] =
+    {{{numbers(gradient)}}};
+static const struct {{
+    const char *name, *config;
+    double weight_decay;
+    double w[REFERENCE_STEPS * REFERENCE_N]; /* after each step */
+}} reference_case[] = {{""")
+for name, config, decay, make in CASES:
+    out = lion(start, gradient, *make, decay) if isinstance(make, tuple) else by_torch(make, start, gradient)
+    print(f'    {{"{name}", "{config}", {decay},\n    {{{numbers(out)}}}}},')
+print("""};
+/* clang-format on */
+
+#endif""")
