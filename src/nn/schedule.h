@@ -37,6 +37,8 @@ as_status as_schedule_parse(as_document *document, const as_node *node, as_sched
 /* Not collective. Appends the resolved keys, `type` first. */
 struct as_text;
 as_status as_schedule_write(const as_schedule *schedule, int indent, struct as_text *text);
+extern const as_field as_schedule_fields[]; /* warmup; options struct as_schedule */
+
 double as_schedule_factor(const as_schedule *schedule, int64_t step, int64_t total, int64_t steps_per_epoch);
 
 #endif
