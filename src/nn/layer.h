@@ -1,5 +1,6 @@
 /* Layers. A layer kind is one file layer_<kind>.c and one row in layer.def; the file is compiled once per variant and ends
-   with   const as_layer_ops AS_V(as_layer_<kind>) = { ... };   The simplest is layer_scale.c... see docs/adding.md.
+   with   const as_layer_ops AS_V(as_layer_<kind>) = { ... };   The simplest is
+   layer_flatten.c: copy it for a new one.
 
    Contract of the passes: a thread calls forward for its own rows of a batch, layer after layer, then backward from the
    last layer to the first, for the same rows; no layer looks at another row. Sums over samples happen only in accumulate,
@@ -92,7 +93,6 @@ struct as_layer_ops {
        nparams and param[] (names, shapes, init, fans); the model sets out_size, counts and offsets. Errors: CONFIG naming
        layer->name, expected and found; NOMEM. */
     as_status (*plan)(as_layer *layer, as_document *document, const as_kernels *kernels);
-    /* NULL: the output is the input under another shape; its arrays are shared, and backward is NULL too. */
     void (*forward)(const as_layer *layer, const as_pass *pass);
     /* Computes dx from dy (unless dx is NULL), and leaves in dy what accumulate needs. */
     void (*backward)(const as_layer *layer, const as_pass *pass);

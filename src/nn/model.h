@@ -21,6 +21,9 @@ typedef struct as_model {
     double l1, l2;            /* penalties l1 * sum|w| + l2/2 * sum w^2 over parameters with decay */
 } as_model;
 
+extern const as_field as_model_fields[]; /* type, layers, loss, l1, l2 */
+extern const as_field as_layer_fields[]; /* of every layer: name, freeze, lr */
+
 /* Not collective. Reads `model: {type: network, layers: [...], loss: ..., l1:, l2:}`: layers are "kind", {kind: scalar} or
    {kind: {options}}; every layer takes the common keys name, freeze, lr (a factor). Infers shapes from `in`; the last
    layer must give as many outputs as the loss wants for `classes` labels or `targets` reals. Options borrow from document.
@@ -39,13 +42,15 @@ typedef struct as_model_work {
     int64_t rows;
     int64_t *ld;      /* (nlayers + 1) row stride of each activation; 0 is the input */
     void **x;         /* (nlayers + 1) activations: x[0] input, x[i + 1] output of layer i */
-    void **dy;        /* (nlayers + 1) gradients at the activations; NULL when not training */
+    void **dy;        /* (nlayers + 1) gradients at the activations; entries NULL when not training, or where no layer
+                         below trains */
     void **saved;     /* (nlayers) */
     double *loss;     /* (rows) */
 } as_model_work;
 
 /* Not collective. Reserves the arrays in arena (fill by as_arena_commit). train false: no gradients kept.
-   Row strides are padded so that rows do not collide in the cache. Errors: NOMEM. */
+   Row strides are padded so that rows do not collide in the cache. Errors: NOMEM (destroy the work then, too). */
+int64_t as_model_stride(const as_model *model, int64_t width);
 as_status as_model_work_plan(const as_model *model, int64_t rows, bool train, as_arena *arena, as_model_work *out);
 void as_model_work_destroy(as_model_work *work);
 
@@ -66,7 +71,8 @@ void as_model_loss(const as_model *model, as_model_work *work, const as_model_ro
 void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows);
 
 /* Not collective; all threads of a team, after a barrier. Parameter gradients of all layers in lane order:
-   part[p] is the flat vector (nparams) that program part p goes to. */
+   part[p] is the flat vector (nparams) that program part p goes to. Elements of frozen layers are not written: clear the
+   parts once, and skip those elements in the update. */
 void as_model_accumulate(const as_model *model, const as_model_work *work, const as_tree_program *program,
                          const int64_t *lane_row, bool resume, void *const *part, int thread, int threads);
 

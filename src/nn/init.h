@@ -1,0 +1,31 @@
+/* Initial parameters: a function of (seed, layer, parameter, element) alone.
+
+     zeros, ones                    constants
+     normal, uniform                standard deviation s, or uniform in (-s, s); s = init_scale, 0.05 when that is 0
+     he, he_uniform                 variance 2 / fan_in              (He et al., ICCV 2015)
+     glorot, glorot_normal          variance 2 / (fan_in + fan_out)  (Glorot and Bengio, AISTATS 2010); glorot is
+   uniform lecun                          normal, variance 1 / fan_in      (LeCun et al. 1998) orthogonal orthonormal
+   rows or columns, whichever are fewer (Saxe et al., ICLR 2014); the array is a matrix (all but the last axis, last
+   axis) A uniform of variance v is in (-sqrt(3 v), sqrt(3 v)). init_scale is a factor on the last four lines (0 means
+   1). */
+#ifndef AS_NN_INIT_H
+#define AS_NN_INIT_H
+
+#include "nn/layer.h"
+
+extern const char *const as_init_choices[]; /* "auto", then the names of as_init in order; NULL-terminated */
+
+/* Not collective. Fills the parameter number `index` of layer number `layer`: out (param->count) reals of the kernels'
+   precision; values are drawn in double and rounded once. Errors: NOMEM (orthogonal). */
+as_status as_init_fill(const as_kernels *kernels, const as_param *param, uint64_t seed, int layer, int index,
+                       void *out);
+
+/* The passes of a variant. */
+typedef struct as_init_ops {
+    void (*constant)(int64_t n, double value, void *out);
+    void (*uniform)(uint64_t seed, uint32_t layer, uint32_t index, int64_t n, double half_width, void *out);
+    void (*normal)(uint64_t seed, uint32_t layer, uint32_t index, int64_t n, double deviation, void *out);
+    void (*normal_f64)(uint64_t seed, uint32_t layer, uint32_t index, int64_t n, double *out); /* deviation 1 */
+} as_init_ops;
+
+#endif

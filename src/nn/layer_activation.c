@@ -1,0 +1,45 @@
+/* Layer activation: y = f(x) elementwise, for every row of activation.def. Cost: one pass over the elements each way.
+ */
+#include "nn/layer_activation.h"
+
+#include <string.h>
+
+#include "kernels/real.h"
+
+static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
+{
+    (void)document;
+    (void)kernels;
+    layer->out = layer->in;
+    return AS_OK;
+}
+
+static void forward(const as_layer *layer, const as_pass *pass)
+{
+    const as_nonlinearity *f = layer->options;
+    as_nonlinearity_forward(f, pass->kernels, pass->rows, layer->out_size, pass->x, pass->ldx, pass->y, pass->ldy);
+}
+
+static void backward(const as_layer *layer, const as_pass *pass)
+{
+    if (pass->dx == NULL) {
+        return;
+    }
+    const as_nonlinearity *f = layer->options;
+    as_nonlinearity_backward(f, pass->kernels, pass->rows, layer->out_size, f->ops->needs_input ? pass->x : NULL,
+                             pass->ldx, pass->y, pass->ldy, pass->dy);
+    for (int64_t r = 0; r < pass->rows; r++) {
+        memcpy((real *)pass->dx + r * pass->ldx, (const real *)pass->dy + r * pass->ldy,
+               (size_t)layer->in_size * sizeof(real));
+    }
+}
+
+const as_layer_ops AS_V(as_layer_activation) = {
+    .name = "activation",
+    .help = "Applies an activation elementwise; written under the activation's own name.",
+    .formula = "y = f(x)",
+    .options_bytes = sizeof(as_nonlinearity),
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,81 @@
+/* An activation as configured: reading, writing, and applying it to the rows of a matrix. */
+#include "nn/nonlinearity.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "nn/kind.h"
+
+as_status as_nonlinearity_make(as_document *document, const as_activation_ops *ops, as_nonlinearity *out)
+{
+    *out = (as_nonlinearity){.ops = ops, .options = as_document_alloc(document, ops->options_bytes + 1)};
+    if (out->options == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the options of activation %s", ops->name);
+    }
+    return as_fields_default(ops->fields != NULL ? ops->fields : as_no_fields, document, out->options);
+}
+
+as_status as_nonlinearity_parse(as_document *document, const as_node *node, const as_kernels *kernels, const char *path,
+                                as_nonlinearity *out)
+{
+    *out = (as_nonlinearity){.ops = NULL};
+    if (node == NULL || node->kind == AS_NODE_NULL) {
+        return AS_OK;
+    }
+    const char *name = NULL;
+    const as_node *options = NULL;
+    AS_TRY(as_kind_read(node, "activation", &name, &options));
+    const as_activation_ops *const *table = as_activations_get(kernels);
+    const char *names[AS_KINDS_MAX] = {"none"};
+    for (int i = 0; table[i] != NULL && i + 2 < AS_KINDS_MAX; i++) {
+        names[i + 1] = table[i]->name;
+    }
+    int index = 0;
+    AS_TRY(as_kind_find(node, "activation", name, names, &index));
+    if (index == 0) {
+        return AS_OK;
+    }
+    AS_TRY(as_nonlinearity_make(document, table[index - 1], out));
+    const as_fields_part part = {out->ops->fields != NULL ? out->ops->fields : as_no_fields, out->options};
+    return as_fields_parse(&part, 1, document, options, path);
+}
+
+as_status as_nonlinearity_write(const as_nonlinearity *f, int indent, struct as_text *text)
+{
+    if (f->ops == NULL) {
+        as_text_add(text, "%*sactivation: none\n", indent, "");
+        return AS_OK;
+    }
+    return as_kind_write("activation", f->ops->name, f->ops->fields, f->options, indent, text);
+}
+
+static const void *at(const as_kernels *kernels, const void *base, int64_t element)
+{
+    return base == NULL ? NULL : (const char *)base + (size_t)element * kernels->real_bytes;
+}
+
+void as_nonlinearity_forward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
+                             const void *z, int64_t ldz, void *y, int64_t ldy)
+{
+    if (ldz == n && ldy == n) {
+        f->ops->forward(f->options, rows * n, z, y);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        f->ops->forward(f->options, n, at(kernels, z, r * ldz), (char *)y + (size_t)(r * ldy) * kernels->real_bytes);
+    }
+}
+
+void as_nonlinearity_backward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
+                              const void *z, int64_t ldz, const void *y, int64_t ldy, void *dy)
+{
+    if ((z == NULL || ldz == n) && ldy == n) {
+        f->ops->backward(f->options, rows * n, z, y, dy);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        f->ops->backward(f->options, n, at(kernels, z, r * ldz), at(kernels, y, r * ldy),
+                         (char *)dy + (size_t)(r * ldy) * kernels->real_bytes);
+    }
+}

@@ -1,0 +1,32 @@
+/* An activation as configured: a row of the table with its options, and its application to rows. */
+#ifndef AS_NN_NONLINEARITY_H
+#define AS_NN_NONLINEARITY_H
+
+#include "nn/activation.h"
+
+typedef struct as_nonlinearity {
+    const as_activation_ops *ops; /* NULL: none, the identity */
+    void *options;
+} as_nonlinearity;
+
+/* Not collective. Reads `relu`, `none` or `{leaky_relu: {slope: 0.2}}`; node NULL: none. path is for messages.
+   Errors: CONFIG, NOMEM. */
+as_status as_nonlinearity_parse(as_document *document, const as_node *node, const as_kernels *kernels, const char *path,
+                                as_nonlinearity *out);
+
+/* Not collective. A row with its default options, in memory of the document. Errors: NOMEM. */
+as_status as_nonlinearity_make(as_document *document, const as_activation_ops *ops, as_nonlinearity *out);
+
+/* Not collective. Appends the resolved `activation: ...`. */
+struct as_text;
+as_status as_nonlinearity_write(const as_nonlinearity *f, int indent, struct as_text *text);
+
+/* Not collective. y = f(z), (rows, n); may be in place. */
+void as_nonlinearity_forward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
+                             const void *z, int64_t ldz, void *y, int64_t ldy);
+
+/* Not collective. dy *= f'(z), (rows, n), ld of dy = ldy. z NULL unless f needs it. */
+void as_nonlinearity_backward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
+                              const void *z, int64_t ldz, const void *y, int64_t ldy, void *dy);
+
+#endif

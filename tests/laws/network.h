@@ -1,0 +1,154 @@
+/* A network on one small batch, for law tests: made from a text, with its loss and gradient under any division of the
+   rows among calls and of the tiles among threads. */
+#ifndef TESTS_LAWS_NETWORK_H
+#define TESTS_LAWS_NETWORK_H
+
+#include "base/arena.h"
+#include "base/rng.h"
+#include "io/yaml.h"
+#include "nn/model.h"
+#include "unit/kernel_cases.h"
+
+enum { LANES = 5, ROWS = 13, IN = 6, OUT = 3 };
+static const int64_t lane_row[LANES + 1] = {0, 4, 4, 9, 12, 13}; /* ragged, with an empty lane */
+
+typedef struct network {
+    as_document *document;
+    as_model model;
+    as_arena *arena;
+    as_model_work work;
+    void *params, *packed, *gradient[2]; /* flat vectors; gradient[1] is a second part */
+    as_tree tree;
+    int64_t id[ROWS];
+    double target[ROWS * OUT], weight[ROWS];
+    int64_t step;
+} network;
+
+/* Status of making the network from `layers` (YAML list items in flow style) and the loss mse. */
+static inline as_status network_parse(network *net, const as_kernels *kernels, const char *text)
+{
+    as_node *root = NULL;
+    *net = (network){.step = 3};
+    assert_int_equal(as_document_create(&net->document), AS_OK);
+    as_status status = as_yaml_parse(net->document, "test.yaml", text, &root);
+    if (status == AS_OK) {
+        status = as_model_parse(net->document, as_node_get(root, "model"), kernels, &(as_shape){2, {2, IN / 2}},
+                                AS_TARGET_REALS, 0, OUT, &net->model);
+    }
+    if (status != AS_OK) {
+        as_document_destroy(&net->document);
+    }
+    return status;
+}
+
+static inline void network_close(network *net)
+{
+    as_arena_destroy(&net->arena);
+    as_model_work_destroy(&net->work);
+    as_model_destroy(&net->model);
+    as_tree_destroy(&net->tree);
+    as_document_destroy(&net->document);
+}
+
+/* Inputs, targets, weights, initial parameters. */
+static inline void network_open(network *net, const as_kernels *kernels, const char *text)
+{
+    const as_status status = network_parse(net, kernels, text);
+    if (status != AS_OK) {
+        fail_msg("%s: %s", text, as_error_message());
+    }
+    as_model *model = &net->model;
+    const size_t vector = (size_t)model->nparams * kernels->real_bytes;
+    assert_int_equal(as_arena_create(&net->arena), AS_OK);
+    assert_int_equal(as_model_work_plan(model, ROWS, true, net->arena, &net->work), AS_OK);
+    assert_int_equal(as_arena_reserve(net->arena, vector, &net->params), AS_OK);
+    assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[0]), AS_OK);
+    assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[1]), AS_OK);
+    assert_int_equal(as_arena_reserve(net->arena, (size_t)model->packed_reals * kernels->real_bytes, &net->packed),
+                     AS_OK);
+    assert_int_equal(as_arena_commit(net->arena), AS_OK);
+    assert_int_equal(as_tree_plan(LANES, &net->tree), AS_OK);
+    assert_int_equal(as_model_init(model, 42, net->params), AS_OK);
+    as_model_pack(model, net->params, 0, model->nparams, net->packed);
+    for (int r = 0; r < ROWS; r++) {
+        net->id[r] = 1000 + 7 * r;
+        net->weight[r] = r % 3 == 0 ? 0.5 : 1;
+        for (int j = 0; j < OUT; j++) {
+            net->target[r * OUT + j] = value_at(1, r * OUT + j);
+        }
+        for (int j = 0; j < IN; j++) {
+            set_real(kernels, net->work.x[0], r * net->work.ld[0] + j, 4 * value_at(2, r * IN + j));
+        }
+    }
+}
+
+static inline as_model_rows network_rows(const network *net, int64_t first, int64_t count)
+{
+    return (as_model_rows){.params = net->params,
+                           .packed = net->packed,
+                           .first = first,
+                           .count = count,
+                           .id = net->id,
+                           .seed = 9,
+                           .step = net->step,
+                           .target = net->target,
+                           .weight = net->weight};
+}
+
+/* Sum of the losses, with the rows in calls of `rows` at a time. */
+static inline double network_loss(network *net, int64_t rows, bool train)
+{
+    double sum = 0;
+    for (int64_t first = 0; first < ROWS; first += rows) {
+        const as_model_rows r = network_rows(net, first, ROWS - first < rows ? ROWS - first : rows);
+        as_model_forward(&net->model, &net->work, &r, train);
+        as_model_loss(&net->model, &net->work, &r, true);
+    }
+    for (int64_t r = 0; r < ROWS; r++) {
+        sum += net->work.loss[r];
+    }
+    return sum;
+}
+
+/* Forward, loss and backward of all rows, `rows` at a time. */
+static inline void network_passes(network *net, int64_t rows)
+{
+    for (int64_t first = 0; first < ROWS; first += rows) {
+        const as_model_rows r = network_rows(net, first, ROWS - first < rows ? ROWS - first : rows);
+        as_model_forward(&net->model, &net->work, &r, true);
+        as_model_loss(&net->model, &net->work, &r, true);
+        as_model_backward(&net->model, &net->work, &r);
+    }
+}
+
+/* Parameter gradients of lanes [first, first + lanes) into `part` (one vector for each part of the program). */
+static inline int network_accumulate(network *net, int first, int lanes, void *const *part, int threads)
+{
+    as_tree_program program;
+    int64_t rows[LANES + 1];
+    assert_int_equal(as_tree_program_make(&net->tree, first, lanes, &program), AS_OK);
+    for (int l = 0; l <= lanes; l++) {
+        rows[l] = lane_row[first + l];
+    }
+    for (int t = 0; t < threads; t++) {
+        as_model_accumulate(&net->model, &net->work, &program, rows, false, part, t, threads);
+    }
+    const int parts = program.parts;
+    as_tree_program_destroy(&program);
+    return parts;
+}
+
+/* The gradient of all lanes into gradient[0]. */
+static inline void network_gradient(network *net, int64_t rows, int threads)
+{
+    network_passes(net, rows);
+    assert_int_equal(network_accumulate(net, 0, LANES, net->gradient, threads), 1);
+}
+
+static inline void network_set_param(network *net, int64_t i, double value)
+{
+    set_real(net->model.kernels, net->params, i, value);
+    as_model_pack(&net->model, net->params, i, 1, net->packed);
+}
+
+#endif
