@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Every header compiles alone; the public ones in C++ too.
+# usage: headers.sh COMPILER INCLUDE_FOLDER...
 set -euo pipefail
 compiler=$1
+shift
+foreign=("${@/#/-I}")
 
 bad=0
 count=0
@@ -14,7 +17,7 @@ for header in include/allsum/*.h src/*/*.h; do
     case $name in
     kernels/* | nn/*) flags=(-DAS_PRECISION=32 -DAS_VARIANT=f32_portable -DAS_ISA_PORTABLE) ;; # some are of a variant
     esac
-    if ! "$compiler" -std=gnu17 -fsyntax-only -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror "${flags[@]}" -Iinclude -Isrc -x c - <<<"#include \"$name\""; then
+    if ! "$compiler" -std=gnu17 -fsyntax-only -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror "${flags[@]}" "${foreign[@]}" -Iinclude -Isrc -x c - <<<"#include \"$name\""; then
         echo "$header does not compile alone"
         bad=1
     fi
