@@ -4,8 +4,8 @@
 
 #include "comm/lanes.h"
 
-/* Collective. value (lanes->count, width): this rank's lanes. out (width): the sum over all lanes of all ranks along the
-   fixed tree, the same on every rank. Errors: NOMEM, INTERNAL. */
+/* Collective. value (lanes->count, width): this rank's lanes. out (width): the sum over all lanes of all ranks along
+   the fixed tree, the same on every rank. Errors: NOMEM, INTERNAL. */
 as_status as_lane_sum(as_world *world, const as_lanes *lanes, int64_t width, const double *value, double *out);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 
-/* Parts of all ranks in lane order; first and lanes have room for V entries. */
-static as_status collect_parts(as_lanes *out, int size, int16_t *first, int16_t *lanes)
+/* Parts of all ranks in lane order. */
+static as_status collect_parts(as_lanes *out, int size)
 {
     for (int rank = 0; rank < size; rank++) {
         int a, n;
@@ -16,8 +16,8 @@ static as_status collect_parts(as_lanes *out, int size, int16_t *first, int16_t 
         as_tree_share(out->lanes, size, rank, &a, &n);
         AS_TRY(as_tree_program_make(&out->tree, a, n, &program));
         for (int p = 0; p < program.parts; p++) {
-            first[out->parts_total] = program.part_first[p];
-            lanes[out->parts_total] = program.part_lanes[p];
+            out->part_first[out->parts_total] = program.part_first[p];
+            out->part_lanes[out->parts_total] = program.part_lanes[p];
             out->part_rank[out->parts_total] = rank;
             out->part_index[out->parts_total++] = p;
         }
@@ -35,17 +35,13 @@ static as_status make(int lanes, const as_world *world, as_lanes *out)
     const size_t most = (size_t)lanes;
     out->part_rank = calloc(most, sizeof *out->part_rank);
     out->part_index = calloc(most, sizeof *out->part_index);
-    int16_t *first = calloc(2 * most, sizeof *first);
-    if (out->part_rank == NULL || out->part_index == NULL || first == NULL) {
-        free(first);
+    out->part_first = calloc(most, sizeof *out->part_first);
+    out->part_lanes = calloc(most, sizeof *out->part_lanes);
+    if (out->part_rank == NULL || out->part_index == NULL || out->part_first == NULL || out->part_lanes == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for %d lanes", lanes);
     }
-    as_status status = collect_parts(out, size, first, first + most);
-    if (status == AS_OK) {
-        status = as_tree_merge_make(&out->tree, out->parts_total, first, first + most, &out->merge);
-    }
-    free(first);
-    return status;
+    AS_TRY(collect_parts(out, size));
+    return as_tree_merge_make(&out->tree, out->parts_total, out->part_first, out->part_lanes, &out->merge);
 }
 
 as_status as_lanes_create(int lanes, const as_world *world, as_lanes *out)
@@ -72,6 +68,8 @@ void as_lanes_destroy(as_lanes *lanes)
     as_tree_program_destroy(&lanes->merge);
     free(lanes->part_rank);
     free(lanes->part_index);
+    free(lanes->part_first);
+    free(lanes->part_lanes);
     *lanes = (as_lanes){0};
 }
 

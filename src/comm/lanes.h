@@ -6,14 +6,16 @@
 #include "comm/world.h"
 
 typedef struct as_lanes {
-    int lanes;                 /* V */
-    int first, count;          /* this rank's lanes */
+    int lanes;        /* V */
+    int first, count; /* this rank's lanes */
     as_tree tree;
-    as_tree_program program;   /* this rank's walk: emits its parts */
-    as_tree_program merge;     /* merges all ranks' parts, in part order, into the root */
-    int parts_total;           /* parts of all ranks */
-    int *part_rank;            /* (parts_total) owner of each part */
-    int *part_index;           /* (parts_total) index among its owner's parts */
+    as_tree_program program; /* this rank's walk: emits its parts */
+    as_tree_program merge;   /* merges all ranks' parts, in part order, into the root */
+    int parts_total;         /* parts of all ranks */
+    int *part_rank;          /* (parts_total) owner of each part */
+    int *part_index;         /* (parts_total) index among its owner's parts */
+    int16_t *part_first;     /* (parts_total) first lane of each part; ascending */
+    int16_t *part_lanes;     /* (parts_total) lanes of each part */
 } as_lanes;
 
 /* Not collective (a function of V, size and rank). Errors: CONFIG when V < ranks: says both numbers and the cure

@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "comm/sum_private.h"
 
-enum { PAGE = 4096, TILE_BYTES = AS_TILE * 8, TEAM_WORTH = 16 * AS_BLOCK };
+enum { PAGE = 4096, TILE_BYTES = AS_BLOCK * 8, TEAM_WORTH = 16 * AS_BLOCK };
 
 static size_t round_up(size_t bytes, size_t unit)
 {
@@ -106,43 +106,24 @@ static as_status allocate(as_sum *sum)
     return AS_OK;
 }
 
-/* Parts of this node in lane order are the leaves of the merge, read in place. */
+/* Parts of this node in lane order are leaves of the merge, read in place. */
 static as_status find_leaves(as_sum *sum, const size_t *part_at)
 {
     const as_lanes *lanes = sum->lanes;
-    const size_t total = (size_t)lanes->parts_total;
-    int16_t *leaf_first = calloc(2 * total, sizeof *leaf_first), *leaf_lanes = leaf_first + total;
-    if (leaf_first == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for %zu parts", total);
-    }
-    int leaves = 0;
-    as_status status = AS_OK;
-    for (int rank = 0, p = 0; rank < sum->world->size && status == AS_OK; rank++) {
-        int first, count;
-        as_tree_program program;
-        as_tree_share(lanes->lanes, sum->world->size, rank, &first, &count);
-        status = as_tree_program_make(&lanes->tree, first, count, &program);
-        for (int i = 0; status == AS_OK && i < program.parts; i++, p++) {
-            char *start = (char *)sum->memory + part_at[p];
-            if (sum->world->rank_node[rank] == sum->world->node) {
-                sum->leaf[leaves] = start;
-                leaf_first[leaves] = program.part_first[i];
-                leaf_lanes[leaves++] = program.part_lanes[i];
-            }
-            if (rank == sum->world->rank) {
-                sum->part[i] = start;
-            }
+    for (int p = 0; p < lanes->parts_total; p++) {
+        char *start = (char *)sum->memory + part_at[p];
+        if (sum->world->rank_node[lanes->part_rank[p]] == sum->world->node) {
+            sum->leaf[p].start = start;
         }
-        as_tree_program_destroy(&program);
+        if (lanes->part_rank[p] == sum->world->rank) {
+            sum->part[lanes->part_index[p]] = start;
+        }
     }
-    if (status == AS_OK && sum->world->nodes == 1) {
-        sum->leaves = leaves;
-        status = as_tree_merge_make(&lanes->tree, leaves, leaf_first, leaf_lanes, &sum->merge);
-    } else if (status == AS_OK) {
-        status = as_wire_create(sum, leaves, leaf_first, leaf_lanes);
+    if (sum->world->nodes > 1) {
+        return as_wire_create(sum);
     }
-    free(leaf_first);
-    return status;
+    sum->leaves = lanes->parts_total;
+    return as_tree_merge_make(&lanes->tree, lanes->parts_total, lanes->part_first, lanes->part_lanes, &sum->merge);
 }
 
 static as_status create(as_sum *sum)
@@ -279,60 +260,61 @@ static as_status fail_together(as_sum *sum, int failing, as_status status)
     AS_FAIL(status, "rank %d (%s): %s", failing, as_world_host(sum->world, failing), text);
 }
 
-void as_sum_tile(const as_kernels *kernels, const as_tree_program *program, const char *const *leaf, size_t offset,
-                 int64_t n, char *const *out)
+/* Elements of at most one tile, from `offset` bytes on, of all that a program emits. */
+static void merge_tile(const as_kernels *kernels, const as_tree_program *program, const as_place *leaf,
+                       const as_place *out, size_t offset, int64_t n)
 {
-    _Alignas(64) char tile[AS_TREE_DEPTH_MAX][TILE_BYTES]; /* only as deep as the program is ever touched */
+    _Alignas(64) char tile[AS_TREE_DEPTH_MAX][TILE_BYTES]; /* touched only as deep as the program goes */
     const char *stack[AS_TREE_DEPTH_MAX + 1];
-    const size_t bytes = (size_t)n * kernels->real_bytes;
     int level = 0, emitted = 0;
     for (int i = 0; i < program->steps; i++) {
         const int step = program->step[i];
         if (step >= 0) {
-            stack[level++] = leaf[step] + offset;
-        } else if (step == AS_TREE_MERGE) {
+            stack[level++] = leaf[step].start + (offset - leaf[step].origin);
+            continue;
+        }
+        char *to = out[emitted].start == NULL ? NULL : out[emitted].start + (offset - out[emitted].origin);
+        if (step == AS_TREE_MERGE) {
             level--;
-            char *to = program->step[i + 1] == AS_TREE_EMIT ? out[emitted] : tile[level - 1];
+            to = program->step[i + 1] == AS_TREE_EMIT ? to : tile[level - 1];
             kernels->add(n, stack[level - 1], stack[level], to);
             stack[level - 1] = to;
         } else {
             level--;
-            char *to = out[emitted++];
+            emitted++;
             if (to != NULL && to != stack[level]) {
-                memcpy(to, stack[level], bytes);
+                memcpy(to, stack[level], (size_t)n * kernels->real_bytes);
             }
         }
     }
 }
 
 typedef struct merge_job {
-    as_sum *sum;
+    const as_kernels *kernels;
+    const as_tree_program *program;
+    const as_place *leaf, *out;
+    int64_t first, count;
     int threads;
 } merge_job;
 
 static void merge_share(void *argument, int thread)
 {
     const merge_job *job = argument;
-    as_sum *sum = job->sum;
-    const size_t real_bytes = sum->kernels->real_bytes;
     int64_t from, n;
-    as_team_share(sum->count, AS_BLOCK, thread, job->threads, &from, &n);
-    for (int64_t at = from; at < from + n; at += AS_TILE) {
-        const size_t offset = (size_t)(sum->first + at) * real_bytes;
-        char *out = sum->part[0] + offset;
-        as_sum_tile(sum->kernels, &sum->merge, sum->leaf, offset, from + n - at < AS_TILE ? from + n - at : AS_TILE,
-                    &out);
+    as_team_share(job->count, AS_BLOCK, thread, job->threads, &from, &n);
+    for (int64_t at = from; at < from + n; at += AS_BLOCK) {
+        merge_tile(job->kernels, job->program, job->leaf, job->out,
+                   (size_t)(job->first + at) * job->kernels->real_bytes,
+                   from + n - at < AS_BLOCK ? from + n - at : AS_BLOCK);
     }
 }
 
-static void merge_slice(as_sum *sum, as_team *team)
+void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
+                  const as_place *out, int64_t first, int64_t count)
 {
-    if (sum->leaves == 1) {
-        return; /* The part is the sum. */
-    }
-    merge_job job = {.sum = sum, .threads = as_team_size(team)};
-    if (sum->count < TEAM_WORTH || job.threads == 1) {
-        job.threads = 1;
+    merge_job job = {.kernels = kernels, .program = program, .leaf = leaf, .out = out, .first = first, .count = count};
+    job.threads = count < TEAM_WORTH ? 1 : as_team_size(team);
+    if (job.threads == 1) {
         merge_share(&job, 0);
     } else {
         as_team_run(team, merge_share, &job);
@@ -354,7 +336,8 @@ as_status as_sum_reduce(as_sum *sum, as_team *team)
         if (world->nodes > 1) {
             status = as_wire_reduce(sum, team);
         } else {
-            merge_slice(sum, team);
+            as_sum_merge(sum->kernels, team, &sum->merge, sum->leaf, &(as_place){.start = sum->part[0]}, sum->first,
+                         sum->leaves == 1 ? 0 : sum->count); /* One part is the sum itself. */
         }
     }
     atomic_store_explicit(&sum->slot[world->node_rank].finished, sum->rounds, memory_order_release);
@@ -439,6 +422,11 @@ as_status as_sum_share(as_sum *sum, void *vector)
     }
     sum->waited += as_node_barrier(sum->world);
     return AS_OK;
+}
+
+int64_t as_sum_sent_bytes(const as_sum *sum)
+{
+    return sum->wire == NULL ? 0 : as_wire_sent(sum->wire);
 }
 
 double as_sum_wait_seconds(const as_sum *sum)

@@ -42,8 +42,8 @@ void as_sum_clear(as_sum *sum);
 void as_sum_fail(as_sum *sum, as_status status, const char *message);
 void as_sum_flag(as_sum *sum, uint32_t flags);
 
-/* Collective. After it: head (root sum) and flags (or over ranks) are the same on all ranks; as_sum_slice holds the root
-   sum of this rank's elements. If any rank failed, all return that status with its message (lowest rank, prefixed)
+/* Collective. After it: head (root sum) and flags (or over ranks) are the same on all ranks; as_sum_slice holds the
+   root sum of this rank's elements. If any rank failed, all return that status with its message (lowest rank, prefixed)
    and nothing else was exchanged. */
 as_status as_sum_reduce(as_sum *sum, as_team *team);
 const double *as_sum_result(const as_sum *sum); /* (AS_HEAD_SIZE) */
@@ -51,17 +51,21 @@ uint32_t as_sum_flags(const as_sum *sum);
 
 /* Not collective. This rank's slice of any vector of n elements: [*first, *first + *count), cut at AS_BLOCK. */
 void as_sum_range(const as_sum *sum, int64_t *first, int64_t *count);
-/* Not collective. Root sum of the slice, valid after as_sum_reduce until the next as_sum_clear; element 0 is `first`. */
+/* Not collective. Root sum of the slice, valid after as_sum_reduce until the next as_sum_clear; element 0 is `first`.
+ */
 void *as_sum_slice(as_sum *sum);
 
 /* Collective. Each rank brings one double for each block of AS_BLOCK elements of its slice (count blocks, in order);
-   returns their sum over all blocks by as_block_sum, the same on all ranks. width values per block: block (nblocks, width)
-   and out (width). */
+   returns their sum over all blocks by as_block_sum, the same on all ranks. width values per block: block (nblocks,
+   width) and out (width). */
 as_status as_sum_blocks(as_sum *sum, int width, const double *block, double *out);
 
 /* Collective. vector (n) lives in memory from as_world_shared: after this call all ranks see all slices, each as its
    owner left it (inside a node: a barrier; across nodes: messages). */
 as_status as_sum_share(as_sum *sum, void *vector);
+
+/* Not collective. Bytes of vectors that this rank has sent to other nodes so far; 0 inside a node. */
+int64_t as_sum_sent_bytes(const as_sum *sum);
 
 /* Seconds that this rank spent waiting for others in the last round (for the straggler report). */
 double as_sum_wait_seconds(const as_sum *sum);

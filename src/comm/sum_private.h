@@ -7,6 +7,12 @@
 
 enum { AS_RIDER_TEXT = 1024, AS_BLOCK_COLUMNS = 4 };
 
+/* Memory that holds a vector's bytes from `origin` on. */
+typedef struct as_place {
+    char *start;
+    size_t origin;
+} as_place;
+
 /* What travels with the heads for each rank. */
 typedef struct as_rider {
     int32_t status;
@@ -43,24 +49,22 @@ struct as_sum {
     /* The merge to the root: parts of this node in place, nodes' parts from elsewhere. */
     int leaves;
     as_tree_program merge;
-    const char **leaf; /* (leaves) first element of the vector; NULL: comes by message */
-    char **part;       /* (own parts) */
-    as_wire *wire;     /* NULL with one node */
+    as_place *leaf; /* (leaves) */
+    char **part;    /* (own parts) */
+    as_wire *wire;  /* NULL with one node */
 };
 
 /* Slice of a rank. */
 void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count);
 
-/* Elements [first, first + n), n small, of all that a program emits: leaf[i] + offset bytes are pushed, emitted node q
-   goes to out[q] (out[q] NULL: a leaf that nobody wants copied). */
-enum { AS_TILE = 1024 };
-void as_sum_tile(const as_kernels *kernels, const as_tree_program *program, const char *const *leaf, size_t offset,
-                 int64_t n, char *const *out);
+/* Elements [first, first + count) of all that a program emits: leaf[i] is pushed, emitted node q goes to out[q];
+   out[q].start NULL: a leaf that is wanted where it lies. out may be one of the leaves. */
+void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
+                  const as_place *out, int64_t first, int64_t count);
 
-/* sum_wire.c, for several nodes. Create: called once the node's memory is laid out; leaf[0 .. node_leaves) are this
-   node's parts in lane order, nodes of the tree over leaf_first/leaf_lanes. Fills leaves, leaf and merge. Not
-   collective. */
-as_status as_wire_create(as_sum *sum, int node_leaves, const int16_t *leaf_first, const int16_t *leaf_lanes);
+/* sum_wire.c, for several nodes. Create: called once the node's memory is laid out and leaf[p] holds part p if it is on this
+   node; fills leaves, leaf and merge anew. Not collective. Errors: NOMEM. */
+as_status as_wire_create(as_sum *sum);
 void as_wire_destroy(as_wire **wire);
 /* Leaders all-gather node-ordered memory: node g has bytes [at[g], at[g + 1]) of base. After a barrier of the node;
    ends with one. */
