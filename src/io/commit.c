@@ -188,7 +188,8 @@ as_status as_commit_publish(as_commit *file)
     if (rename(file->temporary, file->path) != 0) {
         AS_FAIL(AS_IO, "%s: cannot rename %s: %s", file->path, file->temporary, strerror(errno));
     }
-    return sync_folder_of(file->path);
+    const as_status status = sync_folder_of(file->path);
+    return status == AS_OK ? AS_OK : as_error_prefix(status, "%s is written and renamed", file->path);
 }
 
 void as_commit_abandon(as_commit *file, int remove)
