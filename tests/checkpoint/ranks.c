@@ -1,0 +1,126 @@
+/* Writing by several ranks. Usage: ranks MODE FOLDER
+     write   the same file as one process would write: FOLDER/by-<ranks>.h5
+     faults  a call fails on one rank, which all ranks must hear of alike; samples calls, ranks and errors
+     full    the folder is on a small file system: a file that does not fit is refused, a small one still written */
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "faultshim.h"
+#include "files.h"
+
+static as_world *world;
+static int rank, size;
+
+/* Collective. False on all ranks if it is false on any. */
+static bool all_say(bool mine, const char *what)
+{
+    const as_status status = as_world_agree(world, mine ? AS_OK : as_error_set(AS_INTERNAL, "not true: %s", what));
+    if (status != AS_OK && rank == 0) {
+        fprintf(stderr, "%s\n", as_error_message());
+    }
+    return status == AS_OK;
+}
+
+static bool same_everywhere(const void *data, size_t bytes)
+{
+    char *all = calloc((size_t)size, bytes);
+    bool same = all != NULL && as_world_all_gather(world, data, bytes, all) == AS_OK;
+    for (int r = 0; same && r < size; r++) {
+        same = memcmp(all + (size_t)r * bytes, data, bytes) == 0;
+    }
+    free(all);
+    return same;
+}
+
+static bool write_mode(const char *folder)
+{
+    char path[4096];
+    uint8_t digest[32], found[32];
+    snprintf(path, sizeof path, "%s/by-%d.h5", folder, size);
+    /* More than two blocks of 4 MiB, and a share that is no multiple of anything. */
+    bool good = all_say(file_write(world, path, 1000003, digest) == AS_OK, "the file is written");
+    good = good && all_say(as_h5_verify(path, found) == AS_OK && memcmp(found, digest, 32) == 0, "it is valid");
+    return good && all_say(same_everywhere(digest, 32), "all ranks know its digest");
+}
+
+static bool save_with_fault(const char *folder, int striker, const char *call, long first, long count, int error)
+{
+    char path[4096], message[512] = "";
+    snprintf(path, sizeof path, "%s/new.h5", folder);
+    if (rank == 0) {
+        unlink(path);
+    }
+    as_world_barrier(world);
+    if (rank == striker) {
+        faultshim_set(folder, call, first, count, error);
+    }
+    const as_status status = file_write(world, path, 5000, NULL);
+    if (status != AS_OK) {
+        snprintf(message, sizeof message, "%s", as_error_message());
+    }
+    faultshim_clear();
+    const bool alike = same_everywhere(&status, sizeof status) && same_everywhere(message, sizeof message);
+    bool good = all_say(alike, "all ranks return the same status and message");
+    good =
+        good && all_say(status == AS_OK || status == AS_IO || status == AS_CANTCREAT, "the status is that of a file");
+    as_world_barrier(world);
+    good = good && all_say(count_files(folder, ".tmp-") == 0, "no temporary file is left");
+    good = good && all_say(access(path, F_OK) != 0 || as_h5_verify(path, NULL) == AS_OK, "what is there is valid");
+    return good;
+}
+
+static bool faults_mode(const char *folder)
+{
+    static const char *const calls[] = {"open", "fallocate", "pwrite", "pread", "fsync", "rename", "close"};
+    static const int errors[] = {ENOSPC, EIO, EINTR};
+    bool good = true;
+    for (int striker = 0; striker < size && good; striker++) {
+        for (int c = 0; c < 7 && good; c++) {
+            for (long first = 1; first <= 3 && good; first++) {
+                const int error = errors[(c + first) % 3];
+                good = save_with_fault(folder, striker, calls[c], first, 1, error) &&
+                       save_with_fault(folder, striker, calls[c], first, LONG_MAX, error);
+            }
+        }
+    }
+    return good && save_with_fault(folder, 0, "any", LONG_MAX, 1, EIO);
+}
+
+static bool full_mode(const char *folder)
+{
+    char big[4096], small[4096];
+    snprintf(big, sizeof big, "%s/big.h5", folder);
+    snprintf(small, sizeof small, "%s/small.h5", folder);
+    bool good = all_say(file_write(world, small, 1000, NULL) == AS_OK, "a small file fits");
+    for (int i = 0; i < 3 && good; i++) {
+        if (i > 0) { /* as on a file system that cannot reserve: the disk fills up while writing */
+            faultshim_set(folder, "fallocate", 1, LONG_MAX, EOPNOTSUPP);
+        }
+        const as_status status = file_write(world, big, 100000, NULL);
+        const bool named = strstr(as_error_message(), "No space left on device") != NULL;
+        faultshim_clear();
+        good = all_say(status == AS_IO && named, "a file that does not fit is refused as such");
+        good = good &&
+               all_say(count_files(folder, ".tmp-") == 0 && count_files(folder, "big") == 0, "nothing is left of it");
+        good = good && all_say(as_h5_verify(small, NULL) == AS_OK, "the small file is untouched");
+    }
+    return good && all_say(file_write(world, small, 1001, NULL) == AS_OK, "another small file fits");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3 ||
+        as_world_open(&(as_world_options){.launched = getenv("OMPI_COMM_WORLD_SIZE") != NULL}, &world) != AS_OK) {
+        fprintf(stderr, "usage: ranks write|faults|full FOLDER\n");
+        return 64;
+    }
+    rank = as_world_rank(world);
+    size = as_world_size(world);
+    const bool good = strcmp(argv[1], "write") == 0    ? write_mode(argv[2])
+                      : strcmp(argv[1], "faults") == 0 ? faults_mode(argv[2])
+                                                       : full_mode(argv[2]);
+    as_world_close(&world);
+    return good ? 0 : 1;
+}
