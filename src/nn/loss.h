@@ -27,7 +27,7 @@ typedef struct as_loss_ops {
     void (*rows)(const as_loss_pass *pass);
     /* Prediction from z in place: probabilities, means...; NULL: z itself. */
     void (*predict)(const void *options, int64_t rows, int64_t outputs, void *z, int64_t ldz);
-    const char *const *metrics; /* names of the metrics reported by default; NULL-terminated */
+    const char *const *metrics; /* names of the metrics that an evaluation reports (those whose target the data has); NULL-terminated */
 } as_loss_ops;
 
 const as_loss_ops *const *as_losses_get(const as_kernels *kernels);

@@ -52,7 +52,7 @@ static void predict(const void *options, int64_t count, int64_t width, void *z, 
     }
 }
 
-static const char *const metrics[] = {"accuracy", NULL};
+static const char *const metrics[] = {"accuracy", "confusion", NULL};
 
 const as_loss_ops AS_V(as_loss_bce) = {
     .name = "bce",

@@ -1,0 +1,56 @@
+/* Top-5 accuracy: the share of samples whose label is among the 5 largest outputs (of equal outputs the earlier ranks
+   higher; a row with NaN is never right). State: (weight of right answers, weight of all). */
+#include "kernels/real.h"
+#include "nn/metric.h"
+#include "nn/metric_read.h"
+
+enum { TOP = 5 };
+
+static int64_t size(int64_t outputs, int64_t classes, int64_t targets)
+{
+    (void)outputs;
+    (void)classes;
+    (void)targets;
+    return 2;
+}
+
+static void rows(const as_metric_pass *pass, int64_t classes, double *state)
+{
+    (void)classes;
+    const real *z = pass->z;
+    for (int64_t i = 0; i < pass->rows; i++, z += pass->ldz) {
+        const real own = z[pass->label[i]];
+        int64_t above = 0;
+        for (int64_t j = 0; j < pass->outputs; j++) {
+            above += z[j] > own || (z[j] == own && j < pass->label[i]);
+        }
+        const bool right = above < TOP && as_metric_argmax(z, pass->outputs) >= 0;
+        state[0] += right ? pass->weight[i] : 0.0;
+        state[1] += pass->weight[i];
+    }
+}
+
+static double value(int64_t outputs, int64_t classes, int64_t targets, const double *state)
+{
+    (void)outputs;
+    (void)classes;
+    (void)targets;
+    return state[0] / state[1];
+}
+
+static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
+{
+    as_json_real(text, "top_5_accuracy", value(outputs, classes, targets, state));
+}
+
+const as_metric_ops AS_V(as_metric_top_k) = {
+    .name = "top_k",
+    .help = "Share of samples whose label is among the 5 largest outputs.",
+    .formula = "sum w [label in top 5 of z] / sum w",
+    .target = AS_TARGET_LABELS,
+    .size = size,
+    .rows = rows,
+    .finish = finish,
+    .value = value,
+    .larger_is_better = true,
+};
