@@ -135,7 +135,8 @@ static void choose_metrics(evaluation *e)
     e->width = STATE_METRICS;
     for (const char *const *name = model->loss->metrics; *name != NULL && e->nmetrics < METRICS_MAX; name++) {
         for (int i = 0; all[i] != NULL; i++) {
-            if (strcmp(all[i]->name, *name) == 0) {
+            const bool fits = all[i]->target != AS_TARGET_LABELS || model->classes > 0;
+            if (fits && strcmp(all[i]->name, *name) == 0) {
                 e->metric[e->nmetrics] = all[i];
                 e->offset[e->nmetrics++] = e->width;
                 e->width += all[i]->size(model->outputs, model->classes, model->targets);

@@ -273,7 +273,7 @@ static as_status choose_loss(as_document *document, const as_node *node, as_targ
     }
     const as_fields_part part = {model->loss->fields != NULL ? model->loss->fields : as_no_fields, model->loss_options};
     AS_TRY(as_fields_parse(&part, 1, document, options, name));
-    if (model->loss->target != target && target != AS_TARGET_NONE) {
+    if (model->loss->target != AS_TARGET_NONE && target != AS_TARGET_NONE && model->loss->target != target) {
         AS_FAIL(AS_CONFIG, "%s: loss %s learns %s, but the data have %s", as_node_place(node), name,
                 model->loss->target == AS_TARGET_LABELS ? "class labels" : "real targets",
                 target == AS_TARGET_LABELS ? "class labels" : "real targets");
@@ -287,7 +287,7 @@ static as_status check_outputs(const as_node *node, as_model *model)
     model->outputs = last->out_size;
     const int64_t wanted = model->loss->outputs(model->loss_options, model->classes, model->targets);
     if (wanted != model->outputs) {
-        const bool labels = model->loss->target == AS_TARGET_LABELS;
+        const bool labels = model->classes > 0;
         AS_FAIL(AS_CONFIG, "%s: layer %s: loss %s of data with %lld %s expects %lld outputs, found %lld",
                 as_node_place(last->node != NULL ? last->node : node), last->name, model->loss->name,
                 (long long)(labels ? model->classes : model->targets), labels ? "classes" : "targets",
