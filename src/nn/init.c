@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "kernels/variant.h"
 
-AS_VARIANT_DECLARE(as_init_ops, as_init_passes)
+extern const as_init_ops as_init_draws_f64_avx512, as_init_draws_f64_avx2, as_init_draws_f64_portable;
 
 const char *const as_init_choices[] = {"auto",          "zeros", "ones",   "he",      "he_uniform", "glorot",
                                        "glorot_normal", "lecun", "normal", "uniform", "orthogonal", NULL};
@@ -39,8 +39,40 @@ static void normalise(int64_t n, double *v)
     }
 }
 
-static as_status fill_orthogonal(const as_kernels *kernels, const as_init_ops *ops, const as_param *param,
-                                 uint64_t seed, int layer, int index, void *out)
+/* n standard deviates of a kind in double. */
+typedef void (*draw)(uint64_t seed, uint32_t layer, uint32_t index, int64_t first, int pairs, double *out);
+
+static const as_init_ops *draws(const as_kernels *kernels)
+{
+    return kernels->set == AS_AVX512 ? &as_init_draws_f64_avx512
+           : kernels->set == AS_AVX2 ? &as_init_draws_f64_avx2
+                                     : &as_init_draws_f64_portable;
+}
+
+/* out = scale * deviate, rounded once to the kernels' precision. */
+static void fill_random(const as_kernels *kernels, draw deviates, uint64_t seed, int layer, int index, int64_t n,
+                        double scale, void *out)
+{
+    double x[2 * AS_INIT_PAIRS];
+    for (int64_t first = 0; first < n; first += 2 * (int64_t)AS_INIT_PAIRS) {
+        const int count = n - first < 2 * (int64_t)AS_INIT_PAIRS ? (int)(n - first) : 2 * AS_INIT_PAIRS;
+        deviates(seed, (uint32_t)layer, (uint32_t)index, first / 2, (count + 1) / 2, x);
+        for (int i = 0; i < count; i++) {
+            x[i] *= scale;
+        }
+        kernels->from_double(count, x, (char *)out + (size_t)first * kernels->real_bytes);
+    }
+}
+
+static void fill_constant(const as_kernels *kernels, int64_t n, double value, void *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        kernels->from_double(1, &value, (char *)out + (size_t)i * kernels->real_bytes);
+    }
+}
+
+static as_status fill_orthogonal(const as_kernels *kernels, const as_param *param, uint64_t seed, int layer, int index,
+                                 void *out)
 {
     const int64_t columns = param->shape.rank > 0 ? param->shape.dim[param->shape.rank - 1] : 1;
     const int64_t rows = columns > 0 ? param->count / columns : 0;
@@ -51,7 +83,8 @@ static as_status fill_orthogonal(const as_kernels *kernels, const as_init_ops *o
         AS_FAIL(AS_NOMEM, "out of memory for an orthogonal start of %lld x %lld", (long long)rows, (long long)columns);
     }
     double *scaled = v + param->count;
-    ops->normal_f64(seed, (uint32_t)layer, (uint32_t)index, param->count, v);
+    fill_random(as_kernels_get(kernels->set, AS_FLOAT64), draws(kernels)->normal, seed, layer, index, param->count, 1,
+                v);
     for (int64_t i = 0; i < r; i++) {
         for (int pass = 0; pass < 2; pass++) {
             for (int64_t j = 0; j < i; j++) {
@@ -73,41 +106,41 @@ static as_status fill_orthogonal(const as_kernels *kernels, const as_init_ops *o
 
 as_status as_init_fill(const as_kernels *kernels, const as_param *param, uint64_t seed, int layer, int index, void *out)
 {
-    const as_init_ops *ops = AS_VARIANT_PICK(as_init_ops, as_init_passes, kernels);
-    const uint32_t a = (uint32_t)layer, b = (uint32_t)index;
     const double fan_in = (double)param->fan_in, both = (double)(param->fan_in + param->fan_out);
     const double factor = param->init_scale > 0 ? param->init_scale : 1;
     const double own = param->init_scale > 0 ? param->init_scale : 0.05;
+    draw deviates = draws(kernels)->normal;
+    double scale = own;
     switch (param->init) {
     case AS_INIT_ZEROS:
-        ops->constant(param->count, 0, out);
-        return AS_OK;
     case AS_INIT_ONES:
-        ops->constant(param->count, 1, out);
-        return AS_OK;
-    case AS_INIT_HE:
-        ops->normal(seed, a, b, param->count, factor * sqrt(2 / fan_in), out);
-        return AS_OK;
-    case AS_INIT_HE_UNIFORM:
-        ops->uniform(seed, a, b, param->count, factor * sqrt(6 / fan_in), out);
-        return AS_OK;
-    case AS_INIT_GLOROT:
-        ops->uniform(seed, a, b, param->count, factor * sqrt(6 / both), out);
-        return AS_OK;
-    case AS_INIT_GLOROT_NORMAL:
-        ops->normal(seed, a, b, param->count, factor * sqrt(2 / both), out);
-        return AS_OK;
-    case AS_INIT_LECUN:
-        ops->normal(seed, a, b, param->count, factor * sqrt(1 / fan_in), out);
-        return AS_OK;
-    case AS_INIT_NORMAL:
-        ops->normal(seed, a, b, param->count, own, out);
-        return AS_OK;
-    case AS_INIT_UNIFORM:
-        ops->uniform(seed, a, b, param->count, own, out);
+        fill_constant(kernels, param->count, param->init == AS_INIT_ONES ? 1 : 0, out);
         return AS_OK;
     case AS_INIT_ORTHOGONAL:
-        return fill_orthogonal(kernels, ops, param, seed, layer, index, out);
+        return fill_orthogonal(kernels, param, seed, layer, index, out);
+    case AS_INIT_HE:
+        scale = factor * sqrt(2 / fan_in);
+        break;
+    case AS_INIT_GLOROT_NORMAL:
+        scale = factor * sqrt(2 / both);
+        break;
+    case AS_INIT_LECUN:
+        scale = factor * sqrt(1 / fan_in);
+        break;
+    case AS_INIT_NORMAL:
+        break;
+    case AS_INIT_HE_UNIFORM:
+        deviates = draws(kernels)->uniform;
+        scale = factor * sqrt(6 / fan_in);
+        break;
+    case AS_INIT_GLOROT:
+        deviates = draws(kernels)->uniform;
+        scale = factor * sqrt(6 / both);
+        break;
+    case AS_INIT_UNIFORM:
+        deviates = draws(kernels)->uniform;
+        break;
     }
-    AS_FAIL(AS_INTERNAL, "initialisation %d of parameter %s is none", (int)param->init, param->name);
+    fill_random(kernels, deviates, seed, layer, index, param->count, scale, out);
+    return AS_OK;
 }

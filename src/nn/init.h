@@ -20,12 +20,12 @@ extern const char *const as_init_choices[]; /* "auto", then the names of as_init
 as_status as_init_fill(const as_kernels *kernels, const as_param *param, uint64_t seed, int layer, int index,
                        void *out);
 
-/* The passes of a variant. */
+/* Deviates 2 first .. 2 (first + pairs) - 1 of a parameter in double, pairs <= AS_INIT_PAIRS: uniform in (-1, 1), or standard
+   normal. Vectorised; only the float64 variants have it. */
+enum { AS_INIT_PAIRS = 256 };
 typedef struct as_init_ops {
-    void (*constant)(int64_t n, double value, void *out);
-    void (*uniform)(uint64_t seed, uint32_t layer, uint32_t index, int64_t n, double half_width, void *out);
-    void (*normal)(uint64_t seed, uint32_t layer, uint32_t index, int64_t n, double deviation, void *out);
-    void (*normal_f64)(uint64_t seed, uint32_t layer, uint32_t index, int64_t n, double *out); /* deviation 1 */
+    void (*uniform)(uint64_t seed, uint32_t layer, uint32_t index, int64_t first, int pairs, double *out);
+    void (*normal)(uint64_t seed, uint32_t layer, uint32_t index, int64_t first, int pairs, double *out);
 } as_init_ops;
 
 #endif

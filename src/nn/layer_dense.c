@@ -58,7 +58,7 @@ static const as_field fields[] = {
 /* relu and its relatives halve the variance of what passes: He et al. 2015. */
 static as_init init_for(const as_nonlinearity *f)
 {
-    static const char *const halving[] = {"relu", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh"};
+    static const char *const halving[] = {"relu", "leaky_relu", "elu", "silu", "gelu"};
     for (size_t i = 0; f->ops != NULL && i < sizeof halving / sizeof *halving; i++) {
         if (strcmp(f->ops->name, halving[i]) == 0) {
             return AS_INIT_HE;
