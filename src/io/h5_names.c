@@ -1,0 +1,239 @@
+/* Names, texts and attributes of an HDF5 file. Only hard links are followed: soft and external ones may leave the file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "io/h5_private.h"
+
+enum { DEPTH_MAX = 32, LINKS_MAX = 100000, NAME_MAX_BYTES = 4096, LISTED_MAX = 12 };
+
+/* ---- names ---- */
+
+static as_status list_one(void *context, const char *name, int rank, const int64_t *dim, as_dtype type, bool numeric,
+                          const char *storage)
+{
+    as_text *text = context;
+    (void)rank, (void)dim, (void)type, (void)numeric, (void)storage;
+    int listed = 0;
+    for (size_t i = 0; i < text->size; i++) {
+        listed += text->data[i] == ',';
+    }
+    if (listed == LISTED_MAX) {
+        return AS_OK;
+    }
+    as_text_add(text, "%s", text->size > 0 ? ", " : "");
+    for (const char *c = name; *c != 0; c++) { /* a file may name its datasets with terminal escapes */
+        as_text_add(text, "%c", (unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c);
+    }
+    return AS_OK;
+}
+
+static as_status fail_absent(as_h5 *file, const char *name)
+{
+    as_text names = {0};
+    as_h5_visit(file, list_one, &names);
+    const as_status status = as_error_set(AS_DATA, "%s:%s: no such object; the file has the datasets %s", file->path,
+                                          name, names.size > 0 ? names.data : "(none)");
+    as_text_free(&names);
+    return status;
+}
+
+as_status as_h5_object_open(as_h5 *file, const char *name, hid_t *out)
+{
+    char prefix[NAME_MAX_BYTES];
+    const size_t length = strlen(name);
+    if (length == 0 || length >= sizeof prefix) {
+        AS_FAIL(AS_DATA, "%s: expected the name of a dataset, found a text of %zu bytes", file->path, length);
+    }
+    for (size_t end = 1; end <= length; end++) { /* every link on the way */
+        if ((name[end] != '/' && name[end] != 0) || name[end - 1] == '/') {
+            continue;
+        }
+        memcpy(prefix, name, end);
+        prefix[end] = 0;
+        H5L_info_t link;
+        if (H5Lexists(file->id, prefix, H5P_DEFAULT) <= 0 || H5Lget_info(file->id, prefix, &link, H5P_DEFAULT) < 0) {
+            return fail_absent(file, name);
+        }
+        if (link.type != H5L_TYPE_HARD) {
+            AS_FAIL(AS_DATA, "%s:%s: refused: \"%s\" is a soft or external link", file->path, name, prefix);
+        }
+    }
+    *out = H5Oopen(file->id, name, H5P_DEFAULT);
+    if (*out < 0) {
+        AS_FAIL(AS_DATA, "%s:%s: corrupt: cannot open the object", file->path, name);
+    }
+    return AS_OK;
+}
+
+bool as_h5_exists(as_h5 *file, const char *name)
+{
+    hid_t object;
+    if (H5Lexists(file->id, name, H5P_DEFAULT) <= 0 || as_h5_object_open(file, name, &object) != AS_OK) {
+        return false;
+    }
+    H5Oclose(object);
+    return true;
+}
+
+/* ---- all datasets ---- */
+
+typedef struct walk {
+    as_h5 *file;
+    as_status (*visit)(void *context, const char *name, int rank, const int64_t *dim, as_dtype type, bool numeric,
+                       const char *storage);
+    void *context;
+    int64_t links;
+    char name[NAME_MAX_BYTES];
+} walk;
+
+static as_status visit_dataset(const walk *w, hid_t id)
+{
+    const hid_t type = H5Dget_type(id), space = H5Dget_space(id);
+    hsize_t dims[H5S_MAX_RANK];
+    int64_t dim[H5S_MAX_RANK];
+    as_dtype number = AS_U8;
+    const int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    for (int i = 0; i < rank; i++) {
+        dim[i] = (int64_t)dims[i];
+    }
+    const bool numeric = as_h5_number_type(type, &number);
+    const as_h5_storage storage = as_h5_storage_of(id, w->file->bytes);
+    H5Sclose(space);
+    H5Tclose(type);
+    return w->visit(w->context, w->name, rank < 0 ? 0 : rank, dim, number, numeric, storage.text);
+}
+
+static as_status visit_group(walk *w, hid_t group, size_t length, int depth)
+{
+    H5G_info_t info;
+    if (depth > DEPTH_MAX || H5Gget_info(group, &info) < 0) {
+        AS_FAIL(AS_DATA, "%s:%s: corrupt or nested more than %d groups deep", w->file->path, w->name, DEPTH_MAX);
+    }
+    for (hsize_t i = 0; i < info.nlinks; i++) {
+        H5L_info_t link;
+        const size_t room = sizeof w->name - length - 1;
+        w->name[length] = '/';
+        const ssize_t got =
+            H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, w->name + length + 1, room, H5P_DEFAULT);
+        if (got < 0 || (size_t)got >= room || ++w->links > LINKS_MAX) {
+            AS_FAIL(AS_DATA, "%s: corrupt, or more than %d objects", w->file->path, LINKS_MAX);
+        }
+        if (H5Lget_info(group, w->name + length + 1, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) {
+            continue;
+        }
+        const hid_t object = H5Oopen(group, w->name + length + 1, H5P_DEFAULT);
+        const H5I_type_t kind = object >= 0 ? H5Iget_type(object) : H5I_BADID;
+        as_status status = AS_OK;
+        if (kind == H5I_GROUP) {
+            status = visit_group(w, object, length + 1 + (size_t)got, depth + 1);
+        } else if (kind == H5I_DATASET) {
+            status = visit_dataset(w, object);
+        }
+        if (object >= 0) {
+            H5Oclose(object);
+        }
+        AS_TRY(status);
+    }
+    return AS_OK;
+}
+
+as_status as_h5_visit(as_h5 *file,
+                      as_status (*visit)(void *context, const char *name, int rank, const int64_t *dim, as_dtype type,
+                                         bool numeric, const char *storage),
+                      void *context)
+{
+    walk w = {.file = file, .visit = visit, .context = context};
+    const hid_t root = H5Gopen2(file->id, "/", H5P_DEFAULT);
+    if (root < 0) {
+        AS_FAIL(AS_DATA, "%s: corrupt: no root group", file->path);
+    }
+    const as_status status = visit_group(&w, root, 0, 0);
+    H5Gclose(root);
+    return status;
+}
+
+/* ---- texts and attributes ---- */
+
+/* Room for one fixed-length string of a type in a file of that many bytes; NULL for another kind. */
+static char *text_room(as_h5 *file, hid_t type, hid_t space)
+{
+    const size_t size = H5Tget_size(type);
+    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0 || size == 0 || size > (size_t)file->bytes ||
+        H5Sget_simple_extent_npoints(space) != 1) {
+        return NULL;
+    }
+    return calloc(1, size + 1);
+}
+
+/* In memory: the same length and character set, padded by zeros. */
+static hid_t text_type(hid_t type)
+{
+    const hid_t copy = H5Tcopy(type);
+    H5Tset_strpad(copy, H5T_STR_NULLPAD);
+    return copy;
+}
+
+as_status as_h5_attribute_text(as_h5 *file, const char *name, char **out)
+{
+    if (H5Aexists_by_name(file->id, "/", name, H5P_DEFAULT) <= 0) {
+        AS_FAIL(AS_DATA, "%s: expected the attribute \"%s\", found none", file->path, name);
+    }
+    const hid_t attribute = H5Aopen_by_name(file->id, "/", name, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute), memory = text_type(type);
+    char *text = text_room(file, type, space);
+    const bool read = text != NULL && H5Aread(attribute, memory, text) >= 0;
+    H5Tclose(memory);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    if (!read) {
+        free(text);
+        AS_FAIL(AS_DATA, "%s: attribute \"%s\": expected one text of fixed length", file->path, name);
+    }
+    *out = text;
+    return AS_OK;
+}
+
+as_status as_h5_attribute_int(as_h5 *file, const char *name, int64_t *out)
+{
+    if (H5Aexists_by_name(file->id, "/", name, H5P_DEFAULT) <= 0) {
+        AS_FAIL(AS_DATA, "%s: expected the attribute \"%s\", found none", file->path, name);
+    }
+    const hid_t attribute = H5Aopen_by_name(file->id, "/", name, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    const bool read = H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
+                      H5Aread(attribute, H5T_NATIVE_INT64, out) >= 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    if (!read) {
+        AS_FAIL(AS_DATA, "%s: attribute \"%s\": expected one integer", file->path, name);
+    }
+    return AS_OK;
+}
+
+as_status as_h5_text(as_h5 *file, const char *dataset, char **out)
+{
+    hid_t id;
+    AS_TRY(as_h5_object_open(file, dataset, &id));
+    char *text = NULL;
+    bool read = false;
+    if (H5Iget_type(id) == H5I_DATASET) {
+        const hid_t type = H5Dget_type(id), space = H5Dget_space(id), memory = text_type(type);
+        text = as_h5_storage_of(id, file->bytes).allowed ? text_room(file, type, space) : NULL;
+        read = text != NULL && H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
+        H5Tclose(memory);
+        H5Sclose(space);
+        H5Tclose(type);
+    }
+    H5Oclose(id);
+    if (!read) {
+        free(text);
+        AS_FAIL(AS_DATA, "%s:%s: expected one text of fixed length", file->path, dataset);
+    }
+    *out = text;
+    return AS_OK;
+}
