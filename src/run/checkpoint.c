@@ -136,7 +136,7 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
     char name[AS_PATH_MAX];
     if (path == NULL) {
         AS_TRY(as_world_agree(world, make_folder(world, dir)));
-        snprintf(name, sizeof name, "%s/checkpoints/step-%012lld.h5", dir, (long long)parts->progress->step);
+        as_checkpoint_path(dir, parts->progress->step, name, sizeof name);
     }
     AS_TRY(as_world_agree(world, parts->estimator->ops->state(parts->estimator, &nstate, &state)));
     listing list = {.root = as_world_rank(world) == 0};

@@ -54,6 +54,11 @@ as_status as_checkpoint_load(as_world *world, const char *path, int nallow, cons
 as_status as_checkpoint_config(const char *path, char **out);
 as_status as_checkpoint_normalization(const char *path, const as_kernels *kernels, as_normalization *out);
 
+/* Not collective. The steps of all DIR/checkpoints/step-*.h5, newest first (n may be 0), free() them; and the path of one.
+   Errors: NOMEM. */
+as_status as_checkpoint_list(const char *dir, int64_t **step, int64_t *n);
+void as_checkpoint_path(const char *dir, int64_t step, char *path, size_t bytes);
+
 /* Collective. For the one job that writes into a run directory, at its start: removes temporary files that dead writers
    left in it and in its checkpoints. Failures are only logged. */
 void as_checkpoint_clean(as_world *world, const char *dir, const as_log *log);

@@ -29,13 +29,12 @@ static int64_t step_of(const char *name)
     return strtoll(name + 5, NULL, 10);
 }
 
-static void path_of(const char *dir, int64_t step, char path[AS_PATH_MAX])
+void as_checkpoint_path(const char *dir, int64_t step, char *path, size_t bytes)
 {
-    snprintf(path, AS_PATH_MAX, "%s/checkpoints/step-%0*lld.h5", dir, DIGITS, (long long)step);
+    snprintf(path, bytes, "%s/checkpoints/step-%0*lld.h5", dir, DIGITS, (long long)step);
 }
 
-/* Steps of all checkpoint files of a folder, newest first; none when there is no folder. */
-static as_status list_steps(const char *dir, int64_t **out, int64_t *n)
+as_status as_checkpoint_list(const char *dir, int64_t **out, int64_t *n)
 {
     char folder[AS_PATH_MAX];
     snprintf(folder, sizeof folder, "%s/checkpoints", dir);
@@ -75,7 +74,7 @@ static as_status list_steps(const char *dir, int64_t **out, int64_t *n)
 static as_status share_steps(as_world *world, const char *dir, int64_t **out, int64_t *n)
 {
     int64_t *steps = NULL, count = 0;
-    AS_TRY(as_world_agree(world, as_world_rank(world) == 0 ? list_steps(dir, &steps, &count) : AS_OK));
+    AS_TRY(as_world_agree(world, as_world_rank(world) == 0 ? as_checkpoint_list(dir, &steps, &count) : AS_OK));
     as_status status = as_world_broadcast(world, 0, &count, sizeof count);
     if (status == AS_OK && as_world_rank(world) != 0) {
         steps = malloc(((size_t)count + 1) * sizeof *steps);
@@ -132,7 +131,7 @@ as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log
     AS_TRY(share_steps(world, dir, &step, &n));
     bool found = false;
     for (int64_t i = 0; i < n && !found; i++) {
-        path_of(dir, step[i], name);
+        as_checkpoint_path(dir, step[i], name, sizeof name);
         found = is_valid(world, name, step[i], log);
     }
     free(step);
@@ -152,7 +151,7 @@ as_status as_checkpoint_retain(as_world *world, const char *dir, int64_t keep, i
     AS_TRY(share_steps(world, dir, &step, &n));
     const int64_t wanted = keep < 1 ? 1 : keep;
     for (int64_t i = 0; i < n; i++) {
-        path_of(dir, step[i], name);
+        as_checkpoint_path(dir, step[i], name, sizeof name);
         if (valid < wanted) {
             /* With nothing behind it to remove, a file need not be read. */
             valid += n <= wanted || is_valid(world, name, step[i], log);
