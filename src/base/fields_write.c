@@ -5,7 +5,7 @@
 #include "base/text.h"
 
 /* Plain where YAML reads it back as the same text whatever is around it, double-quoted otherwise. */
-static void write_text(const char *value, as_text *text)
+void as_scalar_write(const char *value, as_text *text)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+";
     static const char *const words[] = {"null", "Null", "NULL"};
@@ -66,10 +66,10 @@ static void write_value(const as_field *field, const void *at, as_text *text)
         as_text_add(text, "%s", as_real_text(*(const double *)at, number));
         break;
     case AS_FIELD_TEXT:
-        write_text(*(const char *const *)at, text);
+        as_scalar_write(*(const char *const *)at, text);
         break;
     case AS_FIELD_CHOICE:
-        write_text(field->choices[*(const int *)at], text);
+        as_scalar_write(field->choices[*(const int *)at], text);
         break;
     case AS_FIELD_EVERY:
         write_every(at, text);
@@ -92,13 +92,52 @@ static void write_value(const as_field *field, const void *at, as_text *text)
         as_text_add(text, "[");
         for (int64_t i = 0; i < texts->n; i++) {
             as_text_add(text, "%s", i > 0 ? ", " : "");
-            write_text(texts->v[i], text);
+            as_scalar_write(texts->v[i], text);
         }
         as_text_add(text, "]");
         break;
     case AS_FIELD_NODE:
         break;
     }
+}
+
+void as_node_write(const as_node *node, as_text *text)
+{
+    if (node == NULL || node->kind == AS_NODE_NULL) {
+        as_text_add(text, "~");
+        return;
+    }
+    if (node->kind == AS_NODE_SCALAR) {
+        as_scalar_write(node->text, text);
+        return;
+    }
+    const bool map = node->kind == AS_NODE_MAP;
+    as_text_add(text, map ? "{" : "[");
+    for (int64_t i = 0; i < node->count; i++) {
+        as_text_add(text, "%s", i > 0 ? ", " : "");
+        if (map) {
+            as_scalar_write(node->key[i], text);
+            as_text_add(text, ": ");
+        }
+        as_node_write(node->item[i], text);
+    }
+    as_text_add(text, map ? "}" : "]");
+}
+
+size_t as_fields_bytes(const as_field *table)
+{
+    static const size_t bytes[] = {
+        [AS_FIELD_BOOL] = sizeof(bool),      [AS_FIELD_INT] = sizeof(int64_t),    [AS_FIELD_REAL] = sizeof(double),
+        [AS_FIELD_TEXT] = sizeof(char *),    [AS_FIELD_CHOICE] = sizeof(int),     [AS_FIELD_REALS] = sizeof(as_reals),
+        [AS_FIELD_INTS] = sizeof(as_ints),   [AS_FIELD_TEXTS] = sizeof(as_texts), [AS_FIELD_EVERY] = sizeof(as_every),
+        [AS_FIELD_NODE] = sizeof(as_node *),
+    };
+    size_t most = 0;
+    for (const as_field *f = table; f != NULL && f->name != NULL; f++) {
+        const size_t end = f->offset + bytes[f->type];
+        most = end > most ? end : most;
+    }
+    return most;
 }
 
 as_status as_fields_write(const as_field *table, const void *options, int indent, as_text *text)

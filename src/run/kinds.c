@@ -2,33 +2,50 @@
  */
 #include "run/kinds.h"
 
+#include "data/format.h"
+#include "estimator/estimator.h"
 #include "nn/activation.h"
+#include "nn/layer.h"
 #include "nn/loss.h"
 #include "nn/metric.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+
+enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS };
 
 const as_kind_group as_kind_groups[] = {
-    {"activations", "model.layers.dense.activation",
-     "elementwise functions: `activation:` of a layer, or a layer of their own"},
-    {"losses", "model.loss", "what training minimises"},
-    {"metrics", "model.metrics", "what an evaluation reports"},
+    [MODELS] = {"models", "model", "what is trained: `type:` of the model"},
+    [LAYERS] = {"layers", "model.layers", "rows of `layers:` of a network, from the input to the output"},
+    [ACTIVATIONS] = {"activations", "model.layers",
+                     "elementwise functions: `activation:` of a layer, or a layer of their own"},
+    [LOSSES] = {"losses", "model.loss", "what training minimises"},
+    [METRICS] = {"metrics", "metrics", "what an evaluation reports"},
+    [OPTIMIZERS] = {"optimizers", "optimizer", "how the parameters follow the gradient"},
+    [SCHEDULES] = {"schedules", "schedule", "how the learning rate changes over the steps"},
+    [FORMATS] = {"formats", "data.train", "data files: `format:` of a source"},
     {.name = NULL},
 };
 
-/* Visits a NULL-terminated table of ops that have name, help and formula; `table` gives the options of row k. */
-#define VISIT(group_index, ops_type, rows, options)                                                                    \
+/* Visits a NULL-terminated table of ops that have a name and help; k is the row in what follows. */
+#define VISIT(index, ops_type, rows, formula_of_k, fields_of_k)                                                        \
     for (const ops_type *const *k = (rows); *k != NULL; k++) {                                                         \
-        visit(context, &(as_kind){.group = as_kind_groups[group_index].name,                                           \
-                                  .path = as_kind_groups[group_index].path,                                            \
+        visit(context, &(as_kind){.group = as_kind_groups[index].name,                                                 \
+                                  .path = as_kind_groups[index].path,                                                  \
                                   .name = (*k)->name,                                                                  \
                                   .help = (*k)->help,                                                                  \
-                                  .formula = (*k)->formula,                                                            \
-                                  .fields = (options)});                                                               \
+                                  .formula = (formula_of_k),                                                           \
+                                  .fields = (fields_of_k)});                                                           \
     }
 
 void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *context)
 {
     const as_kernels *kernels = as_kernels_get(AS_PORTABLE, AS_FLOAT32);
-    VISIT(0, as_activation_ops, as_activations_get(kernels), (*k)->fields)
-    VISIT(1, as_loss_ops, as_losses_get(kernels), (*k)->fields)
-    VISIT(2, as_metric_ops, as_metrics_get(kernels), NULL)
+    VISIT(MODELS, as_estimator_ops, as_estimators_get(), (*k)->formula, NULL)
+    VISIT(LAYERS, as_layer_ops, as_layers_get(kernels), (*k)->formula, (*k)->fields)
+    VISIT(ACTIVATIONS, as_activation_ops, as_activations_get(kernels), (*k)->formula, (*k)->fields)
+    VISIT(LOSSES, as_loss_ops, as_losses_get(kernels), (*k)->formula, (*k)->fields)
+    VISIT(METRICS, as_metric_ops, as_metrics_get(kernels), (*k)->formula, NULL)
+    VISIT(OPTIMIZERS, as_optimizer_ops, as_optimizers_get(kernels), (*k)->formula, (*k)->fields)
+    VISIT(SCHEDULES, as_schedule_ops, as_schedules_get(), (*k)->formula, (*k)->fields)
+    VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields)
 }
