@@ -57,7 +57,7 @@ static const as_field fields[] = {{.name = "factor",
 static void begin(double state[AS_SCHEDULE_STATE])
 {
     state[FACTOR] = 1;
-    state[BEST] = INFINITY;
+    state[BEST] = (double)INFINITY;
     state[BAD] = 0;
     state[COOLDOWN] = 0;
 }

@@ -234,7 +234,7 @@ as_status as_run_open(const as_run_options *options, as_run *out)
                     .world = options->world,
                     .log = options->log,
                     .start = as_clock_seconds(),
-                    .train_loss = NAN,
+                    .train_loss = (double)NAN,
                     .dir = {.lock = -1}};
     out->last_save = out->start;
     return open_all(out);

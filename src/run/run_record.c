@@ -135,7 +135,7 @@ as_status as_run_record_evaluation(as_run *run)
     run->train_loss = p->epoch_weight > 0 ? p->epoch_loss / p->epoch_weight : run->train_loss;
     begin_line(run, "evaluation", &line);
     as_json_real(&line, "train_loss", run->train_loss);
-    double loss = NAN;
+    double loss = (double)NAN;
     as_status status = AS_OK;
     if (run->validation.present) {
         status = evaluate(run, &run->validation, &run->validation_metrics, &loss);
@@ -323,7 +323,7 @@ static as_status complete(as_run *run, as_run_result *result)
     if (!run->test.present) {
         return AS_OK;
     }
-    double loss = NAN;
+    double loss = (double)NAN;
     AS_TRY(evaluate(run, &run->test, &run->test_metrics, &loss));
     as_text_add(&result->test, "%s", run->test_metrics.data);
     as_text brief = {0};

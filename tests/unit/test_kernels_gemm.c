@@ -116,7 +116,7 @@ static void relu_keeps_nan(const as_kernels *K)
     const int64_t m = 5, n = 37, k = 3;
     void *const a = random_reals(K, m * k, 1), *const w = random_reals(K, k * n, 2), *const c = new_reals(K, m * n);
     void *const packed = new_reals(K, K->pack_reals(k, n));
-    set_real(K, a, 1 * k + 2, NAN);
+    set_real(K, a, 1 * k + 2, (double)NAN);
     K->pack(k, n, w, 0, k * n, packed, NULL);
     K->gemm(m, n, k, a, k, packed, NULL, true, c, n);
     for (int64_t j = 0; j < n; j++) {
