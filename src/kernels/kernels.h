@@ -40,9 +40,9 @@ typedef struct as_kernels {
     /* Sum over samples of outer products, in lane order: for each part p that `program` emits,
          part[p] (k, n) = tree over the part's lanes of [ chain over the lane's rows r of fma(x[r][i], d[r][j], .) ],
        each lane's chain starting from 0. Lane l of the program has rows lane_row[l] .. lane_row[l+1]-1 of x (rows, k)
-       and d (rows, n); a lane may be empty. resume: the program must be one lane, and its chain continues from what part[0]
-       holds. part[p] has row stride ldp. The call does its share `thread` of `threads` of the output tiles; all threads
-       together do all of it. */
+       and d (rows, n); a lane may be empty. resume: the program must be one lane, and its chain continues from what
+       part[0] holds. part[p] has row stride ldp. The call does its share `thread` of `threads` of the output tiles; all
+       threads together do all of it. */
     void (*outer_lanes)(int64_t k, int64_t n, const void *x, int64_t ldx, const void *d, int64_t ldd,
                         const as_tree_program *program, const int64_t *lane_row, bool resume, void *const *part,
                         int64_t ldp, int thread, int threads);
@@ -59,7 +59,7 @@ typedef struct as_kernels {
     void (*gather)(int64_t rows, int64_t width, const void *x, as_dtype type, const int64_t *row, const void *scale,
                    const void *shift, void *y, int64_t ldy);
 
-    void (*add)(int64_t n, const void *a, const void *b, void *sum);     /* sum = a + b; may alias a */
+    void (*add)(int64_t n, const void *a, const void *b, void *sum); /* sum = a + b; may alias a */
     void (*from_double)(int64_t n, const double *x, void *y);
     void (*to_double)(int64_t n, const void *x, double *y);
     /* Sum of squares of n elements (<= 1024 a call by convention of a block) in double: 16 accumulators, element j to

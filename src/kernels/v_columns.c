@@ -1,6 +1,6 @@
 /* Bias gradients: column sums over samples, in the order of the weight gradients. */
-#include "kernels/team.h"
 #include "kernels/table.h"
+#include "kernels/team.h"
 #include "kernels/vector.h"
 
 enum { WIDTH = 64 };

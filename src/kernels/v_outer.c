@@ -1,7 +1,7 @@
 /* Weight gradients: sums over samples of outer products. A chain runs inside a lane, and the lane tree is walked at the
    level of a tile, so that no full gradient per lane exists. */
-#include "kernels/team.h"
 #include "kernels/table.h"
+#include "kernels/team.h"
 #include "kernels/vector.h"
 
 enum { TR = 4, TC = 4 * VL };

@@ -20,14 +20,13 @@ static inline int as_variant_index(const as_kernels *kernels)
     return (int)kernels->set + (kernels->precision == AS_FLOAT64 ? 3 : 0);
 }
 
-#define AS_VARIANT_DECLARE(type, name)                                             \
-    extern const type name##_f32_avx512, name##_f32_avx2, name##_f32_portable;     \
+#define AS_VARIANT_DECLARE(type, name)                                                                                 \
+    extern const type name##_f32_avx512, name##_f32_avx2, name##_f32_portable;                                         \
     extern const type name##_f64_avx512, name##_f64_avx2, name##_f64_portable;
 
-#define AS_VARIANT_PICK(type, name, kernels)                                                                \
-    ((const type *const[AS_VARIANTS]){&name##_f32_avx512, &name##_f32_avx2, &name##_f32_portable,           \
-                                      &name##_f64_avx512, &name##_f64_avx2,                                 \
-                                      &name##_f64_portable}[as_variant_index(kernels)])
+#define AS_VARIANT_PICK(type, name, kernels)                                                                           \
+    ((const type *const[AS_VARIANTS]){&name##_f32_avx512, &name##_f32_avx2, &name##_f32_portable, &name##_f64_avx512,  \
+                                      &name##_f64_avx2, &name##_f64_portable}[as_variant_index(kernels)])
 
 /* A table of kinds `as_things`, whose rows `as_thing_ops` are listed in thing.def, has three parts:
      thing_<kind>.c   const as_thing_ops AS_V(as_thing_<kind>) = {...};            compiled per variant

@@ -36,106 +36,94 @@ AS_INLINE void v_store(real *p, vreal v)
     memcpy(p, &v, sizeof v);
 }
 
-/* n lanes are read or written, min(n, VL) if n >= VL, none if n <= 0; the other lanes of a load are zero. */
+/* Which lanes of a vector count: the first n (all for n >= VL, none for n <= 0). A masked load reads only those and
+   sets the others to zero; a masked store writes only those. */
 #if defined(AS_ISA_AVX512) && AS_PRECISION == 32
-AS_INLINE __mmask16 v_mask(int64_t n)
+typedef __mmask16 vmask;
+AS_INLINE vmask v_first(int64_t n)
 {
-    return (__mmask16)(n >= 16 ? 0xFFFFu : n <= 0 ? 0u : (1u << n) - 1u);
+    return (vmask)((1u << (n >= VL ? VL : n <= 0 ? 0 : (int)n)) - 1u);
 }
-AS_INLINE vreal v_load_n(const real *p, int64_t n)
+AS_INLINE vreal v_load_masked(const real *p, vmask m)
 {
-    return (vreal)_mm512_maskz_loadu_ps(v_mask(n), p);
+    return (vreal)_mm512_maskz_loadu_ps(m, p);
 }
-AS_INLINE void v_store_n(real *p, vreal v, int64_t n)
+AS_INLINE void v_store_masked(real *p, vreal v, vmask m)
 {
-    _mm512_mask_storeu_ps(p, v_mask(n), (__m512)v);
-}
-AS_INLINE vreal v_splat(real x)
-{
-    return (vreal)_mm512_set1_ps(x);
-}
-AS_INLINE vreal v_fma(vreal a, vreal b, vreal c)
-{
-    return (vreal)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-}
-AS_INLINE vreal v_relu(vreal x)
-{
-    return (vreal)_mm512_max_ps(_mm512_setzero_ps(), (__m512)x);
+    _mm512_mask_storeu_ps(p, m, (__m512)v);
 }
 #elif defined(AS_ISA_AVX512)
-AS_INLINE __mmask8 v_mask(int64_t n)
+typedef __mmask8 vmask;
+AS_INLINE vmask v_first(int64_t n)
 {
-    return (__mmask8)(n >= 8 ? 0xFFu : n <= 0 ? 0u : (1u << n) - 1u);
+    return (vmask)((1u << (n >= VL ? VL : n <= 0 ? 0 : (int)n)) - 1u);
 }
-AS_INLINE vreal v_load_n(const real *p, int64_t n)
+AS_INLINE vreal v_load_masked(const real *p, vmask m)
 {
-    return (vreal)_mm512_maskz_loadu_pd(v_mask(n), p);
+    return (vreal)_mm512_maskz_loadu_pd(m, p);
 }
-AS_INLINE void v_store_n(real *p, vreal v, int64_t n)
+AS_INLINE void v_store_masked(real *p, vreal v, vmask m)
 {
-    _mm512_mask_storeu_pd(p, v_mask(n), (__m512d)v);
-}
-AS_INLINE vreal v_splat(real x)
-{
-    return (vreal)_mm512_set1_pd(x);
-}
-AS_INLINE vreal v_fma(vreal a, vreal b, vreal c)
-{
-    return (vreal)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-}
-AS_INLINE vreal v_relu(vreal x)
-{
-    return (vreal)_mm512_max_pd(_mm512_setzero_pd(), (__m512d)x);
+    _mm512_mask_storeu_pd(p, m, (__m512d)v);
 }
 #else
-AS_INLINE vreal v_load_n(const real *p, int64_t n)
+typedef int vmask;
+AS_INLINE vmask v_first(int64_t n)
 {
-    if (n >= VL) {
+    return n >= VL ? VL : n <= 0 ? 0 : (int)n;
+}
+AS_INLINE vreal v_load_masked(const real *p, vmask m)
+{
+    if (m == VL) {
         return v_load(p);
     }
     real r[VL] = {0};
-    for (int64_t i = 0; i < n; i++) {
+    for (int i = 0; i < m; i++) {
         r[i] = p[i];
     }
     return v_load(r);
 }
-AS_INLINE void v_store_n(real *p, vreal v, int64_t n)
+AS_INLINE void v_store_masked(real *p, vreal v, vmask m)
 {
-    if (n >= VL) {
+    if (m == VL) {
         v_store(p, v);
         return;
     }
     real r[VL];
     v_store(r, v);
-    for (int64_t i = 0; i < n; i++) {
+    for (int i = 0; i < m; i++) {
         p[i] = r[i];
     }
 }
-#if defined(AS_ISA_AVX2) && AS_PRECISION == 32
-AS_INLINE vreal v_splat(real x)
-{
-    return (vreal)_mm256_set1_ps(x);
-}
-AS_INLINE vreal v_fma(vreal a, vreal b, vreal c)
-{
-    return (vreal)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-}
-AS_INLINE vreal v_relu(vreal x)
-{
-    return (vreal)_mm256_max_ps(_mm256_setzero_ps(), (__m256)x);
-}
+#endif
+
+#if defined(AS_ISA_AVX512) && AS_PRECISION == 32
+#define V_CALL(name) _mm512_##name##_ps
+typedef __m512 vnative;
+#elif defined(AS_ISA_AVX512)
+#define V_CALL(name) _mm512_##name##_pd
+typedef __m512d vnative;
+#elif defined(AS_ISA_AVX2) && AS_PRECISION == 32
+#define V_CALL(name) _mm256_##name##_ps
+typedef __m256 vnative;
 #elif defined(AS_ISA_AVX2)
+#define V_CALL(name) _mm256_##name##_pd
+typedef __m256d vnative;
+#endif
+
+#if defined(V_CALL)
 AS_INLINE vreal v_splat(real x)
 {
-    return (vreal)_mm256_set1_pd(x);
+    return (vreal)V_CALL(set1)(x);
 }
 AS_INLINE vreal v_fma(vreal a, vreal b, vreal c)
 {
-    return (vreal)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+    return (vreal)V_CALL(fmadd)((vnative)a, (vnative)b, (vnative)c);
 }
+/* x < 0 ? 0 : x, so that NaN stays: the instruction returns its second operand when one is NaN. */
 AS_INLINE vreal v_relu(vreal x)
 {
-    return (vreal)_mm256_max_pd(_mm256_setzero_pd(), (__m256d)x);
+    return (vreal)V_CALL(max)(V_CALL(setzero)(), (vnative)x);
 }
 #else
 AS_INLINE vreal v_splat(real x)
@@ -158,7 +146,6 @@ AS_INLINE vreal v_relu(vreal x)
     }
     return r;
 }
-#endif
 #endif
 
 #endif

@@ -1,0 +1,85 @@
+/* The micro-kernel: a tile of R rows by V vectors of the result stays in registers while chains of fused multiply-adds
+   run over it, two steps per turn of the loop. R and V are constants at every call, so that the loops over them unroll
+   completely: a run-time index would send all accumulators through memory. AVX-512 holds 14 x 2 accumulators, two
+   vectors of B and one broadcast of A in 31 of its 32 registers; each step then needs 16 loads for 28 multiply-adds. */
+#ifndef AS_KERNELS_TILE_H
+#define AS_KERNELS_TILE_H
+
+#include <stdbool.h>
+
+#include "kernels/panel.h"
+
+#if defined(AS_ISA_AVX512)
+enum { MR = 14 };
+#define EACH_R(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif defined(AS_ISA_AVX2)
+enum { MR = 6 };
+#define EACH_R(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+enum { MR = 4 };
+#define EACH_R(X) X(1) X(2) X(3) X(4)
+#endif
+
+#define AS_UNROLL _Pragma("GCC unroll 32")
+
+/* Rows of the strip t of `strips` equal ones over m rows: first row in *i. */
+AS_INLINE int strip_rows(int64_t m, int64_t strips, int64_t t, int64_t *i)
+{
+    *i = m * t / strips;
+    return (int)(m * (t + 1) / strips - *i);
+}
+
+enum { AHEAD = 8 }; /* steps that B is prefetched ahead */
+
+/* One step: s[r][v] = fma(x_r, b_v, s[r][v]); x_r is read from x[r / 3] at r % 3 times `row` reals. */
+AS_INLINE void tile_step(const int R, const int V, const real *const x[], int64_t row, int64_t at, const real *b,
+                         const bool ahead, vreal s[MR][2])
+{
+    const int64_t row2 = 2 * row;
+    vreal y[2];
+    AS_UNROLL
+    for (int v = 0; v < V; v++) {
+        y[v] = v_load(b + v * VL);
+        if (ahead) {
+            __builtin_prefetch(b + AHEAD * V * VL + v * VL);
+        }
+    }
+    AS_UNROLL
+    for (int r = 0; r < R; r++) {
+        const real *const p = x[r / 3] + at;
+        const vreal factor = v_splat(r % 3 == 0 ? p[0] : r % 3 == 1 ? p[row] : p[row2]);
+        AS_UNROLL
+        for (int v = 0; v < V; v++) {
+            s[r][v] = v_fma(factor, y[v], s[r][v]);
+        }
+    }
+}
+
+/* Chains over `steps` steps p: factors a[r * row + p * step], vectors b + p * width;
+   ahead: B is large, prefetch it. Every third row has a pointer of
+   its own (hidden from the compiler, which would otherwise keep one pointer and spill R offsets). */
+AS_INLINE void tile_chain(const int R, const int V, int64_t steps, const real *a, int64_t row, int64_t step,
+                          const real *b, int64_t width, const bool ahead, vreal s[MR][2])
+{
+    const real *x[(MR + 2) / 3];
+    AS_UNROLL
+    for (int g = 0; g < (R + 2) / 3; g++) {
+        x[g] = a + 3 * g * row;
+        __asm__("" : "+r"(x[g]));
+    }
+    int64_t p = 0;
+    for (; p + 2 <= steps; p += 2) {
+        tile_step(R, V, x, row, 0, b, ahead, s);
+        tile_step(R, V, x, row, step, b + width, ahead, s);
+        b += 2 * width;
+        AS_UNROLL
+        for (int g = 0; g < (R + 2) / 3; g++) {
+            x[g] += 2 * step;
+        }
+    }
+    if (p < steps) {
+        tile_step(R, V, x, row, 0, b, ahead, s);
+    }
+}
+
+#endif
