@@ -172,6 +172,9 @@ static as_status parse_layer(as_document *document, const as_node *layers, int i
     layer->node = layers->item[index];
     layer->index = index;
     AS_TRY(as_kind_read(layer->node, "layer", &kind, &options));
+    if (options == NULL) { /* messages about missing keys need a place */
+        options = as_node_create(document, AS_NODE_MAP, layer->node->file, layer->node->line, layer->node->column);
+    }
     AS_TRY(choose_kind(document, model->kernels, kind, layer));
     make_name(model, layers, index, kind, layer->name);
     layer_options common = {.name = NULL};
@@ -300,6 +303,9 @@ static as_status parse(as_document *document, const as_node *node, const as_shap
                        as_model *model)
 {
     model_options options = {.type = NULL};
+    if (node == NULL || node->kind != AS_NODE_MAP) {
+        AS_FAIL(AS_CONFIG, "%s: model: expected a map with the layers and the loss", as_node_place(node));
+    }
     const as_fields_part part = {as_model_fields, &options};
     AS_TRY(as_fields_parse(&part, 1, document, node, "model"));
     if (options.type == NULL || strcmp(options.type, "network") != 0) {

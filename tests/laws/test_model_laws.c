@@ -39,6 +39,8 @@ static void test_wrong_configurations_are_refused(void **unused)
         {HEAD "[dense], dense: 3], loss: mse}", "layer"},
         {"model: {layers: [], loss: mse}", "layers"},
         {"model: {loss: mse}", "layers"},
+        {"model: {layers: [dense]}", "units"},
+        {"model: 3", "map"},
         {"model: {layers: dense, loss: mse}", "list"},
         {"model: {layers: [flatten], loss: mse}", "train"},
         {"model: {layers: [dense: {units: 3, freeze: true}], loss: mse}", "train"},
