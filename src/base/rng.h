@@ -9,7 +9,7 @@
 /* What a stream of random numbers is for; the order is part of the numeric contract: append only. */
 typedef enum as_rng_purpose {
     AS_RNG_INIT = 1,    /* initial parameters: counters (layer, parameter, element) */
-    AS_RNG_DROPOUT,     /* dropout masks: (layer, step, sample id, element / 4) */
+    AS_RNG_DROPOUT,     /* dropout masks: (layer, step, sample id, element / 8) */
     AS_RNG_ASSIGN,      /* sample blocks to lanes */
     AS_RNG_ORDER,       /* order inside a lane: (epoch, lane) */
     AS_RNG_VALIDATION,  /* which samples are held out */
