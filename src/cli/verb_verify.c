@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "cli/describe.h"
 #include "cli/verb.h"
 #include "io/h5_write.h"
 #include "run/checkpoint.h"
@@ -100,7 +101,7 @@ static as_status verify_all(const as_context *context)
     return AS_OK;
 }
 
-static as_status compare(const char *a, const char *b)
+as_status as_verb_compare(const char *a, const char *b)
 {
     as_text report = {0};
     bool same = false;
@@ -127,7 +128,7 @@ static as_status run(as_context *context)
     if (context->narguments != 2) {
         AS_FAIL(AS_USAGE, "verify --diff: expected two files, found %d", context->narguments);
     }
-    return compare(context->argument[0], context->argument[1]);
+    return as_verb_compare(context->argument[0], context->argument[1]);
 }
 
 static const as_option options[] = {

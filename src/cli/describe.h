@@ -1,0 +1,31 @@
+/* What `allsum info` says about a file: one text for people, one JSON object for programs, from the same walk. */
+#ifndef AS_CLI_DESCRIBE_H
+#define AS_CLI_DESCRIBE_H
+
+#include <stdbool.h>
+
+#include "base/text.h"
+
+#include "allsum/status.h"
+
+typedef struct as_description {
+    as_text text; /* for people */
+    as_text json; /* an object */
+    bool config;  /* the resolved configuration of a checkpoint too */
+} as_description;
+
+/* Not collective. Any file or run directory. Errors: NOINPUT; DATA for a kind that is not known; what its reader says.
+ */
+as_status as_describe(const char *path, as_description *out);
+
+/* describe_checkpoint.c: a file with a list of contents; a run directory. */
+as_status as_describe_checkpoint(const char *path, as_description *out);
+as_status as_describe_run(const char *path, as_description *out);
+
+/* Not collective. Prints the differences of two checkpoints (verb_verify.c). Errors: DATA when there are any. */
+as_status as_verb_compare(const char *path_a, const char *path_b);
+
+/* "12.3 MB", in a buffer of 32 bytes. Returns buffer. */
+char *as_size_text(double bytes, char buffer[32]);
+
+#endif
