@@ -1,0 +1,33 @@
+/* Tables of numbers as text: a header row with the names of the columns, then one row a line (RFC 4180: fields may be
+   quoted by
+   ", quotes doubled; lines end with LF or CRLF). Empty lines are skipped. Empty fields, NA, NaN and null are NaN. */
+#ifndef AS_IO_CSV_H
+#define AS_IO_CSV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "allsum/status.h"
+
+typedef struct as_csv as_csv;
+
+/* Not collective. Maps the file, reads the header, finds the rows and checks that each has as many fields as the
+   header. Errors: NOINPUT; DATA empty, no header, no rows, a ragged row (line and row), an open quote; IO; NOMEM. */
+as_status as_csv_open(const char *path, char delimiter, as_csv **out);
+void as_csv_close(as_csv **csv);
+
+int64_t as_csv_rows(const as_csv *csv);
+int as_csv_columns(const as_csv *csv);
+const char *as_csv_name(const as_csv *csv, int column);
+
+/* Not collective. The column of a name. Errors: DATA absent (the nearest name, or all) or present twice. */
+as_status as_csv_find(const as_csv *csv, const char *name, int *out);
+
+/* Not collective. Rows [first, first + count) into data (count, width): column c goes to slot[c], or nowhere if that is
+   -1. Errors: DATA naming line, row and column of a field that is no number. */
+as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot, int64_t width, double *data);
+
+/* Not collective. Whether every field of a column is written as a whole number of at most 15 digits. */
+bool as_csv_whole(as_csv *csv, int column);
+
+#endif

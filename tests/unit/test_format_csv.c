@@ -1,0 +1,205 @@
+/* CSV tables: quoted fields, missing values, exact numbers, and errors that name line, row and column. */
+#include <math.h>
+
+#include "data_setup.h"
+#include "io/csv.h"
+
+static const char path[] = SCRATCH("table.csv");
+
+static void write_text(const char *text)
+{
+    write_file(path, text, strlen(text));
+}
+
+static as_status read_column(const char *text, double *out, int64_t rows)
+{
+    as_csv *csv = NULL;
+    const int slot[3] = {0, -1, -1};
+    write_text(text);
+    AS_TRY(as_csv_open(path, ',', &csv));
+    assert_int_equal(as_csv_rows(csv), rows);
+    const as_status status = as_csv_read(csv, 0, rows, slot, 1, out);
+    as_csv_close(&csv);
+    return status;
+}
+
+static void test_numbers_are_read_to_the_nearest_double(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"0",
+                                        "-0",
+                                        "1",
+                                        "-17.25",
+                                        "0.1",
+                                        "3.14159265358979",
+                                        "1e22",
+                                        "1e-300",
+                                        "+5",
+                                        ".5",
+                                        "5.",
+                                        "1E5",
+                                        "123456789012345678901",
+                                        "4.9e-324",
+                                        "0.30000000000000004",
+                                        "  7 ",
+                                        "\"8\"",
+                                        "\"9.5\"",
+                                        "179769313486231570000e288"};
+    enum { WORDS = sizeof words / sizeof words[0] };
+    char text[1024] = "v\n";
+    double value[WORDS];
+    for (int i = 0; i < WORDS; i++) {
+        strcat(strcat(text, words[i]), i % 2 ? "\n" : "\r\n");
+    }
+    assert_ok(read_column(text, value, WORDS));
+    for (int i = 0; i < WORDS; i++) {
+        const char *word = words[i] + (words[i][0] == '"');
+        assert_true(value[i] == strtod(word, NULL));
+        assert_int_equal(signbit(value[i]) != 0, word[0] == '-');
+    }
+}
+
+static void test_quotes_and_line_ends(void **state)
+{
+    (void)state;
+    as_csv *csv = NULL;
+    double value[4];
+    const int slot[3] = {1, -1, 0};
+    write_text("\xEF\xBB\xBF\"a \"\"b\"\"\", \"c\" ,d\r\n\n1,\"x,\ny\",2\r\n\r\n3,,4");
+    assert_ok(as_csv_open(path, ',', &csv));
+    assert_int_equal(as_csv_columns(csv), 3);
+    assert_string_equal(as_csv_name(csv, 0), "a \"b\"");
+    assert_int_equal(as_csv_rows(csv), 2);
+    assert_ok(as_csv_read(csv, 0, 2, slot, 2, value));
+    assert_true(value[0] == 2 && value[1] == 1 && value[2] == 4 && value[3] == 3);
+    assert_ok(as_csv_read(csv, 1, 1, slot, 2, value));
+    assert_true(value[0] == 4 && value[1] == 3);
+    as_csv_close(&csv);
+}
+
+static void test_missing_fields_are_nan(void **state)
+{
+    (void)state;
+    double value[4];
+    assert_ok(read_column("a,b\n,1\nNA,1\nnan,1\nnull,1\n", value, 4));
+    for (int i = 0; i < 4; i++) {
+        assert_true(isnan(value[i]));
+    }
+}
+
+static void test_bad_rows_are_named(void **state)
+{
+    (void)state;
+    double v[8];
+    assert_fails(AS_DATA, "line 3 (row 1): expected 2 fields as in the header, found 3",
+                 read_column("a,b\n1,2\n1,2,3\n", v, 2));
+    assert_fails(AS_DATA, "line 3 (row 1): expected 2 fields as in the header, found 1",
+                 read_column("a,b\n1,2\n1\n", v, 2));
+    assert_fails(AS_DATA, "line 3 (row 1), column \"a\": expected a number, found \"x1\"",
+                 read_column("a,b\n1,2\nx1,2\n", v, 2));
+    assert_fails(AS_DATA, "line 2", read_column("a,b\n\"1,2\n", v, 1));
+    assert_fails(AS_DATA, "line 2", read_column("a,b\n\"1\"2,2\n", v, 1));
+    assert_fails(AS_DATA, "found numbers", read_column("1,2\n3,4\n", v, 1));
+    assert_fails(AS_DATA, "no rows", read_column("a,b\n", v, 0));
+    assert_fails(AS_DATA, "content", read_column("", v, 0));
+    assert_fails(AS_DATA, "empty lines", read_column("\n\r\n", v, 0));
+    assert_fails(AS_DATA, "gzip", read_column("\x1F\x8B\x08", v, 0));
+    as_csv *csv = NULL;
+    assert_fails(AS_NOINPUT, "nowhere.csv", as_csv_open(SCRATCH("nowhere.csv"), ',', &csv));
+}
+
+/* Rows far apart and backwards give what a whole read gives. */
+static void test_any_order_of_rows(void **state)
+{
+    (void)state;
+    as_text text = {0};
+    as_csv *csv = NULL;
+    const int slot[2] = {0, 1};
+    double value[2];
+    as_text_add(&text, "a;b\n");
+    for (int i = 0; i < 1000; i++) {
+        as_text_add(&text, "%d;%d.5\n%s", i, i, i % 7 == 0 ? "\n" : "");
+    }
+    write_text(text.data);
+    as_text_free(&text);
+    assert_ok(as_csv_open(path, ';', &csv));
+    assert_int_equal(as_csv_rows(csv), 1000);
+    for (int i = 0; i < 1000; i++) {
+        const int row = i * 387 % 1000;
+        assert_ok(as_csv_read(csv, row, 1, slot, 2, value));
+        assert_true(value[0] == row && value[1] == row + 0.5);
+    }
+    assert_true(as_csv_whole(csv, 0) && !as_csv_whole(csv, 1));
+    as_csv_close(&csv);
+}
+
+static void test_a_data_set_from_a_table(void **state)
+{
+    data_setup *s = *state;
+    as_data_options options;
+    as_lanes lanes = lanes_of(2, 1, 0);
+    as_dataset data;
+    write_text("id,age,income,class,w\n0,10,1.5,1,1\n1,20,2.5,0,2\n2,,3.5,2,3\n");
+    assert_ok(
+        parse_data(s,
+                   "train: {format: csv, file: " SCRATCH("table.csv") ", target: class, features: [income, age], "
+                                                                      "weight: w}\nassign: contiguous\nmissing: drop\n",
+                   &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_int_equal(data.rows, 2);
+    assert_int_equal(data.target, AS_TARGET_LABELS);
+    assert_int_equal(data.classes, 2);
+    const double *x = data.x;
+    assert_true(x[0] == 1.5 && x[1] == 10 && x[2] == 2.5 && x[3] == 20);
+    assert_true(data.weight[1] == 2 && data.label[0] == 1);
+    as_dataset_close(&data);
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: class}\n", &options));
+    assert_fails(AS_DATA, "row 2, element 1: missing value nan",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: klass}\n", &options));
+    assert_fails(AS_DATA, "no column is named \"klass\"",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: w, weight: w}\n", &options));
+    assert_fails(AS_CONFIG, "used twice", as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", delimiter: \",,\"}\n", &options));
+    assert_fails(AS_CONFIG, "delimiter", as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    write_text("x,class\n1,0\n2,-1\n");
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: class}\n", &options));
+    assert_fails(AS_DATA, "row 1: expected a label",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+}
+
+static void test_truncation_at_every_byte_never_reads_beyond(void **state)
+{
+    (void)state;
+    const char text[] = "a,\"b\"\"\",c\r\n1,\"2\",3\r\n\"4\",5,6\r\n";
+    double v[8];
+    for (size_t n = 0; n < sizeof text; n++) {
+        as_csv *csv = NULL;
+        const int slot[3] = {0, 1, 2};
+        write_file(path, text, n);
+        const as_status status = as_csv_open(path, ',', &csv);
+        assert_true(status == AS_OK || status == AS_DATA);
+        if (status == AS_OK) {
+            assert_in_range(as_csv_rows(csv), 1, 2);
+            assert_int_equal(as_csv_columns(csv), 3);
+            const as_status read = as_csv_read(csv, 0, as_csv_rows(csv), slot, 3, v);
+            assert_true(read == AS_OK || read == AS_DATA);
+        }
+        as_csv_close(&csv);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_are_read_to_the_nearest_double),
+        cmocka_unit_test(test_quotes_and_line_ends),
+        cmocka_unit_test(test_missing_fields_are_nan),
+        cmocka_unit_test(test_bad_rows_are_named),
+        cmocka_unit_test(test_any_order_of_rows),
+        cmocka_unit_test(test_a_data_set_from_a_table),
+        cmocka_unit_test(test_truncation_at_every_byte_never_reads_beyond),
+    };
+    return cmocka_run_group_tests(tests, setup_begin, setup_end);
+}
