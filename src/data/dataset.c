@@ -14,7 +14,8 @@
 
 enum { LABEL_MAX = 1 << 24 };
 
-static const char *const role_names[] = {[AS_TRAIN] = "train", [AS_VALIDATION] = "validation", [AS_TEST] = "test"};
+static const char *const role_names[] = {
+    [AS_TRAIN] = "train", [AS_VALIDATION] = "validation", [AS_TEST] = "test", [AS_PREDICT] = "input"};
 
 static as_status target_kind(const as_source *source, const as_column *y, as_target *target, int64_t *targets)
 {
@@ -58,7 +59,8 @@ static const char *target_text(const as_dataset *data, char text[64])
 }
 
 /* What the source says of itself, against the data set that it must match. */
-static as_status describe(const as_load *load, const as_source *source, const as_dataset *like, as_dataset *out)
+static as_status describe(const as_load *load, const as_source *source, as_role role, const as_dataset *like,
+                          as_dataset *out)
 {
     const as_column *x = &load->column[AS_PART_X];
     char found[128], expected[128];
@@ -75,7 +77,7 @@ static as_status describe(const as_load *load, const as_source *source, const as
                 as_shape_text(&like->shape, expected, sizeof expected), like->place,
                 as_shape_text(&x->shape, found, sizeof found));
     }
-    if (out->target != like->target || out->targets != like->targets) {
+    if (role != AS_PREDICT && (out->target != like->target || out->targets != like->targets)) {
         AS_FAIL(AS_DATA, "%s: expected %s as in %s, found %s", out->place, target_text(like, expected), like->place,
                 target_text(out, found));
     }
@@ -95,7 +97,7 @@ static as_status select_rows(const as_load *load, as_role role, as_world *world,
         as_selection_destroy(&all);
         AS_FAIL(AS_DATA, "%s: every row has a missing value and is dropped", place);
     }
-    if (role == AS_TEST || (role == AS_TRAIN && !(options->validation > 0))) {
+    if (role == AS_TEST || role == AS_PREDICT || (role == AS_TRAIN && !(options->validation > 0))) {
         *out = all;
         return AS_OK;
     }
@@ -287,16 +289,20 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
 as_status as_dataset_open(const as_data_options *options, as_role role, as_world *world, const as_lanes *lanes,
                           uint64_t seed, const as_dataset *like, as_dataset *out)
 {
-    const as_source *source = role == AS_TEST ? &options->test : &options->train;
+    const bool test = role == AS_TEST || role == AS_PREDICT;
+    const as_source *source = test ? &options->test : &options->train;
     as_load load = {0};
     *out = (as_dataset){.lanes = lanes, .classes = like != NULL ? like->classes : options->classes};
     if (source->ops == NULL) {
-        AS_FAIL(AS_CONFIG, "data.%s: expected a source, found none", role == AS_TEST ? "test" : "train");
+        AS_FAIL(AS_CONFIG, "data.%s: expected a source, found none", test ? "test" : "train");
     }
     as_status status = as_load_open(source, options, &load);
+    if (status == AS_OK && role == AS_PREDICT) {
+        load.column[AS_PART_Y].present = load.column[AS_PART_WEIGHT].present = false;
+    }
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);
-        status = describe(&load, source, like, out);
+        status = describe(&load, source, role, like, out);
     }
     status = as_world_agree(world, status);
     if (status == AS_OK) {

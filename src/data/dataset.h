@@ -33,7 +33,8 @@ as_status as_data_options_parse(as_document *document, const as_node *node, as_d
 /* Not collective. Appends the resolved lines of the section, indented; reading them again gives the same options. */
 as_status as_data_options_write(const as_data_options *options, int indent, struct as_text *text);
 
-typedef enum as_role { AS_TRAIN, AS_VALIDATION, AS_TEST } as_role;
+/* AS_PREDICT: as AS_TEST, but targets and weights of the source are not read. */
+typedef enum as_role { AS_TRAIN, AS_VALIDATION, AS_TEST, AS_PREDICT } as_role;
 
 typedef struct as_dataset {
     int64_t rows;      /* of all ranks */

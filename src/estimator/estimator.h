@@ -86,4 +86,8 @@ struct as_estimator {
 
 const as_estimator_ops *const *as_estimators_get(void);
 
+/* Collective. Makes the kind that `model: {type: ...}` of the setup names (the first row where there is no type).
+   Errors: CONFIG with a did-you-mean; those of the kind. */
+as_status as_estimator_create(const as_setup *setup, as_estimator **out);
+
 #endif

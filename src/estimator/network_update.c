@@ -54,6 +54,9 @@ static void penalize_piece(update_job *job, const network_tensor *tensor, int64_
 {
     as_network *network = job->network;
     const as_model *model = &network->model;
+    if (!tensor->trains) {
+        return; /* Its gradient stays the zero that it began with. */
+    }
     const bool on = tensor->decay;
     network->block[2 * block + 1] += network->update->penalize(
         count, at(network, as_sum_slice(network->sum), first - network->first), at(network, network->params, first),

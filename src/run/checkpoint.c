@@ -92,17 +92,23 @@ static void list_state(listing *list, const as_estimator *estimator, const as_st
 
 static const int64_t fingerprint_dim[] = {32};
 
-static void list_fixed(listing *list, const as_checkpoint_parts *parts, const int64_t *splits, const uint8_t *identity)
+/* extent: number of splits of the tree, and of axes of a sample. */
+static void list_fixed(listing *list, const as_checkpoint_parts *parts, const int64_t extent[2],
+                       const uint8_t *identity)
 {
     list->item[list->n++] = (as_h5_item){.name = "/config", .text = parts->config};
     const bool spoken = parts->history != NULL && parts->history->data != NULL;
     list->item[list->n++] = (as_h5_item){.name = "/history", .text = spoken ? parts->history->data : ""};
-    list_array(list, "/tree/splits", AS_I16, 1, splits, *splits, parts->lanes->tree.split);
+    list_array(list, "/tree/splits", AS_I16, 1, &extent[0], extent[0], parts->lanes->tree.split);
     for (size_t i = 0; i < PROGRESS_ENTRIES; i++) {
         list_array(list, progress_entries[i].name, progress_entries[i].type, 0, NULL, 1,
                    (const char *)parts->progress + progress_entries[i].place);
     }
     list_array(list, "/data/fingerprint", AS_U8, 1, fingerprint_dim, 32, parts->data->fingerprint);
+    list_array(list, "/data/shape", AS_I64, 1, &extent[1], extent[1], parts->data->shape.dim);
+    list_array(list, "/data/target", AS_I32, 0, NULL, 1, &parts->data->target);
+    list_array(list, "/data/classes", AS_I64, 0, NULL, 1, &parts->data->classes);
+    list_array(list, "/data/targets", AS_I64, 0, NULL, 1, &parts->data->targets);
     const as_normalization *n = parts->normalization;
     if (n != NULL) {
         list_array(list, "/normalization/scale", AS_F64, 1, &n->width, n->width, n->scale);
@@ -146,7 +152,7 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
     as_status status =
         as_world_agree(world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for a list of %d arrays", nstate));
     if (status == AS_OK) {
-        const int64_t splits = parts->lanes->lanes - 1;
+        const int64_t extent[2] = {parts->lanes->lanes - 1, parts->data->shape.rank};
         const uint8_t identity = parts->normalization != NULL && parts->normalization->identity;
         const as_h5_attribute attribute[] = {{.name = "format_version", .value = AS_FORMAT_VERSION},
                                              {.name = "numerics_version", .value = AS_NUMERICS_VERSION},
@@ -157,7 +163,7 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
         for (int i = 0; i < nstate; i++) {
             list_state(&list, parts->estimator, &state[i]);
         }
-        list_fixed(&list, parts, &splits, &identity);
+        list_fixed(&list, parts, extent, &identity);
         status = as_h5_write(world, path != NULL ? path : name, 6, attribute, list.n, list.item, digest);
     }
     free(list.item);

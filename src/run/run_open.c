@@ -46,32 +46,11 @@ static as_status open_data(as_run *run)
     return AS_OK;
 }
 
-/* The kind that `model: {type: ...}` names. */
-static as_status choose_estimator(const as_run *run, const as_estimator_ops **out)
-{
-    const as_estimator_ops *const *kinds = as_estimators_get();
-    const as_node *type = as_node_get(run->config->model, "type");
-    const char *names[64] = {0};
-    for (int i = 0; kinds[i] != NULL && i < 63; i++) {
-        names[i] = kinds[i]->name;
-        if (type == NULL ? i == 0 : type->kind == AS_NODE_SCALAR && strcmp(type->text, kinds[i]->name) == 0) {
-            *out = kinds[i];
-            return AS_OK;
-        }
-    }
-    const char *word = type->kind == AS_NODE_SCALAR ? type->text : "";
-    const char *near = as_nearest_name(word, names);
-    AS_FAIL(AS_CONFIG, "%s: model.type: unknown model '%s'%s%s%s", as_node_place(type), word,
-            near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
-}
-
 static as_status open_estimator(as_run *run)
 {
     const as_config *c = run->config;
     const int64_t batches = as_sampler_batches(run->train.sampler);
     run->total_steps = c->train.steps > 0 ? c->train.steps : c->train.epochs * batches;
-    const as_estimator_ops *ops = NULL;
-    AS_TRY(choose_estimator(run, &ops));
     const as_setup setup = {
         .document = c->document,
         .model = c->model,
@@ -93,8 +72,8 @@ static as_status open_estimator(as_run *run)
         .steps_per_epoch = batches,
         .log = run->log,
     };
-    AS_TRY(ops->create(&setup, &run->estimator));
-    return ops->init(run->estimator);
+    AS_TRY(as_estimator_create(&setup, &run->estimator));
+    return run->estimator->ops->init(run->estimator);
 }
 
 as_checkpoint_parts as_run_parts(as_run *run)

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json_read.h"
-#include "io/h5.h"
+#include "io/h5_contents.h"
 #include "run/run_state.h"
 
 double as_run_samples_per_second(const as_run *run)
@@ -179,31 +179,25 @@ void as_run_write_status(as_run *run, const char *word, as_status status)
 }
 
 /* Adds the bytes of a dataset, as stored, to one or two hashes. */
-static as_status hash_dataset(as_h5 *file, const char *name, as_sha256 *a, as_sha256 *b)
+static as_status hash_dataset(const as_h5_contents *file, const char *name, as_sha256 *a, as_sha256 *b)
 {
-    as_h5_dataset *dataset = NULL;
-    AS_TRY(as_h5_dataset_open(file, name, &dataset));
-    int64_t elements = 1;
-    for (int i = 0; i < as_h5_dataset_rank(dataset); i++) {
-        elements *= as_h5_dataset_dim(dataset, i);
+    const as_h5_stored *item = as_h5_contents_find(file, name);
+    if (item == NULL) {
+        AS_FAIL(AS_DATA, "%s: %s is missing", file->path, name);
     }
-    const as_dtype type = as_h5_dataset_type(dataset);
-    const size_t bytes = (size_t)elements * as_dtype_bytes(type);
-    void *data = malloc(bytes + 1);
-    as_status status =
-        data == NULL ? as_error_set(AS_NOMEM, "out of memory to hash %s (%zu bytes)", name, bytes) : AS_OK;
-    if (status == AS_OK) {
-        const int64_t rows = as_h5_dataset_rank(dataset) > 0 ? as_h5_dataset_dim(dataset, 0) : 1;
-        status = as_h5_dataset_read(dataset, 0, rows, type, data);
+    const int64_t count = as_h5_stored_count(item);
+    void *data = malloc((size_t)item->bytes + 1);
+    if (data == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory to hash %s (%lld bytes)", name, (long long)item->bytes);
     }
+    const as_status status = as_h5_contents_read(file, item, 0, count, data);
     if (status == AS_OK) {
-        as_sha256_add(a, data, bytes);
+        as_sha256_add(a, data, (size_t)item->bytes);
         if (b != NULL) {
-            as_sha256_add(b, data, bytes);
+            as_sha256_add(b, data, (size_t)item->bytes);
         }
     }
     free(data);
-    as_h5_dataset_close(&dataset);
     return status;
 }
 
@@ -217,14 +211,14 @@ static as_status hash_state(as_run *run, const char *path, char params[65], char
     uint8_t digest[32];
     as_sha256_begin(&state);
     as_sha256_begin(&parameters);
-    as_h5 *file = NULL;
-    AS_TRY(as_h5_open(path, &file));
+    as_h5_contents *file = NULL;
+    AS_TRY(as_h5_contents_open(path, &file));
     as_status status = AS_OK;
     for (int i = 0; i < n && status == AS_OK; i++) {
         const bool is_param = strncmp(items[i].name, "/params/", 8) == 0;
         status = hash_dataset(file, items[i].name, &state, is_param ? &parameters : NULL);
     }
-    as_h5_close(&file);
+    as_h5_contents_close(&file);
     AS_TRY(status);
     char position[128];
     const as_progress *p = &run->progress;

@@ -1,0 +1,112 @@
+/* allsum eval RUN|CHECKPOINT: loss and metrics of a trained model on a data set. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json_read.h"
+#include "cli/verb.h"
+#include "run/model_file.h"
+
+enum { SETS_MAX = 64 };
+
+static as_status choose_role(const as_context *context, const as_model_file *model, as_role *out)
+{
+    const char *on = as_option_get(context, "on");
+    const bool test = model->config.data.test.ops != NULL;
+    if (on == NULL) {
+        *out = test ? AS_TEST : model->config.data.validation > 0 ? AS_VALIDATION : AS_TRAIN;
+        return AS_OK;
+    }
+    static const char *const names[] = {[AS_TRAIN] = "train", [AS_VALIDATION] = "validation", [AS_TEST] = "test"};
+    for (int role = AS_TRAIN; role <= AS_TEST; role++) {
+        if (strcmp(on, names[role]) == 0) {
+            *out = (as_role)role;
+            return AS_OK;
+        }
+    }
+    AS_FAIL(AS_USAGE, "--on: expected train, validation or test, found '%s'", on);
+}
+
+static void print_results(const as_context *context, const as_model_file *model, const as_dataset *data,
+                          const char *json)
+{
+    if (as_option_get(context, "json") != NULL) {
+        printf("%s\n", json);
+        return;
+    }
+    as_json_member member;
+    printf("model %s (step %lld)\ndata  %s, %lld samples\n", model->path, (long long)model->progress.step, data->place,
+           (long long)data->rows);
+    while (as_json_next(&json, &member)) {
+        printf("%-20.*s %.*s\n", (int)member.key_length, member.key, (int)member.value_length, member.value);
+    }
+}
+
+static as_status evaluate(as_context *context, const as_model_file *model)
+{
+    as_role role = AS_TEST;
+    as_dataset data = {0};
+    as_sampler *sampler = NULL;
+    as_batch batch = {0};
+    as_text json = {0};
+    double loss;
+    AS_TRY(choose_role(context, model, &role));
+    as_status status = as_model_file_data(model, role, NULL, &data, &sampler, &batch);
+    if (status == AS_OK) {
+        as_json_open(&json, NULL, '{');
+        status = model->estimator->ops->evaluate(model->estimator, sampler, &batch, &json, &loss);
+        as_json_close(&json, '}');
+    }
+    if (status == AS_OK && as_world_rank(model->world) == 0) {
+        print_results(context, model, &data, json.data);
+    }
+    as_text_free(&json);
+    as_sampler_batch_destroy(&batch);
+    as_sampler_destroy(&sampler);
+    as_dataset_close(&data);
+    return status;
+}
+
+static as_status run(as_context *context)
+{
+    const char *sets[SETS_MAX];
+    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
+    int threads;
+    as_isa isa;
+    as_world *world = NULL;
+    if (nsets > SETS_MAX) {
+        AS_FAIL(AS_USAGE, "eval: at most %d --set", SETS_MAX);
+    }
+    AS_TRY(as_context_threads(context, &threads));
+    AS_TRY(as_context_isa(context, &isa));
+    AS_TRY(as_context_world(context, &world));
+    as_model_file model;
+    as_status status =
+        as_model_file_open(world, threads, isa, context->argument[0], nsets, sets, &context->log, &model);
+    if (status == AS_OK) {
+        status = evaluate(context, &model);
+    }
+    as_model_file_close(&model);
+    return status;
+}
+
+static const as_option options[] = {
+    AS_OPTION_SET,
+    {.name = "on", .value = "train|validation|test", .help = "which data of the configuration (default: test)"},
+    {.name = "json", .help = "one JSON object instead of a table"},
+    AS_OPTION_THREADS,
+    AS_OPTIONS_END,
+};
+
+const as_verb as_verb_eval = {
+    .name = "eval",
+    .arguments = "RUN|CHECKPOINT",
+    .summary = "Loss and metrics of a trained model",
+    .details =
+        "RUN is a run directory (its final.h5 is judged, or its newest checkpoint). Other data of the same shape:\n"
+        "-s data.test.file=other.h5 and so on.\n",
+    .options = options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,178 @@
+/* allsum predict RUN|CHECKPOINT --in FILE --out FILE.h5: outputs of a trained model for every row of a file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/verb.h"
+#include "io/h5_write.h"
+#include "run/model_file.h"
+
+/* What this rank's rows gave, in the order of the file. */
+typedef struct predictions {
+    int64_t rows, first, total, outputs;
+    double *value;  /* (rows, outputs) */
+    int64_t *id;    /* (rows) row numbers in the input */
+    int32_t *label; /* (rows) class with the largest output; NULL unless the model has classes */
+} predictions;
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* The input as a data source: its format by --format or by the name's ending. */
+static as_status make_source(as_document *document, const char *file, const char *format, as_source *out)
+{
+    if (format == NULL) {
+        const bool h5 = ends_with(file, ".h5") || ends_with(file, ".hdf5") || ends_with(file, ".nc");
+        const bool npy = ends_with(file, ".npy"), csv = ends_with(file, ".csv");
+        const bool idx = strstr(file, "ubyte") != NULL || ends_with(file, ".idx") || ends_with(file, ".idx.gz");
+        format = h5 ? "hdf5" : npy ? "npy" : csv ? "csv" : idx ? "idx" : NULL;
+    }
+    if (format == NULL) {
+        AS_FAIL(AS_USAGE, "--in %s: format not known by its name; give --format", file);
+    }
+    const bool one_file = strcmp(format, "hdf5") == 0 || strcmp(format, "csv") == 0;
+    as_node *map = as_node_create(document, AS_NODE_MAP, "--in", 0, 0);
+    as_node *kind = as_node_create(document, AS_NODE_SCALAR, "--in", 0, 0);
+    as_node *path = as_node_create(document, AS_NODE_SCALAR, "--in", 0, 0);
+    if (map == NULL || kind == NULL || path == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for a data source");
+    }
+    kind->text = as_document_copy(document, format);
+    path->text = as_document_copy(document, file);
+    path->quoted = true;
+    AS_TRY(as_node_append(document, map, "format", 0, 0, kind));
+    AS_TRY(as_node_append(document, map, one_file ? "file" : "x", 0, 0, path));
+    return as_source_parse(document, map, "--in", out);
+}
+
+static int32_t largest(const double *value, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++) {
+        best = value[i] > value[best] ? i : best;
+    }
+    return (int32_t)best;
+}
+
+/* Runs the model over this rank's rows. A batch takes rows from all lanes: each goes to its place in the file's order.
+ */
+static void predict_rows(const as_model_file *m, const as_dataset *data, const as_sampler *sampler, as_batch *batch,
+                         double *buffer, predictions *out)
+{
+    for (int64_t b = 0; b < as_sampler_batches(sampler); b++) {
+        as_sampler_fill(sampler, 0, b, batch);
+        m->estimator->ops->predict(m->estimator, batch, buffer);
+        for (int64_t r = 0; r < batch->rows; r++) {
+            memcpy(out->value + batch->row[r] * out->outputs, buffer + r * out->outputs,
+                   (size_t)out->outputs * sizeof(double));
+        }
+    }
+    memcpy(out->id, data->id, (size_t)out->rows * sizeof *out->id);
+    for (int64_t r = 0; r < out->rows && out->label != NULL; r++) {
+        const double *value = out->value + r * out->outputs;
+        out->label[r] = out->outputs == 1 ? value[0] > 0.5 : largest(value, out->outputs);
+    }
+}
+
+static as_status write_file(const as_model_file *m, const char *path, const predictions *p)
+{
+    const int64_t outputs_dim[2] = {p->total, p->outputs};
+    const as_h5_piece value = {p->first * p->outputs, p->rows * p->outputs, p->value};
+    const as_h5_piece id = {p->first, p->rows, p->id}, label = {p->first, p->rows, p->label};
+    const int pieces = p->rows > 0 ? 1 : 0;
+    const as_h5_item items[] = {
+        {.name = "/output", .type = AS_F64, .rank = 2, .dim = outputs_dim, .npieces = pieces, .piece = &value},
+        {.name = "/row", .type = AS_I64, .rank = 1, .dim = outputs_dim, .npieces = pieces, .piece = &id},
+        {.name = "/class", .type = AS_I32, .rank = 1, .dim = outputs_dim, .npieces = pieces, .piece = &label},
+    };
+    const as_h5_attribute attribute = {.name = "model", .text = m->path};
+    return as_h5_write(m->world, path, 1, &attribute, p->label != NULL ? 3 : 2, items, NULL);
+}
+
+static as_status predict(const as_context *context, as_model_file *m)
+{
+    as_source source;
+    as_dataset data = {0};
+    as_sampler *sampler = NULL;
+    as_batch batch = {0};
+    double *buffer = NULL;
+    predictions p = {.outputs = m->estimator->ops->outputs(m->estimator)};
+    const char *in = as_option_get(context, "in"), *out = as_option_get(context, "out");
+    AS_TRY(make_source(m->config.document, in, as_option_get(context, "format"), &source));
+    as_status status = as_model_file_data(m, AS_PREDICT, &source, &data, &sampler, &batch);
+    if (status == AS_OK) {
+        const size_t rows = (size_t)data.local_rows + 1;
+        p.rows = data.local_rows;
+        p.total = data.rows;
+        p.first = data.lane_first[m->lanes.first];
+        p.value = malloc(rows * (size_t)p.outputs * sizeof *p.value);
+        p.id = malloc(rows * sizeof *p.id);
+        p.label = m->facts.target == AS_TARGET_LABELS ? malloc(rows * sizeof *p.label) : NULL;
+        buffer = malloc((size_t)(batch.capacity + 1) * (size_t)p.outputs * sizeof *buffer);
+        const bool room = p.value != NULL && p.id != NULL && buffer != NULL &&
+                          (p.label != NULL || m->facts.target != AS_TARGET_LABELS);
+        status = as_world_agree(
+            m->world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %lld predictions", (long long)p.rows));
+    }
+    if (status == AS_OK) {
+        predict_rows(m, &data, sampler, &batch, buffer, &p);
+        status = write_file(m, out, &p);
+    }
+    if (status == AS_OK && as_world_rank(m->world) == 0) {
+        printf("%s: /output (%lld, %lld)%s for %s\n", out, (long long)p.total, (long long)p.outputs,
+               p.label != NULL ? ", /class" : "", in);
+    }
+    free(p.value);
+    free(p.id);
+    free(p.label);
+    free(buffer);
+    as_sampler_batch_destroy(&batch);
+    as_sampler_destroy(&sampler);
+    as_dataset_close(&data);
+    return status;
+}
+
+static as_status run(as_context *context)
+{
+    int threads;
+    as_isa isa;
+    as_world *world = NULL;
+    if (as_option_get(context, "in") == NULL || as_option_get(context, "out") == NULL) {
+        AS_FAIL(AS_USAGE, "predict: --in FILE and --out FILE.h5 are needed");
+    }
+    AS_TRY(as_context_threads(context, &threads));
+    AS_TRY(as_context_isa(context, &isa));
+    AS_TRY(as_context_world(context, &world));
+    as_model_file model;
+    as_status status = as_model_file_open(world, threads, isa, context->argument[0], 0, NULL, &context->log, &model);
+    if (status == AS_OK) {
+        status = predict(context, &model);
+    }
+    as_model_file_close(&model);
+    return status;
+}
+
+static const as_option options[] = {
+    {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5 (dataset x), CSV, NPY or IDX"},
+    {.name = "out", .letter = 'o', .value = "FILE.h5", .help = "HDF5 file to write"},
+    {.name = "format", .value = "FORMAT", .help = "format of the input, where its name does not tell"},
+    AS_OPTION_THREADS,
+    AS_OPTIONS_END,
+};
+
+const as_verb as_verb_predict = {
+    .name = "predict",
+    .arguments = "RUN|CHECKPOINT",
+    .summary = "Outputs of a trained model for every row of a file",
+    .details =
+        "Writes /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with labels;\n"
+        "/row, the row number in the input.\n",
+    .options = options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

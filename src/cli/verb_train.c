@@ -1,0 +1,233 @@
+/* allsum train [CONFIG...]: trains, or continues; without CONFIG the embedded digits. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fields.h"
+#include "cli/launch.h"
+#include "cli/verb.h"
+#include "run/run.h"
+
+enum { LIST_MAX = 64 };
+
+static volatile sig_atomic_t stop_asked;
+
+/* First signal: stop after this step. A second Ctrl-C or TERM ends the process at once. */
+static void on_signal(int number)
+{
+    if (stop_asked != 0 && number != SIGUSR1) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+/* "90", "90s", "30m", "2h", "1.5h" in seconds. */
+static as_status read_duration(const char *text, double *seconds)
+{
+    char number[32] = "";
+    const size_t length = strlen(text);
+    double unit = 1;
+    if (length > 0 && length < sizeof number) {
+        memcpy(number, text, length);
+        const char last = text[length - 1];
+        if (last == 's' || last == 'm' || last == 'h') {
+            number[length - 1] = '\0';
+            unit = last == 'h' ? 3600 : last == 'm' ? 60 : 1;
+        }
+    }
+    if (!as_text_to_real(number, seconds) || !(*seconds > 0)) {
+        AS_FAIL(AS_USAGE, "--max-time: expected a time like 90s, 30m or 2h, found '%s'", text);
+    }
+    *seconds *= unit;
+    return AS_OK;
+}
+
+/* "1:02:03" or "2:03". */
+static void write_time(double seconds, char text[16])
+{
+    if (!isfinite(seconds) || seconds > 359999) {
+        snprintf(text, 16, "--");
+        return;
+    }
+    const int s = (int)(seconds + 0.5);
+    if (s >= 3600) {
+        snprintf(text, 16, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+    } else {
+        snprintf(text, 16, "%d:%02d", s / 60, s % 60);
+    }
+}
+
+typedef struct progress_line {
+    double peak; /* FMA peak of all ranks' threads in flop/s; 0: not known */
+    double drawn;
+} progress_line;
+
+/* One redrawn line: epoch, loss, rate, where the time goes, share of the arithmetic peak, time left. */
+static void draw_progress(void *context, const as_run_progress *p)
+{
+    progress_line *line = context;
+    const double now = as_clock_seconds();
+    if (now - line->drawn < 0.1 && p->step < p->total_steps) {
+        return;
+    }
+    line->drawn = now;
+    double all = 0;
+    for (int i = 0; i < AS_TIMES; i++) {
+        all += p->times[i];
+    }
+    const double percent = all > 0 ? 100 / all : 0;
+    char left[16], share[32] = "";
+    write_time(p->seconds_left, left);
+    if (line->peak > 0) {
+        snprintf(share, sizeof share, " | %.0f%% of peak", 100 * p->flops_per_second / line->peak);
+    }
+    fprintf(
+        stderr,
+        "\r\033[Kstep %lld/%lld epoch %lld | loss %.4f | %.4g samples/s | data %.0f%% fwd %.0f%% bwd %.0f%% sum %.0f%% "
+        "upd %.0f%%%s | %s left%s",
+        (long long)p->step, (long long)p->total_steps, (long long)p->epoch, p->loss, p->samples_per_second,
+        percent * p->times[AS_TIME_DATA], percent * p->times[AS_TIME_FORWARD], percent * p->times[AS_TIME_BACKWARD],
+        percent * p->times[AS_TIME_SUM], percent * p->times[AS_TIME_UPDATE], share, left,
+        p->step >= p->total_steps ? "\n" : "");
+    fflush(stderr);
+}
+
+static void warn_about_binding(const as_context *context, int threads)
+{
+    const int cpus = as_launch_cpus_allowed();
+    if (threads > cpus) {
+        as_log_line(&context->log, AS_LOG_WARN,
+                    "each rank has %d threads but may use %d core%s of %d; start it with launch/local, or give mpirun "
+                    "--bind-to none or --map-by slot:PE=%d",
+                    threads, cpus, cpus == 1 ? "" : "s", as_launch_cpus_online(), threads);
+    }
+}
+
+static as_status read_resume(const as_context *context, as_run_options *o)
+{
+    const char *text = as_option_get(context, "resume");
+    o->resume = AS_RESUME_AUTO;
+    if (text != NULL && strcmp(text, "never") == 0) {
+        o->resume = AS_RESUME_NEVER;
+    } else if (text != NULL && strcmp(text, "auto") != 0) {
+        o->resume = AS_RESUME_PATH;
+        o->resume_path = text;
+    }
+    return AS_OK;
+}
+
+static as_status read_options(const as_context *context, as_run_options *o)
+{
+    const char *time = as_option_get(context, "max-time");
+    AS_TRY(read_resume(context, o));
+    AS_TRY(as_option_int(context, "max-steps-this-run", 1, INT64_MAX, &o->max_steps));
+    o->watchdog = 600;
+    AS_TRY(as_option_real(context, "watchdog", 0, 1e9, &o->watchdog));
+    if (time != NULL) {
+        AS_TRY(read_duration(time, &o->max_seconds));
+    }
+    AS_TRY(as_context_threads(context, &o->threads));
+    return as_context_isa(context, &o->isa);
+}
+
+static as_status train(as_context *context, const as_config *config, as_run_options *o)
+{
+    char dir[512];
+    progress_line line = {0};
+    AS_TRY(as_context_world(context, &o->world));
+    snprintf(dir, sizeof dir, "runs/%s", config->name);
+    o->config = config;
+    o->dir = as_option_get(context, "out") != NULL ? as_option_get(context, "out") : dir;
+    o->stop = &stop_asked;
+    o->version = ALLSUM_VERSION;
+    o->log = &context->log;
+    if (context->terminal && !context->quiet) {
+        o->progress = draw_progress;
+        o->progress_context = &line;
+    }
+    warn_about_binding(context, o->threads);
+    catch_signals();
+    as_run_result result;
+    const as_status status = as_run_train(o, &result);
+    if (as_world_rank(o->world) == 0 && (status == AS_OK || status == AS_TARGET) && result.finished) {
+        printf("%s: %lld steps in %.1f s%s%s\n", o->dir, (long long)result.steps, result.seconds,
+               result.test.size > 0 ? "; test " : "", result.test.size > 0 ? result.test.data : "");
+    }
+    as_text_free(&result.test);
+    return status;
+}
+
+static as_status run(as_context *context)
+{
+    const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
+    int nfiles = 0;
+    for (int i = 0; i < context->narguments && nfiles < LIST_MAX; i++) {
+        files[nfiles++] = context->argument[i];
+    }
+    const int nsets = as_option_all(context, "set", LIST_MAX, sets);
+    const int nallow = as_option_all(context, "allow-change", LIST_MAX, allowed);
+    if (nsets > LIST_MAX || nallow > LIST_MAX || context->narguments > LIST_MAX) {
+        AS_FAIL(AS_USAGE, "train: at most %d files, --set and --allow-change each", LIST_MAX);
+    }
+    as_run_options o = {.nallow = nallow, .allow = allowed};
+    as_config config;
+    AS_TRY(read_options(context, &o));
+    AS_TRY(as_config_load(nfiles, files, nsets, sets, &config));
+    as_status status = AS_OK;
+    if (as_option_get(context, "print-config") != NULL) {
+        as_text text = {0};
+        status = as_config_write(&config, &text);
+        if (status == AS_OK && context->launch.rank == 0) {
+            fputs(text.data, stdout);
+        }
+        as_text_free(&text);
+    } else {
+        status = train(context, &config, &o);
+    }
+    as_config_destroy(&config);
+    return status;
+}
+
+static const as_option options[] = {
+    AS_OPTION_SET,
+    {.name = "out", .letter = 'o', .value = "DIR", .help = "run directory (default runs/NAME); made, or continued"},
+    AS_OPTION_THREADS,
+    {.name = "resume",
+     .value = "auto|never|FILE",
+     .help = "auto: newest valid checkpoint of DIR; never: refuse if there is one; or a checkpoint file"},
+    {.name = "allow-change",
+     .value = "KEY",
+     .help = "let a key differ from the checkpoint's configuration, e.g. optimizer.lr (repeatable)"},
+    {.name = "max-steps-this-run", .value = "N", .help = "stop after N steps now: checkpoint and exit 75"},
+    {.name = "max-time", .value = "TIME", .help = "stop in time for 90s, 30m, 2h: checkpoint and exit 75"},
+    {.name = "watchdog", .value = "SECONDS", .help = "end the job (74) after so long without progress (600; 0: never)"},
+    {.name = "print-config", .help = "print the resolved configuration and stop"},
+    AS_OPTIONS_END,
+};
+
+const as_verb as_verb_train = {
+    .name = "train",
+    .arguments = "[CONFIG...]",
+    .summary = "Train; the same command continues an unfinished run",
+    .details =
+        "Without CONFIG it trains a small network on the embedded digits. Later files win over earlier ones, --set\n"
+        "over files. SIGUSR1, SIGTERM, SIGINT and a file STOP in the run directory end it after the running step\n"
+        "with a checkpoint and exit code 75.\n",
+    .options = options,
+    .max_arguments = -1,
+    .run = run,
+};

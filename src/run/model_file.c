@@ -1,0 +1,196 @@
+/* Rebuilding a model from a checkpoint: the stored configuration gives the program of layers, the stored facts about
+   the training data its shapes, the stored arrays its state. */
+#include "run/model_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "io/h5_contents.h"
+
+enum { BATCH_ROWS = 1024 };
+
+/* The file that a run directory stands for. Collective. */
+static as_status find_file(as_model_file *m, const char *path, const as_log *log)
+{
+    struct stat info;
+    as_status status = AS_OK;
+    const bool there = stat(path, &info) == 0;
+    if (!there) {
+        status = as_error_set(AS_NOINPUT, "%s: no such file or run directory", path);
+    } else if (strlen(path) >= sizeof m->path - 16) {
+        status = as_error_set(AS_NOINPUT, "%.200s...: path too long", path);
+    }
+    AS_TRY(as_world_agree(m->world, status));
+    if (!S_ISDIR(info.st_mode)) {
+        snprintf(m->path, sizeof m->path, "%s", path);
+        return AS_OK;
+    }
+    snprintf(m->path, sizeof m->path, "%.580s/final.h5", path);
+    if (stat(m->path, &info) == 0) {
+        return AS_OK;
+    }
+    AS_TRY(as_checkpoint_find(m->world, path, log, m->path, sizeof m->path));
+    if (m->path[0] == '\0') {
+        AS_FAIL(AS_DATA, "%s: no final.h5 and no valid checkpoint", path);
+    }
+    return AS_OK;
+}
+
+/* A numeric array of the file, `most` elements at the most. */
+static as_status read_array(const as_h5_contents *file, const char *name, as_dtype type, int64_t most, void *data,
+                            int64_t *count)
+{
+    const as_h5_stored *item = as_h5_contents_find(file, name);
+    if (item == NULL || item->text || item->type != type || as_h5_stored_count(item) > most) {
+        AS_FAIL(AS_DATA, "%s: %s is missing or not as expected", file->path, name);
+    }
+    *count = as_h5_stored_count(item);
+    return as_h5_contents_read(file, item, 0, *count, data);
+}
+
+static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
+{
+    int64_t n;
+    int32_t target;
+    AS_TRY(read_array(file, "/data/shape", AS_I64, AS_SHAPE_MAX, facts->shape.dim, &n));
+    facts->shape.rank = (int)n;
+    facts->width = as_shape_size(&facts->shape);
+    AS_TRY(read_array(file, "/data/target", AS_I32, 1, &target, &n));
+    facts->target = (as_target)target;
+    AS_TRY(read_array(file, "/data/classes", AS_I64, 1, &facts->classes, &n));
+    AS_TRY(read_array(file, "/data/targets", AS_I64, 1, &facts->targets, &n));
+    snprintf(facts->place, sizeof facts->place, "%.500s", file->path);
+    if (facts->width < 1) {
+        AS_FAIL(AS_DATA, "%s: /data/shape: samples without elements", file->path);
+    }
+    return AS_OK;
+}
+
+static as_status read_normalization(const as_h5_contents *file, const as_kernels *kernels, int64_t width,
+                                    as_normalization *out)
+{
+    double *array[3] = {0};
+    static const char *const name[] = {"/normalization/scale", "/normalization/shift", "/normalization/fill"};
+    as_status status = AS_OK;
+    for (int i = 0; i < 3 && status == AS_OK; i++) {
+        int64_t n = 0;
+        array[i] = malloc((size_t)width * sizeof(double));
+        status = array[i] == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %s", file->path, name[i])
+                                  : read_array(file, name[i], AS_F64, width, array[i], &n);
+        if (status == AS_OK && n != width) {
+            status = as_error_set(AS_DATA, "%s: %s: expected %lld values, found %lld", file->path, name[i],
+                                  (long long)width, (long long)n);
+        }
+    }
+    if (status == AS_OK) {
+        status = as_normalization_load(width, array[0], array[1], array[2], kernels, out);
+    }
+    for (int i = 0; i < 3; i++) {
+        free(array[i]);
+    }
+    return status;
+}
+
+static as_status read_file(as_model_file *m, const as_h5_contents *file, as_isa isa, int nsets, const char *const *set,
+                           char **text)
+{
+    AS_TRY(as_h5_contents_check(file, 0, 1));
+    AS_TRY(as_h5_contents_text(file, "/config", text));
+    AS_TRY(as_config_parse(m->path, *text, nsets, set, &m->config));
+    const as_h5_attribute *lanes = as_h5_contents_attribute(file, "lanes");
+    if (lanes == NULL || lanes->text != NULL) {
+        AS_FAIL(AS_DATA, "%s: no attribute lanes: not a checkpoint", file->path);
+    }
+    m->kernels = as_kernels_get(isa, m->config.precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
+    AS_TRY(as_lanes_create((int)lanes->value, m->world, &m->lanes));
+    m->facts.lanes = &m->lanes;
+    AS_TRY(read_facts(file, &m->facts));
+    return read_normalization(file, m->kernels, m->facts.width, &m->normalization);
+}
+
+static as_status make_estimator(as_model_file *m, const char *text, const as_log *log)
+{
+    const as_config *c = &m->config;
+    const as_setup setup = {
+        .document = c->document,
+        .model = c->model,
+        .optimizer = c->optimizer,
+        .schedule = c->schedule,
+        .ema = c->train.ema,
+        .kernels = m->kernels,
+        .world = m->world,
+        .team = m->team,
+        .lanes = &m->lanes,
+        .data = &m->facts,
+        .normalization = &m->normalization,
+        .seed = (uint64_t)c->seed,
+        .capacity = BATCH_ROWS,
+        .total_steps = 1,
+        .steps_per_epoch = 1,
+        .log = log,
+    };
+    static const char *const anything[] = {"data"};
+    AS_TRY(as_estimator_create(&setup, &m->estimator));
+    AS_TRY(m->estimator->ops->init(m->estimator));
+    const as_checkpoint_parts parts = {.config = text,
+                                       .seed = (uint64_t)c->seed,
+                                       .lanes = &m->lanes,
+                                       .progress = &m->progress,
+                                       .estimator = m->estimator};
+    AS_TRY(as_checkpoint_load(m->world, m->path, 1, anything, &parts));
+    return m->estimator->ops->restored(m->estimator);
+}
+
+as_status as_model_file_open(as_world *world, int threads, as_isa isa, const char *path, int nsets,
+                             const char *const *set, const as_log *log, as_model_file *out)
+{
+    *out = (as_model_file){.world = world};
+    as_h5_contents *file = NULL;
+    char *text = NULL;
+    AS_TRY(find_file(out, path, log));
+    as_status status = as_team_create(threads, &out->team);
+    if (status == AS_OK) {
+        status = as_h5_contents_open(out->path, &file);
+    }
+    if (status == AS_OK) {
+        status = read_file(out, file, isa, nsets, set, &text);
+    }
+    as_h5_contents_close(&file);
+    status = as_world_agree(world, status);
+    if (status == AS_OK) {
+        status = make_estimator(out, text, log);
+    }
+    free(text);
+    return status;
+}
+
+void as_model_file_close(as_model_file *m)
+{
+    if (m->estimator != NULL) {
+        m->estimator->ops->destroy(&m->estimator);
+    }
+    as_normalization_destroy(&m->normalization);
+    as_lanes_destroy(&m->lanes);
+    as_team_destroy(&m->team);
+    as_config_destroy(&m->config);
+}
+
+as_status as_model_file_data(const as_model_file *m, as_role role, const as_source *source, as_dataset *data,
+                             as_sampler **sampler, as_batch *batch)
+{
+    as_data_options options = m->config.data;
+    if (source != NULL) {
+        options.test = *source;
+    }
+    AS_TRY(as_dataset_open(&options, role, m->world, &m->lanes, (uint64_t)m->config.seed, &m->facts, data));
+    as_normalization_fill(&m->normalization, &options, data);
+    const int64_t rows = data->rows < BATCH_ROWS ? data->rows : BATCH_ROWS;
+    as_status status = as_sampler_create(data, rows, false, (uint64_t)m->config.seed, sampler);
+    if (status == AS_OK) {
+        status = as_sampler_batch_create(*sampler, batch);
+    }
+    return as_world_agree(m->world, status);
+}
