@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fields.h"
+#include "base/json_read.h"
 #include "cli/launch.h"
 #include "cli/verb.h"
 #include "run/run.h"
@@ -147,7 +148,7 @@ static as_status read_options(const as_context *context, as_run_options *o)
 static as_status train(as_context *context, const as_config *config, as_run_options *o)
 {
     char dir[512];
-    progress_line line = {0};
+    progress_line drawn = {0};
     AS_TRY(as_context_world(context, &o->world));
     snprintf(dir, sizeof dir, "runs/%s", config->name);
     o->config = config;
@@ -157,15 +158,21 @@ static as_status train(as_context *context, const as_config *config, as_run_opti
     o->log = &context->log;
     if (context->terminal && !context->quiet) {
         o->progress = draw_progress;
-        o->progress_context = &line;
+        o->progress_context = &drawn;
     }
     warn_about_binding(context, o->threads);
     catch_signals();
     as_run_result result;
     const as_status status = as_run_train(o, &result);
     if (as_world_rank(o->world) == 0 && (status == AS_OK || status == AS_TARGET) && result.finished) {
-        printf("%s: %lld steps in %.1f s%s%s\n", o->dir, (long long)result.steps, result.seconds,
-               result.test.size > 0 ? "; test " : "", result.test.size > 0 ? result.test.data : "");
+        as_text line = {0};
+        as_text_add(&line, "%s: %lld steps in %.1f s", o->dir, (long long)result.steps, result.seconds);
+        if (result.test.size > 0) {
+            as_text_add(&line, "; test ");
+            as_json_brief(result.test.data, &line);
+        }
+        puts(line.data);
+        as_text_free(&line);
     }
     as_text_free(&result.test);
     return status;
