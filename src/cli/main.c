@@ -51,7 +51,8 @@ static as_status finish(as_context *context, as_status status)
     }
     const as_status agreed = as_world_agree(context->world, status);
     if (agreed != AS_OK && as_world_rank(context->world) == 0) {
-        as_log_line(&context->log, AS_LOG_ERROR, "%s", status != AS_OK ? message : as_error_message());
+        as_log_line(&context->log, agreed == AS_STOPPED ? AS_LOG_INFO : AS_LOG_ERROR, "%s",
+                    status != AS_OK ? message : as_error_message());
     }
     as_world_close(&context->world);
     return agreed;

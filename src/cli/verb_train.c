@@ -193,16 +193,15 @@ static as_status run(as_context *context)
     as_run_options o = {.nallow = nallow, .allow = allowed};
     as_config config;
     AS_TRY(read_options(context, &o));
-    AS_TRY(as_config_load(nfiles, files, nsets, sets, &config));
-    as_status status = AS_OK;
-    if (as_option_get(context, "print-config") != NULL) {
+    as_status status = as_config_load(nfiles, files, nsets, sets, &config);
+    if (status == AS_OK && as_option_get(context, "print-config") != NULL) {
         as_text text = {0};
         status = as_config_write(&config, &text);
         if (status == AS_OK && context->launch.rank == 0) {
             fputs(text.data, stdout);
         }
         as_text_free(&text);
-    } else {
+    } else if (status == AS_OK) {
         status = train(context, &config, &o);
     }
     as_config_destroy(&config);
