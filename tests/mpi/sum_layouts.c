@@ -1,6 +1,8 @@
 /* Every layout finds the same sum: this program compares the sum of its ranks with the plain walk of the tree, bit for
    bit, over sizes, rounds and precisions, checks shared vectors, block sums, failures, and the bytes on the wire.
-   usage: sum_layouts [p2p] [node=RANKS] [message=BYTES] [threads=N] [lanes=V] [hash=WANTED] */
+   usage: sum_layouts [p2p] [node=RANKS] [message=BYTES] [threads=N] [lanes=V] [hash=WANTED]
+   [size=ELEMENTS: this one alone] */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +126,16 @@ static void check_wire(setting *s, const as_sum *sum, int64_t n, int rounds)
     expect(s, ratio < (usual ? 1.26 : 2.5), "bytes on the wire", n);
 }
 
+static double node_double(const int16_t *split, int a, int b, int64_t element)
+{
+    if (b - a == 1) {
+        return (double)lane_value(a, element, 0) / 3;
+    }
+    const int m = split[0];
+    const double left = node_double(split + 1, a, m, element);
+    return left + node_double(split + (m - a), m, b, element);
+}
+
 static void check_size(setting *s, int64_t n)
 {
     as_sum *sum;
@@ -131,7 +143,7 @@ static void check_size(setting *s, int64_t n)
     if (as_sum_create(s->world, &s->lanes, s->kernels, n, &sum) != AS_OK ||
         as_world_shared(s->world, (size_t)n * sizeof(float), &vector) != AS_OK) {
         fprintf(stderr, "%s\n", as_error_message());
-        exit(1);
+        as_world_abort(s->world, AS_NOMEM);
     }
     for (int round = 0; round < 3; round++) {
         check_round(s, sum, vector, n, round);
@@ -143,6 +155,42 @@ static void check_size(setting *s, int64_t n)
         check_wire(s, sum, n, 3);
     }
     as_world_shared_free(s->world, &vector);
+    as_sum_destroy(&sum);
+}
+
+/* The same in double: every element's lanes through the tree of doubles. */
+static void check_double(setting *s, int64_t n)
+{
+    as_sum *sum;
+    int64_t first, count;
+    double lane[AS_LANES_MAX], want;
+    expect(s, as_sum_create(s->world, &s->lanes, as_kernels_get(as_isa_detect(), AS_FLOAT64), n, &sum) == AS_OK,
+           "create a sum of doubles", n);
+    as_sum_clear(sum);
+    for (int64_t i = 0; i < n; i++) {
+        for (int p = 0; p < s->lanes.program.parts; p++) {
+            const int from = s->lanes.program.part_first[p], lanes = s->lanes.program.part_lanes[p];
+            const int16_t *split = s->lanes.tree.split;
+            /* Descend to the part's node, then walk it: a tree of its own with lanes counted from there. */
+            int a = 0, b = s->lanes.lanes;
+            while (a != from || b != from + lanes) {
+                const int m = split[0];
+                split += from < m ? 1 : m - a;
+                *(from < m ? &b : &a) = m;
+            }
+            ((double *)as_sum_part(sum, p))[i] = node_double(split, a, b, i);
+        }
+    }
+    expect(s, as_sum_reduce(sum, s->team) == AS_OK, "reduce doubles", n);
+    as_sum_range(sum, &first, &count);
+    const double *slice = as_sum_slice(sum);
+    for (int64_t i = 0; i < count; i++) {
+        for (int l = 0; l < s->lanes.lanes; l++) {
+            lane[l] = (double)lane_value(l, first + i, 0) / 3;
+        }
+        as_tree_sum(&s->lanes.tree, 1, lane, &want);
+        expect(s, slice[i] == want, "element of a sum of doubles", first + i);
+    }
     as_sum_destroy(&sum);
 }
 
@@ -186,6 +234,7 @@ int main(int argc, char **argv)
     static const int64_t sizes[] = {0, 1, 1023, 1024, 1025, 100007};
     as_world_options options = {.launched = true};
     int threads = 1, lanes = 24;
+    int64_t size = 0;
     const char *hash = NULL;
     for (int i = 1; i < argc; i++) {
         options.p2p = options.p2p || strcmp(argv[i], "p2p") == 0;
@@ -193,6 +242,7 @@ int main(int argc, char **argv)
         sscanf(argv[i], "message=%zu", &options.message_bytes);
         sscanf(argv[i], "threads=%d", &threads);
         sscanf(argv[i], "lanes=%d", &lanes);
+        sscanf(argv[i], "size=%" SCNd64, &size);
         hash = strncmp(argv[i], "hash=", 5) == 0 ? argv[i] + 5 : hash;
     }
     setting s = {.bad = 0};
@@ -209,9 +259,13 @@ int main(int argc, char **argv)
     s.kernels = as_kernels_get(as_isa_detect(), AS_FLOAT32);
     as_sha256_begin(&s.hash);
     check_world(&s);
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    if (size > 0) {
+        check_size(&s, size);
+    }
+    for (size_t i = 0; size == 0 && i < sizeof sizes / sizeof sizes[0]; i++) {
         check_size(&s, sizes[i]);
     }
+    check_double(&s, 5000);
     uint8_t digest[32];
     char text[65];
     as_sha256_end(&s.hash, digest);
