@@ -29,56 +29,70 @@ AS_INLINE int strip_rows(int64_t m, int64_t strips, int64_t t, int64_t *i)
     return (int)(m * (t + 1) / strips - *i);
 }
 
-enum { AHEAD = 8 }; /* steps that B is prefetched ahead */
+enum { AHEAD = 8 }; /* steps that operands are prefetched ahead */
 
-/* One step: s[r][v] = fma(x_r, b_v, s[r][v]); x_r is read from x[r / 3] at r % 3 times `row` reals. */
-AS_INLINE void tile_step(const int R, const int V, const real *const x[], int64_t row, int64_t at, const real *b,
-                         const bool ahead, vreal s[MR][2])
+/* Which operand is prefetched: the one that streams from beyond L1. */
+typedef enum tile_stream { STREAM_NONE, STREAM_A, STREAM_B } tile_stream;
+
+/* One step: s[r][v] = fma(a_r, b_v, s[r][v]). Near: a_r is a[0][r]; otherwise a[r / 3][r % 3 * row]. */
+AS_INLINE void tile_step(const int R, const int V, const bool near, const real *const a[], int64_t row, int64_t at,
+                         const real *b, vreal s[MR][2])
 {
     const int64_t row2 = 2 * row;
     vreal y[2];
     AS_UNROLL
     for (int v = 0; v < V; v++) {
         y[v] = v_load(b + v * VL);
-        if (ahead) {
-            __builtin_prefetch(b + AHEAD * V * VL + v * VL);
-        }
     }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
-        const real *const p = x[r / 3] + at;
-        const vreal factor = v_splat(r % 3 == 0 ? p[0] : r % 3 == 1 ? p[row] : p[row2]);
+        const real *const p = a[near ? 0 : r / 3] + at;
+        const vreal x = v_splat(near ? p[r] : r % 3 == 0 ? p[0] : r % 3 == 1 ? p[row] : p[row2]);
         AS_UNROLL
         for (int v = 0; v < V; v++) {
-            s[r][v] = v_fma(factor, y[v], s[r][v]);
+            s[r][v] = v_fma(x, y[v], s[r][v]);
         }
     }
 }
 
-/* Chains over `steps` steps p: factors a[r * row + p * step], vectors b + p * width;
-   ahead: B is large, prefetch it. Every third row has a pointer of
-   its own (hidden from the compiler, which would otherwise keep one pointer and spill R offsets). */
-AS_INLINE void tile_chain(const int R, const int V, int64_t steps, const real *a, int64_t row, int64_t step,
-                          const real *b, int64_t width, const bool ahead, vreal s[MR][2])
+/* Chains over `steps` steps p: vectors b + p * width, factors a[p * step + r] (near) or a[r * row + p * step]. Where
+   rows are apart, every third has a pointer of its own, hidden from the compiler, which would otherwise keep one
+   pointer and spill R offsets. */
+AS_INLINE void tile_chain(const int R, const int V, const bool near, const tile_stream stream, int64_t steps,
+                          const real *a, int64_t row, int64_t step, const real *b, int64_t width, vreal s[MR][2])
 {
-    const real *x[(MR + 2) / 3];
+    const int pointers = near ? 2 : (R + 2) / 3;
+    const real *x[(MR + 2) / 3 + 1];
     AS_UNROLL
-    for (int g = 0; g < (R + 2) / 3; g++) {
-        x[g] = a + 3 * g * row;
+    for (int g = 0; g < pointers; g++) {
+        x[g] = a + (near ? g * step : 3 * g * row);
         __asm__("" : "+r"(x[g]));
     }
+    const int64_t ahead = AHEAD * step;
     int64_t p = 0;
     for (; p + 2 <= steps; p += 2) {
-        tile_step(R, V, x, row, 0, b, ahead, s);
-        tile_step(R, V, x, row, step, b + width, ahead, s);
+        if (stream == STREAM_B) {
+            AS_UNROLL
+            for (int q = 0; q < 2 * V; q++) {
+                __builtin_prefetch(b + AHEAD * width + q * VL);
+            }
+        } else if (stream == STREAM_A) {
+            AS_UNROLL
+            for (int q = 0; q < 2; q++) {
+                __builtin_prefetch(x[q] + ahead);
+                __builtin_prefetch(x[q] + ahead + R - 1);
+            }
+        }
+        tile_step(R, V, near, x, row, 0, b, s);
+        tile_step(R, V, near, near ? x + 1 : x, row, near ? 0 : step, b + width, s);
         b += 2 * width;
         AS_UNROLL
-        for (int g = 0; g < (R + 2) / 3; g++) {
+        for (int g = 0; g < pointers; g++) {
             x[g] += 2 * step;
         }
     }
     if (p < steps) {
-        tile_step(R, V, x, row, 0, b, ahead, s);
+        tile_step(R, V, near, x, row, 0, b, s);
     }
 }
 

@@ -51,7 +51,7 @@ AS_INLINE void tile(const int R, const int V, int64_t k, const real *a, int64_t 
             }
         }
     }
-    tile_chain(R, V, k, a, lda, 1, b, V * VL, true, s);
+    tile_chain(R, V, false, STREAM_B, k, a, lda, 1, b, V * VL, s);
     AS_UNROLL
     for (int r = 0; r < R; r++) {
         AS_UNROLL
