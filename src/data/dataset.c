@@ -35,7 +35,8 @@ static as_status target_kind(const as_source *source, const as_column *y, as_tar
     return AS_OK;
 }
 
-as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_target *target, int64_t *targets)
+as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_dtype *type, as_target *target,
+                          int64_t *targets)
 {
     const as_data_options options = {0};
     as_load load;
@@ -43,6 +44,7 @@ as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shap
     const as_column *x = &load.column[AS_PART_X];
     *rows = x->rows;
     *shape = x->shape;
+    *type = as_load_type(&load, AS_PART_X);
     const as_status status = target_kind(source, &load.column[AS_PART_Y], target, targets);
     as_load_close(&load);
     return status;

@@ -66,9 +66,10 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
                           uint64_t seed, const as_dataset *like, as_dataset *out);
 void as_dataset_close(as_dataset *data);
 
-/* Not collective. Describes a source without reading its rows, for plans: shape, rows, target kind. classes is 0 when
-   labels were not scanned. */
-as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_target *target, int64_t *targets);
+/* Not collective. Describes a source without reading its rows, for plans: shape, type of x in memory, rows, target kind
+   and number of real targets. */
+as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_dtype *type, as_target *target,
+                          int64_t *targets);
 
 /* Input normalisation: y = scale * x + shift per column, in double, from the training set; stored in checkpoints. */
 typedef struct as_normalization {

@@ -65,7 +65,7 @@ as_status as_config_write(const as_config *config, as_text *text);
    of its keys ("data", "optimizer", "model.layers.dense"), the kind that brings them ("adam"; NULL for a section), its
    help and its formula (NULL: none). table is NULL for a kind without options. */
 typedef struct as_config_table {
-    const char *path, *kind, *help, *formula;
+    const char *path, *group, *kind, *help, *formula;
     const as_field *table;
 } as_config_table;
 void as_config_visit(void (*visit)(void *context, const as_config_table *table), void *context);

@@ -20,6 +20,7 @@ static void visit_kind(void *context, const as_kind *kind)
 {
     const walk *w = context;
     w->visit(w->context, &(as_config_table){.path = kind->path,
+                                            .group = kind->group,
                                             .kind = kind->name,
                                             .help = kind->help,
                                             .formula = kind->formula,
