@@ -2,7 +2,8 @@
 
    Orthogonal: the rows of a Gaussian matrix (fewer rows than columns, transposed otherwise) by modified Gram-Schmidt,
    twice (Giraud, Langou, Rozloznik 2005: twice is enough), in double. The result is distributed as Haar measure, since
-   the factor R has a positive diagonal. Cost 4 r^2 c flops for r rows of c: meant for matrices up to a few thousand. */
+   the factor R has a positive diagonal. Cost 4 r^2 c flops for r rows of c, out of the cache: 0.1 s for
+   512 x 512, 1 s for 1024 x 1024 on one core. */
 #include "nn/init.h"
 
 #include <math.h>
@@ -15,17 +16,6 @@ extern const as_init_ops as_init_draws_f64_avx512, as_init_draws_f64_avx2, as_in
 
 const char *const as_init_choices[] = {"auto",          "zeros", "ones",   "he",      "he_uniform", "glorot",
                                        "glorot_normal", "lecun", "normal", "uniform", "orthogonal", NULL};
-
-static void subtract_projection(int64_t n, const double *q, double *v)
-{
-    double dot = 0;
-    for (int64_t i = 0; i < n; i++) {
-        dot += q[i] * v[i];
-    }
-    for (int64_t i = 0; i < n; i++) {
-        v[i] -= dot * q[i];
-    }
-}
 
 static void normalise(int64_t n, double *v)
 {
@@ -83,12 +73,12 @@ static as_status fill_orthogonal(const as_kernels *kernels, const as_param *para
         AS_FAIL(AS_NOMEM, "out of memory for an orthogonal start of %lld x %lld", (long long)rows, (long long)columns);
     }
     double *scaled = v + param->count;
-    fill_random(as_kernels_get(kernels->set, AS_FLOAT64), draws(kernels)->normal, seed, layer, index, param->count, 1,
-                v);
+    const as_init_ops *ops = draws(kernels);
+    fill_random(as_kernels_get(kernels->set, AS_FLOAT64), ops->normal, seed, layer, index, param->count, 1, v);
     for (int64_t i = 0; i < r; i++) {
         for (int pass = 0; pass < 2; pass++) {
             for (int64_t j = 0; j < i; j++) {
-                subtract_projection(c, v + j * c, v + i * c);
+                ops->remove(c, v + j * c, v + i * c);
             }
             normalise(c, v + i * c);
         }

@@ -20,12 +20,13 @@ extern const char *const as_init_choices[]; /* "auto", then the names of as_init
 as_status as_init_fill(const as_kernels *kernels, const as_param *param, uint64_t seed, int layer, int index,
                        void *out);
 
-/* Deviates 2 first .. 2 (first + pairs) - 1 of a parameter in double, pairs <= AS_INIT_PAIRS: uniform in (-1, 1), or standard
-   normal. Vectorised; only the float64 variants have it. */
+/* Vectorised loops in double; only the float64 variants have them. uniform in (-1, 1) and standard normal: deviates
+   2 first .. 2 (first + pairs) - 1 of a parameter, pairs <= AS_INIT_PAIRS. remove: v = v - (q'v) q. */
 enum { AS_INIT_PAIRS = 256 };
 typedef struct as_init_ops {
     void (*uniform)(uint64_t seed, uint32_t layer, uint32_t index, int64_t first, int pairs, double *out);
     void (*normal)(uint64_t seed, uint32_t layer, uint32_t index, int64_t first, int pairs, double *out);
+    void (*remove)(int64_t n, const double *q, double *v);
 } as_init_ops;
 
 #endif

@@ -48,5 +48,28 @@ static void normal(uint64_t seed, uint32_t layer, uint32_t index, int64_t first,
     }
 }
 
-const as_init_ops AS_V(as_init_draws) = {.uniform = uniform, .normal = normal};
+/* The product in 16 chains, element i in chain i mod 16, then a fixed tree. */
+static void remove_direction(int64_t n, const double *restrict q, double *restrict v)
+{
+    double chain[16] = {0};
+    const int64_t whole = n / 16 * 16;
+    for (int64_t i = 0; i < whole; i += 16) {
+        for (int k = 0; k < 16; k++) {
+            chain[k] = as_fma(q[i + k], v[i + k], chain[k]);
+        }
+    }
+    for (int64_t i = whole; i < n; i++) {
+        chain[i - whole] = as_fma(q[i], v[i], chain[i - whole]);
+    }
+    for (int half = 8; half > 0; half /= 2) {
+        for (int k = 0; k < half; k++) {
+            chain[k] += chain[k + half];
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        v[i] = as_fma(-chain[0], q[i], v[i]);
+    }
+}
+
+const as_init_ops AS_V(as_init_draws) = {.uniform = uniform, .normal = normal, .remove = remove_direction};
 #endif

@@ -285,6 +285,27 @@ static void test_orthogonal_start(void **unused)
     }
 }
 
+/* Every kind of start has the same bits for every instruction set. */
+static void test_starts_do_not_depend_on_the_instruction_set(void **unused)
+{
+    (void)unused;
+    enum { ROWS_OF_W = 37, COLUMNS = 29, N = ROWS_OF_W * COLUMNS };
+    for (int kind = AS_INIT_ZEROS; kind <= AS_INIT_ORTHOGONAL; kind++) {
+        const as_param param = {.name = "w",
+                                .shape = {2, {ROWS_OF_W, COLUMNS}},
+                                .count = N,
+                                .init = (as_init)kind,
+                                .fan_in = ROWS_OF_W,
+                                .fan_out = COLUMNS};
+        double expected[N], found[N];
+        assert_int_equal(as_init_fill(f64(), &param, 5, 1, 0, expected), AS_OK);
+        for (as_isa isa = as_isa_detect() + 1; isa <= AS_PORTABLE; isa++) {
+            assert_int_equal(as_init_fill(as_kernels_get(isa, AS_FLOAT64), &param, 5, 1, 0, found), AS_OK);
+            assert_memory_equal(found, expected, sizeof found);
+        }
+    }
+}
+
 /* Starts are a function of seed, layer and parameter; float32 starts are the rounded float64 ones. */
 static void test_initial_values_follow_the_seed(void **unused)
 {
@@ -326,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_gradient_of_the_head_by_hand),
         cmocka_unit_test(test_initial_moments),
         cmocka_unit_test(test_orthogonal_start),
+        cmocka_unit_test(test_starts_do_not_depend_on_the_instruction_set),
         cmocka_unit_test(test_initial_values_follow_the_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
