@@ -132,3 +132,23 @@ int as_launch_cores(void)
     cores = cores < limit ? cores : limit;
     return cores < 1 ? 1 : cores;
 }
+
+void as_launch_settle(const as_launch *launch, char *const *argv)
+{
+    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL) {
+        return;
+    }
+    const char *omp = getenv("OMP_NUM_THREADS");
+    int64_t threads = 1;
+    const bool told = omp != NULL && as_text_to_int(omp, &threads);
+    for (int i = 1; argv[i] != NULL && argv[i + 1] != NULL; i++) {
+        if (strcmp(argv[i], "-t") == 0 || strcmp(argv[i], "--threads") == 0) {
+            as_text_to_int(argv[i + 1], &threads);
+        }
+    }
+    const int ranks = launch->local_size > 0 ? launch->local_size : 1;
+    const bool crowded = (told || threads > 1) && threads * ranks > as_launch_cpus_online();
+    setenv("GOMP_SPINCOUNT", crowded ? "0" : "20000", 1);
+    setenv("KMP_BLOCKTIME", crowded ? "0" : "1", 0);
+    execv("/proc/self/exe", argv);
+}

@@ -70,6 +70,9 @@ static as_status flush_results(void)
 static as_status run_verb(int n, char *const *word, as_given *given, const char **argument, as_context *context)
 {
     AS_TRY(as_verb_find(word[0], &context->verb));
+    if (context->verb->computes) {
+        as_launch_settle(&context->launch, word - 1);
+    }
     AS_TRY(as_arguments_parse(n - 1, word + 1, given, argument, context));
     context->quiet = as_option_get(context, "quiet") != NULL;
     as_status status = AS_OK;

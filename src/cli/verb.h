@@ -38,6 +38,7 @@ typedef struct as_verb {
     const char *details;              /* paragraphs for --help; NULL: none */
     const as_option *options;         /* NULL: only the common ones */
     int min_arguments, max_arguments; /* max < 0: any number */
+    bool computes;                    /* runs threads: see as_launch_settle */
     /* The exit code is the status; its message is printed by the caller. With several ranks every rank runs it, and all
        return together (failures pass through as_world_agree or a sum). */
     as_status (*run)(as_context *context);

@@ -108,5 +108,6 @@ const as_verb as_verb_eval = {
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,
+    .computes = true,
     .run = run,
 };

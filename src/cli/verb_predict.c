@@ -174,5 +174,6 @@ const as_verb as_verb_predict = {
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,
+    .computes = true,
     .run = run,
 };

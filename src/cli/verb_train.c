@@ -235,5 +235,6 @@ const as_verb as_verb_train = {
         "with a checkpoint and exit code 75.\n",
     .options = options,
     .max_arguments = -1,
+    .computes = true,
     .run = run,
 };
