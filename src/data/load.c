@@ -150,6 +150,19 @@ static bool is_fill(const fills *f, double value)
     return (f->n > 0 && value == f->v[0]) || (f->n > 1 && value == f->v[1]);
 }
 
+/* The same question for a whole row at once, without branches. */
+#define ALL_FINITE(T, ABS, MAX)                                                                                        \
+    do {                                                                                                               \
+        const T *v = data;                                                                                             \
+        bool bad = false;                                                                                              \
+        for (int64_t i = from; i < n && f->n == 0; i++) {                                                              \
+            bad |= !(ABS(v[i]) <= MAX);                                                                                \
+        }                                                                                                              \
+        if (!bad && f->n == 0) {                                                                                       \
+            return -1;                                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
 #define FIND(T, BAD)                                                                                                   \
     do {                                                                                                               \
         T *v = data;                                                                                                   \
@@ -166,8 +179,10 @@ static int64_t find_missing(int64_t from, int64_t n, void *data, as_dtype type, 
     if (type == AS_U8 && f->n > 0) {
         FIND(uint8_t, false);
     } else if (type == AS_F32) {
+        ALL_FINITE(float, fabsf, 0x1.fffffep127f);
         FIND(float, !(fabsf(v[i]) <= 0x1.fffffep127f));
     } else if (type == AS_F64) {
+        ALL_FINITE(double, fabs, 0x1.fffffffffffffp1023);
         FIND(double, !(fabs(v[i]) <= 0x1.fffffffffffffp1023));
     }
     return -1;
