@@ -390,6 +390,10 @@ static as_status check_all(loading *l)
             AS_TRY(find_array(l, progress_entries[i].name, progress_entries[i].type, -1, &item));
         }
     }
+    const as_h5_stored *history = as_h5_contents_find(l->file, "/history");
+    if (parts->history != NULL && (history == NULL || !history->text)) {
+        AS_FAIL(AS_DATA, "%s: /history is missing", l->file->path);
+    }
     if (parts->estimator != NULL) {
         AS_TRY(parts->estimator->ops->state(parts->estimator, &l->nstate, &l->state));
         AS_TRY(check_state(l));
