@@ -1,6 +1,7 @@
 /* Writing by several ranks. Usage: ranks MODE FOLDER
      write   the same file as one process would write: FOLDER/by-<ranks>.h5
      faults  a call fails on one rank, which all ranks must hear of alike; samples calls, ranks and errors
+     state   a checkpoint as one process writes it: FOLDER/state-<ranks>.h5; then loads state-1.h5 and state-<ranks>.h5
      full    the folder is on a small file system: a file that does not fit is refused, a small one still written */
 #include <errno.h>
 #include <limits.h>
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "faultshim.h"
 #include "files.h"
+#include "state.h"
 
 static as_world *world;
 static int rank, size;
@@ -88,6 +90,40 @@ static bool faults_mode(const char *folder)
     return good && save_with_fault(folder, 0, "any", LONG_MAX, 1, EIO);
 }
 
+static bool state_mode(const char *folder)
+{
+    static state_case s;
+    char path[2][4096];
+    uint8_t digest[32];
+    snprintf(path[0], sizeof path[0], "%s/state-%d.h5", folder, size);
+    snprintf(path[1], sizeof path[1], "%s/state-1.h5", folder);
+    bool good = all_say(state_open(&s, world) == AS_OK, "there is room for a state");
+    if (good) {
+        state_fill(&s, 6);
+        good = all_say(as_checkpoint_save(world, NULL, path[0], &s.parts, digest) == AS_OK, "the state is saved");
+    }
+    for (int i = 0; i < 2 && good; i++) {
+        state_fill(&s, -1);
+        good = all_say(as_checkpoint_load(world, path[i], 0, NULL, &s.parts) == AS_OK, "the state is loaded");
+        good = good && all_say(state_is(&s, 6), "the state is the same on every rank");
+    }
+    if (good) { /* in a folder, with retention and the search for the newest */
+        char found[4096];
+        for (int64_t step = 1; step <= 3 && good; step++) {
+            state_fill(&s, step);
+            good = all_say(as_checkpoint_save(world, folder, NULL, &s.parts, NULL) == AS_OK, "a step is saved");
+            good = good && all_say(as_checkpoint_retain(world, folder, 2, -1, NULL) == AS_OK, "old ones go");
+        }
+        good = good && all_say(as_checkpoint_find(world, folder, NULL, found, sizeof found) == AS_OK, "one is found");
+        good = good && all_say(strstr(found, "step-000000000003.h5") != NULL, "it is the newest, on every rank");
+        snprintf(path[1], sizeof path[1], "%s/checkpoints", folder);
+        as_world_barrier(world);
+        good = good && all_say(count_files(path[1], "step-") == 2, "two are kept");
+    }
+    state_close(&s);
+    return good;
+}
+
 static bool full_mode(const char *folder)
 {
     char big[4096], small[4096];
@@ -113,13 +149,14 @@ int main(int argc, char **argv)
 {
     if (argc != 3 ||
         as_world_open(&(as_world_options){.launched = getenv("OMPI_COMM_WORLD_SIZE") != NULL}, &world) != AS_OK) {
-        fprintf(stderr, "usage: ranks write|faults|full FOLDER\n");
+        fprintf(stderr, "usage: ranks write|faults|state|full FOLDER\n");
         return 64;
     }
     rank = as_world_rank(world);
     size = as_world_size(world);
     const bool good = strcmp(argv[1], "write") == 0    ? write_mode(argv[2])
                       : strcmp(argv[1], "faults") == 0 ? faults_mode(argv[2])
+                      : strcmp(argv[1], "state") == 0  ? state_mode(argv[2])
                                                        : full_mode(argv[2]);
     as_world_close(&world);
     return good ? 0 : 1;

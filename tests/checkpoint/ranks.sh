@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: ranks.sh PROGRAM SCRATCH write|faults|full
+# usage: ranks.sh PROGRAM SCRATCH write|faults|state|full
 # Writing by several ranks: the same bytes for every number of ranks; faults; a file system that is full.
 set -euo pipefail
 program=$1 scratch=$2/ranks-$3 mode=$3
@@ -24,6 +24,15 @@ write)
     ;;
 faults)
     run 2 faults "$scratch"
+    ;;
+state)
+    "$program" state "$scratch"
+    for n in 2 3 5 12; do
+        rm -rf "$scratch/checkpoints"
+        run "$n" state "$scratch"
+        cmp "$scratch/state-1.h5" "$scratch/state-$n.h5"
+    done
+    echo "the same checkpoint by 1, 2, 3, 5 and 12 ranks, loaded by each: $(sha256sum <"$scratch/state-1.h5")"
     ;;
 full)
     if [ "$(id -u)" != 0 ] || ! mount -t tmpfs -o size=256k allsum-test "$scratch" 2>/dev/null; then
