@@ -140,8 +140,7 @@ static as_status make_estimator(as_model_file *m, const char *text, const as_log
                                        .lanes = &m->lanes,
                                        .progress = &m->progress,
                                        .estimator = m->estimator};
-    AS_TRY(as_checkpoint_load(m->world, m->path, 1, anything, &parts));
-    return m->estimator->ops->restored(m->estimator);
+    return as_checkpoint_load(m->world, m->path, 1, anything, &parts);
 }
 
 as_status as_model_file_open(as_world *world, int threads, as_isa isa, const char *path, int nsets,

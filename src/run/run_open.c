@@ -129,7 +129,6 @@ static as_status resume(as_run *run)
     }
     const as_checkpoint_parts parts = as_run_parts(run);
     AS_TRY(as_checkpoint_load(run->world, path, o->nallow, o->allow, &parts));
-    AS_TRY(run->estimator->ops->restored(run->estimator));
     memcpy(run->last_checkpoint, path, sizeof path);
     run->progress.finished = run->progress.step >= run->total_steps || run->progress.finished;
     as_log_line(run->log, AS_LOG_INFO, "resume %s: step %lld of %lld%s", path, (long long)run->progress.step,
@@ -166,6 +165,7 @@ static as_status open_dir(as_run *run)
 {
     AS_TRY(as_run_dir_open(run->world, run->options->dir, run->options->log, &run->dir));
     run->log = &run->dir.tee;
+    as_checkpoint_clean(run->world, run->dir.path, run->log);
     AS_TRY(resume(run));
     run->opened = true;
     as_status status = AS_OK;
