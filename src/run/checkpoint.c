@@ -223,7 +223,7 @@ static as_status find_array(const loading *l, const char *name, as_dtype type, i
     return AS_OK;
 }
 
-/* Whether a stored array holds these bytes. */
+/* Whether a stored array (count -1: a scalar) holds these bytes. */
 static as_status compare_array(const loading *l, const char *name, as_dtype type, int64_t count, const void *data,
                                bool *same)
 {
@@ -233,8 +233,8 @@ static as_status compare_array(const loading *l, const char *name, as_dtype type
     if (stored == NULL) {
         AS_FAIL(AS_NOMEM, "%s: out of memory for %s", l->file->path, name);
     }
-    const as_status status = as_h5_contents_read(l->file, item, 0, count, stored);
-    *same = status == AS_OK && (count == 0 || memcmp(stored, data, (size_t)item->bytes) == 0);
+    const as_status status = as_h5_contents_read(l->file, item, 0, as_h5_stored_count(item), stored);
+    *same = status == AS_OK && (item->bytes == 0 || memcmp(stored, data, (size_t)item->bytes) == 0);
     free(stored);
     return status;
 }
@@ -265,6 +265,30 @@ static as_status check_seed(const loading *l)
     return AS_OK;
 }
 
+/* The shape of a sample, and what is learnt; then the data themselves. */
+static as_status check_data_description(const loading *l, const as_dataset *data)
+{
+    const struct {
+        const char *name;
+        as_dtype type;
+        int64_t count; /* -1: scalar */
+        const void *value;
+    } entry[] = {{"/data/shape", AS_I64, data->shape.rank, data->shape.dim},
+                 {"/data/target", AS_I32, -1, &data->target},
+                 {"/data/classes", AS_I64, -1, &data->classes},
+                 {"/data/targets", AS_I64, -1, &data->targets},
+                 {"/data/fingerprint", AS_U8, 32, data->fingerprint}};
+    for (size_t i = 0; i < sizeof entry / sizeof entry[0]; i++) {
+        bool same = false;
+        AS_TRY(compare_array(l, entry[i].name, entry[i].type, entry[i].count, entry[i].value, &same));
+        if (!same) {
+            AS_FAIL(AS_DATA, "%s: %s: the training data (%s) are not those it was made with", l->file->path,
+                    entry[i].name, data->place);
+        }
+    }
+    return AS_OK;
+}
+
 static as_status check_data(const loading *l)
 {
     bool same = false;
@@ -272,11 +296,7 @@ static as_status check_data(const loading *l)
         return AS_OK;
     }
     if (l->parts->data != NULL) {
-        AS_TRY(compare_array(l, "/data/fingerprint", AS_U8, 32, l->parts->data->fingerprint, &same));
-        if (!same) {
-            AS_FAIL(AS_DATA, "%s: /data/fingerprint: the training data (%s) are not those it was made with",
-                    l->file->path, l->parts->data->place);
-        }
+        AS_TRY(check_data_description(l, l->parts->data));
     }
     const as_normalization *n = l->parts->normalization;
     if (n != NULL) {
