@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The same bits on every layout: one state, one log of metrics, the same checkpoint files for all ranks x threads x instruction sets.
+#
+# usage: same_bits.sh PROGRAM [cover|full|control] SCRATCH
+#   cover    a Latin square: every pair of (ranks, threads, instruction set) occurs; 18 runs for each optimizer
+#   full     the whole product; 54 runs for each optimizer
+#   control  for a program that sums by MPI_Allreduce: succeeds only if a difference is found
+set -uo pipefail
+allsum=$1 mode=$2 scratch=$3
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/system/runs.sh
+source "$here/runs.sh"
+fresh_scratch
+
+all_ranks=(1 2 3 4 6 8) all_threads=(1 2 4) sets=()
+for isa in avx512 avx2 portable; do
+    if has_isa $isa; then
+        sets+=("$isa")
+    else
+        echo "note: this machine cannot run $isa"
+    fi
+done
+[ ${#sets[@]} -gt 0 ] || { echo 'FAILED: the program runs with no instruction set' && exit 1; }
+[ "$mode" = control ] && all_ranks=(1 2 3) && all_threads=(1)
+
+runs=0
+for optimizer in '{type: sgd, lr: 0.05, momentum: 0.9}' '{type: adam, lr: 2.0e-3}'; do
+    reference=''
+    for r in "${!all_ranks[@]}"; do
+        for t in "${!all_threads[@]}"; do
+            for i in "${!sets[@]}"; do
+                if [ "$mode" != full ] && [ $(((r + t) % ${#sets[@]})) != "$i" ]; then
+                    continue
+                fi
+                ranks=${all_ranks[r]} threads=${all_threads[t]}
+                layout="$ranks ranks x $threads threads, ${sets[i]}, optimizer $optimizer"
+                rm -rf "$scratch/run"
+                ALLSUM_ISA=${sets[i]} on "$ranks" "$threads" train "$here/network.yaml" -s "optimizer=$optimizer" -o "$scratch/run" -q || {
+                    complain "$layout: exit code $?"
+                    show_output
+                    continue
+                }
+                runs=$((runs + 1))
+                print=$(fingerprint "$scratch/run")
+                if [ -z "$reference" ]; then
+                    reference=$print
+                    echo "$optimizer: $reference"
+                    rm -rf "$scratch/first"
+                    mv "$scratch/run" "$scratch/first"
+                elif [ "$print" != "$reference" ]; then
+                    complain "$layout differs: $print"
+                    diff <(without_timing "$scratch/first/metrics.jsonl") <(without_timing "$scratch/run/metrics.jsonl") | head -n 4
+                    rm -rf "$scratch/differs"
+                    cp -r "$scratch/run" "$scratch/differs"
+                fi
+            done
+        done
+    done
+done
+
+if [ "$mode" = control ]; then
+    [ $bad = 1 ] && [ -e "$scratch/differs" ] && echo 'control: the difference was found, as it must be' && exit 0
+    echo 'FAILED: a program that sums by MPI_Allreduce passed: this test sees nothing'
+    exit 1
+fi
+[ $bad = 0 ] && echo "the same bits in all $runs runs" && rm -rf "$scratch"
+exit $bad
