@@ -180,7 +180,7 @@ static as_status parse_layer(as_document *document, const as_node *layers, int i
     layer_options common = {.name = NULL};
     const as_fields_part parts[] = {own_part(layer, model->kernels), {as_layer_fields, &common}};
     AS_TRY(as_fields_parse(parts, 2, document, options, layer->name));
-    if (common.name != NULL) {
+    if (common.name != NULL && common.name[0] != '\0') { /* an empty name asks for the default */
         AS_TRY(check_name(model, index, common.name));
         snprintf(layer->name, sizeof layer->name, "%s", common.name);
     }

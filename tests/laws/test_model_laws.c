@@ -64,7 +64,8 @@ static void test_names_are_unique(void **unused)
     static const char *const expected[] = {"relu_1", "first", "dense_1", "dense_3", "relu_2", "dense_2"};
     network net;
     network_open(&net, f64(),
-                 "model: {layers: [relu, dense: {units: 5, name: first}, dense: 4, dense: 3, relu, dense: {units: 3, "
+                 "model: {layers: [relu, dense: {units: 5, name: first}, dense: {units: 4, name: \"\"}, dense: 3, "
+                 "relu, dense: {units: 3, "
                  "name: dense_2}], loss: mse}");
     for (int i = 0; i < net.model.nlayers; i++) {
         assert_string_equal(net.model.layer[i].name, expected[i]);
