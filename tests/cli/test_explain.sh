@@ -14,8 +14,8 @@ expect 64 'see: allsum explain --all' explain qqqqqqqq
 expect 64 '^error: explain: --markdown goes with --all' explain --markdown
 expect 64 '^error: explain: --all takes no argument' explain --all lr
 
-# The plan of the built-in network: 64-128-64-10 has 64*128+128 + 128*64+64 + 64*10+10 parameters.
-expect 0 ' total +17226 ' explain
+# The plan of the built-in network: 64-256-128-10 has 64*256+256 + 256*128+128 + 128*10+10 parameters.
+expect 0 ' total +50826 ' explain
 expect 0 '1438 rows of 8x8' explain "$source_dir/configs/digits.yaml"
 expect 0 '32 samples in 4 lanes' explain -s train.batch=32
 expect 66 'absent\.yaml: cannot open' explain absent.yaml
