@@ -55,8 +55,8 @@ as_status as_h5_contents_read(const as_h5_contents *contents, const as_h5_stored
 /* Not collective. A text, with NUL behind it; free() it. */
 as_status as_h5_contents_text(const as_h5_contents *contents, const char *name, char **out);
 
-/* Not collective. For the writer: appends the list without hashes and end; the length that the whole will have; and the
-   last line, given the text so far. Errors: INTERNAL for a name or text that does not fit on a line. */
+/* Not collective. For the writer: appends the list without hashes and end; the length that the whole list will have; one
+   hash; and the last line, given the text so far. Errors: INTERNAL for a name or text that does not fit on a line. */
 as_status as_h5_contents_list(int64_t bytes, int nattributes, const as_h5_attribute *attribute, int nitems,
                               const as_h5_item *item, const int64_t *offset, as_text *text);
 int64_t as_h5_contents_size(int64_t bytes, size_t list_size);

@@ -98,7 +98,7 @@ static as_status create(writer *w, const char *path)
     AS_TRY(as_commit_plan(path, &w->file));
     AS_TRY(as_commit_create(&w->file));
     w->created = true;
-    return as_commit_reserve(&w->file, as_h5_contents_size(w->bytes, w->list.size));
+    return as_commit_reserve(&w->file, w->bytes + as_h5_contents_size(w->bytes, w->list.size));
 }
 
 static as_status join(writer *w)
