@@ -1,9 +1,9 @@
 /* The watchdog: one thread per rank reads the stamps of its node every quarter of the limit (at most once a second).
 
-   Ranks stamp the same sequence of phases, so the one with fewer stamps is the one that the others wait for. The job is
-   hung when no rank of the node has stamped for longer than the limit. A node that misses none of its own ranks waits a
-   little longer, so that the node which does can name it. Time in which this process was not running itself (suspended
-   by a batch system, a starved machine) does not count. */
+   Ranks stamp the same sequence of phases and enter the same barriers, so the one that has come less far is the one
+   that the others wait for. The job is hung when no rank of the node has moved for longer than the limit. A node that
+   misses none of its own ranks waits a little longer, so that the node which does can name it. Time in which this
+   process was not running itself (suspended by a batch system, a starved machine) does not count. */
 #include "comm/watchdog.h"
 
 #include <pthread.h>
@@ -95,12 +95,22 @@ static void describe(const as_watchdog *dog, const uint64_t *count, uint64_t mos
     append(line, "; the job ends with exit code %d", EXIT_CODE);
 }
 
+/* How far a rank of the node has come: stamps, then barriers of the node. Between nodes the barriers tell nothing:
+   whoever exchanges messages for its node is the last to enter the next one. */
+static uint64_t progress_of(const as_watchdog *dog, int i)
+{
+    const uint64_t stamps = atomic_load_explicit(&dog->stamps[i].count, memory_order_relaxed);
+    const uint64_t barriers =
+        dog->world->nodes > 1 ? 0 : atomic_load_explicit(&dog->world->slot[i].arrived, memory_order_relaxed);
+    return (stamps << 32) + (barriers & UINT32_MAX);
+}
+
 /* Whether the job is to end now; speaks if this rank is the first of its node to see it. */
 static bool judge(as_watchdog *dog, double idle)
 {
     uint64_t *count = dog->count, most = 0, least = UINT64_MAX;
     for (int i = 0; i < dog->world->node_size; i++) {
-        count[i] = atomic_load_explicit(&dog->stamps[i].count, memory_order_relaxed);
+        count[i] = progress_of(dog, i);
         most = count[i] > most ? count[i] : most;
         least = count[i] < least ? count[i] : least;
     }
@@ -118,11 +128,11 @@ static bool judge(as_watchdog *dog, double idle)
     return idle > dog->limit + grace + 3; /* The speaker should have ended us by now. */
 }
 
-static uint64_t stamps_so_far(const as_watchdog *dog)
+static uint64_t progress_of_all(const as_watchdog *dog)
 {
     uint64_t sum = 0;
     for (int i = 0; i < dog->world->node_size; i++) {
-        sum += atomic_load_explicit(&dog->stamps[i].count, memory_order_relaxed);
+        sum += progress_of(dog, i);
     }
     return sum;
 }
@@ -131,7 +141,7 @@ static void *watch(void *argument)
 {
     as_watchdog *dog = argument;
     const double tick = dog->limit / 4 < 1 ? dog->limit / 4 : 1;
-    uint64_t seen = stamps_so_far(dog);
+    uint64_t seen = progress_of_all(dog);
     double idle = 0, last = as_clock_seconds();
     pthread_mutex_lock(&dog->lock);
     while (!dog->stop) {
@@ -139,7 +149,7 @@ static void *watch(void *argument)
         const struct timespec at = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
         pthread_cond_timedwait(&dog->wake, &dog->lock, &at);
         const double now = as_clock_seconds();
-        const uint64_t stamps = stamps_so_far(dog);
+        const uint64_t stamps = progress_of_all(dog);
         idle = stamps != seen ? 0 : idle + (now - last < 2 * tick ? now - last : 2 * tick);
         seen = stamps;
         last = now;

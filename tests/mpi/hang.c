@@ -1,6 +1,7 @@
 /* A job that goes wrong: the last rank stops or dies in the middle of a step while the others wait in the sum.
-   usage: hang stop|kill|idle|none [limit=SECONDS] [p2p]
-   stop: SIGSTOP to itself; kill: SIGKILL to itself; idle: sleeps; none: steps with pauses below the limit, exit 0. */
+   usage: hang stop|late|kill|idle|none [limit=SECONDS] [p2p]
+   stop: SIGSTOP to itself; late: rank 0 does, with the stamp of the sum already on it; kill: SIGKILL to itself; idle:
+   sleeps; none: steps with pauses below the limit, exit 0. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,9 @@ static as_status steps(as_world *world, as_team *team, as_sum *sum, as_watchdog 
         }
         usleep(strcmp(how, "none") == 0 ? 100000 : 1000);
         as_watchdog_stamp(dog, "sum", step);
+        if (step == BAD_STEP && as_world_rank(world) == 0 && strcmp(how, "late") == 0) {
+            go_wrong("stop");
+        }
         AS_TRY(as_sum_reduce(sum, team));
     }
     return AS_OK;
