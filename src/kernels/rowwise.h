@@ -9,7 +9,7 @@
 
 #include "kernels/math.h"
 
-enum { AS_ROW_BLOCK = 16 };
+enum { AS_ROW_BLOCK = 16, AS_ROW_CHUNK = 256 };
 
 /* The fixed tree over 16 accumulators. Destroys a. */
 static inline real as_row_tree(real a[AS_ROW_BLOCK])
@@ -108,20 +108,21 @@ static inline real as_row_dot(int64_t n, const real *x, const real *y)
 /* y[j] = e^(x[j] - shift) (y may be x, or NULL: not kept); returns their sum. */
 static inline real as_row_exp(int64_t n, const real *x, real shift, real *y)
 {
-    real a[AS_ROW_BLOCK] = {0}, e[AS_ROW_BLOCK];
-    for (int64_t j = 0; j < n; j += AS_ROW_BLOCK) {
-        const int count = n - j < AS_ROW_BLOCK ? (int)(n - j) : AS_ROW_BLOCK;
-        if (count < AS_ROW_BLOCK) {
-            for (int k = 0; k < AS_ROW_BLOCK; k++) {
-                e[k] = -AS_INF;
-            }
-            memcpy(e, x + j, (size_t)count * sizeof *e);
-        } else {
-            memcpy(e, x + j, sizeof e);
+    real a[AS_ROW_BLOCK] = {0}, e[AS_ROW_CHUNK];
+    for (int64_t j = 0; j < n; j += AS_ROW_CHUNK) {
+        const int count = n - j < AS_ROW_CHUNK ? (int)(n - j) : AS_ROW_CHUNK;
+        const int padded = (count + AS_ROW_BLOCK - 1) / AS_ROW_BLOCK * AS_ROW_BLOCK;
+        for (int k = padded - AS_ROW_BLOCK; k < padded; k++) {
+            e[k] = -AS_INF; /* whose e^ adds 0 */
         }
-        for (int k = 0; k < AS_ROW_BLOCK; k++) {
+        memcpy(e, x + j, (size_t)count * sizeof *e);
+        for (int k = 0; k < padded; k++) {
             e[k] = as_exp(e[k] - shift);
-            a[k] += e[k]; /* padding: e^-inf = 0 */
+        }
+        for (int b = 0; b < padded; b += AS_ROW_BLOCK) {
+            for (int k = 0; k < AS_ROW_BLOCK; k++) {
+                a[k] += e[b + k];
+            }
         }
         if (y != NULL) {
             memcpy(y + j, e, (size_t)count * sizeof *e);
