@@ -1,5 +1,5 @@
-/* Optimizers: elementwise updates on a slice of the flat parameter vector. One file optimizer_<kind>.c (per variant), one
-   row in optimizer.def. Formulas are those that PyTorch documents. */
+/* Optimizers: elementwise updates on a slice of the flat parameter vector. One file optimizer_<kind>.c (per variant),
+   one row in optimizer.def. Formulas are those that PyTorch documents. */
 #ifndef AS_NN_OPTIMIZER_H
 #define AS_NN_OPTIMIZER_H
 
@@ -16,13 +16,13 @@ typedef struct as_slot {
 
 typedef struct as_optimizer_pass {
     const void *options;
-    int64_t n;                   /* <= AS_BLOCK elements */
-    void *w;                     /* parameters, updated in place */
-    const void *g;               /* gradient: mean over samples, clipped, penalties added */
-    void *slot[AS_SLOTS_MAX];    /* state arrays */
-    const double *c;             /* (AS_COEFFICIENTS_MAX) from begin */
-    double lr;                   /* learning rate of this layer at this step */
-    double weight_decay;         /* 0 where decay does not apply */
+    int64_t n;                /* <= AS_BLOCK elements */
+    void *w;                  /* parameters, updated in place */
+    const void *g;            /* gradient: mean over samples, clipped, penalties added */
+    void *slot[AS_SLOTS_MAX]; /* state arrays */
+    const double *c;          /* (AS_COEFFICIENTS_MAX) from begin */
+    double lr;                /* learning rate of this layer at this step */
+    double weight_decay;      /* 0 where decay does not apply */
 } as_optimizer_pass;
 
 typedef struct as_optimizer_ops {
@@ -32,15 +32,16 @@ typedef struct as_optimizer_ops {
     /* Number of state arrays for these options, and what they are. */
     int (*slots)(const void *options, as_slot slot[AS_SLOTS_MAX]);
     /* Step-dependent scalars in double (bias corrections) for step t = 1, 2, ...; NULL: none. They do not depend on the
-       learning rate, so that one call serves all layers of a step; nadam's momentum product is a function of t alone. */
+       learning rate, so that one call serves all layers of a step; nadam's momentum product is a function of t alone.
+     */
     void (*begin)(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX]);
     void (*step)(const as_optimizer_pass *pass);
 } as_optimizer_ops;
 
 const as_optimizer_ops *const *as_optimizers_get(const as_kernels *kernels);
 
-/* An optimizer as configured: `optimizer: {type: adam, lr: 1e-3, weight_decay: 0, ...}`; the keys of the kind beside the
-   common ones. */
+/* An optimizer as configured: `optimizer: {type: adam, lr: 1e-3, weight_decay: 0, ...}`; the keys of the kind beside
+   the common ones. */
 typedef struct as_optimizer {
     const as_optimizer_ops *ops;
     void *options;
