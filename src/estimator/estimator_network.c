@@ -54,9 +54,20 @@ typedef struct node_span {
     int first, lanes;
 } node_span;
 
+static void clear_tiles(as_network *network)
+{
+    for (int t = 0; t < network->ntiles; t++) {
+        as_tree_program_destroy(&network->tile[t].program);
+    }
+    free(network->tile);
+    network->tile = NULL;
+    network->ntiles = 0;
+}
+
 /* Programs, vectors and merges of the tiles: a stack of finished nodes whose siblings merge as soon as both are there.
- */
-static as_status plan_merges(as_network *network)
+ *fits is false when a sibling comes to lie under other nodes: the tiles are cut unluckily. One lane a tile always fits.
+*/
+static as_status plan_merges(as_network *network, bool *fits)
 {
     const as_lanes *lanes = network->setup.lanes;
     node_span stack[4 * AS_TREE_DEPTH_MAX];
@@ -84,9 +95,7 @@ static as_status plan_merges(as_network *network)
             tile->merge[tile->nmerges++] = depth - 1;
         }
     }
-    if (depth != lanes->program.parts) {
-        AS_FAIL(AS_INTERNAL, "tiles leave %d parts, the rank has %d", depth, lanes->program.parts);
-    }
+    *fits = depth == lanes->program.parts;
     return AS_OK;
 }
 
@@ -117,6 +126,26 @@ static int64_t choose_tile_rows(const as_network *network)
     return cached;
 }
 
+/* Tiles of `group` lanes each. */
+static as_status cut_tiles(as_network *network, int64_t group, bool *fits)
+{
+    const int own = network->setup.lanes->count;
+    network->nvectors = 0;
+    network->ntiles = (int)((own + group - 1) / group);
+    network->tile = calloc((size_t)network->ntiles, sizeof *network->tile);
+    if (network->tile == NULL) {
+        const int tiles = network->ntiles;
+        network->ntiles = 0;
+        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", tiles);
+    }
+    for (int t = 0; t < network->ntiles; t++) {
+        const int lane = (int)(t * group);
+        network->tile[t].lane = lane;
+        network->tile[t].lanes = own - lane < group ? own - lane : (int)group;
+    }
+    return plan_merges(network, fits);
+}
+
 static as_status plan_tiles(as_network *network)
 {
     const as_setup *setup = &network->setup;
@@ -124,16 +153,15 @@ static as_status plan_tiles(as_network *network)
     const int64_t limit = choose_tile_rows(network);
     const int own = setup->lanes->count;
     const int64_t lane_rows = (capacity + own - 1) / own;
-    const int64_t group = limit >= capacity ? own : limit / lane_rows > 1 ? limit / lane_rows : 1;
-    network->ntiles = (int)((own + group - 1) / group);
-    network->tile = calloc((size_t)network->ntiles, sizeof *network->tile);
-    if (network->tile == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", network->ntiles);
+    int64_t group = limit >= capacity ? own : limit / lane_rows > 1 ? limit / lane_rows : 1;
+    bool fits = false;
+    AS_TRY(cut_tiles(network, group, &fits));
+    while (!fits && group > 1) {
+        clear_tiles(network);
+        AS_TRY(cut_tiles(network, --group, &fits));
     }
-    for (int t = 0; t < network->ntiles; t++) {
-        const int lane = (int)(t * group);
-        network->tile[t].lane = lane;
-        network->tile[t].lanes = own - lane < group ? own - lane : (int)group;
+    if (!fits) {
+        AS_FAIL(AS_INTERNAL, "tiles of one lane do not merge into the rank's %d parts", setup->lanes->program.parts);
     }
     const int64_t grouped = group * lane_rows < capacity ? group * lane_rows : capacity;
     network->tile_rows = group == 1 && limit < lane_rows ? limit : grouped;
@@ -141,7 +169,7 @@ static as_status plan_tiles(as_network *network)
     const int64_t weights = network->n * (int64_t)setup->kernels->real_bytes;
     network->chunk = weights <= CACHE_BYTES / 2 ? CACHE_BYTES / 2 / row_bytes(network) : network->tile_rows;
     network->chunk = network->chunk < 32 ? 32 : network->chunk;
-    return plan_merges(network);
+    return AS_OK;
 }
 
 static as_status plan_memory(as_network *network)
@@ -244,10 +272,7 @@ static void destroy(as_estimator **estimator)
             as_world_shared_free(world, shared[i]);
         }
     }
-    for (int t = 0; t < network->ntiles; t++) {
-        as_tree_program_destroy(&network->tile[t].program);
-    }
-    free(network->tile);
+    clear_tiles(network);
     free(network->tensor);
     free(network->vector);
     free(network->item);
