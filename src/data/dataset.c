@@ -231,18 +231,21 @@ static as_status load_rows(const as_load *load, const as_selection *selection, b
     return status;
 }
 
-/* Collective. classes from the largest label of all ranks where nothing else gave it. */
-static as_status count_classes(as_dataset *data, as_world *world)
+/* Collective. classes from the largest label of all rows, held out or not, where nothing else gave it. */
+static as_status count_classes(const as_load *load, as_dataset *data, as_world *world)
 {
     if (data->target != AS_TARGET_LABELS || data->classes > 0) {
         return AS_OK;
     }
     const int ranks = as_world_size(world);
     int64_t largest = 0, *all = calloc((size_t)ranks, sizeof *all);
+    as_status status = all != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %d labels", ranks);
+    if (status == AS_OK && load->options->validation > 0) {
+        status = as_load_largest_label(load, world, LABEL_MAX, &largest);
+    }
     for (int64_t i = 0; i < data->local_rows; i++) {
         largest = data->label[i] > largest ? data->label[i] : largest;
     }
-    as_status status = all != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %d labels", ranks);
     status = as_world_agree(world, status);
     if (status == AS_OK) {
         status = as_world_all_gather(world, &largest, sizeof largest, all);
@@ -283,7 +286,7 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
     as_status status = as_world_agree(world, load_rows(load, &selection, shuffled, seed, data));
     as_selection_destroy(&selection);
     AS_TRY(status);
-    AS_TRY(count_classes(data, world));
+    AS_TRY(count_classes(load, data, world));
     AS_TRY(weigh_classes(options, role, data));
     return as_dataset_fingerprint(data, world);
 }

@@ -260,6 +260,13 @@ static as_status scan_part(const as_load *load, as_part part, int64_t first, int
     return status;
 }
 
+/* Integers without a fill value cannot be missing. */
+static bool can_miss(const as_load *load, as_part part)
+{
+    const as_column *column = &load->column[part];
+    return column->present && (column->type == AS_F32 || column->type == AS_F64 || fills_of(load, part).n > 0);
+}
+
 as_status as_load_scan(const as_load *load, as_world *world, as_selection *out)
 {
     const int64_t rows = load->column[AS_PART_X].rows;
@@ -275,7 +282,7 @@ as_status as_load_scan(const as_load *load, as_world *world, as_selection *out)
             bits[i / 64] |= UINT64_C(1) << (i % 64);
         }
         for (int part = 0; status == AS_OK && part < AS_PARTS; part++) {
-            if (load->column[part].present) {
+            if (can_miss(load, (as_part)part)) {
                 status = scan_part(load, (as_part)part, begin, end, bits);
             }
         }
@@ -285,6 +292,36 @@ as_status as_load_scan(const as_load *load, as_world *world, as_selection *out)
         status = as_selection_gather(world, rows, bits, out);
     }
     free(bits);
+    return status;
+}
+
+/* ---- labels of all rows ---- */
+
+as_status as_load_largest_label(const as_load *load, const as_world *world, double end, int64_t *out)
+{
+    const as_column *y = &load->column[AS_PART_Y];
+    int64_t first, count, most;
+    as_selection_share(world, y->rows, &first, &count, &most);
+    const int64_t stop = 64 * (first + count) < y->rows ? 64 * (first + count) : y->rows;
+    buffer b;
+    AS_TRY(buffer_make(load, AS_PART_Y, &b));
+    double *value = malloc((size_t)b.rows * sizeof *value);
+    as_status status = value != NULL ? AS_OK : as_error_set(AS_NOMEM, "%s: out of memory for labels", y->place);
+    *out = 0;
+    for (int64_t at = 64 * first; status == AS_OK && at < stop; at += b.rows) {
+        const int64_t n = stop - at < b.rows ? stop - at : b.rows;
+        status = load->ops->read(load->file, AS_PART_Y, at, n, b.data);
+        if (status == AS_OK) {
+            widen(n, b.data, y->type, AS_F64, value);
+        }
+        for (int64_t i = 0; status == AS_OK && i < n; i++) {
+            if (value[i] > (double)*out && value[i] < end) { /* others fail, or are dropped, when their row is loaded */
+                *out = (int64_t)value[i];
+            }
+        }
+    }
+    free(value);
+    free(b.data);
     return status;
 }
 

@@ -26,6 +26,10 @@ as_dtype as_load_type(const as_load *load, as_part part);
    rows. Errors: those of reading, the same on all ranks. Destroy with as_selection_destroy. */
 as_status as_load_scan(const as_load *load, as_world *world, as_selection *out);
 
+/* Not collective. The largest label below `end` in this rank's share of all rows, whatever their role. Errors: DATA,
+ * IO, NOMEM. */
+as_status as_load_largest_label(const as_load *load, const as_world *world, double end, int64_t *out);
+
 /* Not collective. Members [first, first + count) of the assigned order, as `type` (as_load_type, or AS_F64) into data,
    and their row numbers into id (may be NULL). A missing value fails with its row, or becomes NaN if mark. Errors:
    DATA, IO, NOMEM. */

@@ -193,6 +193,27 @@ static void test_labels_out_of_range_name_the_row(void **state)
     as_dataset_close(&data);
 }
 
+/* The largest label may be held out: with one row of class 9, some seeds put it there. */
+static void test_classes_do_not_depend_on_the_split(void **state)
+{
+    data_setup *s = *state;
+    as_data_options options;
+    as_lanes lanes = lanes_of(2, 1, 0);
+    write_rows(10); /* labels 0 .. 9, each once */
+    assert_ok(parse_data(s,
+                         "train: {format: npy, x: " SCRATCH("rows_x.npy") ", y: " SCRATCH(
+                             "rows_y.npy") ", labels: true}\nvalidation: 0.5\n",
+                         &options));
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        as_dataset train, held;
+        assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, seed, NULL, &train));
+        assert_int_equal(train.classes, 10);
+        assert_ok(as_dataset_open(&options, AS_VALIDATION, s->world, &lanes, seed, &train, &held));
+        as_dataset_close(&held);
+        as_dataset_close(&train);
+    }
+}
+
 static void test_class_weights_multiply_in_training_only(void **state)
 {
     data_setup *s = *state;
@@ -300,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_contiguous_keeps_the_order),
         cmocka_unit_test(test_fingerprint_tells_content_and_split_apart),
         cmocka_unit_test(test_labels_out_of_range_name_the_row),
+        cmocka_unit_test(test_classes_do_not_depend_on_the_split),
         cmocka_unit_test(test_class_weights_multiply_in_training_only),
         cmocka_unit_test(test_sizes_that_differ_are_named),
         cmocka_unit_test(test_test_set_must_match_the_training_set),
