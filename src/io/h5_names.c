@@ -63,7 +63,8 @@ as_status as_h5_object_open(as_h5 *file, const char *name, hid_t *out)
     }
     *out = H5Oopen(file->id, name, H5P_DEFAULT);
     if (*out < 0) {
-        AS_FAIL(AS_DATA, "%s:%s: corrupt: cannot open the object", file->path, name);
+        AS_FAIL(AS_DATA, "%s:%s: cannot open the object: corrupt, or in a newer format than this HDF5 library reads",
+                file->path, name);
     }
     return AS_OK;
 }
