@@ -338,6 +338,64 @@ static void test_bce_of_two_classes_has_one_output(void **state)
     }
 }
 
+/* Up to 16 classes cross_entropy takes rows side by side, above one at a time. Classes of probability 0 (e^-huge, which
+   adds 0 to the sums) change no bit of the others, so the two ways can be compared. 37 rows: not a multiple of 16. */
+static void check_few_classes(const as_kernels *kernels)
+{
+    enum { FEW = 10, MANY = 20, COUNT = 37 };
+    loss l = open_case(kernels, 0);
+    assert_string_equal(l.ops->name, "cross_entropy");
+    void *few = random_reals(kernels, COUNT * FEW, 4), *many = new_reals(kernels, COUNT * MANY);
+    void *dfew = new_reals(kernels, COUNT * FEW), *dmany = new_reals(kernels, COUNT * MANY);
+    double weight[COUNT], loss_few[COUNT], loss_many[COUNT];
+    int32_t label[COUNT];
+    for (int64_t i = 0; i < COUNT; i++) {
+        label[i] = (int32_t)(i % FEW);
+        weight[i] = 1.0 + (double)i / COUNT;
+        for (int64_t j = 0; j < MANY; j++) {
+            set_real(kernels, many, i * MANY + j, j < FEW ? get_real(kernels, few, i * FEW + j) : -huge(kernels));
+        }
+    }
+    as_loss_pass pass = {.options = l.pass.options,
+                         .rows = COUNT,
+                         .outputs = FEW,
+                         .z = few,
+                         .ldz = FEW,
+                         .label = label,
+                         .weight = weight,
+                         .loss = loss_few,
+                         .dz = dfew};
+    l.ops->rows(&pass);
+    pass = (as_loss_pass){.options = l.pass.options,
+                          .rows = COUNT,
+                          .outputs = MANY,
+                          .z = many,
+                          .ldz = MANY,
+                          .label = label,
+                          .weight = weight,
+                          .loss = loss_many,
+                          .dz = dmany};
+    l.ops->rows(&pass);
+    assert_memory_equal(loss_few, loss_many, sizeof loss_few);
+    for (int64_t i = 0; i < COUNT; i++) {
+        assert_memory_equal(at(kernels, dfew, i * FEW), at(kernels, dmany, i * MANY), FEW * kernels->real_bytes);
+        for (int64_t j = FEW; j < MANY; j++) {
+            assert_true(get_real(kernels, dmany, i * MANY + j) == 0.0);
+        }
+    }
+    free_reals(kernels, few, COUNT * FEW);
+    free_reals(kernels, many, COUNT * MANY);
+    free_reals(kernels, dfew, COUNT * FEW);
+    free_reals(kernels, dmany, COUNT * MANY);
+    close_case(kernels, &l);
+}
+
+static void test_few_classes_have_the_bits_of_many(void **state)
+{
+    (void)state;
+    for_each_variant(check_few_classes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_all_variants_give_the_same_bits),
         cmocka_unit_test(test_huge_outputs_stay_finite_and_nan_stays_nan),
         cmocka_unit_test(test_predictions_are_probabilities_rates_and_variances),
+        cmocka_unit_test(test_few_classes_have_the_bits_of_many),
         cmocka_unit_test(test_bce_of_two_classes_has_one_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
