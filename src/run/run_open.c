@@ -90,23 +90,42 @@ as_checkpoint_parts as_run_parts(as_run *run)
     };
 }
 
-as_status as_run_save(as_run *run)
+/* Writes the state to DIR/name. A full disk must not end the training: the older files are untouched and the next time
+   is tried again; *written tells. */
+static as_status save_as(as_run *run, const char *name, bool *written)
 {
     const as_checkpoint_parts parts = as_run_parts(run);
     char path[600];
-    snprintf(path, sizeof path, "%s/checkpoints/step-%012lld.h5", run->dir.path, (long long)run->progress.step);
-    const as_status status = as_checkpoint_save(run->world, run->dir.path, NULL, &parts, NULL);
-    run->last_save = as_clock_seconds();
+    snprintf(path, sizeof path, "%s/%s", run->dir.path, name);
+    const as_status status = as_checkpoint_save(run->world, run->dir.path, path, &parts, NULL);
+    *written = status == AS_OK;
     if (status == AS_IO || status == AS_CANTCREAT) {
-        /* A full disk must not end the training: the older checkpoints are untouched, and the next one is tried. */
         as_log_line(run->log, AS_LOG_WARN, "no checkpoint at step %lld: %s; training goes on (last good one: %s)",
                     (long long)run->progress.step, as_error_message(),
                     run->last_checkpoint[0] != '\0' ? run->last_checkpoint : "none");
         return AS_OK;
     }
-    AS_TRY(status);
-    memcpy(run->last_checkpoint, path, sizeof path);
+    return status;
+}
+
+as_status as_run_save(as_run *run)
+{
+    char name[64];
+    bool written;
+    snprintf(name, sizeof name, "checkpoints/step-%012lld.h5", (long long)run->progress.step);
+    run->last_save = as_clock_seconds();
+    AS_TRY(save_as(run, name, &written));
+    if (!written) {
+        return AS_OK;
+    }
+    snprintf(run->last_checkpoint, sizeof run->last_checkpoint, "%s/%s", run->dir.path, name);
     return as_checkpoint_retain(run->world, run->dir.path, run->config->checkpoint.keep, -1, run->log);
+}
+
+as_status as_run_save_best(as_run *run)
+{
+    bool written;
+    return save_as(run, "best.h5", &written);
 }
 
 /* Continues from the newest valid checkpoint, or from the one asked for. */

@@ -116,7 +116,7 @@ static as_status judge(as_run *run, double loss)
         p->best_value = loss;
         p->best_step = p->step;
         p->stale = 0;
-        return AS_OK;
+        return c->checkpoint.best ? as_run_save_best(run) : AS_OK;
     }
     p->stale++;
     if (c->train.patience > 0 && p->stale >= c->train.patience) {

@@ -52,6 +52,7 @@ void as_run_close(as_run *run);
 void as_run_record_step(as_run *run, const as_step_report *report);
 as_status as_run_record_evaluation(as_run *run);
 as_status as_run_save(as_run *run);
+as_status as_run_save_best(as_run *run); /* DIR/best.h5 */
 as_checkpoint_parts as_run_parts(as_run *run);
 as_status as_run_finish(as_run *run, as_status status, as_run_result *result);
 void as_run_write_status(as_run *run, const char *word, as_status status);
