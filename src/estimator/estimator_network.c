@@ -318,7 +318,8 @@ static as_status create(const as_setup *setup, as_estimator **out)
 static as_status restored(as_estimator *estimator)
 {
     as_network *network = (as_network *)estimator;
-    return network_share(network, network->params, network->packed, true);
+    AS_TRY(network_share(network, network->params, network->packed, true));
+    return network_use_judged(network);
 }
 
 static as_status init(as_estimator *estimator)

@@ -79,6 +79,8 @@ void network_gather(as_network *network, const as_batch *batch, int64_t base, in
 /* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices are
    packed here; otherwise their owners have done it. */
 as_status network_share(as_network *network, void *params, void *packed, bool all);
+/* Collective. Forward reads from now on the weights that are judged: the averages where they are kept. */
+as_status network_use_judged(as_network *network);
 /* The rows that as_model_* functions see for rows [first, first + count) of the work space. */
 as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count);
 

@@ -115,8 +115,7 @@ static void over_pieces(evaluation *e, const as_batch *batch, void (*body)(void 
     }
 }
 
-/* The weights that are judged: averages where they are kept. Collective. */
-static as_status choose_weights(as_network *network)
+as_status network_use_judged(as_network *network)
 {
     network->use_params = network->params;
     network->use_packed = network->packed;
@@ -151,7 +150,7 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
     as_network *network = (as_network *)estimator;
     const as_model *model = &network->model;
     evaluation e = {.network = network};
-    AS_TRY(choose_weights(network));
+    AS_TRY(network_use_judged(network));
     choose_metrics(&e);
     e.state = calloc((size_t)network->setup.lanes->count * (size_t)e.width, sizeof(double));
     double *sum = calloc((size_t)e.width, sizeof(double));
