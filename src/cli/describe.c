@@ -153,6 +153,9 @@ as_status as_describe(const char *path, as_description *out)
     if (stat(path, &facts) != 0) {
         AS_FAIL(AS_NOINPUT, "%s: no such file or folder", path);
     }
+    if (!S_ISDIR(facts.st_mode) && !S_ISREG(facts.st_mode)) {
+        AS_FAIL(AS_DATA, "%s: neither a regular file nor a folder", path);
+    }
     as_json_open(&out->json, NULL, '{');
     AS_TRY(S_ISDIR(facts.st_mode) ? as_describe_run(path, out) : describe_file(path, out));
     as_json_close(&out->json, '}');

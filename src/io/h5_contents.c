@@ -321,7 +321,8 @@ as_status as_h5_contents_open(const char *path, as_h5_contents **out)
         free(c);
         AS_FAIL(AS_NOMEM, "%s: out of memory", path);
     }
-    c->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    /* Not waiting for the other end, should it be a pipe. */
+    c->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     as_status status = AS_OK;
     if (c->descriptor < 0) {
         status = as_error_set(errno == ENOENT ? AS_NOINPUT : AS_IO, "%s: %s", path, strerror(errno));

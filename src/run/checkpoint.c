@@ -128,7 +128,10 @@ static as_status make_folder(as_world *world, const char *dir)
     if (n < 0 || (size_t)n >= sizeof folder) {
         AS_FAIL(AS_CANTCREAT, "%.200s...: path too long", dir);
     }
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+    if (mkdir(folder, 0777) == 0) {
+        return as_folder_sync(dir);
+    }
+    if (errno != EEXIST) {
         AS_FAIL(AS_CANTCREAT, "%s: cannot make the folder: %s", folder, strerror(errno));
     }
     return AS_OK;
