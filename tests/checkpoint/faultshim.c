@@ -1,12 +1,13 @@
 /* A library that stands before the C library and makes file-system calls fail: linked to a test, which commands it by
    faultshim.h, or loaded into any program by LD_PRELOAD with
-     FAULTSHIM=path:call:first:count:error     error is a number, or "short"
+     FAULTSHIM=path:call:first:count:error     error is a number, "short", or "kill": the process dies there
    A failing close still closes, as Linux does. */
 #include "faultshim.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,7 +36,9 @@ static void read_environment(void)
     char error[16] = "";
     if (text != NULL &&
         sscanf(text, "%255[^:]:%15[^:]:%ld:%ld:%15s", plan.path, plan.call, &plan.first, &plan.count, error) == 5) {
-        plan.error = strcmp(error, "short") == 0 ? FAULTSHIM_SHORT : atoi(error);
+        plan.error = strcmp(error, "short") == 0  ? FAULTSHIM_SHORT
+                     : strcmp(error, "kill") == 0 ? FAULTSHIM_KILL
+                                                  : atoi(error);
         plan.on = true;
     }
 }
@@ -70,7 +73,11 @@ static bool strikes(const char *call)
         return false;
     }
     plan.seen++;
-    return plan.seen >= plan.first && plan.seen - plan.first < plan.count;
+    const bool now = plan.seen >= plan.first && plan.seen - plan.first < plan.count;
+    if (now && plan.error == FAULTSHIM_KILL) {
+        raise(SIGKILL);
+    }
+    return now;
 }
 
 static bool matches(const char *path)

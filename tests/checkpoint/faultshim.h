@@ -2,9 +2,8 @@
 #ifndef FAULTSHIM_H
 #define FAULTSHIM_H
 
-enum {
-    FAULTSHIM_SHORT = -1
-}; /* instead of an error number: half of what was asked for (pwrite and pread; others succeed) */
+/* Instead of an error number: half of what was asked for (pwrite and pread; others succeed); the end of the process. */
+enum { FAULTSHIM_SHORT = -1, FAULTSHIM_KILL = -2 };
 
 /* Fails calls number first, first + 1, ... first + count - 1 (from 1, counted from now on) of a kind: "open",
    "fallocate", "pwrite", "pread", "fsync", "rename", "close", or "any" of these; only on files whose path contains

@@ -53,4 +53,20 @@ for want in 'step-000000000040.h5: bytes 0 to' 'step-000000000032.h5: truncated'
     grep -qF "$want" "$scratch/damaged.err" "$scratch/damaged/log.txt" || { echo "damaged: not said: $want" && cat "$scratch/damaged.err" && exit 1; }
 done
 same damaged
+# Killed at the n-th file-system call of its checkpoints, continued, killed again, and so on: what is there is always valid.
+kills=0
+for n in 1 2 3 5 8 11 13 14 15 16 17 18 19 21 24 27 31 37 44 58; do
+    rm -rf "$scratch/killed"
+    if train killed FAULTSHIM="checkpoints/:any:$n:1:kill" LD_PRELOAD="$shim"; then
+        echo "call $n never came: this test kills nothing" && exit 1
+    fi
+    if [ -n "$(find "$scratch/killed/checkpoints" -name 'step-*.h5' 2>/dev/null)" ]; then
+        "$allsum" verify "$scratch/killed" >/dev/null || { echo "killed at call $n: an invalid checkpoint is left" && exit 1; }
+    fi
+    train killed FAULTSHIM="checkpoints/:any:$((n + 7)):1:kill" LD_PRELOAD="$shim" || kills=$((kills + 1))
+    train killed A=1 || { echo "killed at call $n: cannot continue" && cat "$scratch/killed.err" && exit 1; }
+    same killed
+    kills=$((kills + 1))
+done
+echo "$kills kills inside a commit"
 echo 'failed saves and damaged files leave the same final bytes'

@@ -317,6 +317,53 @@ static void test_lost_sectors_and_mixed_files_are_seen(void **state)
     free(other);
 }
 
+/* A list that was changed on purpose and given a good hash: accepted or refused as data, never more than that. */
+static void test_forged_lists_are_only_data(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "-1", "99999999999999999999", "9223372036854775807", "x", " ", "\n", "text", "0", ""};
+    size_t size = 0;
+    uint8_t *good = small_file(SCRATCH "/good.h5", 0, &size);
+    as_h5_contents *c = NULL;
+    assert_int_equal(as_h5_contents_open(SCRATCH "/good.h5", &c), AS_OK);
+    const size_t start = (size_t)c->bytes, list = size - start - 86;
+    as_h5_contents_close(&c);
+    int refused = 0;
+    for (uint64_t trial = 0; trial < 3000; trial++) {
+        uint32_t word[4];
+        uint8_t digest[32];
+        as_text text = {0};
+        as_rng_words(11, AS_RNG_TEST, 0, 0, trial, word);
+        const size_t at = word[0] % list, cut = word[1] % 24, end = at + cut < list ? at + cut : list;
+        as_text_add(&text, "%.*s%s", (int)at, (const char *)good + start, pieces[word[2] % 9]);
+        as_text_add(&text, "%.*s", (int)(list - end), (const char *)good + start + end);
+        as_h5_contents_end(&text, digest);
+        uint8_t *forged = malloc(start + text.size);
+        assert_non_null(forged);
+        memcpy(forged, good, start);
+        memcpy(forged + start, text.data, text.size);
+        put_bytes(SCRATCH "/bad.h5", forged, start + text.size);
+        const as_status status = as_h5_verify(SCRATCH "/bad.h5", NULL);
+        assert_true(status == AS_OK || status == AS_DATA);
+        refused += status == AS_DATA;
+        if (status == AS_OK) { /* Then its datasets can be read. */
+            assert_int_equal(as_h5_contents_open(SCRATCH "/bad.h5", &c), AS_OK);
+            for (int i = 0; i < c->nitems; i++) {
+                char data[4096];
+                const int64_t count = c->item[i].text ? c->item[i].bytes : as_h5_stored_count(&c->item[i]);
+                assert_in_range(c->item[i].bytes, 0, sizeof data);
+                assert_int_equal(as_h5_contents_read(c, &c->item[i], 0, count, data), AS_OK);
+            }
+            as_h5_contents_close(&c);
+        }
+        free(forged);
+        as_text_free(&text);
+    }
+    assert_in_range(refused, 1000, 3000);
+    free(good);
+}
+
 /* A flipped bit in a block after the first is named with its place. */
 static void test_damage_is_named(void **state)
 {
@@ -345,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_truncated_and_grown_files_are_seen),
         cmocka_unit_test(test_lost_sectors_and_mixed_files_are_seen),
+        cmocka_unit_test(test_forged_lists_are_only_data),
         cmocka_unit_test(test_damage_is_named),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
