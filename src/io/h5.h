@@ -1,6 +1,6 @@
-/* Reading ordinary HDF5 files (the only rooms' door to hdf5.h, with h5_write.h). Untrusted files are opened by an allow-list:
-   hard links, contiguous or chunked (deflate, shuffle, fletcher32) datasets of integers or floats; no external storage,
-   external or soft links out of the file, or virtual datasets. */
+/* Reading ordinary HDF5 files (the only rooms' door to hdf5.h, with h5_write.h). Untrusted files are opened by an
+   allow-list: hard links, contiguous or chunked (deflate, shuffle, fletcher32) datasets of integers or floats; no
+   external storage, external or soft links out of the file, or virtual datasets. */
 #ifndef AS_IO_H5_H
 #define AS_IO_H5_H
 
@@ -31,14 +31,10 @@ bool as_h5_dataset_fill(const as_h5_dataset *dataset, double *fill);
    dataset for rank 0. Single reads stay below 1 GiB. */
 as_status as_h5_dataset_read(as_h5_dataset *dataset, int64_t first, int64_t count, as_dtype type, void *data);
 
-bool as_h5_exists(as_h5 *file, const char *name);
-/* Attributes of the root group. Errors: DATA absent or of another kind. as_h5_text: free() the result. */
-as_status as_h5_attribute_int(as_h5 *file, const char *name, int64_t *out);
-as_status as_h5_attribute_text(as_h5 *file, const char *name, char **out);
-as_status as_h5_text(as_h5 *file, const char *dataset, char **out); /* a scalar string dataset */
-
 /* Not collective. Calls visit for every dataset, in name order. */
-as_status as_h5_visit(as_h5 *file, as_status (*visit)(void *context, const char *name, int rank, const int64_t *dim,
-                                                     as_dtype type, bool numeric, const char *storage), void *context);
+as_status as_h5_visit(as_h5 *file,
+                      as_status (*visit)(void *context, const char *name, int rank, const int64_t *dim, as_dtype type,
+                                         bool numeric, const char *storage),
+                      void *context);
 
 #endif

@@ -1,7 +1,5 @@
-/* Names, texts and attributes of an HDF5 file. Only hard links are followed: soft and external ones may leave the file.
+/* Names of an HDF5 file. Only hard links are followed: soft and external ones may leave the file.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -67,16 +65,6 @@ as_status as_h5_object_open(as_h5 *file, const char *name, hid_t *out)
                 file->path, name);
     }
     return AS_OK;
-}
-
-bool as_h5_exists(as_h5 *file, const char *name)
-{
-    hid_t object;
-    if (H5Lexists(file->id, name, H5P_DEFAULT) <= 0 || as_h5_object_open(file, name, &object) != AS_OK) {
-        return false;
-    }
-    H5Oclose(object);
-    return true;
 }
 
 /* ---- all datasets ---- */
@@ -154,87 +142,4 @@ as_status as_h5_visit(as_h5 *file,
     const as_status status = visit_group(&w, root, 0, 0);
     H5Gclose(root);
     return status;
-}
-
-/* ---- texts and attributes ---- */
-
-/* Room for one fixed-length string of a type in a file of that many bytes; NULL for another kind. */
-static char *text_room(as_h5 *file, hid_t type, hid_t space)
-{
-    const size_t size = H5Tget_size(type);
-    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0 || size == 0 || size > (size_t)file->bytes ||
-        H5Sget_simple_extent_npoints(space) != 1) {
-        return NULL;
-    }
-    return calloc(1, size + 1);
-}
-
-/* In memory: the same length and character set, padded by zeros. */
-static hid_t text_type(hid_t type)
-{
-    const hid_t copy = H5Tcopy(type);
-    H5Tset_strpad(copy, H5T_STR_NULLPAD);
-    return copy;
-}
-
-as_status as_h5_attribute_text(as_h5 *file, const char *name, char **out)
-{
-    if (H5Aexists_by_name(file->id, "/", name, H5P_DEFAULT) <= 0) {
-        AS_FAIL(AS_DATA, "%s: expected the attribute \"%s\", found none", file->path, name);
-    }
-    const hid_t attribute = H5Aopen_by_name(file->id, "/", name, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute), memory = text_type(type);
-    char *text = text_room(file, type, space);
-    const bool read = text != NULL && H5Aread(attribute, memory, text) >= 0;
-    H5Tclose(memory);
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    if (!read) {
-        free(text);
-        AS_FAIL(AS_DATA, "%s: attribute \"%s\": expected one text of fixed length", file->path, name);
-    }
-    *out = text;
-    return AS_OK;
-}
-
-as_status as_h5_attribute_int(as_h5 *file, const char *name, int64_t *out)
-{
-    if (H5Aexists_by_name(file->id, "/", name, H5P_DEFAULT) <= 0) {
-        AS_FAIL(AS_DATA, "%s: expected the attribute \"%s\", found none", file->path, name);
-    }
-    const hid_t attribute = H5Aopen_by_name(file->id, "/", name, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    const bool read = H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
-                      H5Aread(attribute, H5T_NATIVE_INT64, out) >= 0;
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    if (!read) {
-        AS_FAIL(AS_DATA, "%s: attribute \"%s\": expected one integer", file->path, name);
-    }
-    return AS_OK;
-}
-
-as_status as_h5_text(as_h5 *file, const char *dataset, char **out)
-{
-    hid_t id;
-    AS_TRY(as_h5_object_open(file, dataset, &id));
-    char *text = NULL;
-    bool read = false;
-    if (H5Iget_type(id) == H5I_DATASET) {
-        const hid_t type = H5Dget_type(id), space = H5Dget_space(id), memory = text_type(type);
-        text = as_h5_storage_of(id, file->bytes).allowed ? text_room(file, type, space) : NULL;
-        read = text != NULL && H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
-        H5Tclose(memory);
-        H5Sclose(space);
-        H5Tclose(type);
-    }
-    H5Oclose(id);
-    if (!read) {
-        free(text);
-        AS_FAIL(AS_DATA, "%s:%s: expected one text of fixed length", file->path, dataset);
-    }
-    *out = text;
-    return AS_OK;
 }
