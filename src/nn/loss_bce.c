@@ -19,24 +19,47 @@ static inline double truth(const as_loss_pass *pass, int64_t i, int64_t j)
     return pass->label[i] == (pass->outputs == 1 ? 1 : j) ? 1.0 : 0.0;
 }
 
+enum { PIECE = 64 };
+
+/* For answers q .. of the pass, counted row by row: log(1 + e^-|z|) and sigmoid(z); PIECE of them whatever `count`, as
+   one loop that compilers vectorise also when a row has a single output. */
+static void functions(const as_loss_pass *pass, int64_t first, int count, real z[PIECE], real log_part[PIECE],
+                      real sigmoid[PIECE])
+{
+    int64_t i = first / pass->outputs, j = first % pass->outputs;
+    for (int q = 0; q < PIECE; q++) {
+        z[q] = q < count ? ((const real *)pass->z)[i * pass->ldz + j] : 0;
+        j++;
+        i += j == pass->outputs;
+        j = j == pass->outputs ? 0 : j;
+    }
+    for (int q = 0; q < PIECE; q++) {
+        const real e = as_exp(-as_abs(z[q]));
+        log_part[q] = as_log1p(e);
+        sigmoid[q] = (z[q] < 0 ? e : 1) / (1 + e);
+    }
+}
+
 static void rows(const as_loss_pass *pass)
 {
-    const int64_t n = pass->outputs;
-    for (int64_t i = 0; i < pass->rows; i++) {
-        const real *z = (const real *)pass->z + i * pass->ldz;
-        real *dz = pass->dz == NULL ? NULL : (real *)pass->dz + i * pass->ldz;
-        const double weight = pass->weight[i];
-        double sum = 0.0;
-        for (int64_t j = 0; j < n; j++) {
-            const real v = z[j], e = as_exp(-as_abs(v));
-            const double t = truth(pass, i, j), positive = (double)(v < 0 ? 0 : v);
-            sum += positive - t * (double)v + (double)as_log1p(e);
-            if (dz != NULL) {
-                const real sigmoid = (v < 0 ? e : 1) / (1 + e);
-                dz[j] = (real)(weight * (((double)sigmoid - t) / (double)n));
+    const int64_t n = pass->outputs, total = pass->rows * n;
+    real z[PIECE], log_part[PIECE], sigmoid[PIECE];
+    double sum = 0.0;
+    for (int64_t first = 0, i = 0, j = 0; first < total; first += PIECE) {
+        const int count = total - first < PIECE ? (int)(total - first) : PIECE;
+        functions(pass, first, count, z, log_part, sigmoid);
+        for (int q = 0; q < count; q++) {
+            const double t = truth(pass, i, j), weight = pass->weight[i];
+            sum += (double)(z[q] < 0 ? 0 : z[q]) - t * (double)z[q] + (double)log_part[q];
+            if (pass->dz != NULL) {
+                ((real *)pass->dz)[i * pass->ldz + j] = (real)(weight * (((double)sigmoid[q] - t) / (double)n));
+            }
+            if (++j == n) {
+                pass->loss[i++] = weight * (sum / (double)n);
+                sum = 0.0;
+                j = 0;
             }
         }
-        pass->loss[i] = weight * (sum / (double)n);
     }
 }
 

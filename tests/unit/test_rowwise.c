@@ -57,15 +57,14 @@ static void test_sums_follow_the_stated_order(void **state)
     for_each_variant(check_order);
 }
 
-/* Softmax against long double. Each probability: e^d of a rounded difference d = x - max (an error of |d| u / 2... at
-   most |d| ulps), exp, a sum of positive terms (at most n / 16 + 4 roundings), a quotient and a product: (|d| + n / 16
-   + 8) u. */
+/* Softmax against long double. Each probability: e^d with d = x - max rounded (relative |d| u), exp, a sum of positive
+   terms (n / 16 + 4 roundings), a quotient and a product: within (|d| + n / 16 + 8) u. */
 static void check_softmax(const as_kernels *kernels)
 {
     const double unit = kernels->precision == AS_FLOAT32 ? 0x1p-23 : 0x1p-52;
     for (int64_t n = 1; n <= LONGEST; n = next_length(n)) {
         void *x = random_reals(kernels, n, 3), *y = new_reals(kernels, n), *result = new_reals(kernels, 1);
-        long double max = (double)-INFINITY, sum = 0;
+        long double max = -HUGE_VALL, sum = 0;
         for (int64_t j = 0; j < n; j++) {
             set_real(kernels, x, j, 20.0 * get_real(kernels, x, j)); /* differences up to 20 */
             max = fmaxl(max, (long double)get_real(kernels, x, j));
@@ -99,10 +98,11 @@ static void check_edges(const as_kernels *kernels)
 {
     const math_probe *probe = math_probe_get(kernels);
     const double huge = kernels->precision == AS_FLOAT32 ? 3e38 : 1.7e308;
+    const double inf = (double)INFINITY, nan = (double)NAN;
     double at[3] = {0};
     void *x = new_reals(kernels, 3), *result = new_reals(kernels, 1);
-    const double row[][3] = {{huge, -huge, huge}, {-INFINITY, 1, 1}, {NAN, 1, 2}, {INFINITY, 0, 0}};
-    const double expected[][3] = {{0.5, 0, 0.5}, {0, 0.5, 0.5}, {NAN, NAN, NAN}, {NAN, NAN, NAN}};
+    const double row[][3] = {{huge, -huge, huge}, {-inf, 1, 1}, {nan, 1, 2}, {inf, 0, 0}};
+    const double expected[][3] = {{0.5, 0, 0.5}, {0, 0.5, 0.5}, {nan, nan, nan}, {nan, nan, nan}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         for (int j = 0; j < 3; j++) {
             set_real(kernels, x, j, row[i][j]);
