@@ -336,7 +336,7 @@ static as_status init(as_estimator *estimator)
     AS_TRY(as_world_agree(setup->world, status));
     AS_TRY(as_world_barrier(setup->world));
     for (int s = 0; s < network->nslots; s++) {
-        network->update->fill(network->count, 0.0, network->slot[s]);
+        network->update->fill(network->count, network->slot_kind[s].initial, network->slot[s]);
     }
     return restored(estimator);
 }
