@@ -54,20 +54,9 @@ typedef struct node_span {
     int first, lanes;
 } node_span;
 
-static void clear_tiles(as_network *network)
-{
-    for (int t = 0; t < network->ntiles; t++) {
-        as_tree_program_destroy(&network->tile[t].program);
-    }
-    free(network->tile);
-    network->tile = NULL;
-    network->ntiles = 0;
-}
-
 /* Programs, vectors and merges of the tiles: a stack of finished nodes whose siblings merge as soon as both are there.
- *fits is false when a sibling comes to lie under other nodes: the tiles are cut unluckily. One lane a tile always fits.
-*/
-static as_status plan_merges(as_network *network, bool *fits)
+ */
+static as_status plan_merges(as_network *network)
 {
     const as_lanes *lanes = network->setup.lanes;
     node_span stack[4 * AS_TREE_DEPTH_MAX];
@@ -83,11 +72,11 @@ static as_status plan_merges(as_network *network, bool *fits)
             stack[depth++] = (node_span){tile->program.part_first[p], tile->program.part_lanes[p]};
         }
         network->nvectors = depth > network->nvectors ? depth : network->nvectors;
-        while (depth >= 2) {
+        while (depth >= 2 && tile->nmerges < AS_TREE_DEPTH_MAX) {
             bool merges;
             AS_TRY(is_node(&lanes->tree, stack[depth - 2].first, stack[depth - 2].lanes + stack[depth - 1].lanes,
                            &merges));
-            if (!merges || tile->nmerges == AS_TREE_DEPTH_MAX) {
+            if (!merges) {
                 break;
             }
             depth--;
@@ -95,7 +84,9 @@ static as_status plan_merges(as_network *network, bool *fits)
             tile->merge[tile->nmerges++] = depth - 1;
         }
     }
-    *fits = depth == lanes->program.parts;
+    if (depth != lanes->program.parts) {
+        AS_FAIL(AS_INTERNAL, "tiles leave %d parts, the rank has %d", depth, lanes->program.parts);
+    }
     return AS_OK;
 }
 
@@ -126,24 +117,21 @@ static int64_t choose_tile_rows(const as_network *network)
     return cached;
 }
 
-/* Tiles of `group` lanes each. */
-static as_status cut_tiles(as_network *network, int64_t group, bool *fits)
+/* Appends the node over lanes [a, b), whose splits in pre-order begin at `split`, as tiles of at most `most` lanes:
+   each is a node of the tree, so that every tile gives one vector and siblings meet. */
+static void cut_node(as_network *network, const int16_t *split, int a, int b, int most)
 {
-    const int own = network->setup.lanes->count;
-    network->nvectors = 0;
-    network->ntiles = (int)((own + group - 1) / group);
-    network->tile = calloc((size_t)network->ntiles, sizeof *network->tile);
-    if (network->tile == NULL) {
-        const int tiles = network->ntiles;
-        network->ntiles = 0;
-        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", tiles);
+    const int first = network->setup.lanes->first, last = first + network->setup.lanes->count;
+    if (b <= first || a >= last) {
+        return;
     }
-    for (int t = 0; t < network->ntiles; t++) {
-        const int lane = (int)(t * group);
-        network->tile[t].lane = lane;
-        network->tile[t].lanes = own - lane < group ? own - lane : (int)group;
+    if (a >= first && b <= last && (b - a <= most || b - a == 1)) {
+        network->tile[network->ntiles++] = (network_tile){.lane = a - first, .lanes = b - a};
+        return;
     }
-    return plan_merges(network, fits);
+    const int middle = split[0];
+    cut_node(network, split + 1, a, middle, most);
+    cut_node(network, split + (middle - a), middle, b, most);
 }
 
 static as_status plan_tiles(as_network *network)
@@ -153,23 +141,23 @@ static as_status plan_tiles(as_network *network)
     const int64_t limit = choose_tile_rows(network);
     const int own = setup->lanes->count;
     const int64_t lane_rows = (capacity + own - 1) / own;
-    int64_t group = limit >= capacity ? own : limit / lane_rows > 1 ? limit / lane_rows : 1;
-    bool fits = false;
-    AS_TRY(cut_tiles(network, group, &fits));
-    while (!fits && group > 1) {
-        clear_tiles(network);
-        AS_TRY(cut_tiles(network, --group, &fits));
+    const int64_t most = limit / lane_rows > 1 ? limit / lane_rows : 1;
+    network->tile = calloc((size_t)own, sizeof *network->tile);
+    if (network->tile == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", own);
     }
-    if (!fits) {
-        AS_FAIL(AS_INTERNAL, "tiles of one lane do not merge into the rank's %d parts", setup->lanes->program.parts);
+    if (limit >= capacity) {
+        network->tile[network->ntiles++] = (network_tile){.lanes = own};
+        network->tile_rows = capacity;
+    } else {
+        cut_node(network, setup->lanes->tree.split, 0, setup->lanes->lanes, (int)(most < own ? most : own));
+        network->tile_rows = limit < lane_rows ? limit : most * lane_rows < capacity ? most * lane_rows : capacity;
     }
-    const int64_t grouped = group * lane_rows < capacity ? group * lane_rows : capacity;
-    network->tile_rows = group == 1 && limit < lane_rows ? limit : grouped;
     /* A thread's rows go through all layers in chunks only where the weights stay in cache as well. */
     const int64_t weights = network->n * (int64_t)setup->kernels->real_bytes;
     network->chunk = weights <= CACHE_BYTES / 2 ? CACHE_BYTES / 2 / row_bytes(network) : network->tile_rows;
     network->chunk = network->chunk < 32 ? 32 : network->chunk;
-    return AS_OK;
+    return plan_merges(network);
 }
 
 static as_status plan_memory(as_network *network)
@@ -272,7 +260,10 @@ static void destroy(as_estimator **estimator)
             as_world_shared_free(world, shared[i]);
         }
     }
-    clear_tiles(network);
+    for (int t = 0; t < network->ntiles; t++) {
+        as_tree_program_destroy(&network->tile[t].program);
+    }
+    free(network->tile);
     free(network->tensor);
     free(network->vector);
     free(network->item);
