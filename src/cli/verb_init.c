@@ -1,0 +1,148 @@
+/* allsum init [KIND]: a commented configuration to start from. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fields.h"
+#include "cli/verb.h"
+#include "run/config.h"
+
+static const char fashion[] =
+    "# Fashion-MNIST from the Debian package dataset-fashion-mnist: 28x28 images of 10 kinds of clothes.\n"
+    "# Meaning of a key: allsum explain KEY      every key: allsum explain --all\n"
+    "name: fashion\n"
+    "seed: 1                            # the same seed gives the same bits, on any number of ranks and threads\n"
+    "data:\n"
+    "  train:\n"
+    "    format: idx                    # plain or .gz\n"
+    "    x: /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz\n"
+    "    y: /usr/share/datasets/fashion-mnist/train-labels-idx1-ubyte.gz\n"
+    "  test:\n"
+    "    format: idx\n"
+    "    x: /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz\n"
+    "    y: /usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz\n"
+    "  normalize: scale                 # uint8 / 255; or mean_std, {mean: m, std: s}, none\n"
+    "  validation: 0.05                 # share of the training rows held out\n"
+    "model:\n"
+    "  layers:\n"
+    "    - dense: {units: 256, activation: relu}\n"
+    "    - dropout: 0.1\n"
+    "    - dense: 10                    # one output for each class\n"
+    "  loss: cross_entropy              # others: allsum list losses\n"
+    "optimizer: {type: adam, lr: 1.0e-3}    # others: allsum list optimizers\n"
+    "schedule: {type: cosine, warmup: 100}  # others: allsum list schedules\n"
+    "train: {batch: 128, epochs: 3}     # the batch is that of all ranks together\n"
+    "checkpoint: {every: 5 minutes, keep: 3}\n"
+    "log: {every: 50 steps, evaluate: 1 epochs}\n";
+
+static const char csv[] =
+    "# Regression on a table: a CSV file with a header row. Put in your file and the name of its target column.\n"
+    "# Meaning of a key: allsum explain KEY      every key: allsum explain --all\n"
+    "name: table\n"
+    "seed: 1                            # the same seed gives the same bits, on any number of ranks and threads\n"
+    "data:\n"
+    "  train:\n"
+    "    format: csv\n"
+    "    file: train.csv\n"
+    "    target: [price]                # columns to predict; all others are inputs\n"
+    "    labels: false                  # the target is a number, not a class\n"
+    "  normalize: mean_std              # every input column to mean 0, standard deviation 1\n"
+    "  validation: 0.1                  # share of the rows held out\n"
+    "  missing: error                   # NaN and empty values: error | drop | mean\n"
+    "model:\n"
+    "  layers:\n"
+    "    - dense: {units: 64, activation: silu}\n"
+    "    - dense: {units: 64, activation: silu}\n"
+    "    - dense: 1                     # one output for each target column\n"
+    "  loss: mse                        # others: allsum list losses\n"
+    "optimizer: {type: adamw, lr: 1.0e-3, weight_decay: 1.0e-4}\n"
+    "schedule: {type: cosine, warmup: 50}\n"
+    "train: {batch: 64, epochs: 50, patience: 10}   # stops when validation has not improved 10 times\n"
+    "checkpoint: {every: 5 minutes, keep: 3}\n"
+    "log: {every: 50 steps, evaluate: 1 epochs}\n";
+
+static const char hdf5[] =
+    "# Training on an HDF5 file: x of N samples (any shape, any numeric type), y of N labels or N x K real targets.\n"
+    "# Meaning of a key: allsum explain KEY      what a file holds: allsum info FILE\n"
+    "name: hdf5\n"
+    "seed: 1                            # the same seed gives the same bits, on any number of ranks and threads\n"
+    "data:\n"
+    "  train:\n"
+    "    format: hdf5\n"
+    "    file: train.h5\n"
+    "    x: x                           # paths of the datasets in the file\n"
+    "    y: y\n"
+    "  normalize: mean_std              # or scale, {mean: m, std: s}, none\n"
+    "  validation: 0.1                  # share of the rows held out\n"
+    "  missing: error                   # NaN, Inf and fill values: error | drop | mean\n"
+    "model:\n"
+    "  layers:\n"
+    "    - dense: {units: 256, activation: gelu}\n"
+    "    - dropout: 0.1\n"
+    "    - dense: {units: 256, activation: gelu}\n"
+    "    - dense: 10                    # classes, or columns of y\n"
+    "optimizer: {type: adamw, lr: 1.0e-3, weight_decay: 0.01}\n"
+    "schedule: {type: one_cycle}\n"
+    "train: {batch: 128, epochs: 20, patience: 5}\n"
+    "checkpoint: {every: 5 minutes, keep: 3}\n"
+    "log: {every: 50 steps, evaluate: 1 epochs}\n";
+
+/* Writes a new file; an existing one is left alone. */
+static as_status write_new(const char *path, const char *text)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == EEXIST) {
+        AS_FAIL(AS_CANTCREAT, "%s: exists already; remove it, or choose another name with --out", path);
+    }
+    if (fd < 0) {
+        AS_FAIL(AS_CANTCREAT, "%s: cannot create: %s", path, strerror(errno));
+    }
+    const size_t size = strlen(text);
+    const ssize_t written = write(fd, text, size);
+    const int error = written < 0 ? errno : ENOSPC;
+    if (close(fd) != 0 || written != (ssize_t)size) {
+        unlink(path);
+        AS_FAIL(AS_IO, "%s: cannot write: %s", path, strerror(error));
+    }
+    return AS_OK;
+}
+
+static as_status run(as_context *context)
+{
+    const char *const names[] = {"digits", "fashion", "csv", "hdf5", NULL};
+    const char *const texts[] = {as_config_default_text(), fashion, csv, hdf5};
+    const char *wanted = context->narguments > 0 ? context->argument[0] : names[0];
+    for (int i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], wanted) == 0) {
+            char path[1024];
+            const char *out = as_option_get(context, "out");
+            snprintf(path, sizeof path, "%s%s", out != NULL ? out : names[i], out != NULL ? "" : ".yaml");
+            AS_TRY(write_new(path, texts[i]));
+            printf("%s written; next: allsum explain %s, allsum train %s\n", path, path, path);
+            return AS_OK;
+        }
+    }
+    const char *near = as_nearest_name(wanted, names);
+    AS_FAIL(AS_USAGE, "init: unknown kind '%s'%s%s%s", wanted, near != NULL ? " (did you mean '" : "",
+            near != NULL ? near : " (known: digits, fashion, csv, hdf5)", near != NULL ? "'?)" : "");
+}
+
+static const as_option options[] = {
+    {.name = "out", .letter = 'o', .value = "FILE", .help = "name of the file (default: KIND.yaml)"},
+    AS_OPTIONS_END,
+};
+
+const as_verb as_verb_init = {
+    .name = "init",
+    .arguments = "[digits|fashion|csv|hdf5]",
+    .summary = "Write a commented configuration to start from",
+    .details =
+        "digits: the embedded images (default); fashion: Fashion-MNIST from Debian; csv, hdf5: a file of yours.\nAn "
+        "existing file is never overwritten.\n",
+    .options = options,
+    .max_arguments = 1,
+    .run = run,
+};

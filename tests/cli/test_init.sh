@@ -1,0 +1,27 @@
+# init: files that the program itself accepts, never overwritten; completion that the shell accepts.
+. "$(dirname "$0")/expect.sh"
+
+for kind in digits fashion csv hdf5; do
+    expect 0 "^$kind\.yaml written" init "$kind"
+    mv "$kind.yaml" ../in/
+    [ "$(wc -l <"../in/$kind.yaml")" -lt 40 ] || complain "expected fewer than 40 lines"
+done
+expect 0 'total' explain ../in/digits.yaml
+cmp ../in/digits.yaml "$source_dir/configs/digits.yaml" || failures=$((failures + 1))
+expect 66 'train\.csv' explain ../in/csv.yaml
+expect 66 'train\.h5' explain ../in/hdf5.yaml
+printf 'a,b,price\n1,2,3\n4,5,6\n7,8,9\n' >../in/t.csv
+expect 0 '3 rows of 2' explain ../in/csv.yaml -s data.train.file=../in/t.csv
+expect 64 "unknown kind 'digit' \(did you mean 'digits'\?\)" init digit
+expect 73 'exists already' init csv --out ../in/csv.yaml
+expect 73 'cannot create' init csv --out ../nowhere/csv.yaml
+[ "$(head -c 12 ../in/csv.yaml)" = "# Regression" ] || complain "an existing file was changed"
+
+expect 0 '^complete -o filenames -F _allsum allsum$' completion bash
+bash -n ../out || complain "bash does not accept its completion"
+(. ../out && COMP_WORDS=(allsum tr) COMP_CWORD=1 && _allsum && [ "${COMPREPLY[*]}" = train ]) || complain "no completion of tr"
+expect 0 'bashcompinit' completion zsh
+expect 0 '^complete -c allsum ' completion fish
+expect 64 "unknown shell 'bsh'" completion bsh
+expect 64 'missing argument' completion
+finish
