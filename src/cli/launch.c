@@ -12,12 +12,18 @@
 
 enum { CPUS_MAX = 4096 };
 
-/* A whole number from the environment, or otherwise. */
+/* A whole number from the environment, or otherwise. Slurm writes "2(x3),1" for nodes with 2, 2, 2 and 1: the first
+ * counts. */
 static int number_of(const char *name, int otherwise)
 {
     const char *text = getenv(name);
+    char first[24] = "";
     int64_t value;
-    return text != NULL && as_text_to_int(text, &value) && value >= 0 && value <= 1 << 24 ? (int)value : otherwise;
+    const size_t n = text == NULL ? 0 : strcspn(text, "(,");
+    if (n > 0 && n < sizeof first) {
+        memcpy(first, text, n);
+    }
+    return as_text_to_int(first, &value) && value >= 0 && value <= 1 << 24 ? (int)value : otherwise;
 }
 
 as_launch as_launch_detect(void)

@@ -1,0 +1,68 @@
+# Bad configurations and missing files: one clear line, the right exit code, nothing written.
+. "$(dirname "$0")/expect.sh"
+
+write() { # FILE; the text comes on stdin
+    cat >"../in/$1"
+}
+write base.yaml <<'END'
+seed: 3
+data:
+  train: {format: builtin, name: digits}
+model:
+  layers:
+    - dense: {units: 8, activation: relu}
+    - dense: 10
+train: {batch: 32, steps: 2}
+END
+base=../in/base.yaml
+
+expect 66 'absent\.yaml: cannot open: No such file' train absent.yaml
+expect 66 'cannot read' train ../in
+expect 78 '--set optimizer\.learning_rate=1: unknown key .optimizer\.learning_rate. \(did you mean .lr.\?\)' train $base -s optimizer.learning_rate=1
+expect 78 'unknown key .epocs' train $base -s epocs=1
+expect 78 'optimizer\.lr: expected a number' train $base -s optimizer.lr=fast
+expect 78 'units: expected a whole number from 1' train $base -s model.layers.0.dense.units=-4
+expect 78 'layer dense_2: .*expects 10 outputs, found 7' train $base -s model.layers.1.dense=7
+expect 78 'give epochs .* or steps, not both' train $base -s 'train={epochs: 1, steps: 1}'
+expect 64 'expected KEY=VALUE' train $base -s seed
+expect 66 'train-images' train $base -s 'data.train={format: idx, x: train-images, y: train-labels}'
+
+write typo.yaml <<'END'
+modle: {layers: [dense: 10]}
+END
+expect 78 'typo\.yaml:1:1: unknown key .modle. \(did you mean .model.\?\)' train ../in/typo.yaml
+write twice.yaml <<'END'
+seed: 1
+train: {steps: 2}
+seed: 2
+END
+expect 78 'twice\.yaml:3:1: duplicate key .seed. \(first in line 1\)' train ../in/twice.yaml
+write alias.yaml <<'END'
+a: &a [x, x]
+b: &b [*a, *a]
+END
+expect 78 'alias\.yaml:1:4: anchors' train ../in/alias.yaml
+write tab.yaml <<'END'
+train:
+	steps: 1
+END
+expect 78 'tab\.yaml:2:1: ' train ../in/tab.yaml
+printf 'seed: 1\nname: a\0b\n' | write nul.yaml
+expect 78 'nul\.yaml:2:8: control character 0x00' train ../in/nul.yaml
+printf '' | write empty.yaml
+expect 78 'empty\.yaml:1:1: expected a map of sections' train ../in/empty.yaml
+printf -- '- 1\n- 2\n' | write list.yaml
+expect 78 'list\.yaml:1:1: expected a map of sections' train ../in/list.yaml
+head -c 1100000 /dev/zero | tr '\0' '#' | write large.yaml
+expect 78 'large\.yaml: larger than 1048576 bytes' train ../in/large.yaml
+head -c 100000 /dev/zero | tr '\0' '[' | write deep.yaml
+expect 78 'deep\.yaml:1:.*nested deeper than' train ../in/deep.yaml
+head -c 4000 /dev/urandom | write random.yaml
+expect 78 'random\.yaml' train ../in/random.yaml
+printf 'not an idx file at all' | write wrong.idx
+expect 65 'wrong\.idx' train $base -s 'data.train={format: idx, x: ../in/wrong.idx, y: ../in/wrong.idx}'
+printf '' | write empty.idx
+expect 65 'empty\.idx' train $base -s 'data.train={format: idx, x: ../in/empty.idx, y: ../in/empty.idx}'
+printf 'a,b,c\n1,2,0\n3,4\n' | write ragged.csv
+expect 65 'ragged\.csv' train $base -s 'data.train={format: csv, file: ../in/ragged.csv, target: [c]}'
+finish
