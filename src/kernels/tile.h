@@ -29,7 +29,7 @@ AS_INLINE int strip_rows(int64_t m, int64_t strips, int64_t t, int64_t *i)
     return (int)(m * (t + 1) / strips - *i);
 }
 
-enum { AHEAD = 8 }; /* steps that operands are prefetched ahead */
+enum { AHEAD_A = 24, AHEAD_B = 8 }; /* steps that an operand is prefetched ahead */
 
 /* Which operand is prefetched: the one that streams from beyond L1. */
 typedef enum tile_stream { STREAM_NONE, STREAM_A, STREAM_B } tile_stream;
@@ -68,13 +68,13 @@ AS_INLINE void tile_chain(const int R, const int V, const bool near, const tile_
         x[g] = a + (near ? g * step : 3 * g * row);
         __asm__("" : "+r"(x[g]));
     }
-    const int64_t ahead = AHEAD * step;
+    const int64_t ahead = AHEAD_A * step;
     int64_t p = 0;
     for (; p + 2 <= steps; p += 2) {
         if (stream == STREAM_B) {
             AS_UNROLL
             for (int q = 0; q < 2 * V; q++) {
-                __builtin_prefetch(b + AHEAD * width + q * VL);
+                __builtin_prefetch(b + AHEAD_B * width + q * VL);
             }
         } else if (stream == STREAM_A) {
             AS_UNROLL

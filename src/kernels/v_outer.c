@@ -5,7 +5,7 @@
    The broadcast one is x and the vectors come from d, or the other way round when d is narrow: the product of two
    factors does not depend on their order. Two walks give the same bits:
      few rows:  tile by tile, all lanes; the node at hand stays in registers, its left brothers on a small stack in L1.
-                A panel of d is packed once and serves all tiles beside it.
+                A panel of d is packed once and serves all tiles beside it; for one tile it is read in place.
      many rows: lane by lane, a block of tiles whose stack fits L2; rows of a lane in chunks that are packed.
    Cost: 2 rows k n flops, and k n additions per lane. */
 #include "kernels/table.h"
@@ -17,7 +17,8 @@ enum {
     ROWS_CHUNK = 256,             /* rows of a lane packed at once in the walk by lanes */
     PANELS = 4,                   /* panels of a block */
     BLOCK_TILES = 384 * 1024,     /* bytes of a block's stack */
-    BLOCK_BROADCAST = 384 * 1024, /* bytes of packed broadcast operand */
+    ROWS_AHEAD = 16,              /* rows that packing prefetches ahead */
+    BLOCK_BROADCAST = 768 * 1024, /* bytes of packed broadcast operand */
     FITS = 1024 * 1024,           /* a broadcast operand of no more bytes than this is read in place ... */
     CONFLICT = 2048,              /* ... unless its rows lie a multiple of this apart and share cache sets */
     NARROW = NR                   /* fewer columns of d than this make it the broadcast operand */
@@ -91,13 +92,27 @@ AS_INLINE void tile_emit(const int R, const int V, const outer *o, place at, int
     }
 }
 
+/* Asks for the lines of part p that the tile will write. */
+AS_INLINE void tile_expect(const int R, const outer *o, place at, int p)
+{
+    if (o->sw == 1 && p < o->program->parts) {
+        const real *const to = (const real *)o->part[p] + at.u * o->su + at.w;
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            __builtin_prefetch(to + r * o->su, 1);
+            __builtin_prefetch(to + r * o->su + VL, 1);
+        }
+    }
+}
+
 /* All lanes of one tile. a (rows, step between them) and the panel b start at row lane_row[0]. */
 AS_INLINE void tile_walk(const int R, const int V, const tile_stream stream, const outer *o, place at, const real *a,
-                         int64_t step, const real *b)
+                         int64_t step, const real *b, int64_t width)
 {
     const as_tree_program *const program = o->program;
     vreal stack[AS_TREE_DEPTH_MAX][MR][2];
     int top = 0, parts = 0;
+    tile_expect(R, o, at, parts);
     for (int q = 0; q < program->steps;) {
         vreal s[MR][2];
         AS_UNROLL
@@ -112,7 +127,7 @@ AS_INLINE void tile_walk(const int R, const int V, const tile_stream stream, con
         }
         const int lane = program->step[q++];
         const int64_t first = o->lane_row[lane] - o->lane_row[0], rows = o->lane_row[lane + 1] - o->lane_row[lane];
-        tile_chain(R, V, true, stream, rows, a + first * step, 1, step, b + first * V * VL, V * VL, s);
+        tile_chain(R, V, true, stream, rows, a + first * step, 1, step, b + first * width, width, s);
         for (; q < program->steps && program->step[q] == AS_TREE_MERGE; q++) {
             top--;
             AS_UNROLL
@@ -125,6 +140,7 @@ AS_INLINE void tile_walk(const int R, const int V, const tile_stream stream, con
         }
         if (q < program->steps && program->step[q] == AS_TREE_EMIT) {
             tile_emit(R, V, o, at, parts++, s);
+            tile_expect(R, o, at, parts);
             q++;
             continue;
         }
@@ -140,8 +156,8 @@ AS_INLINE void tile_walk(const int R, const int V, const tile_stream stream, con
 }
 
 /* node += rows of one lane; fresh: node starts from zero. node has rows of V vectors. */
-AS_INLINE void tile_add(const int R, const int V, int64_t rows, const real *a, int64_t step, const real *b, bool fresh,
-                        real *node)
+AS_INLINE void tile_add(const int R, const int V, int64_t rows, const real *a, int64_t step, const real *b,
+                        int64_t width, bool fresh, real *node)
 {
     vreal s[MR][2];
     AS_UNROLL
@@ -151,7 +167,7 @@ AS_INLINE void tile_add(const int R, const int V, int64_t rows, const real *a, i
             s[r][v] = fresh ? v_splat(0) : v_load(node + r * NR + v * VL);
         }
     }
-    tile_chain(R, V, true, STREAM_A, rows, a, 1, step, b, V * VL, s);
+    tile_chain(R, V, true, STREAM_A, rows, a, 1, step, b, width, s);
     AS_UNROLL
     for (int r = 0; r < R; r++) {
         AS_UNROLL
@@ -161,17 +177,19 @@ AS_INLINE void tile_add(const int R, const int V, int64_t rows, const real *a, i
     }
 }
 
-typedef void walk_function(const outer *o, place at, const real *a, int64_t step, const real *b);
-typedef void add_function(int64_t rows, const real *a, int64_t step, const real *b, bool fresh, real *node);
+typedef void walk_function(const outer *o, place at, const real *a, int64_t step, const real *b, int64_t width);
+typedef void add_function(int64_t rows, const real *a, int64_t step, const real *b, int64_t width, bool fresh,
+                          real *node);
 
 #define TILE(R, V)                                                                                                     \
-    static void walk_##R##_##V(const outer *o, place at, const real *a, int64_t step, const real *b)                   \
+    static void walk_##R##_##V(const outer *o, place at, const real *a, int64_t step, const real *b, int64_t width)    \
     {                                                                                                                  \
-        tile_walk(R, V, STREAM_A, o, at, a, step, b);                                                                  \
+        tile_walk(R, V, STREAM_A, o, at, a, step, b, width);                                                           \
     }                                                                                                                  \
-    static void add_##R##_##V(int64_t rows, const real *a, int64_t step, const real *b, bool fresh, real *node)        \
+    static void add_##R##_##V(int64_t rows, const real *a, int64_t step, const real *b, int64_t width, bool fresh,     \
+                              real *node)                                                                              \
     {                                                                                                                  \
-        tile_add(R, V, rows, a, step, b, fresh, node);                                                                 \
+        tile_add(R, V, rows, a, step, b, width, fresh, node);                                                          \
     }
 #define TILES(R) TILE(R, 1) TILE(R, 2)
 #define WALK(R) {walk_##R##_1, walk_##R##_2},
@@ -187,6 +205,10 @@ static void pack_panel(const outer *o, int64_t w, int64_t width, int64_t first, 
     const vmask low = v_first(o->W - w), high = v_first(o->W - w - VL);
     const real *from = o->w + first * o->ldw + w;
     for (int64_t r = 0; r < rows; r++, from += o->ldw, panel += width) {
+        if (r + ROWS_AHEAD < rows) {
+            __builtin_prefetch(from + ROWS_AHEAD * o->ldw);
+            __builtin_prefetch(from + ROWS_AHEAD * o->ldw + VL);
+        }
         v_store(panel, v_load_masked(from, low));
         if (width == NR) {
             v_store(panel + VL, v_load_masked(from + VL, high));
@@ -220,15 +242,20 @@ static void tile_by_tile(const outer *o, int64_t u, int64_t count, int64_t w, in
     const int64_t rows = o->lane_row[o->program->lanes] - first;
     for (; w < end; w += NR) {
         const int64_t width = panel_width(o->W, w);
-        pack_panel(o, w, width, first, rows, panel);
+        const bool in_place = strips == 1 && o->W - w >= width;
+        const real *const b = in_place ? o->w + first * o->ldw + w : panel;
+        const int64_t next = in_place ? o->ldw : width;
+        if (!in_place) {
+            pack_panel(o, w, width, first, rows, panel);
+        }
         for (int64_t t = 0; t < strips; t++) {
             int64_t i;
             const int columns = strip_rows(count, strips, t, &i);
             const place at = {u + i, w, o->W - w};
             if (packed != NULL) {
-                walks[columns - 1][width / VL - 1](o, at, packed + t * rows * MR, MR, panel);
+                walks[columns - 1][width / VL - 1](o, at, packed + t * rows * MR, MR, b, next);
             } else {
-                walks[columns - 1][width / VL - 1](o, at, o->u + first * o->ldu + u + i, o->ldu, panel);
+                walks[columns - 1][width / VL - 1](o, at, o->u + first * o->ldu + u + i, o->ldu, b, next);
             }
         }
     }
@@ -257,7 +284,7 @@ typedef struct block {
 
 typedef real node_tile[MR * NR];
 
-static void block_lane(const outer *o, const block *k, int lane, node_tile *node, real *panels)
+static void block_lane(const outer *o, const block *k, int lane, node_tile *node, real *panel)
 {
     for (int64_t first = o->lane_row[lane]; first < o->lane_row[lane + 1]; first += ROWS_CHUNK) {
         const int64_t left = o->lane_row[lane + 1] - first, rows = left < ROWS_CHUNK ? left : ROWS_CHUNK;
@@ -265,11 +292,17 @@ static void block_lane(const outer *o, const block *k, int lane, node_tile *node
         node_tile *tile = node;
         for (int64_t w = k->w; w < k->end; w += NR) {
             const int64_t width = panel_width(o->W, w);
-            pack_panel(o, w, width, first, rows, panels);
+            const bool in_place = k->strips == 1 && o->W - w >= width;
+            const real *const b = in_place ? o->w + first * o->ldw + w : panel;
+            const int64_t next = in_place ? o->ldw : width;
+            if (!in_place) {
+                pack_panel(o, w, width, first, rows, panel);
+            }
             for (int64_t t = 0; t < k->strips; t++, tile++) {
                 int64_t i;
                 const int columns = strip_rows(k->count, k->strips, t, &i);
-                adds[columns - 1][width / VL - 1](rows, o->u + first * o->ldu + k->u + i, o->ldu, panels, fresh, *tile);
+                adds[columns - 1][width / VL - 1](rows, o->u + first * o->ldu + k->u + i, o->ldu, b, next, fresh,
+                                                  *tile);
             }
         }
     }
@@ -297,7 +330,7 @@ static void block_copy(const outer *o, const block *k, int p, bool out, node_til
     }
 }
 
-static void block_walk(const outer *o, const block *k, node_tile *stack, real *panels)
+static void block_walk(const outer *o, const block *k, node_tile *stack, real *panel)
 {
     const int64_t tiles = (k->end - k->w + NR - 1) / NR * k->strips;
     int top = 0, parts = 0;
@@ -309,7 +342,7 @@ static void block_walk(const outer *o, const block *k, node_tile *stack, real *p
             if (o->resume) {
                 block_copy(o, k, 0, false, node);
             }
-            block_lane(o, k, step, node, panels);
+            block_lane(o, k, step, node, panel);
         } else if (step == AS_TREE_MERGE) {
             top--;
             AS_V(as_add)(tiles * MR * NR, stack[(top - 1) * tiles], stack[top * tiles], stack[(top - 1) * tiles]);
@@ -322,7 +355,7 @@ static void block_walk(const outer *o, const block *k, node_tile *stack, real *p
 /* Many rows: columns [u, u + count) by [w, end) in blocks whose stack fits. */
 static __attribute__((noinline)) void lane_by_lane(const outer *o, int64_t u, int64_t count, int64_t w, int64_t end)
 {
-    _Alignas(64) real panels[ROWS_CHUNK * NR];
+    _Alignas(64) real panel[ROWS_CHUNK * NR];
     _Alignas(64) node_tile stack[BLOCK_TILES / sizeof(node_tile)];
     const int64_t depth = o->program->depth > 0 ? o->program->depth : 1;
     const int64_t most = BLOCK_TILES / (int64_t)sizeof(node_tile) / depth;
@@ -333,7 +366,7 @@ static __attribute__((noinline)) void lane_by_lane(const outer *o, int64_t u, in
         const int64_t wide = most / tall * NR;
         for (int64_t j = w; j < end; j += wide) {
             const block k = {u + i, part, tall, j, j + wide < end ? j + wide : end};
-            block_walk(o, &k, stack, panels);
+            block_walk(o, &k, stack, panel);
         }
     }
 }
