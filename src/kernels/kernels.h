@@ -65,6 +65,9 @@ typedef struct as_kernels {
     /* Sum of squares of n elements (<= 1024 a call by convention of a block) in double: 16 accumulators, element j to
        accumulator j mod 16 by fma, then a fixed tree over the 16. Non-finite input gives a non-finite sum. */
     double (*sum_squares)(int64_t n, const void *x);
+
+    /* For measuring the arithmetic peak: fused multiply-adds on registers alone. Returns the flops that were done. */
+    double (*fma_loop)(int64_t turns);
 } as_kernels;
 
 /* Not collective. Best instruction set of this CPU. */

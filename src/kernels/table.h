@@ -25,5 +25,6 @@ void AS_V(as_add)(int64_t n, const void *a, const void *b, void *sum);
 void AS_V(as_from_double)(int64_t n, const double *x, void *y);
 void AS_V(as_to_double)(int64_t n, const void *x, double *y);
 double AS_V(as_sum_squares)(int64_t n, const void *x);
+double AS_V(as_fma_loop)(int64_t turns);
 
 #endif

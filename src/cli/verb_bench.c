@@ -1,0 +1,93 @@
+/* allsum bench gemm|elementwise|sum: what the machine and the kernels reach here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fields.h"
+#include "cli/verb.h"
+#include "run/bench.h"
+#include "run/bench_sum.h"
+
+static const char *const subjects[] = {"gemm", "elementwise", "sum", NULL};
+
+/* Measures the subject into text. Only the sum is collective; the others are measured by every rank for itself. */
+static as_status measure(as_context *context, as_world *world, as_team *team, const as_kernels *kernels, as_text *text)
+{
+    const char *const subject = context->argument[0];
+    const bool json = as_option_get(context, "json") != NULL;
+    if (strcmp(subject, "gemm") == 0) {
+        return as_bench_gemm(team, kernels, json, text);
+    }
+    if (strcmp(subject, "elementwise") == 0) {
+        return as_bench_elementwise(team, kernels, json, text);
+    }
+    if (json) {
+        AS_FAIL(AS_USAGE, "bench: sum has no --json");
+    }
+    return as_bench_sum(world, team, kernels, text);
+}
+
+static as_status check_subject(const char *subject)
+{
+    for (int i = 0; subjects[i] != NULL; i++) {
+        if (strcmp(subjects[i], subject) == 0) {
+            return AS_OK;
+        }
+    }
+    const char *const near = as_nearest_name(subject, subjects);
+    AS_FAIL(AS_USAGE, "bench: expected gemm, elementwise or sum, found '%s'%s%s%s", subject,
+            near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
+}
+
+static as_status run(as_context *context)
+{
+    int threads;
+    as_isa isa;
+    as_world *world;
+    as_team *team = NULL;
+    as_text text = {0};
+    int64_t bits = 32;
+    AS_TRY(check_subject(context->argument[0]));
+    AS_TRY(as_option_int(context, "precision", 32, 64, &bits));
+    if (bits != 32 && bits != 64) {
+        AS_FAIL(AS_USAGE, "--precision: expected 32 or 64, found %lld", (long long)bits);
+    }
+    AS_TRY(as_context_threads(context, &threads));
+    AS_TRY(as_context_isa(context, &isa));
+    AS_TRY(as_context_world(context, &world));
+    as_status status = as_world_agree(world, as_team_create(threads, &team));
+    if (status == AS_OK) {
+        status = measure(context, world, team, as_kernels_get(isa, (as_precision)bits), &text);
+    }
+    if (status == AS_OK && as_world_rank(world) == 0 && text.data != NULL) {
+        fputs(text.data, stdout);
+    }
+    as_text_free(&text);
+    if (team != NULL) {
+        as_team_destroy(&team);
+    }
+    return status;
+}
+
+static const as_option options[] = {
+    AS_OPTION_THREADS,
+    {.name = "precision", .value = "BITS", .help = "32 (default) or 64"},
+    {.name = "json", .help = "one JSON object instead of a table"},
+    AS_OPTIONS_END,
+};
+
+const as_verb as_verb_bench = {
+    .name = "bench",
+    .arguments = "gemm|elementwise|sum",
+    .summary = "Measure kernels and sums on this machine",
+    .details = "gemm         matrix products and weight gradients beside the arithmetic peak\n"
+               "elementwise  passes over memory: sums, gathering, packing\n"
+               "sum          the sum over ranks beside its bytes (run under mpirun)\n\n"
+               "Median and best of nine repetitions; with several ranks they measure at the same time and rank 0 "
+               "reports its own figures.\n",
+    .options = options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .computes = true,
+    .run = run,
+};
