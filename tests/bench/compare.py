@@ -22,7 +22,7 @@ TASKS = {  # peer task, batch per process, steps, variants of torch
     "mlp b1024": ("mlp", 1024, 60, ["default", "foreach", "fused", "compile", "fused+compile"]),
     "tabular b4096": ("tabular", 4096, 100, ["default", "foreach", "fused", "compile", "fused+compile"]),
 }
-WIDTHS = {"softmax": [10], "mlp": [512, 512, 10], "tabular": [256, 256, 1]}
+WIDTHS = {"softmax": [784, 10], "mlp": [784, 512, 512, 10], "tabular": [64, 256, 256, 1]}
 OPTIMIZER = {"softmax": "{type: sgd, lr: 0.05}", "mlp": "{type: adam, lr: 0.001}", "tabular": "{type: adam, lr: 0.001}"}
 
 
@@ -51,7 +51,10 @@ def torch(task, batch, steps, procs, threads, variant, folder):
 
 
 def config(task, batch, steps, folder):
-    layers = "".join(f"    - dense: {{units: {w}{', activation: relu' if i < len(WIDTHS[task]) - 1 else ''}}}\n" for i, w in enumerate(WIDTHS[task]))
+    layers = ""
+    for wide, units in zip(WIDTHS[task], WIDTHS[task][1:]):  # torch.nn.Linear starts uniform in +-1/sqrt(fan in)
+        hidden = "" if units == WIDTHS[task][-1] else ", activation: relu"
+        layers += f"    - dense: {{units: {units}{hidden}, init: uniform, init_scale: {wide ** -0.5}}}\n"
     if task == "tabular":
         source = f"{{format: npy, x: {folder}/tabular_x.npy, y: {folder}/tabular_y.npy}}"
         extra, loss = "  normalize: none\n", "mse"
