@@ -1,0 +1,33 @@
+# Every sample configuration is short, resolves, and trains for two steps.
+. "$(dirname "$0")/expect.sh"
+
+for config in "$source_dir"/configs/*.yaml; do
+    words=("$config")
+    name=$(basename "$config" .yaml)
+    [ "$(wc -l <"$config")" -lt 40 ] || complain "expected fewer than 40 lines"
+    data=$(sed -n 's/^ *x: \(\/[^ ]*\).*/\1/p' "$config" | head -1)
+    if [ "$name" = hdf5 ]; then
+        expect 66 'train\.h5' train "$config"
+        continue
+    fi
+    if [ -n "$data" ] && [ ! -f "$data" ]; then
+        echo "skipped $name: no $data (apt-get install dataset-fashion-mnist)"
+        continue
+    fi
+    expect 0 ' total ' explain "$config"
+    expect 0 ' 2 steps ' train "$config" -q -o "../$name" -s train.steps=2 -s train.target="''"
+    grep -q '"status": "finished", "steps": 2' "../$name/summary.json" || complain "expected 2 steps in summary.json"
+    cp "../$name/config.yaml" ../in/again.yaml
+    expect 0 ' 2 steps ' train ../in/again.yaml -q -o "../$name-again"
+    grep -o 'params_sha256": "[0-9a-f]*' "../$name/summary.json" >../first
+    grep -o 'params_sha256": "[0-9a-f]*' "../$name-again/summary.json" >../second
+    cmp -s ../first ../second || complain "the resolved configuration trains other parameters"
+    cmp -s "../$name/config.yaml" "../$name-again/config.yaml" || complain "the resolved configuration is not its own resolution"
+done
+
+# A missed target is exit code 4, with the results.
+words=(train -s "train.target=accuracy >= 0.999")
+"$program" train -q -o ../missed -s train.steps=1 -s 'train.target=accuracy >= 0.999' >../out 2>../err
+[ $? -eq 4 ] || complain "expected exit code 4"
+grep -q 'target missed: accuracy' ../err || complain "expected the target to be named"
+finish
