@@ -1,4 +1,4 @@
-/* allsum bench gemm|elementwise|sum: what the machine and the kernels reach here. */
+/* allsum bench gemm|elementwise|sum|step: what the machine and the kernels reach here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,11 +6,13 @@
 #include "base/fields.h"
 #include "cli/verb.h"
 #include "run/bench.h"
+#include "run/bench_step.h"
 #include "run/bench_sum.h"
 
-static const char *const subjects[] = {"gemm", "elementwise", "sum", NULL};
+static const char *const subjects[] = {"gemm", "elementwise", "sum", "step", NULL};
 
-/* Measures the subject into text. Only the sum is collective; the others are measured by every rank for itself. */
+/* Measures the subject into text. The sum and the steps are collective; the others are measured by every rank for
+ * itself. */
 static as_status measure(as_context *context, as_world *world, as_team *team, const as_kernels *kernels, as_text *text)
 {
     const char *const subject = context->argument[0];
@@ -20,6 +22,9 @@ static as_status measure(as_context *context, as_world *world, as_team *team, co
     }
     if (strcmp(subject, "elementwise") == 0) {
         return as_bench_elementwise(team, kernels, json, text);
+    }
+    if (strcmp(subject, "step") == 0) {
+        return as_bench_step(world, team, kernels, json, text);
     }
     if (json) {
         AS_FAIL(AS_USAGE, "bench: sum has no --json");
@@ -35,7 +40,7 @@ static as_status check_subject(const char *subject)
         }
     }
     const char *const near = as_nearest_name(subject, subjects);
-    AS_FAIL(AS_USAGE, "bench: expected gemm, elementwise or sum, found '%s'%s%s%s", subject,
+    AS_FAIL(AS_USAGE, "bench: expected gemm, elementwise, sum or step, found '%s'%s%s%s", subject,
             near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
 }
 
@@ -78,11 +83,12 @@ static const as_option options[] = {
 
 const as_verb as_verb_bench = {
     .name = "bench",
-    .arguments = "gemm|elementwise|sum",
+    .arguments = "gemm|elementwise|sum|step",
     .summary = "Measure kernels and sums on this machine",
     .details = "gemm         matrix products and weight gradients beside the arithmetic peak\n"
                "elementwise  passes over memory: sums, gathering, packing\n"
-               "sum          the sum over ranks beside its bytes (run under mpirun)\n\n"
+               "sum          the sum over ranks beside its bytes (run under mpirun)\n"
+               "step         whole training steps of four networks\n\n"
                "Median and best of nine repetitions; with several ranks they measure at the same time and rank 0 "
                "reports its own figures.\n",
     .options = options,

@@ -11,6 +11,7 @@
 #include "base/json_read.h"
 #include "cli/launch.h"
 #include "cli/verb.h"
+#include "run/bench.h"
 #include "run/run.h"
 
 enum { LIST_MAX = 64 };
@@ -157,6 +158,12 @@ static as_status train(as_context *context, const as_config *config, as_run_opti
     o->version = ALLSUM_VERSION;
     o->log = &context->log;
     if (context->terminal && !context->quiet) {
+        as_team *team = NULL;
+        if (as_team_create(o->threads, &team) == AS_OK) {
+            drawn.peak = as_bench_peak(team, as_kernels_get(o->isa, config->precision == 0 ? AS_FLOAT32 : AS_FLOAT64)) *
+                         as_world_size(o->world);
+            as_team_destroy(&team);
+        }
         o->progress = draw_progress;
         o->progress_context = &drawn;
     }
