@@ -22,7 +22,7 @@ double as_bench_peak(as_team *team, const as_kernels *kernels)
 {
     double rate[AS_BENCH_REPEATS];
     as_bench_job j = peak_job(kernels, as_team_size(team));
-    as_bench_rates(team, run_peak, &j, 0.0005, rate);
+    as_bench_rates(team, run_peak, &j, 0.008, rate);
     return rate[AS_BENCH_REPEATS - 1];
 }
 

@@ -20,6 +20,8 @@ void *as_bench_at(const as_kernels *kernels, void *p, int64_t i)
 void as_bench_rates(as_team *team, as_bench_body *body, as_bench_job *j, double seconds, double rate[AS_BENCH_REPEATS])
 {
     double taken = 0;
+    j->turns = 1;
+    as_team_run(team, body, j); /* wakes the threads */
     for (j->turns = 1; taken < seconds / 4; j->turns *= 2) {
         const double begin = as_clock_seconds();
         as_team_run(team, body, j);
