@@ -7,18 +7,18 @@ extern "C" {
 #endif
 
 /* AS_STATUS(name, exit code, meaning) */
-#define AS_STATUS_TABLE                                                                             \
-    AS_STATUS(OK, 0, "success")                                                                     \
-    AS_STATUS(DIVERGED, 3, "training diverged: a non-finite loss, gradient or parameter")           \
-    AS_STATUS(TARGET, 4, "finished, but the target metric was not met")                             \
-    AS_STATUS(USAGE, 64, "bad command line")                                                        \
-    AS_STATUS(DATA, 65, "bad data file, or no valid checkpoint")                                    \
-    AS_STATUS(NOINPUT, 66, "input file missing")                                                    \
-    AS_STATUS(INTERNAL, 70, "internal invariant broken, or ranks disagree")                         \
-    AS_STATUS(NOMEM, 71, "out of memory or another system resource")                                \
-    AS_STATUS(CANTCREAT, 73, "cannot create output")                                                \
-    AS_STATUS(IO, 74, "input/output error, or a hung job ended by the watchdog")                    \
-    AS_STATUS(STOPPED, 75, "stopped early with a checkpoint; run the same command to continue")     \
+#define AS_STATUS_TABLE                                                                                                \
+    AS_STATUS(OK, 0, "success")                                                                                        \
+    AS_STATUS(DIVERGED, 3, "training diverged: a non-finite loss, gradient or parameter")                              \
+    AS_STATUS(TARGET, 4, "finished, but the target metric was not met")                                                \
+    AS_STATUS(USAGE, 64, "bad command line")                                                                           \
+    AS_STATUS(DATA, 65, "bad data file, or no valid checkpoint")                                                       \
+    AS_STATUS(NOINPUT, 66, "input file missing")                                                                       \
+    AS_STATUS(INTERNAL, 70, "internal invariant broken, or ranks disagree")                                            \
+    AS_STATUS(NOMEM, 71, "out of memory or another system resource")                                                   \
+    AS_STATUS(CANTCREAT, 73, "cannot create output")                                                                   \
+    AS_STATUS(IO, 74, "input/output error, or a hung job ended by the watchdog")                                       \
+    AS_STATUS(STOPPED, 75, "stopped early with a checkpoint; run the same command to continue")                        \
     AS_STATUS(CONFIG, 78, "configuration error")
 
 typedef enum as_status {

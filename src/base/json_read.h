@@ -10,8 +10,8 @@ typedef struct as_json_member {
     size_t key_length, value_length;
 } as_json_member;
 
-/* Not collective. Next top-level member of the object at *cursor (set *cursor to the object's '{' before the first call).
-   false at the end, or when the text is no object. */
+/* Not collective. Next top-level member of the object at *cursor (set *cursor to the object's '{' before the first
+   call). false at the end, or when the text is no object. */
 bool as_json_next(const char **cursor, as_json_member *out);
 
 /* Not collective. The top-level number `key`; false if there is none. */

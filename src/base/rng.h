@@ -8,13 +8,13 @@
 
 /* What a stream of random numbers is for; the order is part of the numeric contract: append only. */
 typedef enum as_rng_purpose {
-    AS_RNG_INIT = 1,    /* initial parameters: counters (layer, parameter, element) */
-    AS_RNG_DROPOUT,     /* dropout masks: (layer, step, sample id, element / 8) */
-    AS_RNG_ASSIGN,      /* sample blocks to lanes */
-    AS_RNG_ORDER,       /* order inside a lane: (epoch, lane) */
-    AS_RNG_VALIDATION,  /* which samples are held out */
-    AS_RNG_GENERATE,    /* generated data sets */
-    AS_RNG_TEST         /* tests */
+    AS_RNG_INIT = 1,   /* initial parameters: counters (layer, parameter, element) */
+    AS_RNG_DROPOUT,    /* dropout masks: (layer, step, sample id, element / 8) */
+    AS_RNG_ASSIGN,     /* sample blocks to lanes */
+    AS_RNG_ORDER,      /* order inside a lane: (epoch, lane) */
+    AS_RNG_VALIDATION, /* which samples are held out */
+    AS_RNG_GENERATE,   /* generated data sets */
+    AS_RNG_TEST        /* tests */
 } as_rng_purpose;
 
 /* Ten rounds over counter c[4] with key (k0, k1); out[4] are uniform 32-bit words. */

@@ -35,8 +35,8 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-    [AS_U8] = {"uint8", 1},   [AS_I8] = {"int8", 1},   [AS_U16] = {"uint16", 2},  [AS_I16] = {"int16", 2},
-    [AS_U32] = {"uint32", 4}, [AS_I32] = {"int32", 4}, [AS_U64] = {"uint64", 8},  [AS_I64] = {"int64", 8},
+    [AS_U8] = {"uint8", 1},    [AS_I8] = {"int8", 1},     [AS_U16] = {"uint16", 2}, [AS_I16] = {"int16", 2},
+    [AS_U32] = {"uint32", 4},  [AS_I32] = {"int32", 4},   [AS_U64] = {"uint64", 8}, [AS_I64] = {"int64", 8},
     [AS_F32] = {"float32", 4}, [AS_F64] = {"float64", 8},
 };
 

@@ -14,9 +14,7 @@ typedef struct as_shape {
 } as_shape;
 
 /* Element types that data sets and checkpoints hold in memory. */
-typedef enum as_dtype {
-    AS_U8, AS_I8, AS_U16, AS_I16, AS_U32, AS_I32, AS_U64, AS_I64, AS_F32, AS_F64
-} as_dtype;
+typedef enum as_dtype { AS_U8, AS_I8, AS_U16, AS_I16, AS_U32, AS_I32, AS_U64, AS_I64, AS_F32, AS_F64 } as_dtype;
 
 /* Not collective. Product of the extents; -1 if an extent is negative or the product passes 2^62. */
 int64_t as_shape_size(const as_shape *shape);

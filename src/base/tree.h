@@ -10,9 +10,9 @@
 
 enum {
     AS_LANES_MAX = 4096,
-    AS_TREE_DEPTH_MAX = 20,     /* stack depth that any program needs at the most */
-    AS_TREE_MERGE = -1,         /* pop right, pop left, push left + right */
-    AS_TREE_EMIT = -2           /* pop a finished node: the next part */
+    AS_TREE_DEPTH_MAX = 20, /* stack depth that any program needs at the most */
+    AS_TREE_MERGE = -1,     /* pop right, pop left, push left + right */
+    AS_TREE_EMIT = -2       /* pop a finished node: the next part */
 };
 
 /* The tree: internal node over lanes [a, b) splits at split(a, b); leaves are single lanes. */
@@ -23,7 +23,8 @@ typedef struct as_tree {
 } as_tree;
 
 /* A walk over consecutive lanes [first, first + lanes): steps >= 0 push that lane (counted from first), AS_TREE_MERGE
-   and AS_TREE_EMIT as above. Emits one part for each maximal node of the tree inside the interval, from left to right. */
+   and AS_TREE_EMIT as above. Emits one part for each maximal node of the tree inside the interval, from left to right.
+ */
 typedef struct as_tree_program {
     int first, lanes;
     int steps, parts, depth;
@@ -48,15 +49,17 @@ as_status as_tree_program_make(const as_tree *tree, int first, int lanes, as_tre
 void as_tree_program_destroy(as_tree_program *program);
 
 /* Not collective. The program that merges given parts (parts_total of them, part_first/part_lanes ascending and
-   disjoint, each a node of the tree): steps >= 0 push that part. Emits each maximal node that the parts cover: the root,
-   with one AS_TREE_EMIT, when they cover all lanes. Errors: INTERNAL when a part is no node of the tree; NOMEM. */
-as_status as_tree_merge_make(const as_tree *tree, int parts_total, const int16_t *part_first,
-                             const int16_t *part_lanes, as_tree_program *out);
+   disjoint, each a node of the tree): steps >= 0 push that part. Emits each maximal node that the parts cover: the
+   root, with one AS_TREE_EMIT, when they cover all lanes. Errors: INTERNAL when a part is no node of the tree; NOMEM.
+ */
+as_status as_tree_merge_make(const as_tree *tree, int parts_total, const int16_t *part_first, const int16_t *part_lanes,
+                             as_tree_program *out);
 
 /* Not collective. Sums value[lane][width] over all V lanes by the tree into out[width]. value is (V, width). */
 void as_tree_sum(const as_tree *tree, int width, const double *value, double *out);
 
-/* Not collective. Sums n doubles by a fixed balanced tree over the index (for block sums): the order depends on n alone. */
+/* Not collective. Sums n doubles by a fixed balanced tree over the index (for block sums): the order depends on n
+ * alone. */
 double as_block_sum(const double *value, int64_t n);
 
 /* Lanes of a rank: [first, first + count), q or q + 1 each, earlier ranks get more. ranks <= V. */

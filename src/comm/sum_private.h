@@ -62,8 +62,8 @@ void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count
 void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
                   const as_place *out, int64_t first, int64_t count);
 
-/* sum_wire.c, for several nodes. Create: called once the node's memory is laid out and leaf[p] holds part p if it is on this
-   node; fills leaves, leaf and merge anew. Not collective. Errors: NOMEM. */
+/* sum_wire.c, for several nodes. Create: called once the node's memory is laid out and leaf[p] holds part p if it is on
+   this node; fills leaves, leaf and merge anew. Not collective. Errors: NOMEM. */
 as_status as_wire_create(as_sum *sum);
 void as_wire_destroy(as_wire **wire);
 /* Leaders all-gather node-ordered memory: node g has bytes [at[g], at[g + 1]) of base. After a barrier of the node;

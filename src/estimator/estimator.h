@@ -1,5 +1,5 @@
-/* The one contract of everything that is trained: accumulate -> sum -> update. A kind is one file estimator_<kind>.c and one
-   row in estimator.def; the simplest is the template (docs/adding.md). */
+/* The one contract of everything that is trained: accumulate -> sum -> update. A kind is one file estimator_<kind>.c
+   and one row in estimator.def; the simplest is the template (docs/adding.md). */
 #ifndef AS_ESTIMATOR_ESTIMATOR_H
 #define AS_ESTIMATOR_ESTIMATOR_H
 
@@ -14,39 +14,39 @@ typedef struct as_estimator_ops as_estimator_ops;
 typedef struct as_setup {
     as_document *document;
     const as_node *model, *optimizer, *schedule; /* config sections */
-    int64_t micro_batch;            /* rows that a rank works on at a time; 0: all */
-    double clip_norm, clip_value, ema; /* 0: off */
+    int64_t micro_batch;                         /* rows that a rank works on at a time; 0: all */
+    double clip_norm, clip_value, ema;           /* 0: off */
     const as_kernels *kernels;
     as_world *world;
     as_team *team;
     const as_lanes *lanes;
-    const as_dataset *data;         /* training data, or shape-like for evaluation; never NULL */
+    const as_dataset *data; /* training data, or shape-like for evaluation; never NULL */
     const as_normalization *normalization;
     uint64_t seed;
-    int64_t capacity;               /* most rows of a batch on this rank */
+    int64_t capacity; /* most rows of a batch on this rank */
     int64_t total_steps, steps_per_epoch;
     const as_log *log;
 } as_setup;
 
 /* One array of the state that a checkpoint holds. */
 typedef struct as_state_item {
-    char name[256];         /* "/params/dense_1/weight", "/optimizer/m/dense_1/weight" */
+    char name[256]; /* "/params/dense_1/weight", "/optimizer/m/dense_1/weight" */
     as_dtype type;
     as_shape shape;
-    int64_t flat_first;     /* >= 0: elements [flat_first, + size) of a vector that is sliced like the parameters */
-    void *data;             /* whole array (replicated: the same on all ranks), or of a sliced vector: its slice */
-    bool sliced;            /* data points at this rank's slice of the flat vector */
+    int64_t flat_first; /* >= 0: elements [flat_first, + size) of a vector that is sliced like the parameters */
+    void *data;         /* whole array (replicated: the same on all ranks), or of a sliced vector: its slice */
+    bool sliced;        /* data points at this rank's slice of the flat vector */
 } as_state_item;
 
 /* What one step did; the same on all ranks. */
 typedef struct as_step_report {
-    double loss;        /* mean over the batch, without penalty */
+    double loss; /* mean over the batch, without penalty */
     double penalty;
-    double grad_norm;   /* after averaging, before clipping */
+    double grad_norm; /* after averaging, before clipping */
     double lr;
-    double weight;      /* sum of sample weights: what loss was divided by */
+    double weight; /* sum of sample weights: what loss was divided by */
     int64_t samples;
-    bool done;          /* the estimator has converged */
+    bool done; /* the estimator has converged */
 } as_step_report;
 
 enum { AS_TIME_DATA, AS_TIME_FORWARD, AS_TIME_BACKWARD, AS_TIME_SUM, AS_TIME_UPDATE, AS_TIMES };
@@ -64,8 +64,8 @@ struct as_estimator_ops {
     as_status (*update)(as_estimator *estimator, int64_t step, as_step_report *report);
     /* Not collective. Output of rows of data: out (rows, outputs) as the loss's predict gives it. */
     as_status (*predict)(as_estimator *estimator, const as_batch *batch, double *out);
-    /* Collective. Mean loss and metrics of a whole data set (all lanes, one epoch of the sampler into batch); appends JSON
-       members to json, loss first. */
+    /* Collective. Mean loss and metrics of a whole data set (all lanes, one epoch of the sampler into batch); appends
+       JSON members to json, loss first. */
     as_status (*evaluate)(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, struct as_text *json,
                           double *loss);
     /* Not collective. OPTIONAL: after a validation (lower is better), for schedules that watch it. */
@@ -76,7 +76,7 @@ struct as_estimator_ops {
     as_status (*restored)(as_estimator *estimator);
     as_sum *(*sum)(as_estimator *estimator); /* for riders: stop flags, failed reads */
     int64_t (*outputs)(const as_estimator *estimator);
-    double (*flops)(const as_estimator *estimator); /* training, per sample */
+    double (*flops)(const as_estimator *estimator);        /* training, per sample */
     const double *(*times)(const as_estimator *estimator); /* (AS_TIMES) seconds so far on this rank */
 };
 

@@ -12,19 +12,19 @@
 
 enum { AS_SLOT_BYTES = 8 * AS_BLOCK }; /* a block in the widest precision */
 
-/* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program emits
-   parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
+/* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program
+   emits parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
 typedef struct network_tile {
-    int lane, lanes;          /* own lanes [lane, lane + lanes) */
+    int lane, lanes; /* own lanes [lane, lane + lanes) */
     as_tree_program program;
-    int slot;                 /* first vector of its parts */
+    int slot; /* first vector of its parts */
     int nmerges;
     int merge[AS_TREE_DEPTH_MAX]; /* left vector of each merge; right is the next one */
 } network_tile;
 
 /* One parameter array, as the update walks the flat vector. */
 typedef struct network_tensor {
-    int64_t first, count;     /* in the flat vector */
+    int64_t first, count; /* in the flat vector */
     int layer, param;
     double lr_scale;
     bool decay, trains;
@@ -38,7 +38,7 @@ typedef struct as_network {
     as_schedule schedule;
     const as_update_ops *update;
     as_sum *sum;
-    int64_t n, first, count;  /* flat vector, own slice */
+    int64_t n, first, count; /* flat vector, own slice */
     int nslots;
     as_slot slot_kind[AS_SLOTS_MAX];
     int ntensors;
@@ -50,18 +50,18 @@ typedef struct as_network {
     double *block;                  /* (blocks of the slice, 2): squared norm, penalty */
     as_arena *arena;
 
-    int64_t tile_rows;        /* most rows of a tile */
+    int64_t tile_rows; /* most rows of a tile */
     int ntiles, nvectors;
     network_tile *tile;
-    void **vector;            /* (nvectors) the rank's parts first, then spare ones */
+    void **vector; /* (nvectors) the rank's parts first, then spare ones */
     as_model_work work;
-    int64_t chunk;            /* rows that a thread takes through all layers at a time */
+    int64_t chunk; /* rows that a thread takes through all layers at a time */
 
-    const as_batch *batch;    /* of the running step */
+    const as_batch *batch; /* of the running step */
     int64_t step;
     const void *use_params, *use_packed; /* what forward reads: parameters or averages */
     double times[AS_TIMES];
-    int64_t bad_id;           /* first sample with a non-finite loss in this step; -1: none */
+    int64_t bad_id; /* first sample with a non-finite loss in this step; -1: none */
     int bad_layer;
     int nitems;
     as_state_item *item;
@@ -76,12 +76,13 @@ as_status network_predict(as_estimator *estimator, const as_batch *batch, double
 /* Not collective; one thread. Puts rows [base + first, base + first + count) of the batch, normalised, at rows
    [first, first + count) of the work space. */
 void network_gather(as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count);
-/* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices are
-   packed here; otherwise their owners have done it. */
+/* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices
+   are packed here; otherwise their owners have done it. */
 as_status network_share(as_network *network, void *params, void *packed, bool all);
 /* Collective. Forward reads from now on the weights that are judged: the averages where they are kept. */
 as_status network_use_judged(as_network *network);
 /* The rows that as_model_* functions see for rows [first, first + count) of the work space. */
-as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count);
+as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t base, int64_t first,
+                           int64_t count);
 
 #endif

@@ -1,5 +1,6 @@
-/* Files that appear whole or not at all: written under a temporary name in the same folder, forced to the disk, then renamed.
-   Every call checks what the system says; interrupted and short calls are continued at most AS_RETRIES times. */
+/* Files that appear whole or not at all: written under a temporary name in the same folder, forced to the disk, then
+   renamed. Every call checks what the system says; interrupted and short calls are continued at most AS_RETRIES times.
+ */
 #ifndef AS_IO_COMMIT_H
 #define AS_IO_COMMIT_H
 
@@ -35,17 +36,19 @@ as_status as_commit_reserve(as_commit *file, int64_t bytes);
 as_status as_commit_write(as_commit *file, int64_t offset, const void *data, int64_t bytes);
 as_status as_commit_read(as_commit *file, int64_t offset, void *data, int64_t bytes);
 
-/* Not collective. Forces the data to the disk and asks the system to forget its copy, so that a read comes from the disk
-   where it can. A failure is final for this file: the system may have dropped the data. Errors: IO. */
+/* Not collective. Forces the data to the disk and asks the system to forget its copy, so that a read comes from the
+   disk where it can. A failure is final for this file: the system may have dropped the data. Errors: IO. */
 as_status as_commit_sync(as_commit *file);
 
 /* Not collective. Errors: IO when closing reports that data were lost (network file systems). */
 as_status as_commit_close(as_commit *file);
 
-/* Not collective. Renames the temporary file (closed by all) to its name and forces the folder to the disk. Errors: IO. */
+/* Not collective. Renames the temporary file (closed by all) to its name and forces the folder to the disk. Errors: IO.
+ */
 as_status as_commit_publish(as_commit *file);
 
-/* Not collective. Closes; removes the temporary file when `remove` is set. Never fails; the message of the last failure stays. */
+/* Not collective. Closes; removes the temporary file when `remove` is set. Never fails; the message of the last failure
+ * stays. */
 void as_commit_abandon(as_commit *file, int remove);
 
 /* Not collective. Reads [offset, offset + bytes) of an open file, as as_commit_read. name is for messages. */

@@ -10,9 +10,9 @@ typedef struct as_activation_ops {
     const char *name, *help, *formula;
     const as_field *fields; /* NULL: no options */
     size_t options_bytes;
-    bool needs_input;       /* backward reads z (then it is saved); otherwise it works from y alone */
-    void (*forward)(const void *options, int64_t n, const void *z, void *y);                     /* may be in place */
-    void (*backward)(const void *options, int64_t n, const void *z, const void *y, void *dy);    /* dy *= f'(z) */
+    bool needs_input; /* backward reads z (then it is saved); otherwise it works from y alone */
+    void (*forward)(const void *options, int64_t n, const void *z, void *y);                  /* may be in place */
+    void (*backward)(const void *options, int64_t n, const void *z, const void *y, void *dy); /* dy *= f'(z) */
 } as_activation_ops;
 
 const as_activation_ops *const *as_activations_get(const as_kernels *kernels);

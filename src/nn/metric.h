@@ -1,5 +1,5 @@
-/* Metrics of an evaluation. One file metric_<kind>.c (per variant), one row in metric.def. Each is a vector of sums over
-   samples, so it is exact for every layout: accumulate per lane, tree over lanes, then finish once. */
+/* Metrics of an evaluation. One file metric_<kind>.c (per variant), one row in metric.def. Each is a vector of sums
+   over samples, so it is exact for every layout: accumulate per lane, tree over lanes, then finish once. */
 #ifndef AS_NN_METRIC_H
 #define AS_NN_METRIC_H
 
@@ -8,16 +8,18 @@
 
 typedef struct as_metric_pass {
     int64_t rows, outputs;
-    const void *z; int64_t ldz;  /* model output, before the loss's predict */
+    const void *z;
+    int64_t ldz; /* model output, before the loss's predict */
     const int32_t *label;
-    const double *target; int64_t targets;
+    const double *target;
+    int64_t targets;
     const double *weight;
-    const char *loss;            /* name of the loss: decides how z is read (bce: sign; others: argmax) */
+    const char *loss; /* name of the loss: decides how z is read (bce: sign; others: argmax) */
 } as_metric_pass;
 
 typedef struct as_metric_ops {
     const char *name, *help, *formula;
-    as_target target;            /* AS_TARGET_NONE: labels or reals, whichever the pass has */
+    as_target target; /* AS_TARGET_NONE: labels or reals, whichever the pass has */
     /* Doubles of state for a model of `outputs` outputs. */
     int64_t (*size)(int64_t outputs, int64_t classes, int64_t targets);
     void (*rows)(const as_metric_pass *pass, int64_t classes, double *state); /* state += */

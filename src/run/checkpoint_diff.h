@@ -7,8 +7,8 @@
 #include "allsum/status.h"
 #include "base/text.h"
 
-/* Not collective. Appends lines to report, one for each attribute or dataset that differs: the first differing element, both
-   values, their distance in units in the last place, how many elements differ and the largest distance. *same: no
+/* Not collective. Appends lines to report, one for each attribute or dataset that differs: the first differing element,
+   both values, their distance in units in the last place, how many elements differ and the largest distance. *same: no
    line was needed. Blocks are not verified. Errors: NOINPUT, DATA, IO, NOMEM. */
 as_status as_checkpoint_diff(const char *path_a, const char *path_b, as_text *report, bool *same);
 

@@ -123,8 +123,7 @@ as_status as_predictor_run(as_predictor *predictor, int64_t rows, const double *
                                 .row = predictor->row,
                                 .id = predictor->id,
                                 .weight = predictor->weight};
-        AS_TRY(model->estimator->ops->predict(model->estimator, &batch,
-                                              y + first * as_predictor_outputs(predictor)));
+        AS_TRY(model->estimator->ops->predict(model->estimator, &batch, y + first * as_predictor_outputs(predictor)));
     }
     return AS_OK;
 }

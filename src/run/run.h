@@ -22,14 +22,14 @@ typedef struct as_run_options {
     as_world *world;
     int threads;
     as_isa isa;
-    const char *dir;           /* run directory; made, or continued */
+    const char *dir; /* run directory; made, or continued */
     as_resume resume;
-    const char *resume_path;   /* AS_RESUME_PATH */
-    int nallow;                /* keys that may differ from the checkpoint's configuration */
+    const char *resume_path; /* AS_RESUME_PATH */
+    int nallow;              /* keys that may differ from the checkpoint's configuration */
     const char *const *allow;
-    int64_t max_steps;         /* stop (STOPPED) after so many steps now; 0: no */
-    double max_seconds;        /* stop in time for this many seconds; 0: no */
-    double watchdog;           /* seconds without progress before the job ends; 0: off */
+    int64_t max_steps;                 /* stop (STOPPED) after so many steps now; 0: no */
+    double max_seconds;                /* stop in time for this many seconds; 0: no */
+    double watchdog;                   /* seconds without progress before the job ends; 0: off */
     const volatile sig_atomic_t *stop; /* not 0: stop after this step; may be NULL */
     const char *version;
     const as_log *log;
@@ -40,7 +40,7 @@ typedef struct as_run_options {
 typedef struct as_run_result {
     int64_t steps;
     bool finished;
-    as_text test;              /* JSON members of the test metrics; free with as_text_free */
+    as_text test; /* JSON members of the test metrics; free with as_text_free */
     double seconds;
 } as_run_result;
 

@@ -11,10 +11,10 @@
 
 typedef struct as_run_dir {
     char path[512];
-    int lock;        /* descriptor; -1 on ranks above 0 */
-    FILE *metrics;   /* append; NULL on ranks above 0 */
+    int lock;      /* descriptor; -1 on ranks above 0 */
+    FILE *metrics; /* append; NULL on ranks above 0 */
     FILE *log_file;
-    as_log tee;      /* writes to the caller's log and to log.txt */
+    as_log tee; /* writes to the caller's log and to log.txt */
     const as_log *outer;
 } as_run_dir;
 
@@ -29,8 +29,8 @@ as_status as_run_dir_write(const as_run_dir *dir, const char *name, const char *
 bool as_run_dir_has(const as_run_dir *dir, const char *name);
 void as_run_dir_remove(const as_run_dir *dir, const char *name);
 
-/* Not collective, rank 0. Opens metrics.jsonl so that it holds the lines of `history` (one per line, without timing) and
-   nothing after them: lines already in the file that say the same keep their timing. Errors: IO. */
+/* Not collective, rank 0. Opens metrics.jsonl so that it holds the lines of `history` (one per line, without timing)
+   and nothing after them: lines already in the file that say the same keep their timing. Errors: IO. */
 as_status as_run_dir_metrics(as_run_dir *dir, const char *history);
 /* Not collective, rank 0. Appends a line: `members` (JSON object without timing, "{...}") with timing added. */
 void as_run_dir_metric_line(as_run_dir *dir, const char *members, const char *timing);

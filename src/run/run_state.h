@@ -36,12 +36,12 @@ typedef struct as_run {
     as_text history;
     as_text test_metrics, validation_metrics; /* JSON members of the last evaluation */
     int64_t total_steps, steps_here;
-    double train_loss;          /* mean of the last whole epoch; NaN before */
+    double train_loss; /* mean of the last whole epoch; NaN before */
     bool stopping;
     double start, steady_seconds, last_save, last_poll;
     int64_t steady_samples;
     char last_checkpoint[600];
-    bool opened;                /* the directory is ours: results are written */
+    bool opened; /* the directory is ours: results are written */
 } as_run;
 
 /* Collective. Everything before the first step; nothing is written before all was found good. */
