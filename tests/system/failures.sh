@@ -124,7 +124,7 @@ echo 'a bad row on one rank: all stop'
 
 # --- a full disk: the training goes on, the temporary file is gone, and a later checkpoint succeeds
 mkdir -p "$scratch/small"
-if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=3m tmpfs "$scratch/small" 2>/dev/null; then
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=12m tmpfs "$scratch/small" 2>/dev/null; then
     trap 'umount "$scratch/small"' EXIT
     on 2 1 "${work[@]}" -o "$scratch/small/run" &
     job=$!
