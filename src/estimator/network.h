@@ -10,7 +10,7 @@
 #include "nn/schedule.h"
 #include "nn/update.h"
 
-enum { AS_SLOT_BYTES = 8 * AS_BLOCK }; /* a block in the widest precision */
+enum { AS_SLOT_BYTES = 8 * AS_BLOCK /* a block in the widest precision */, AS_BAD_MAX = 8 };
 
 /* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program
    emits parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
@@ -61,8 +61,9 @@ typedef struct as_network {
     int64_t step;
     const void *use_params, *use_packed; /* what forward reads: parameters or averages */
     double times[AS_TIMES];
-    int64_t bad_id; /* first sample with a non-finite loss in this step; -1: none */
-    int bad_layer;
+    int nbad;                   /* samples of this step whose loss is not finite */
+    int64_t bad_id[AS_BAD_MAX]; /* the first of them */
+    int bad_layer;              /* where the first one ceased to be finite; -1: in its input, nlayers: in the loss */
     int nitems;
     as_state_item *item;
 } as_network;

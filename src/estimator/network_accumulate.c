@@ -83,6 +83,18 @@ static int find_bad_layer(const as_network *network, int64_t row)
     return model->nlayers;
 }
 
+/* Remembers a sample whose loss is not finite, for the message of the verdict. */
+static void note_bad(as_network *network, int64_t batch_row, int64_t work_row)
+{
+    if (network->nbad == 0) {
+        network->bad_layer = find_bad_layer(network, work_row);
+    }
+    if (network->nbad < AS_BAD_MAX) {
+        network->bad_id[network->nbad] = network->batch->id[batch_row];
+    }
+    network->nbad++;
+}
+
 /* Head of the tile's lanes, in row order; thread 0 alone. */
 static void sum_heads(tile_job *job)
 {
@@ -95,9 +107,8 @@ static void sum_heads(tile_job *job)
             head[AS_HEAD_COUNT] += 1.0;
             head[AS_HEAD_WEIGHT] += weight[r];
             head[AS_HEAD_LOSS] += loss;
-            if (!__builtin_isfinite(loss) && network->bad_id < 0) {
-                network->bad_id = network->batch->id[job->base + r];
-                network->bad_layer = find_bad_layer(network, r);
+            if (!__builtin_isfinite(loss)) {
+                note_bad(network, job->base + r, r);
             }
         }
     }
@@ -164,7 +175,7 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     as_network *network = (as_network *)estimator;
     network->batch = batch;
     network->step = step;
-    network->bad_id = -1;
+    network->nbad = 0;
     network->use_params = network->params;
     network->use_packed = network->packed;
     as_sum_clear(network->sum);

@@ -1,6 +1,7 @@
 /* From the sum to the next parameters. The verdict (finite, clipping) is reached by all ranks alike before anything is
    changed; then each rank runs the optimizer on its slice, block by block, packs the new weights, and shares them. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -133,12 +134,19 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
 {
     const as_model *model = &network->model;
     as_status mine = AS_OK;
-    if (network->bad_id >= 0) {
+    if (network->nbad > 0) {
+        char ids[256];
+        size_t used = 0;
+        for (int i = 0; i < network->nbad && i < AS_BAD_MAX; i++) {
+            used += (size_t)snprintf(ids + used, sizeof ids - used, "%s%lld", i > 0 ? ", " : "",
+                                     (long long)network->bad_id[i]);
+        }
         const char *where = network->bad_layer < 0                ? "the input"
                             : network->bad_layer < model->nlayers ? model->layer[network->bad_layer].name
                                                                   : "the loss";
-        mine = as_error_set(AS_DIVERGED, "step %lld: loss is %g; sample %lld is the first that is not finite, in %s",
-                            (long long)step, loss, (long long)network->bad_id, where);
+        mine = as_error_set(AS_DIVERGED, "step %lld: loss is %g; not finite first in %s, for sample%s %s%s",
+                            (long long)step, loss, where, network->nbad > 1 ? "s" : "", ids,
+                            network->nbad > AS_BAD_MAX ? " and others" : "");
     } else {
         const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));
         if (bad < network->count) {
