@@ -61,5 +61,5 @@ fingerprint() {
 
 # has_isa NAME: can this machine run that build of the kernels?
 has_isa() {
-    ALLSUM_ISA=$1 "$allsum" list >/dev/null 2>&1
+    ALLSUM_ISA=$1 "$allsum" train --print-config >/dev/null 2>&1
 }
