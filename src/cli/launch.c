@@ -3,6 +3,7 @@
 #include "cli/launch.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,5 +157,9 @@ void as_launch_settle(const as_launch *launch, char *const *argv)
     const bool crowded = (told || threads > 1) && threads * ranks > as_launch_cpus_online();
     setenv("GOMP_SPINCOUNT", crowded ? "0" : "20000", 1);
     setenv("KMP_BLOCKTIME", crowded ? "0" : "1", 0);
+    sigset_t stop; /* stays blocked in the program started anew, until it can take a stop as a wish */
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
     execv("/proc/self/exe", argv);
 }

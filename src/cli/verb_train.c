@@ -35,6 +35,10 @@ static void catch_signals(void)
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigset_t early; /* SIGUSR1 may wait since as_launch_settle */
+    sigemptyset(&early);
+    sigaddset(&early, SIGUSR1);
+    sigprocmask(SIG_UNBLOCK, &early, NULL);
 }
 
 /* "90", "90s", "30m", "2h", "1.5h" in seconds. */
@@ -168,7 +172,6 @@ static as_status train(as_context *context, const as_config *config, as_run_opti
         o->progress_context = &drawn;
     }
     warn_about_binding(context, o->threads);
-    catch_signals();
     as_run_result result;
     const as_status status = as_run_train(o, &result);
     if (as_world_rank(o->world) == 0 && (status == AS_OK || status == AS_TARGET) && result.finished) {
@@ -197,6 +200,7 @@ static as_status run(as_context *context)
     if (nsets > LIST_MAX || nallow > LIST_MAX || context->narguments > LIST_MAX) {
         AS_FAIL(AS_USAGE, "train: at most %d files, --set and --allow-change each", LIST_MAX);
     }
+    catch_signals(); /* before MPI starts: a stop may be asked for at any time */
     as_run_options o = {.nallow = nallow, .allow = allowed};
     as_config config;
     AS_TRY(read_options(context, &o));
