@@ -60,12 +60,12 @@ static int32_t largest(const double *value, int64_t n)
 
 /* Runs the model over this rank's rows. A batch takes rows from all lanes: each goes to its place in the file's order.
  */
-static void predict_rows(const as_model_file *m, const as_dataset *data, const as_sampler *sampler, as_batch *batch,
-                         double *buffer, predictions *out)
+static as_status predict_rows(const as_model_file *m, const as_dataset *data, const as_sampler *sampler,
+                              as_batch *batch, double *buffer, predictions *out)
 {
     for (int64_t b = 0; b < as_sampler_batches(sampler); b++) {
         as_sampler_fill(sampler, 0, b, batch);
-        m->estimator->ops->predict(m->estimator, batch, buffer);
+        AS_TRY(m->estimator->ops->predict(m->estimator, batch, buffer));
         for (int64_t r = 0; r < batch->rows; r++) {
             memcpy(out->value + batch->row[r] * out->outputs, buffer + r * out->outputs,
                    (size_t)out->outputs * sizeof(double));
@@ -76,6 +76,7 @@ static void predict_rows(const as_model_file *m, const as_dataset *data, const a
         const double *value = out->value + r * out->outputs;
         out->label[r] = out->outputs == 1 ? value[0] > 0.5 : largest(value, out->outputs);
     }
+    return AS_OK;
 }
 
 static as_status write_file(const as_model_file *m, const char *path, const predictions *p)
@@ -119,7 +120,9 @@ static as_status predict(const as_context *context, as_model_file *m)
             m->world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %lld predictions", (long long)p.rows));
     }
     if (status == AS_OK) {
-        predict_rows(m, &data, sampler, &batch, buffer, &p);
+        status = as_world_agree(m->world, predict_rows(m, &data, sampler, &batch, buffer, &p));
+    }
+    if (status == AS_OK) {
         status = write_file(m, out, &p);
     }
     if (status == AS_OK && as_world_rank(m->world) == 0) {

@@ -126,24 +126,26 @@ as_status as_node_memory(as_world *world, size_t bytes, void **out)
     *out = NULL;
     bytes = (bytes / AS_CACHE_LINE + 1) * AS_CACHE_LINE;
     as_memory *memory = calloc(1, sizeof *memory);
-    if (memory == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for %zu bytes of shared memory", bytes);
-    }
-    memory->window = MPI_WIN_NULL;
     as_status status = AS_OK;
+    if (memory == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for %zu bytes of shared memory", bytes);
+    } else {
+        memory->window = MPI_WIN_NULL;
+    }
     if (world->node_size == 1) {
-        status = map_private(bytes, memory);
+        status = status == AS_OK ? map_private(bytes, memory) : status;
     } else {
         /* The node's first rank looks; all go or none does. */
-        int room = AS_OK;
-        if (world->node_rank == 0) {
-            room = (int)check_room(bytes);
+        if (world->node_rank == 0 && status == AS_OK) {
+            status = check_room(bytes);
         }
-        status = as_mpi_check(MPI_Bcast(&room, 1, MPI_INT, 0, world->node_comm), "MPI_Bcast");
-        if (status == AS_OK && room != AS_OK) {
-            status = world->node_rank == 0
-                         ? AS_NOMEM
-                         : as_error_set(AS_NOMEM, "no room for shared memory in /dev/shm of this node");
+        int mine = status != AS_OK, any = 0;
+        const as_status told =
+            as_mpi_check(MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, world->node_comm), "MPI_Allreduce");
+        if (status == AS_OK) {
+            status = told != AS_OK || any == 0
+                         ? told
+                         : as_error_set(AS_NOMEM, "another rank of this node has no room for shared memory");
         }
         if (status == AS_OK) {
             status = map_shared(world, bytes, memory);

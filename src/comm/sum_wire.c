@@ -308,11 +308,11 @@ as_status as_wire_gather(as_sum *sum, void *base, const size_t *at)
     as_wire *wire = sum->wire;
     const double begin = as_clock_seconds();
     as_status status = AS_OK;
+    if (at[sum->world->nodes] > INT_MAX) { /* on all ranks alike: nobody waits at the barrier */
+        AS_FAIL(AS_INTERNAL, "a gather of %zu bytes between nodes: expected below 2^31", at[sum->world->nodes]);
+    }
     if (sum->world->leaders != MPI_COMM_NULL) {
         for (int node = 0; node < sum->world->nodes; node++) {
-            if (at[node + 1] > INT_MAX) {
-                AS_FAIL(AS_INTERNAL, "a gather of %zu bytes between nodes: expected below 2^31", at[node + 1]);
-            }
             wire->at[node] = (int)at[node];
             wire->count[node] = (int)(at[node + 1] - at[node]);
         }

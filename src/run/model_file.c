@@ -12,24 +12,29 @@
 
 enum { BATCH_ROWS = 1024 };
 
-/* The file that a run directory stands for. Collective. */
-static as_status find_file(as_model_file *m, const char *path, const as_log *log)
+/* A path that is a file, or its final.h5, into m->path; none: empty text. */
+static as_status look(as_model_file *m, const char *path)
 {
     struct stat info;
-    as_status status = AS_OK;
-    const bool there = stat(path, &info) == 0;
-    if (!there) {
-        status = as_error_set(AS_NOINPUT, "%s: no such file or run directory", path);
-    } else if (strlen(path) >= sizeof m->path - 16) {
-        status = as_error_set(AS_NOINPUT, "%.200s...: path too long", path);
+    if (stat(path, &info) != 0) {
+        AS_FAIL(AS_NOINPUT, "%s: no such file or run directory", path);
     }
-    AS_TRY(as_world_agree(m->world, status));
-    if (!S_ISDIR(info.st_mode)) {
-        snprintf(m->path, sizeof m->path, "%s", path);
-        return AS_OK;
+    if (strlen(path) >= sizeof m->path - 16) {
+        AS_FAIL(AS_NOINPUT, "%.200s...: path too long", path);
     }
-    snprintf(m->path, sizeof m->path, "%.580s/final.h5", path);
-    if (stat(m->path, &info) == 0) {
+    snprintf(m->path, sizeof m->path, S_ISDIR(info.st_mode) ? "%.580s/final.h5" : "%.580s", path);
+    if (stat(m->path, &info) != 0) {
+        m->path[0] = '\0';
+    }
+    return AS_OK;
+}
+
+/* Collective. The file that a path stands for, as rank 0 sees the folder: others may see it a moment later. */
+static as_status find_file(as_model_file *m, const char *path, const as_log *log)
+{
+    AS_TRY(as_world_agree(m->world, as_world_rank(m->world) == 0 ? look(m, path) : AS_OK));
+    AS_TRY(as_world_broadcast(m->world, 0, m->path, sizeof m->path));
+    if (m->path[0] != '\0') {
         return AS_OK;
     }
     AS_TRY(as_checkpoint_find(m->world, path, log, m->path, sizeof m->path));

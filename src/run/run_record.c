@@ -232,7 +232,7 @@ static as_status hash_state(as_run *run, const char *path, char params[65], char
     return AS_OK;
 }
 
-/* Largest resident memory of any rank, in bytes. Collective. */
+/* Collective. Largest resident memory of any rank, in bytes; of this one alone when there is no room to ask. */
 static double peak_memory(const as_run *run)
 {
     struct rusage usage;
@@ -240,7 +240,8 @@ static double peak_memory(const as_run *run)
     const double mine = (double)usage.ru_maxrss * 1024.0;
     double peak = mine;
     double *all = malloc((size_t)as_world_size(run->world) * sizeof *all);
-    if (all != NULL && as_world_all_gather(run->world, &mine, sizeof mine, all) == AS_OK) {
+    const as_status room = as_world_agree(run->world, all == NULL ? AS_NOMEM : AS_OK);
+    if (room == AS_OK && as_world_all_gather(run->world, &mine, sizeof mine, all) == AS_OK) {
         for (int r = 0; r < as_world_size(run->world); r++) {
             peak = all[r] > peak ? all[r] : peak;
         }
