@@ -128,6 +128,22 @@ as_status as_run_save_best(as_run *run)
     return save_as(run, "best.h5", &written);
 }
 
+/* Fits a loaded position to this configuration. Where keys were allowed to change, a run that was finished by its
+   number of steps may have more of them now, and the epoch that it was in may have fewer batches: then it counts as
+   over. */
+static void settle_progress(as_run *run)
+{
+    as_progress *p = &run->progress;
+    const int64_t patience = run->config->train.patience;
+    const bool changed = run->options->nallow > 0, stale = patience > 0 && p->stale >= patience;
+    p->finished = p->step >= run->total_steps || (p->finished && (!changed || stale));
+    if (p->index >= as_sampler_batches(run->train.sampler)) {
+        p->index = 0;
+        p->epoch++;
+        p->epoch_loss = p->epoch_weight = 0;
+    }
+}
+
 /* Continues from the newest valid checkpoint, or from the one asked for. */
 static as_status resume(as_run *run)
 {
@@ -149,7 +165,7 @@ static as_status resume(as_run *run)
     const as_checkpoint_parts parts = as_run_parts(run);
     AS_TRY(as_checkpoint_load(run->world, path, o->nallow, o->allow, &parts));
     memcpy(run->last_checkpoint, path, sizeof path);
-    run->progress.finished = run->progress.step >= run->total_steps || run->progress.finished;
+    settle_progress(run);
     as_log_line(run->log, AS_LOG_INFO, "resume %s: step %lld of %lld%s", path, (long long)run->progress.step,
                 (long long)run->total_steps, run->progress.finished ? ", finished" : "");
     return AS_OK;
