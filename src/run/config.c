@@ -123,18 +123,19 @@ const as_field as_checkpoint_fields[] = {
      .free = true},
     AS_FIELDS_END};
 
-const as_field as_log_fields[] = {{.name = "every",
-                                   .type = AS_FIELD_EVERY,
-                                   .offset = offsetof(as_log_options, every),
-                                   .standard = "50 steps",
-                                   .help = "How often a line of metrics.jsonl is written: N steps or epochs, or never.",
-                                   .free = true},
-                                  {.name = "evaluate",
-                                   .type = AS_FIELD_EVERY,
-                                   .offset = offsetof(as_log_options, evaluate),
-                                   .standard = "1 epochs",
-                                   .help = "How often the validation data are evaluated: N steps or epochs, or never."},
-                                  AS_FIELDS_END};
+const as_field as_log_fields[] = {
+    {.name = "every",
+     .type = AS_FIELD_EVERY,
+     .offset = offsetof(as_log_options, every),
+     .standard = "50 steps",
+     .help = "How often a line of metrics.jsonl is written: N steps or epochs, or never.",
+     .free = true},
+    {.name = "evaluate",
+     .type = AS_FIELD_EVERY,
+     .offset = offsetof(as_log_options, evaluate),
+     .standard = "1 epochs",
+     .help = "How often the validation data are evaluated, besides at the end: N steps or epochs, or never."},
+    AS_FIELDS_END};
 
 /* A whole number from 1 to max, or a word that stands for 0. */
 static as_status count_or_word(const as_node *section, const char *key, const char *path, const char *text,

@@ -87,7 +87,11 @@ static as_status after_step(as_run *run, const as_step_report *report)
     if (due(&c->log.every, p->step, epoch_ended, p->epoch) || p->step == 1 || p->finished) {
         as_run_record_step(run, report);
     }
-    if (epoch_ended || due(&c->log.evaluate, p->step, epoch_ended, p->epoch) || p->finished) {
+    const bool evaluation = due(&c->log.evaluate, p->step, epoch_ended, p->epoch) || p->finished;
+    if ((epoch_ended || evaluation) && p->epoch_weight > 0) {
+        run->train_loss = p->epoch_loss / p->epoch_weight;
+    }
+    if (evaluation) {
         as_watchdog_stamp(run->watchdog, "evaluation", p->step);
         AS_TRY(as_run_record_evaluation(run));
     }

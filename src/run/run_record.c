@@ -132,7 +132,6 @@ as_status as_run_record_evaluation(as_run *run)
 {
     as_progress *p = &run->progress;
     as_text line = {0};
-    run->train_loss = p->epoch_weight > 0 ? p->epoch_loss / p->epoch_weight : run->train_loss;
     begin_line(run, "evaluation", &line);
     as_json_real(&line, "train_loss", run->train_loss);
     double loss = (double)NAN;

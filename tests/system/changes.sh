@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs that go on with keys that were allowed to change.
+# Runs that go on with keys that were allowed to change, and evaluations at the times that the configuration names.
 #
 # usage: changes.sh PROGRAM SCRATCH
 set -uo pipefail
@@ -46,5 +46,14 @@ train larger -s train.epochs=3 -s 'log.every=1 steps' -s train.batch=512 --allow
 grep -q '"samples": *0[,}]' "$scratch/larger/metrics.jsonl" && complain 'larger: a step without samples'
 wants larger steps 9
 
-[ "$bad" = 0 ] && echo 'changed runs go on as they should'
+# Evaluations: every second epoch, every fifth of 36 steps, at the end alone.
+for case in '2 epochs:2' '5 steps:8' 'never:1' '1 epochs:4'; do
+    rm -rf "$scratch/evaluated"
+    train evaluated -s data.validation=0.2 -s train.epochs=4 -s "log.evaluate=${case%:*}" || complain "evaluate ${case%:*}: exit code $?"
+    found=$(grep -c '"kind": *"evaluation"' "$scratch/evaluated/metrics.jsonl")
+    [ "$found" = "${case#*:}" ] || complain "evaluate ${case%:*}: $found evaluations, expected ${case#*:}"
+    [ "$(summary_text "$scratch/evaluated" train_loss)" != null ] || complain "evaluate ${case%:*}: no training loss"
+done
+
+[ "$bad" = 0 ] && echo 'changed runs go on, and evaluations come when they are asked for'
 exit $bad
