@@ -1,5 +1,5 @@
 /* The one contract of everything that is trained: accumulate -> sum -> update. A kind is one file estimator_<kind>.c
-   and one row in estimator.def; the simplest is the template (docs/adding.md). */
+   and one row in estimator.def (docs/adding.md). */
 #ifndef AS_ESTIMATOR_ESTIMATOR_H
 #define AS_ESTIMATOR_ESTIMATOR_H
 

@@ -1,6 +1,6 @@
-/* Tables of numbers as text: a header row with the names of the columns, then one row a line (RFC 4180: fields may be
-   quoted by
-   ", quotes doubled; lines end with LF or CRLF). Empty lines are skipped. Empty fields, NA, NaN and null are NaN. */
+/* Tables of numbers as text: a header row with the names of the columns, then one row a line (RFC 4180: fields may
+   stand in double quotes, with quotes inside doubled; lines end with LF or CRLF). Empty lines are skipped. Empty
+   fields, NA, NaN and null are NaN. */
 #ifndef AS_IO_CSV_H
 #define AS_IO_CSV_H
 

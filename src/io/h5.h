@@ -1,6 +1,6 @@
-/* Reading ordinary HDF5 files (the only rooms' door to hdf5.h, with h5_write.h). Untrusted files are opened by an
-   allow-list: hard links, contiguous or chunked (deflate, shuffle, fletcher32) datasets of integers or floats; no
-   external storage, external or soft links out of the file, or virtual datasets. */
+/* Reading ordinary HDF5 files. Other rooms reach HDF5 only through this header and h5_write.h. Untrusted files are
+   opened by an allow-list: hard links, contiguous or chunked (deflate, shuffle, fletcher32) datasets of integers or
+   floats; no external storage, external or soft links out of the file, or virtual datasets. */
 #ifndef AS_IO_H5_H
 #define AS_IO_H5_H
 

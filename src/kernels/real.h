@@ -1,8 +1,13 @@
 /* One source, six builds: files compiled once per variant include this. The build defines
-     AS_PRECISION  32 or 64                       -> real is float or double
-     AS_VARIANT    f32_avx512, f64_portable, ...  -> AS_V(name) is name_<variant>, so that the builds can be linked
-   together AS_ISA_AVX512 | AS_ISA_AVX2 | AS_ISA_PORTABLE All variants of a precision give the same bits: sums follow a
-   stated order, and fused multiply-add happens only through as_fma (the compiler may not contract). */
+
+     AS_PRECISION  32 or 64: real is float or double
+
+     AS_VARIANT    f32_avx512, f64_portable, ...: AS_V(name) is name_<variant>, so that the builds link together
+
+     one of AS_ISA_AVX512, AS_ISA_AVX2, AS_ISA_PORTABLE
+
+   All variants of a precision give the same bits: sums follow a stated order, and fused multiply-add happens only
+   through as_fma (the compiler may not contract). */
 #ifndef AS_KERNELS_REAL_H
 #define AS_KERNELS_REAL_H
 

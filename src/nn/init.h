@@ -2,12 +2,18 @@
 
      zeros, ones                    constants
      normal, uniform                standard deviation s, or uniform in (-s, s); s = init_scale, 0.05 when that is 0
-     he, he_uniform                 variance 2 / fan_in              (He et al., ICCV 2015)
-     glorot, glorot_normal          variance 2 / (fan_in + fan_out)  (Glorot and Bengio, AISTATS 2010); glorot is
-   uniform lecun                          normal, variance 1 / fan_in      (LeCun et al. 1998) orthogonal orthonormal
-   rows or columns, whichever are fewer (Saxe et al., ICLR 2014); the array is a matrix (all but the last axis, last
-   axis) A uniform of variance v is in (-sqrt(3 v), sqrt(3 v)). init_scale is a factor on the last four lines (0 means
-   1). */
+
+     he, he_uniform                 variance 2 / fan_in (He et al., ICCV 2015)
+
+     glorot, glorot_normal          variance 2 / (fan_in + fan_out), glorot being uniform (Glorot and Bengio, AISTATS
+                                    2010)
+
+     lecun                          normal, variance 1 / fan_in (LeCun et al. 1998)
+
+     orthogonal                     orthonormal rows or columns, whichever are fewer, of the matrix (all but the last
+                                    axis, last axis) (Saxe et al., ICLR 2014)
+
+   A uniform of variance v is in (-sqrt(3 v), sqrt(3 v)). init_scale is a factor on the last four (0 means 1). */
 #ifndef AS_NN_INIT_H
 #define AS_NN_INIT_H
 

@@ -25,8 +25,9 @@ void as_run_dir_close(as_world *world, as_run_dir *dir);
 
 /* Not collective, rank 0. Writes DIR/name by temporary name and rename. Errors: IO. */
 as_status as_run_dir_write(const as_run_dir *dir, const char *name, const char *text);
-/* Not collective. Whether DIR/name exists; removes it. */
+/* Not collective. Whether DIR/name exists. */
 bool as_run_dir_has(const as_run_dir *dir, const char *name);
+/* Not collective. Removes DIR/name if it is there. */
 void as_run_dir_remove(const as_run_dir *dir, const char *name);
 
 /* Not collective, rank 0. Opens metrics.jsonl so that it holds the lines of `history` (one per line, without timing)

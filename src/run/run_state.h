@@ -36,7 +36,7 @@ typedef struct as_run {
     as_text history;
     as_text test_metrics, validation_metrics; /* JSON members of the last evaluation */
     int64_t total_steps, steps_here;
-    double train_loss; /* mean of the last whole epoch; NaN before */
+    double train_loss; /* mean over the epoch, up to its end or to the last evaluation; NaN before */
     bool stopping;
     double start, steady_seconds, last_save, last_poll;
     int64_t steady_samples;
@@ -44,18 +44,28 @@ typedef struct as_run {
     bool opened; /* the directory is ours: results are written */
 } as_run;
 
-/* Collective. Everything before the first step; nothing is written before all was found good. */
+/* Collective. Everything before the first step; nothing is written before all was found good. Errors: those of
+   as_run_train. Close with as_run_close (collective), also after an error. */
 as_status as_run_open(const as_run_options *options, as_run *out);
 void as_run_close(as_run *run);
 
-/* Collective where they evaluate or save. */
+/* Not collective. A line of metrics.jsonl and of the history; rank 0 writes and shows progress. */
 void as_run_record_step(as_run *run, const as_step_report *report);
+/* Collective. Evaluates the validation data where there are any, writes the line, and judges early stopping and `best`.
+   Errors: those of the estimator's evaluate and of as_run_save_best. */
 as_status as_run_record_evaluation(as_run *run);
+/* Collective. Saves the state: a numbered checkpoint (then older ones are removed), or DIR/best.h5. IO and CANTCREAT
+   are only logged. Errors: others of as_checkpoint_save. */
 as_status as_run_save(as_run *run);
-as_status as_run_save_best(as_run *run); /* DIR/best.h5 */
+as_status as_run_save_best(as_run *run);
+/* Not collective. What a checkpoint of the run holds; borrowed from it. */
 as_checkpoint_parts as_run_parts(as_run *run);
+/* Collective. After the loop: final.h5, test metrics and target when it is finished; status.json and summary.json
+   whatever `status` says. Returns the status of the run (STOPPED, TARGET, ...) with its message. */
 as_status as_run_finish(as_run *run, as_status status, as_run_result *result);
+/* Not collective, rank 0. status.json; a failure is only logged. */
 void as_run_write_status(as_run *run, const char *word, as_status status);
+/* Not collective. Over the steps after the first few of this process; 0 before. */
 double as_run_samples_per_second(const as_run *run);
 
 #endif
