@@ -2,6 +2,7 @@
    -> metrics -> checkpoint. The same for every estimator; a full-batch method takes its whole shard per step. */
 #include "run/run.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -88,8 +89,8 @@ static as_status after_step(as_run *run, const as_step_report *report)
         as_run_record_step(run, report);
     }
     const bool evaluation = due(&c->log.evaluate, p->step, epoch_ended, p->epoch) || p->finished;
-    if ((epoch_ended || evaluation) && p->epoch_weight > 0) {
-        run->train_loss = p->epoch_loss / p->epoch_weight;
+    if (epoch_ended || evaluation) {
+        run->train_loss = p->epoch_weight > 0 ? p->epoch_loss / p->epoch_weight : (double)NAN;
     }
     if (evaluation) {
         as_watchdog_stamp(run->watchdog, "evaluation", p->step);

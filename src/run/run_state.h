@@ -36,7 +36,8 @@ typedef struct as_run {
     as_text history;
     as_text test_metrics, validation_metrics; /* JSON members of the last evaluation */
     int64_t total_steps, steps_here;
-    double train_loss; /* mean over the epoch, up to its end or to the last evaluation; NaN before */
+    double
+        train_loss; /* mean over the epoch, up to its end or to the last evaluation; NaN before, and without weight */
     bool stopping;
     double start, steady_seconds, last_save, last_poll;
     int64_t steady_samples;
