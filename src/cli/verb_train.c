@@ -225,7 +225,7 @@ static const as_option options[] = {
     AS_OPTION_THREADS,
     {.name = "resume",
      .value = "auto|never|FILE",
-     .help = "auto: newest valid checkpoint of DIR; never: refuse if there is one; or a checkpoint file"},
+     .help = "auto: newest valid checkpoint of DIR; never: refuse if there is one; or a file to start DIR from"},
     {.name = "allow-change",
      .value = "KEY",
      .help = "let a key differ from the checkpoint's configuration, e.g. optimizer.lr (repeatable)"},

@@ -515,6 +515,21 @@ as_status as_checkpoint_config(const char *path, char **out)
     return status;
 }
 
+as_status as_checkpoint_step(const char *path, int64_t *step)
+{
+    as_h5_contents *file = NULL;
+    AS_TRY(as_h5_contents_open(path, &file));
+    const as_h5_attribute *found = as_h5_contents_attribute(file, "step");
+    as_status status = AS_OK;
+    if (found == NULL) {
+        status = as_error_set(AS_DATA, "%s: not a checkpoint: attribute step is missing", path);
+    } else {
+        *step = found->value;
+    }
+    as_h5_contents_close(&file);
+    return status;
+}
+
 as_status as_checkpoint_normalization(const char *path, const as_kernels *kernels, as_normalization *out)
 {
     static const char *const names[] = {"/normalization/scale", "/normalization/shift", "/normalization/fill"};

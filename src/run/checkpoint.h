@@ -54,6 +54,10 @@ as_status as_checkpoint_load(as_world *world, const char *path, int nallow, cons
 as_status as_checkpoint_config(const char *path, char **out);
 as_status as_checkpoint_normalization(const char *path, const as_kernels *kernels, as_normalization *out);
 
+/* Not collective. The step that a checkpoint was saved after (only its list of contents is verified). Errors: NOINPUT,
+   DATA, IO. */
+as_status as_checkpoint_step(const char *path, int64_t *step);
+
 /* Not collective. The steps of all DIR/checkpoints/step-*.h5, newest first (n may be 0), free() them; and the path of
    one. Errors: NOMEM. */
 as_status as_checkpoint_list(const char *dir, int64_t **step, int64_t *n);

@@ -144,15 +144,33 @@ static void settle_progress(as_run *run)
     }
 }
 
-/* Continues from the newest valid checkpoint, or from the one asked for. */
+/* The checkpoint asked for, unless the directory has come further: then `path`, its newest, stays. A checkpoint that is
+   older than others of its directory would be the first to be removed there. */
+static as_status choose(as_run *run, char *path, size_t bytes, bool *own)
+{
+    const char *asked = run->options->resume_path;
+    int64_t from = 0, newest = -1;
+    AS_TRY(as_world_agree(run->world, as_checkpoint_step(asked, &from)));
+    AS_TRY(as_world_agree(run->world, path[0] != '\0' ? as_checkpoint_step(path, &newest) : AS_OK));
+    *own = newest > from;
+    if (!*own) {
+        snprintf(path, bytes, "%s", asked);
+    }
+    return AS_OK;
+}
+
+/* Continues from the newest valid checkpoint, or from the one asked for. A directory that has come further than that
+   one is continued, so that the same command works again after a stop, if what led there is what is asked for now: the
+   allowed changes were made when it started. Going back is for another directory. */
 static as_status resume(as_run *run)
 {
     const as_run_options *o = run->options;
+    const as_checkpoint_parts parts = as_run_parts(run);
     char path[600] = "";
+    bool own = false;
+    AS_TRY(as_checkpoint_find(run->world, run->dir.path, run->log, path, sizeof path));
     if (o->resume == AS_RESUME_PATH) {
-        snprintf(path, sizeof path, "%s", o->resume_path);
-    } else {
-        AS_TRY(as_checkpoint_find(run->world, run->dir.path, run->log, path, sizeof path));
+        AS_TRY(choose(run, path, sizeof path, &own));
     }
     if (path[0] == '\0') {
         return AS_OK;
@@ -162,8 +180,17 @@ static as_status resume(as_run *run)
                 "%s: holds a run already (%s); give another directory, or continue it without --resume never",
                 run->dir.path, path);
     }
-    const as_checkpoint_parts parts = as_run_parts(run);
-    AS_TRY(as_checkpoint_load(run->world, path, o->nallow, o->allow, &parts));
+    const as_status status = as_checkpoint_load(run->world, path, own ? 0 : o->nallow, o->allow, &parts);
+    if (own && status != AS_OK) {
+        AS_FAIL(AS_CANTCREAT, "%s: has come further than %s; to go back to it, give another directory (%s)",
+                run->dir.path, o->resume_path, as_error_message());
+    }
+    AS_TRY(status);
+    if (own) {
+        as_log_line(run->log, AS_LOG_WARN,
+                    "%s has come further than %s and is continued; to go back to it, give another directory",
+                    run->dir.path, o->resume_path);
+    }
     memcpy(run->last_checkpoint, path, sizeof path);
     settle_progress(run);
     as_log_line(run->log, AS_LOG_INFO, "resume %s: step %lld of %lld%s", path, (long long)run->progress.step,

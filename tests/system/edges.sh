@@ -42,5 +42,37 @@ if [ "$(fingerprint "$scratch/stopped" final)" != "$(fingerprint "$scratch/strai
 fi
 echo 'batches without weight: stopped after every step, the same bytes'
 
+# --- a run from a checkpoint file: stopped, the same command continues it; going back among newer checkpoints is refused
+cat >"$scratch/back.yaml" <<END
+data: {train: {format: builtin, name: digits}}
+model: {layers: [{dense: 10}], loss: cross_entropy}
+train: {batch: 64, steps: 60}
+checkpoint: {every: 5 steps, keep: 2}
+END
+old=$scratch/line/checkpoints/step-000000000010.h5
+on 1 1 train "$scratch/back.yaml" -o "$scratch/line" -q --max-steps-this-run 10
+cp "$old" "$scratch/old.h5"
+on 2 1 train "$scratch/back.yaml" -o "$scratch/line" -q || complain "a run of 60 steps: exit code $?"
+fork=(train "$scratch/back.yaml" -o "$scratch/fork" -s optimizer.lr=0.01 --resume "$scratch/old.h5" --allow-change optimizer.lr)
+for ranks in 1 2 3; do # 10 to 30, 30 to 50, 50 to 60
+    code=0
+    on $ranks 1 "${fork[@]}" --max-steps-this-run 20 || code=$?
+    [ $code = $((ranks < 3 ? 75 : 0)) ] || {
+        complain "a run from a checkpoint file, part $ranks: exit code $code"
+        show_output
+    }
+done
+[ "$(summary_text "$scratch/fork" steps)" = 60 ] || complain 'a run from a checkpoint file, stopped: the same command did not continue it'
+before=$(fingerprint "$scratch/line")
+code=0
+on 2 1 train "$scratch/back.yaml" -o "$scratch/line" -s optimizer.lr=0.01 --resume "$scratch/old.h5" --allow-change optimizer.lr || code=$?
+[ $code = 73 ] || complain "going back among newer checkpoints: exit code $code, expected 73"
+grep -q 'has come further than .*old.h5; to go back to it, give another directory' "$scratch/output" || {
+    complain 'going back among newer checkpoints: the message should say how'
+    show_output
+}
+[ "$(fingerprint "$scratch/line")" = "$before" ] || complain 'going back among newer checkpoints changed the directory'
+echo 'a run from a checkpoint file: continued by the same command; no way back over newer checkpoints'
+
 [ $bad = 0 ] && rm -rf "$scratch"
 exit $bad
