@@ -2,11 +2,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "cli/verb.h"
 #include "io/h5_write.h"
 #include "run/model_file.h"
+
+enum { SETS_MAX = 64 };
 
 /* What this rank's rows gave, in the order of the file. */
 typedef struct predictions {
@@ -22,31 +25,36 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* The input as a data source: its format by --format or by the name's ending. */
-static as_status make_source(as_document *document, const char *file, const char *format, as_source *out)
+/* Format of the input: by --format or by the name's ending. */
+static as_status find_format(const char *file, const char *format, const char **out)
 {
     if (format == NULL) {
         const bool h5 = ends_with(file, ".h5") || ends_with(file, ".hdf5") || ends_with(file, ".nc");
-        const bool npy = ends_with(file, ".npy"), csv = ends_with(file, ".csv");
+        const bool npy = ends_with(file, ".npy") || ends_with(file, ".npy.gz"), csv = ends_with(file, ".csv");
         const bool idx = strstr(file, "ubyte") != NULL || ends_with(file, ".idx") || ends_with(file, ".idx.gz");
         format = h5 ? "hdf5" : npy ? "npy" : csv ? "csv" : idx ? "idx" : NULL;
     }
     if (format == NULL) {
         AS_FAIL(AS_USAGE, "--in %s: format not known by its name; give --format", file);
     }
-    const bool one_file = strcmp(format, "hdf5") == 0 || strcmp(format, "csv") == 0;
-    as_node *map = as_node_create(document, AS_NODE_MAP, "--in", 0, 0);
-    as_node *kind = as_node_create(document, AS_NODE_SCALAR, "--in", 0, 0);
-    as_node *path = as_node_create(document, AS_NODE_SCALAR, "--in", 0, 0);
-    if (map == NULL || kind == NULL || path == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for a data source");
+    *out = format;
+    return AS_OK;
+}
+
+/* --in and --out, which must not be the same file: writing replaces it. */
+static as_status check_files(const char *in, const char *out)
+{
+    struct stat a, b;
+    if (in == NULL || out == NULL) {
+        AS_FAIL(AS_USAGE, "predict: --in FILE and --out FILE.h5 are needed");
     }
-    kind->text = as_document_copy(document, format);
-    path->text = as_document_copy(document, file);
-    path->quoted = true;
-    AS_TRY(as_node_append(document, map, "format", 0, 0, kind));
-    AS_TRY(as_node_append(document, map, one_file ? "file" : "x", 0, 0, path));
-    return as_source_parse(document, map, "--in", out);
+    if (stat(out, &b) == 0 && S_ISDIR(b.st_mode)) {
+        AS_FAIL(AS_CANTCREAT, "--out %s: expected a file, found a directory", out);
+    }
+    if (stat(in, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+        AS_FAIL(AS_USAGE, "--out %s: is the input itself, and would be replaced", out);
+    }
+    return AS_OK;
 }
 
 static int32_t largest(const double *value, int64_t n)
@@ -103,7 +111,9 @@ static as_status predict(const as_context *context, as_model_file *m)
     double *buffer = NULL;
     predictions p = {.outputs = m->estimator->ops->outputs(m->estimator)};
     const char *in = as_option_get(context, "in"), *out = as_option_get(context, "out");
-    AS_TRY(make_source(m->config.document, in, as_option_get(context, "format"), &source));
+    const char *format = NULL;
+    AS_TRY(find_format(in, as_option_get(context, "format"), &format));
+    AS_TRY(as_source_inputs(m->config.document, format, in, &m->config.data.train, &source));
     as_status status = as_model_file_data(m, AS_PREDICT, &source, &data, &sampler, &batch);
     if (status == AS_OK) {
         const size_t rows = (size_t)data.local_rows + 1;
@@ -141,17 +151,21 @@ static as_status predict(const as_context *context, as_model_file *m)
 
 static as_status run(as_context *context)
 {
+    const char *sets[SETS_MAX];
+    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
     int threads;
     as_isa isa;
     as_world *world = NULL;
-    if (as_option_get(context, "in") == NULL || as_option_get(context, "out") == NULL) {
-        AS_FAIL(AS_USAGE, "predict: --in FILE and --out FILE.h5 are needed");
+    if (nsets > SETS_MAX) {
+        AS_FAIL(AS_USAGE, "predict: at most %d --set", SETS_MAX);
     }
+    AS_TRY(check_files(as_option_get(context, "in"), as_option_get(context, "out")));
     AS_TRY(as_context_threads(context, &threads));
     AS_TRY(as_context_isa(context, &isa));
     AS_TRY(as_context_world(context, &world));
     as_model_file model;
-    as_status status = as_model_file_open(world, threads, isa, context->argument[0], 0, NULL, &context->log, &model);
+    as_status status =
+        as_model_file_open(world, threads, isa, context->argument[0], nsets, sets, &context->log, &model);
     if (status == AS_OK) {
         status = predict(context, &model);
     }
@@ -160,9 +174,10 @@ static as_status run(as_context *context)
 }
 
 static const as_option options[] = {
-    {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5 (dataset x), CSV, NPY or IDX"},
+    {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5, CSV, NPY or IDX"},
     {.name = "out", .letter = 'o', .value = "FILE.h5", .help = "HDF5 file to write"},
     {.name = "format", .value = "FORMAT", .help = "format of the input, where its name does not tell"},
+    AS_OPTION_SET,
     AS_OPTION_THREADS,
     AS_OPTIONS_END,
 };
@@ -173,7 +188,9 @@ const as_verb as_verb_predict = {
     .summary = "Outputs of a trained model for every row of a file",
     .details =
         "Writes /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with labels;\n"
-        "/row, the row number in the input.\n",
+        "/row, the row number in the input.\n"
+        "Columns and datasets of the input have the names that they have in the training data; targets may be absent.\n"
+        "Another dataset: -s data.train.x=NAME, or -s 'data.train={format: hdf5, file: FILE, x: NAME}'.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -35,6 +35,9 @@ typedef struct as_format_ops {
     /* NULL, or: checks of a whole part that reading pieces of it leaves out (the checksum of a packed file). */
     as_status (*verify)(as_format_file *file, as_part part);
     void (*close)(as_format_file **file);
+    /* NULL, or: makes options (just the path was given) read nothing but inputs, found as `like` finds them: the
+       options of the training data, NULL if those have another format. */
+    void (*inputs)(void *options, const void *like);
     const char *role_key; /* NULL, or a key that is the role ("train", "test") unless it was given */
 } as_format_ops;
 
@@ -56,6 +59,10 @@ extern const as_field as_source_fields[];
 /* Not collective. path: "data.train"; its last word is the role of a source that asks for one. Errors: CONFIG, NOMEM.
  */
 as_status as_source_parse(as_document *document, const as_node *node, const char *path, as_source *out);
+/* Not collective. The inputs alone of another file of a format, found in it as in the training data: the same columns
+   or dataset. Errors: CONFIG, NOMEM. */
+as_status as_source_inputs(as_document *document, const char *format, const char *file, const as_source *training,
+                           as_source *out);
 /* Not collective. Appends the resolved lines (`format:` first), indented; reading them again gives the same source. */
 as_status as_source_write(const as_source *source, int indent, struct as_text *text);
 

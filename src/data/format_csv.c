@@ -11,6 +11,7 @@
 typedef struct options {
     const char *file, *delimiter, *weight;
     as_texts target, features;
+    const struct options *other; /* NULL, or the table whose target and weight are no inputs of this one either */
 } options;
 
 static const as_field fields[] = {
@@ -59,6 +60,20 @@ static as_status claim(as_format_file *file, const options *o, as_part part, con
     return AS_OK;
 }
 
+/* The target and weight of another table, where this one has them too: they are no inputs. */
+static void claim_of_other(as_format_file *file, const options *o)
+{
+    int column = -1;
+    for (int64_t i = 0; i < o->other->target.n; i++) {
+        if (as_csv_find(file->csv, o->other->target.v[i], &column) == AS_OK) {
+            file->slot[AS_PART_Y][column] = (int)file->width[AS_PART_Y]++;
+        }
+    }
+    if (o->other->weight != NULL && as_csv_find(file->csv, o->other->weight, &column) == AS_OK) {
+        file->slot[AS_PART_WEIGHT][column] = (int)file->width[AS_PART_WEIGHT]++;
+    }
+}
+
 static as_status claim_all(as_format_file *file, const options *o)
 {
     for (int64_t i = 0; i < o->target.n; i++) {
@@ -69,6 +84,9 @@ static as_status claim_all(as_format_file *file, const options *o)
     }
     for (int64_t i = 0; i < o->features.n; i++) {
         AS_TRY(claim(file, o, AS_PART_X, o->features.v[i]));
+    }
+    if (o->other != NULL) {
+        claim_of_other(file, o);
     }
     for (int c = 0; o->features.n == 0 && c < as_csv_columns(file->csv); c++) {
         if (file->slot[AS_PART_Y][c] < 0 && file->slot[AS_PART_WEIGHT][c] < 0) {
@@ -169,6 +187,14 @@ static as_status read_part(as_format_file *file, as_part part, int64_t first, in
     return AS_OK;
 }
 
+static void inputs_only(void *opaque, const void *like)
+{
+    options *o = opaque;
+    o->other = like;
+    o->features = like != NULL ? o->other->features : o->features;
+    o->delimiter = like != NULL ? o->other->delimiter : o->delimiter;
+}
+
 extern const as_format_ops as_format_csv;
 const as_format_ops as_format_csv = {
     .name = "csv",
@@ -178,4 +204,5 @@ const as_format_ops as_format_csv = {
     .open = open_file,
     .read = read_part,
     .close = close_file,
+    .inputs = inputs_only,
 };

@@ -109,6 +109,13 @@ static as_status read_part(as_format_file *file, as_part part, int64_t first, in
     return as_h5_dataset_read(file->dataset[part], first, count, file->type[part], data);
 }
 
+static void inputs_only(void *opaque, const void *like)
+{
+    options *o = opaque;
+    o->x = like != NULL ? ((const options *)like)->x : o->x;
+    o->y = o->weight = NULL;
+}
+
 extern const as_format_ops as_format_hdf5;
 const as_format_ops as_format_hdf5 = {
     .name = "hdf5",
@@ -118,4 +125,5 @@ const as_format_ops as_format_hdf5 = {
     .open = open_file,
     .read = read_part,
     .close = close_file,
+    .inputs = inputs_only,
 };

@@ -133,6 +133,32 @@ as_status as_source_parse(as_document *document, const as_node *node, const char
     return as_fields_parse(parts, 2, document, map, path);
 }
 
+as_status as_source_inputs(as_document *document, const char *format, const char *file, const as_source *training,
+                           as_source *out)
+{
+    as_node *map = as_node_create(document, AS_NODE_MAP, file, 0, 0);
+    as_node *kind = as_node_create(document, AS_NODE_SCALAR, file, 0, 0);
+    as_node *path = as_node_create(document, AS_NODE_SCALAR, file, 0, 0);
+    const as_format_ops *ops = NULL;
+    if (map == NULL || kind == NULL || path == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for a data source", file);
+    }
+    kind->text = as_document_copy(document, format);
+    path->text = as_document_copy(document, file);
+    if (kind->text == NULL || path->text == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for a data source", file);
+    }
+    path->quoted = true;
+    AS_TRY(as_node_append(document, map, "format", 0, 0, kind));
+    AS_TRY(find_format(map, "inputs", &ops));
+    AS_TRY(as_node_append(document, map, ops->fields[0].name, 0, 0, path)); /* the first key of a format is its file */
+    AS_TRY(as_source_parse(document, map, "inputs", out));
+    if (ops->inputs != NULL) {
+        ops->inputs(out->options, training->ops == ops ? training->options : NULL);
+    }
+    return AS_OK;
+}
+
 as_status as_source_write(const as_source *source, int indent, as_text *text)
 {
     as_text_add(text, "%*sformat: %s\n", indent, "", source->ops->name);

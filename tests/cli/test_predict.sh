@@ -1,0 +1,40 @@
+# Predictions for files with and without what the model learnt from: inputs are found by their names in the training data.
+. "$(dirname "$0")/expect.sh"
+
+printf 'a,b,label,w,c\n%s' "$(for i in $(seq 40); do echo "$((i % 3)),$((i % 7)).5,$((i % 3)),1.$i,$((i * i % 11))"; done)" >../in/all.csv
+cut -d, -f1,2,5 ../in/all.csv >../in/inputs.csv
+paste -d, <(cut -d, -f5 ../in/all.csv) <(cut -d, -f1-4 ../in/all.csv) >../in/moved.csv
+tr ',' ';' <../in/inputs.csv >../in/semicolon.csv
+
+data='data={train: {format: csv, file: ../in/all.csv, target: [label], weight: w}}'
+rest=(-s 'model={layers: [dense: 3]}' -s 'train={batch: 8, steps: 9}' -q)
+predictions=../predictions.h5
+"$program" train -s "$data" "${rest[@]}" -o ../model >../out 2>../err || complain 'training'
+"$program" train -s "$data" -s 'data.train.features=[c, a]' "${rest[@]}" -o ../chosen >../out 2>../err || complain 'training on chosen columns'
+
+same() { # MODEL FILE FILE: the same predictions
+    local file
+    for file in "$2" "$3"; do
+        expect 0 '/output \(40, 3\), /class' predict "$1" -i "$file" -o $predictions
+        mv $predictions "$predictions.$(basename "$file")" || complain "$file: nothing written"
+    done
+    cmp -s "$predictions.$(basename "$2")" "$predictions.$(basename "$3")" || complain "$2 and $3: other predictions"
+}
+same ../model ../in/all.csv ../in/inputs.csv
+same ../chosen ../in/all.csv ../in/moved.csv
+expect 65 'expected inputs of 3 .*found 1' predict ../model -i ../in/semicolon.csv -o p.h5
+expect 0 '/output \(40, 3\)' predict ../model -i ../in/semicolon.csv -o $predictions -s 'data.train.delimiter=;'
+
+# HDF5 without targets; the three outputs serve as three inputs
+h5=$predictions
+expect 65 'predictions\.h5:x: no such object; the file has the datasets /class, /output, /row' predict ../model -i $h5 -o p.h5
+expect 0 '/output \(40, 3\)' predict ../model -i $h5 -o ../second.h5 -s "data.train={format: hdf5, file: $h5, x: output}"
+
+before=$(sha256sum $h5)
+expect 64 'is the input itself' predict ../model -i $h5 -o ../run/../predictions.h5
+[ "$(sha256sum $h5)" = "$before" ] || complain 'the input was replaced'
+expect 73 'expected a file, found a directory' predict ../model -i ../in/all.csv -o ../in
+expect 64 '--in FILE and --out FILE.h5 are needed' predict ../model -i ../in/all.csv
+expect 66 'absent\.npy: cannot open' predict ../model -i absent.npy -o p.h5
+expect 78 'unknown data format "cvs"; did you mean "csv"' predict ../model -i ../in/all.csv --format cvs -o p.h5
+finish
