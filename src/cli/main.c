@@ -25,7 +25,8 @@ static void write_line(void *argument, as_log_level level, const char *line)
     if (context->launch.rank != 0) {
         snprintf(prefix, sizeof prefix, "[%d] ", context->launch.rank);
     }
-    fprintf(stderr, "%s%s%s%s%s\n", prefix, on, words[level], off, line);
+    const char *clear = context->terminal ? "\r\033[K" : ""; /* of a progress line that may stand there */
+    fprintf(stderr, "%s%s%s%s%s%s\n", clear, prefix, on, words[level], off, line);
 }
 
 /* Says why the verb failed, once for the whole job: ranks other than 0 wait a moment first. When all failed alike, the

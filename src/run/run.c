@@ -85,6 +85,7 @@ static as_status after_step(as_run *run, const as_step_report *report)
     const bool save_asked = (as_sum_flags(run->estimator->ops->sum(run->estimator)) & AS_FLAG_SAVE) != 0;
     const bool epoch_ended = advance(p, as_sampler_batches(run->train.sampler), report);
     p->finished = p->step >= run->total_steps || report->done;
+    as_run_show_progress(run, report);
     if (due(&c->log.every, p->step, epoch_ended, p->epoch) || p->step == 1 || p->finished) {
         as_run_record_step(run, report);
     }

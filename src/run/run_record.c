@@ -53,7 +53,7 @@ static void begin_line(const as_run *run, const char *kind, as_text *line)
     as_json_int(line, "epoch", run->progress.epoch);
 }
 
-static void show_progress(as_run *run, const as_step_report *report)
+void as_run_show_progress(const as_run *run, const as_step_report *report)
 {
     const as_run_options *o = run->options;
     if (o->progress == NULL || as_world_rank(run->world) != 0) {
@@ -90,7 +90,6 @@ void as_run_record_step(as_run *run, const as_step_report *report)
     as_json_real(&line, "lr", report->lr);
     as_json_real(&line, "grad_norm", report->grad_norm);
     add_line(run, &line);
-    show_progress(run, report);
 }
 
 /* Members of an evaluation of one data set into out. */

@@ -50,7 +50,9 @@ typedef struct as_run {
 as_status as_run_open(const as_run_options *options, as_run *out);
 void as_run_close(as_run *run);
 
-/* Not collective. A line of metrics.jsonl and of the history; rank 0 writes and shows progress. */
+/* Not collective. Hands the progress to whoever shows it; rank 0 only. */
+void as_run_show_progress(const as_run *run, const as_step_report *report);
+/* Not collective. A line of metrics.jsonl and of the history; rank 0 writes. */
 void as_run_record_step(as_run *run, const as_step_report *report);
 /* Collective. Evaluates the validation data where there are any, writes the line, and judges early stopping and `best`.
    Errors: those of the estimator's evaluate and of as_run_save_best. */
