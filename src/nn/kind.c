@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
 
 const as_field as_no_fields[] = {AS_FIELDS_END};
 
@@ -62,15 +61,4 @@ as_status as_kind_typed(const as_node *node, const char *what, const char *stand
         AS_FAIL(AS_CONFIG, "%s: %s.type: expected a name", as_node_place(type), what);
     }
     return as_kind_find(type, what, type->text, names, index);
-}
-
-as_status as_kind_write(const char *key, const char *kind, const as_field *fields, const void *options, int indent,
-                        struct as_text *text)
-{
-    if (fields == NULL || fields->name == NULL) {
-        as_text_add(text, "%*s%s: %s\n", indent, "", key, kind);
-        return AS_OK;
-    }
-    as_text_add(text, "%*s%s:\n%*s%s:\n", indent, "", key, indent + 2, "", kind);
-    return as_fields_write(fields, options, indent + 4, text);
 }

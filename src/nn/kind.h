@@ -22,9 +22,4 @@ as_status as_kind_typed(const as_node *node, const char *what, const char *stand
                         int *index);
 extern const as_field as_type_fields[]; /* `type`; options are one const char * */
 
-/* Not collective. Appends `key: kind`, or `key:` and `kind:` with its options below, indented. */
-struct as_text;
-as_status as_kind_write(const char *key, const char *kind, const as_field *fields, const void *options, int indent,
-                        struct as_text *text);
-
 #endif

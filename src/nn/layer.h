@@ -42,7 +42,6 @@ typedef struct as_param {
     bool decay; /* weight decay and penalties apply (weights: yes, biases: no) */
 } as_param;
 
-struct as_text;
 typedef struct as_layer as_layer;
 typedef struct as_layer_ops as_layer_ops;
 
@@ -118,8 +117,6 @@ struct as_layer_ops {
     int64_t (*packed_reals)(const as_layer *layer, const as_kernels *kernels, int q);
     void (*pack)(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                  int64_t count, void *packed);
-    /* Appends the resolved AS_FIELD_NODE options as "key: value" lines, indented. NULL: there are none. */
-    as_status (*write)(const as_layer *layer, int indent, struct as_text *text);
     double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
     const char *formula;                    /* "y = x W + b", for explain and docs */
 };

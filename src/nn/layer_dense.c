@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "kernels/real.h"
 #include "nn/init.h"
 #include "nn/layer.h"
@@ -100,12 +99,6 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return AS_OK;
 }
 
-static as_status write_options(const as_layer *layer, int indent, struct as_text *text)
-{
-    const dense_options *options = layer->options;
-    return as_nonlinearity_write(&options->f, indent, text);
-}
-
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
@@ -187,6 +180,5 @@ const as_layer_ops AS_V(as_layer_dense) = {
     .accumulate = accumulate,
     .packed_reals = packed_reals,
     .pack = pack,
-    .write = write_options,
     .flops = flops,
 };

@@ -3,7 +3,6 @@
 #define AS_NN_MODEL_H
 
 #include "base/arena.h"
-#include "base/text.h"
 #include "nn/layer.h"
 #include "nn/loss.h"
 
@@ -30,9 +29,6 @@ extern const as_field as_layer_fields[]; /* of every layer: name, freeze, lr */
    document. Errors: CONFIG with file:line:column, layer name, expected and found. */
 as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels, const as_shape *in,
                          as_target target, int64_t classes, int64_t targets, as_model *out);
-
-/* Not collective. Appends the resolved `model:` section (all options of all layers) as YAML. */
-as_status as_model_write(const as_model *model, int indent, as_text *text);
 
 /* Not collective. Initial parameters, a function of (seed, model) alone, into params (nparams reals). Errors: NOMEM. */
 as_status as_model_init(const as_model *model, uint64_t seed, void *params);

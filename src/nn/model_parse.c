@@ -1,5 +1,4 @@
-/* A network's configuration: reading the `model:` section, shapes from the input upwards, and writing it back resolved.
- */
+/* A network's configuration: reading the `model:` section, with shapes from the input upwards. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,12 +72,6 @@ const as_field as_layer_fields[] = {{.name = "name",
                                      .max = 1e6,
                                      .help = "Factor on the learning rate of this layer."},
                                     AS_FIELDS_END};
-
-static const char *kind_name(const as_layer *layer, const as_kernels *kernels)
-{
-    return layer->ops == as_layer_activation_get(kernels) ? ((const as_nonlinearity *)layer->options)->ops->name
-                                                          : layer->ops->name;
-}
 
 /* The fields of a layer's kind, and where they live. */
 static as_fields_part own_part(const as_layer *layer, const as_kernels *kernels)
@@ -336,24 +329,4 @@ as_status as_model_parse(as_document *document, const as_node *node, const as_ke
         as_model_destroy(out);
     }
     return status;
-}
-
-as_status as_model_write(const as_model *model, int indent, as_text *text)
-{
-    const model_options options = {.type = "network", .l1 = model->l1, .l2 = model->l2};
-    as_text_add(text, "%*smodel:\n", indent, "");
-    AS_TRY(as_fields_write(as_model_fields, &options, indent + 2, text));
-    as_text_add(text, "%*slayers:\n", indent + 2, "");
-    for (int i = 0; i < model->nlayers; i++) {
-        const as_layer *layer = &model->layer[i];
-        const layer_options common = {.name = layer->name, .freeze = !layer->trains, .lr = layer->lr_scale};
-        const as_fields_part own = own_part(layer, model->kernels);
-        as_text_add(text, "%*s- %s:\n", indent + 4, "", kind_name(layer, model->kernels));
-        AS_TRY(as_fields_write(own.table, own.options, indent + 8, text));
-        if (layer->ops->write != NULL) {
-            AS_TRY(layer->ops->write(layer, indent + 8, text));
-        }
-        AS_TRY(as_fields_write(as_layer_fields, &common, indent + 8, text));
-    }
-    return as_kind_write("loss", model->loss->name, model->loss->fields, model->loss_options, indent + 2, text);
 }

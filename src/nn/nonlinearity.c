@@ -1,10 +1,9 @@
-/* An activation as configured: reading, writing, and applying it to the rows of a matrix. */
+/* An activation as configured: reading it, and applying it to the rows of a matrix. */
 #include "nn/nonlinearity.h"
 
 #include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "nn/kind.h"
 
 as_status as_nonlinearity_make(as_document *document, const as_activation_ops *ops, as_nonlinearity *out)
@@ -39,15 +38,6 @@ as_status as_nonlinearity_parse(as_document *document, const as_node *node, cons
     AS_TRY(as_nonlinearity_make(document, table[index - 1], out));
     const as_fields_part part = {out->ops->fields != NULL ? out->ops->fields : as_no_fields, out->options};
     return as_fields_parse(&part, 1, document, options, path);
-}
-
-as_status as_nonlinearity_write(const as_nonlinearity *f, int indent, struct as_text *text)
-{
-    if (f->ops == NULL) {
-        as_text_add(text, "%*sactivation: none\n", indent, "");
-        return AS_OK;
-    }
-    return as_kind_write("activation", f->ops->name, f->ops->fields, f->options, indent, text);
 }
 
 static const void *at(const as_kernels *kernels, const void *base, int64_t element)

@@ -17,10 +17,6 @@ as_status as_nonlinearity_parse(as_document *document, const as_node *node, cons
 /* Not collective. A row with its default options, in memory of the document. Errors: NOMEM. */
 as_status as_nonlinearity_make(as_document *document, const as_activation_ops *ops, as_nonlinearity *out);
 
-/* Not collective. Appends the resolved `activation: ...`. */
-struct as_text;
-as_status as_nonlinearity_write(const as_nonlinearity *f, int indent, struct as_text *text);
-
 /* Not collective. y = f(z), (rows, n); may be in place. */
 void as_nonlinearity_forward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
                              const void *z, int64_t ldz, void *y, int64_t ldy);
