@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-enum { LAYOUTS = 11, PRIMARY = 5, WIDTH = 8, HEIGHT_MAX = 64 };
+enum { LAYOUTS = 11, PRIMARY = 5, WIDTH = 8 };
 
 /* 192 / R: the weights 1/R as integers. The first five rule, the others break ties. */
 static const struct {
@@ -195,40 +195,6 @@ as_status as_tree_plan(int lanes, as_tree *out)
     if (!enough) {
         AS_FAIL(AS_NOMEM, "out of memory for the tree of %d lanes", lanes);
     }
-    return AS_OK;
-}
-
-/* Stack depth that walking the splits of [a, b) takes; a large number when they are no tree of bounded height. */
-static int walk_depth(const int16_t *split, int a, int b, int height)
-{
-    if (b - a == 1) {
-        return 1;
-    }
-    const int m = split[0];
-    if (height == 0 || m <= a || m >= b) {
-        return AS_LANES_MAX;
-    }
-    const int left = walk_depth(split + 1, a, m, height - 1);
-    const int right = 1 + walk_depth(split + (m - a), m, b, height - 1);
-    return left > right ? left : right;
-}
-
-as_status as_tree_from_splits(int lanes, const int16_t *split, as_tree *out)
-{
-    *out = (as_tree){0};
-    if (lanes < 1 || lanes > AS_LANES_MAX) {
-        AS_FAIL(AS_DATA, "tree: expected 1..%d lanes, found %d", (int)AS_LANES_MAX, lanes);
-    }
-    if (walk_depth(split, 0, lanes, HEIGHT_MAX) > AS_TREE_DEPTH_MAX) {
-        AS_FAIL(AS_DATA, "tree: the splits of %d lanes are no tree that a stack of %d can walk", lanes,
-                (int)AS_TREE_DEPTH_MAX);
-    }
-    int16_t *copy = calloc((size_t)lanes, sizeof *copy);
-    if (copy == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for the tree of %d lanes", lanes);
-    }
-    memcpy(copy, split, (size_t)(lanes - 1) * sizeof *copy);
-    *out = (as_tree){.lanes = lanes, .nodes = lanes - 1, .split = copy};
     return AS_OK;
 }
 

@@ -38,9 +38,6 @@ typedef struct as_tree_program {
    Destroy with as_tree_destroy. Errors: CONFIG when V is not in 1..AS_LANES_MAX; NOMEM. */
 as_status as_tree_plan(int lanes, as_tree *out);
 
-/* Not collective. The tree written in a checkpoint: V and its V-1 splits. Errors: DATA when they are not a tree, or one
-   that takes a deeper stack than AS_TREE_DEPTH_MAX. */
-as_status as_tree_from_splits(int lanes, const int16_t *split, as_tree *out);
 void as_tree_destroy(as_tree *tree);
 
 /* Not collective. The program for lanes [first, first + lanes), lanes >= 0 (an empty one has no steps). Destroy with

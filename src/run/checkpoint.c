@@ -505,16 +505,6 @@ as_status as_checkpoint_load(as_world *world, const char *path, int nallow, cons
     return status;
 }
 
-as_status as_checkpoint_config(const char *path, char **out)
-{
-    as_h5_contents *file = NULL;
-    *out = NULL;
-    AS_TRY(as_h5_contents_open(path, &file));
-    const as_status status = as_h5_contents_text(file, "/config", out);
-    as_h5_contents_close(&file);
-    return status;
-}
-
 as_status as_checkpoint_step(const char *path, int64_t *step)
 {
     as_h5_contents *file = NULL;
@@ -526,31 +516,6 @@ as_status as_checkpoint_step(const char *path, int64_t *step)
     } else {
         *step = found->value;
     }
-    as_h5_contents_close(&file);
-    return status;
-}
-
-as_status as_checkpoint_normalization(const char *path, const as_kernels *kernels, as_normalization *out)
-{
-    static const char *const names[] = {"/normalization/scale", "/normalization/shift", "/normalization/fill"};
-    as_h5_contents *file = NULL;
-    AS_TRY(as_h5_contents_open(path, &file));
-    const as_h5_stored *scale = as_h5_contents_find(file, names[0]);
-    const int64_t width = scale == NULL || scale->rank != 1 ? 0 : scale->dim[0];
-    double *array = calloc(3 * (size_t)width + 1, sizeof *array);
-    as_status status = array == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for its normalisation", path) : AS_OK;
-    loading l = {.file = file};
-    for (int i = 0; i < 3 && status == AS_OK && width > 0; i++) {
-        const as_h5_stored *item = NULL;
-        status = find_array(&l, names[i], AS_F64, width, &item);
-        if (status == AS_OK) {
-            status = as_h5_contents_read(file, item, 0, width, array + i * width);
-        }
-    }
-    if (status == AS_OK) {
-        status = as_normalization_load(width, array, array + width, array + 2 * width, kernels, out);
-    }
-    free(array);
     as_h5_contents_close(&file);
     return status;
 }

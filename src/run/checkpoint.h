@@ -49,11 +49,6 @@ as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log
 as_status as_checkpoint_load(as_world *world, const char *path, int nallow, const char *const *allow,
                              const as_checkpoint_parts *parts);
 
-/* Not collective. From a checkpoint (only its list of contents is verified): the resolved configuration, free() it; the
-   input normalisation, or an identity of width 0 when none is stored. */
-as_status as_checkpoint_config(const char *path, char **out);
-as_status as_checkpoint_normalization(const char *path, const as_kernels *kernels, as_normalization *out);
-
 /* Not collective. The step that a checkpoint was saved after (only its list of contents is verified). Errors: NOINPUT,
    DATA, IO. */
 as_status as_checkpoint_step(const char *path, int64_t *step);

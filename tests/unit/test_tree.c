@@ -108,10 +108,6 @@ static void test_any_layout_gives_the_same_sum(void **state)
             sum_by_ranks(&tree, ranks, value, &got);
             assert_memory_equal(&got, &want, sizeof got);
         }
-        as_tree copy;
-        assert_int_equal(as_tree_from_splits(sizes[i], tree.split, &copy), AS_OK);
-        assert_memory_equal(copy.split, tree.split, (size_t)tree.nodes * sizeof *tree.split);
-        as_tree_destroy(&copy);
         as_tree_destroy(&tree);
     }
 }
@@ -152,10 +148,12 @@ static void test_every_plan_can_be_walked(void **state)
 {
     (void)state;
     for (int lanes = 1; lanes <= AS_LANES_MAX; lanes += lanes < 100 ? 1 : 333) {
-        as_tree tree, copy;
+        as_tree tree;
+        as_tree_program program;
         assert_int_equal(as_tree_plan(lanes, &tree), AS_OK);
-        assert_int_equal(as_tree_from_splits(lanes, tree.split, &copy), AS_OK);
-        as_tree_destroy(&copy);
+        assert_int_equal(as_tree_program_make(&tree, 0, lanes, &program), AS_OK);
+        assert_in_range(program.depth, 1, AS_TREE_DEPTH_MAX);
+        as_tree_program_destroy(&program);
         as_tree_destroy(&tree);
     }
 }
@@ -182,9 +180,9 @@ static void test_columns_are_independent(void **state)
 static void test_merging_some_parts_emits_what_they_cover(void **state)
 {
     (void)state;
-    as_tree tree;
+    int16_t split[] = {2, 1, 3};
+    const as_tree tree = {.lanes = 4, .nodes = 3, .split = split};
     as_tree_program merge;
-    assert_int_equal(as_tree_from_splits(4, (const int16_t[]){2, 1, 3}, &tree), AS_OK);
     /* Lanes 0, 1 and 3: the node [0, 2) and the lane 3. */
     assert_int_equal(as_tree_merge_make(&tree, 3, (const int16_t[]){0, 1, 3}, (const int16_t[]){1, 1, 1}, &merge),
                      AS_OK);
@@ -197,7 +195,6 @@ static void test_merging_some_parts_emits_what_they_cover(void **state)
     /* [1, 3) is no node. */
     assert_int_equal(as_tree_merge_make(&tree, 3, (const int16_t[]){0, 1, 3}, (const int16_t[]){1, 2, 1}, &merge),
                      AS_INTERNAL);
-    as_tree_destroy(&tree);
 }
 
 static void test_an_empty_interval_has_no_steps(void **state)
@@ -219,14 +216,6 @@ static void test_bad_trees_are_refused(void **state)
     as_tree tree;
     assert_int_equal(as_tree_plan(0, &tree), AS_CONFIG);
     assert_int_equal(as_tree_plan(AS_LANES_MAX + 1, &tree), AS_CONFIG);
-    assert_int_equal(as_tree_from_splits(4, (const int16_t[]){2, 1, 2}, &tree), AS_DATA);
-    assert_int_equal(as_tree_from_splits(4, (const int16_t[]){4, 1, 3}, &tree), AS_DATA);
-    assert_int_equal(as_tree_from_splits(0, NULL, &tree), AS_DATA);
-    int16_t chain[99]; /* One lane off at each level: a tree, but higher than any walk may be. */
-    for (int i = 0; i < 99; i++) {
-        chain[i] = (int16_t)(i + 1);
-    }
-    assert_int_equal(as_tree_from_splits(100, chain, &tree), AS_DATA);
 }
 
 static void test_block_sums_are_balanced(void **state)
