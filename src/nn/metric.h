@@ -25,9 +25,6 @@ typedef struct as_metric_ops {
     void (*rows)(const as_metric_pass *pass, int64_t classes, double *state); /* state += */
     /* Writes its results as JSON members ("accuracy": 0.97, ...) into text. */
     void (*finish)(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text);
-    /* The one value that stands for the metric, and whether larger is better. */
-    double (*value)(int64_t outputs, int64_t classes, int64_t targets, const double *state);
-    bool larger_is_better;
 } as_metric_ops;
 
 const as_metric_ops *const *as_metrics_get(const as_kernels *kernels);

@@ -45,21 +45,16 @@ static double f1(const double *count)
     return share(2.0 * count[RIGHT], count[LABELLED] + count[ANSWERED]);
 }
 
-static double value(int64_t outputs, int64_t classes, int64_t targets, const double *state)
-{
-    (void)outputs;
-    (void)targets;
-    double sum = 0.0;
-    for (int64_t c = 0; c < classes; c++) {
-        sum += f1(state + c * COUNTS);
-    }
-    return sum / (double)classes;
-}
-
 static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
 {
     static const char *const names[] = {"precision", "recall", "f1"};
-    as_json_real(text, "macro_f1", value(outputs, classes, targets, state));
+    double sum = 0.0;
+    (void)outputs;
+    (void)targets;
+    for (int64_t c = 0; c < classes; c++) {
+        sum += f1(state + c * COUNTS);
+    }
+    as_json_real(text, "macro_f1", sum / (double)classes);
     for (int which = 0; which < 3; which++) {
         as_json_open(text, names[which], '[');
         for (int64_t c = 0; c < classes; c++) {
@@ -91,6 +86,4 @@ const as_metric_ops AS_V(as_metric_confusion) = {
     .size = size,
     .rows = rows,
     .finish = finish,
-    .value = value,
-    .larger_is_better = true,
 };

@@ -83,28 +83,21 @@ static double r2(int64_t targets, const double *state)
     return sum / (double)targets;
 }
 
-static double value(int64_t outputs, int64_t classes, int64_t targets, const double *state)
+static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
 {
     (void)outputs;
     (void)classes;
-    return __builtin_sqrt(mean(targets, state, SQUARE));
-}
-
-static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
-{
-    as_json_real(text, "rmse", value(outputs, classes, targets, state));
+    as_json_real(text, "rmse", __builtin_sqrt(mean(targets, state, SQUARE)));
     as_json_real(text, "mae", mean(targets, state, ABSOLUTE));
     as_json_real(text, "r2", r2(targets, state));
 }
 
 const as_metric_ops AS_V(as_metric_regression) = {
     .name = "regression",
-    .help = "Root of the mean squared error (watched), mean absolute error and R2 of real targets.",
+    .help = "Root of the mean squared error, mean absolute error and R2 of real targets.",
     .formula = "rmse = sqrt(mean e^2), mae = mean |e|, r2 = 1 - sum e^2 / sum (t - mean t)^2",
     .target = AS_TARGET_REALS,
     .size = size,
     .rows = rows,
     .finish = finish,
-    .value = value,
-    .larger_is_better = false,
 };

@@ -30,17 +30,12 @@ static void rows(const as_metric_pass *pass, int64_t classes, double *state)
     }
 }
 
-static double value(int64_t outputs, int64_t classes, int64_t targets, const double *state)
+static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
 {
     (void)outputs;
     (void)classes;
     (void)targets;
-    return state[0] / state[1];
-}
-
-static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
-{
-    as_json_real(text, "top_5_accuracy", value(outputs, classes, targets, state));
+    as_json_real(text, "top_5_accuracy", state[0] / state[1]);
 }
 
 const as_metric_ops AS_V(as_metric_top_k) = {
@@ -51,6 +46,4 @@ const as_metric_ops AS_V(as_metric_top_k) = {
     .size = size,
     .rows = rows,
     .finish = finish,
-    .value = value,
-    .larger_is_better = true,
 };

@@ -13,7 +13,7 @@ typedef struct as_progress {
     int64_t step;         /* steps done */
     int64_t epoch, index; /* position of the next batch */
     int64_t best_step;
-    double best_value; /* watched metric of the best evaluation so far */
+    double best_value; /* validation loss of the best evaluation so far */
     int64_t stale;     /* evaluations since then */
     bool has_best;
     bool finished;

@@ -90,6 +90,19 @@ static void finish(const metric *m, const double *state, as_text *text)
     assert_false(text->failed);
 }
 
+/* The first number that a metric reports; NaN where it is null. */
+static double first_number(const metric *m, const double *state)
+{
+    as_text text = {0};
+    finish(m, state, &text);
+    const char *colon = strchr(text.data, ':');
+    assert_non_null(colon);
+    const char *number = colon + 1 + strspn(colon + 1, " ");
+    const double value = strncmp(number, "null", 4) == 0 ? (double)NAN : strtod(number, NULL);
+    as_text_free(&text);
+    return value;
+}
+
 /* Sums of 200 weights below 2, here in another order than numpy's: 200 u relative; r2 of targets as far as 100 sd from
    0 loses their square. */
 static const double count_error = 200 * 0x1p-53, spread_error = 1e4 * 200 * 0x1p-53;
@@ -110,7 +123,6 @@ static void check_reference(const as_kernels *kernels)
     add_rows(kernels, &m, 0, N, state);
     finish(&m, state, &text);
     check_close(&text, "accuracy", 0, reference_accuracy, count_error);
-    assert_true(m.ops->larger_is_better && m.ops->value(C, C, 0, state) == number_after(&text, "accuracy", 0));
     close_metric(kernels, &m);
 
     m = open_metric(kernels, "top_k");
@@ -144,7 +156,6 @@ static void check_reference(const as_kernels *kernels)
     check_close(&text, "rmse", 0, reference_rmse, count_error);
     check_close(&text, "mae", 0, reference_mae, count_error);
     check_close(&text, "r2", 0, reference_r2, spread_error);
-    assert_true(!m.ops->larger_is_better && m.ops->value(T, 0, T, state) == number_after(&text, "rmse", 0));
     close_metric(kernels, &m);
     as_text_free(&text);
 }
@@ -183,8 +194,7 @@ static void check_division(const as_kernels *kernels)
             assert_true(fabs(sum - whole[k]) <= bound); /* 1e-6: the error terms beside the sums */
             pieces[k] = sum;
         }
-        const double one = m.ops->value(m.outputs, m.classes, m.targets, whole);
-        const double two = m.ops->value(m.outputs, m.classes, m.targets, pieces);
+        const double one = first_number(&m, whole), two = first_number(&m, pieces);
         assert_true(fabs(one - two) <= (m.targets > 0 ? 0x1p-50 : 0.0) * one);
         close_metric(kernels, &m);
     }
@@ -230,7 +240,7 @@ static void check_nothing_and_nan(const as_kernels *kernels)
         finish(&m, state, &text);
         set_real(kernels, m.z, 0, (double)NAN);
         add_rows(kernels, &m, 0, 1, state);
-        const double value = m.ops->value(m.outputs, m.classes, m.targets, state);
+        const double value = first_number(&m, state);
         assert_true(m.targets > 0 ? isnan(value) : value == 0.0);
         close_metric(kernels, &m);
     }
