@@ -8,6 +8,7 @@
 #include "cli/explain.h"
 #include "comm/lanes.h"
 #include "comm/sum.h"
+#include "data/assign.h"
 #include "nn/kind.h"
 #include "nn/model.h"
 #include "nn/optimizer.h"
@@ -69,21 +70,20 @@ static as_status make_plan(const as_config *c, plan *out)
     *out = (plan){.config = c};
     const as_kernels *kernels = as_kernels_get(as_isa_detect(), c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
     AS_TRY(as_dataset_peek(&c->data.train, &out->rows, &out->shape, &out->type, &out->target, &out->targets));
-    out->train_rows = out->rows - (int64_t)((double)out->rows * c->data.validation);
+    out->train_rows = out->rows - as_held_out(out->rows, c->data.validation);
     out->batch = c->train.batch == 0 || c->train.batch > out->train_rows ? out->train_rows : c->train.batch;
-    out->lanes = c->lanes > 0 ? (int)c->lanes : as_lanes_auto(out->batch > 0 ? out->batch : 1);
+    out->lanes = as_config_lanes(c);
     out->classes = out->target == AS_TARGET_LABELS ? guess_classes(c) : 0;
     const as_node *type = as_node_get(c->model, "type");
     if (type != NULL && type->kind == AS_NODE_SCALAR && strcmp(type->text, "network") != 0) {
         AS_FAIL(AS_USAGE, "explain: a plan is made for networks; this model is of type %s", type->text);
     }
-    AS_TRY(as_model_parse(c->document, c->model, kernels, &out->shape, out->target, out->classes, out->targets,
-                          &out->model));
     as_optimizer optimizer;
     as_slot slot[AS_SLOTS_MAX];
     AS_TRY(as_optimizer_parse(c->document, c->optimizer, kernels, &optimizer));
     out->slots = optimizer.ops->slots(optimizer.options, slot);
-    return AS_OK;
+    return as_model_parse(c->document, c->model, kernels, &out->shape, out->target, out->classes, out->targets,
+                          &out->model);
 }
 
 static void print_data(const plan *p)

@@ -101,6 +101,11 @@ int64_t as_selection_next(const as_selection *selection, int64_t row)
     return 64 * at + __builtin_ctzll(word);
 }
 
+int64_t as_held_out(int64_t kept, double share)
+{
+    return (int64_t)floor(share * (double)kept + 0.5);
+}
+
 as_status as_selection_split(as_world *world, const as_selection *all, double share, bool held_out, uint64_t seed,
                              as_selection *out)
 {
@@ -116,7 +121,7 @@ as_status as_selection_split(as_world *world, const as_selection *all, double sh
         free(mine);
         return status;
     }
-    const int64_t held = (int64_t)floor(share * (double)all->kept + 0.5);
+    const int64_t held = as_held_out(all->kept, share);
     const as_permutation p = as_permutation_make(seed, AS_RNG_VALIDATION, 0, 0, all->kept);
     for (int64_t word = 0; word < count; word++) {
         const int64_t at = first + word, rest = all->rows - 64 * at;

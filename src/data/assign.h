@@ -31,7 +31,10 @@ int64_t as_selection_at(const as_selection *selection, int64_t k);
 /* Not collective. First kept row after `row`; the caller knows that there is one. */
 int64_t as_selection_next(const as_selection *selection, int64_t row);
 
-/* Collective. Splits `all` by a keyed permutation of its members: round(share * kept) of them are held out. Returns the
+/* Not collective. How many of `kept` rows are held out: round(share * kept). */
+int64_t as_held_out(int64_t kept, double share);
+
+/* Collective. Splits `all` by a keyed permutation of its members: as_held_out of them are held out. Returns the
    part that is asked for (held_out or the rest). Errors: NOMEM. */
 as_status as_selection_split(as_world *world, const as_selection *all, double share, bool held_out, uint64_t seed,
                              as_selection *out);

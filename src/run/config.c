@@ -51,7 +51,8 @@ const as_field as_root_fields[] = {
      .standard = "auto",
      .help =
          "Lanes that every batch is cut into, 1 to 4096, at least as many as ranks: part of the numbers like the seed; "
-         "auto: 24 where each gets 8 samples of a batch, else the largest of 16, 12, 8, 6, 4, 3, 2, 1 that does."},
+         "auto: 24 where the batch is full or each gets 8 samples of it, else the largest of 16, 12, 8, 6, 4, 3, 2, 1 "
+         "that does."},
     {.name = "precision",
      .type = AS_FIELD_CHOICE,
      .offset = offsetof(root_options, precision),
@@ -309,6 +310,12 @@ void as_config_destroy(as_config *config)
 {
     as_document_destroy(&config->document);
     *config = (as_config){0};
+}
+
+int as_config_lanes(const as_config *config)
+{
+    return config->lanes > 0 ? (int)config->lanes
+                             : as_lanes_auto(config->train.batch > 0 ? config->train.batch : INT64_MAX);
 }
 
 /* A number, or the word that 0 stands for. */

@@ -248,11 +248,10 @@ static as_status open_all(as_run *run)
     const as_run_options *o = run->options;
     const as_config *c = run->config;
     run->kernels = as_kernels_get(o->isa, c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
-    const int64_t lanes = c->lanes > 0 ? c->lanes : as_lanes_auto(c->train.batch > 0 ? c->train.batch : INT64_MAX);
     AS_TRY(as_world_agree(run->world, as_team_create(o->threads, &run->team)));
     AS_TRY(as_watchdog_start(run->world, o->watchdog, o->log, &run->watchdog));
     as_watchdog_stamp(run->watchdog, "reading data", 0);
-    AS_TRY(as_world_agree(run->world, as_lanes_create((int)lanes, run->world, &run->lanes)));
+    AS_TRY(as_world_agree(run->world, as_lanes_create(as_config_lanes(c), run->world, &run->lanes)));
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));
     AS_TRY(as_world_agree(run->world, as_config_write(c, &run->config_text)));
