@@ -123,7 +123,7 @@ static void warn_about_binding(const as_context *context, int threads)
     }
 }
 
-static as_status read_resume(const as_context *context, as_run_options *o)
+static void read_resume(const as_context *context, as_run_options *o)
 {
     const char *text = as_option_get(context, "resume");
     o->resume = AS_RESUME_AUTO;
@@ -133,13 +133,12 @@ static as_status read_resume(const as_context *context, as_run_options *o)
         o->resume = AS_RESUME_PATH;
         o->resume_path = text;
     }
-    return AS_OK;
 }
 
 static as_status read_options(const as_context *context, as_run_options *o)
 {
     const char *time = as_option_get(context, "max-time");
-    AS_TRY(read_resume(context, o));
+    read_resume(context, o);
     AS_TRY(as_option_int(context, "max-steps-this-run", 1, INT64_MAX, &o->max_steps));
     o->watchdog = 600;
     AS_TRY(as_option_real(context, "watchdog", 0, 1e9, &o->watchdog));

@@ -14,9 +14,8 @@ enum { FIELDS = 3, FLUSH_ROWS = 65536 }; /* 255^2 * 65536 < 2^32 */
 __extension__ typedef __int128 int128;
 
 /* Moments of a column set: three rows of `width` doubles. */
-static double *count_of(double *m, int64_t width)
+static double *count_of(double *m)
 {
-    (void)width;
     return m;
 }
 
@@ -32,8 +31,8 @@ static double *m2_of(double *m, int64_t width)
 
 static void merge(int64_t width, double *a, double *b)
 {
-    double *na = count_of(a, width), *ma = mean_of(a, width), *sa = m2_of(a, width);
-    const double *nb = count_of(b, width), *mb = mean_of(b, width), *sb = m2_of(b, width);
+    double *na = count_of(a), *ma = mean_of(a, width), *sa = m2_of(a, width);
+    const double *nb = count_of(b), *mb = mean_of(b, width), *sb = m2_of(b, width);
     for (int64_t j = 0; j < width; j++) {
         const double n = na[j] + nb[j], delta = mb[j] - ma[j], share = n > 0 ? nb[j] / n : 0;
         ma[j] += delta * share;
@@ -64,7 +63,7 @@ static void lane_moments_u8(int64_t rows, int64_t width, const uint8_t *x, uint3
     }
     for (int64_t j = 0; j < width; j++) {
         const int128 s = total[j], q = total[width + j], n = rows;
-        count_of(m, width)[j] = (double)rows;
+        count_of(m)[j] = (double)rows;
         mean_of(m, width)[j] = rows > 0 ? (double)total[j] / (double)rows : 0;
         m2_of(m, width)[j] = rows > 0 ? (double)(n * q - s * s) / (double)rows : 0;
     }
@@ -89,7 +88,7 @@ static void lane_moments(const as_dataset *data, int64_t first, int64_t rows, ui
 {
     const int64_t width = data->width;
     const uint8_t *x = (const uint8_t *)data->x + (size_t)(first * width) * as_dtype_bytes(data->type);
-    double *n = count_of(m, width), *mean = mean_of(m, width), *m2 = m2_of(m, width);
+    double *n = count_of(m), *mean = mean_of(m, width), *m2 = m2_of(m, width);
     memset(m, 0, FIELDS * (size_t)width * sizeof *m);
     if (data->type == AS_U8) {
         lane_moments_u8(rows, width, x, partial, total, m);
@@ -187,7 +186,7 @@ static void coefficients(const as_data_options *options, const as_dataset *train
 {
     const int64_t width = train->width;
     for (int64_t j = 0; j < width; j++) {
-        const double n = m != NULL ? count_of(m, width)[j] : 0, mean = m != NULL ? mean_of(m, width)[j] : 0;
+        const double n = m != NULL ? count_of(m)[j] : 0, mean = m != NULL ? mean_of(m, width)[j] : 0;
         scale[j] = 1;
         shift[j] = 0;
         fill[j] = mean;

@@ -25,6 +25,13 @@ static bool another_kind(const as_node *base, const as_node *over)
     return false;
 }
 
+/* A key as if it had not been given. */
+static void set_zero(as_node *node)
+{
+    node->kind = AS_NODE_SCALAR;
+    node->text = "0";
+}
+
 /* Of train.epochs and train.steps the later one counts: takes the other one out of what was there before. */
 static void forget_rival(as_node *train, const as_node *over)
 {
@@ -32,10 +39,7 @@ static void forget_rival(as_node *train, const as_node *over)
     for (int i = 0; i < 2; i++) {
         as_node *old = as_node_get(train, rivals[i]);
         if (as_node_get(over, rivals[1 - i]) != NULL && as_node_get(over, rivals[i]) == NULL && old != NULL) {
-            as_node none = *old;
-            none.kind = AS_NODE_SCALAR;
-            none.text = "0";
-            *old = none;
+            set_zero(old);
         }
     }
 }
@@ -103,10 +107,7 @@ as_status as_config_override(as_document *document, as_node *root, const char *s
     AS_TRY(as_node_set_path(document, root, path, value));
     as_node *rival = as_node_get(as_node_get(root, "train"), steps ? "epochs" : "steps");
     if ((steps || epochs) && rival != NULL) {
-        as_node none = *rival;
-        none.kind = AS_NODE_SCALAR;
-        none.text = "0";
-        *rival = none;
+        set_zero(rival);
     }
     return AS_OK;
 }

@@ -103,7 +103,7 @@ static as_status write_loss(as_document *document, const as_node *model, const a
 }
 
 /* Another kind of model reads its own section: as given, in one order of writing. */
-static as_status write_given(const as_node *model, int indent, as_text *text)
+static void write_given(const as_node *model, int indent, as_text *text)
 {
     for (int64_t i = 0; i < model->count; i++) {
         as_text_add(text, "%*s", indent, "");
@@ -112,7 +112,6 @@ static as_status write_given(const as_node *model, int indent, as_text *text)
         as_node_write(model->item[i], text);
         as_text_add(text, "\n");
     }
-    return AS_OK;
 }
 
 as_status as_config_model_write(as_document *document, const as_node *model, int indent, as_text *text)
@@ -123,7 +122,8 @@ as_status as_config_model_write(as_document *document, const as_node *model, int
         AS_FAIL(AS_CONFIG, "%s: missing section 'model' (a map such as {layers: [...]})", as_node_place(model));
     }
     if (type != NULL && (type->kind != AS_NODE_SCALAR || strcmp(type->text, "network") != 0)) {
-        return write_given(model, indent, text);
+        write_given(model, indent, text);
+        return AS_OK;
     }
     as_text own = {0}; /* without layers and loss, which come after it */
     as_node plain = {.kind = AS_NODE_MAP, .file = model->file, .line = model->line, .column = model->column};

@@ -98,9 +98,8 @@ as_status as_run_dir_open(as_world *world, const char *path, const as_log *log, 
     return as_world_agree(world, status);
 }
 
-void as_run_dir_close(as_world *world, as_run_dir *dir)
+void as_run_dir_close(as_run_dir *dir)
 {
-    (void)world;
     if (dir->metrics != NULL) {
         fclose(dir->metrics);
     }

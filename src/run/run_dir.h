@@ -20,8 +20,8 @@ typedef struct as_run_dir {
 
 /* Collective. Makes the directory (and parents) and takes its lock. Errors: CANTCREAT; in use: names host and pid. */
 as_status as_run_dir_open(as_world *world, const char *path, const as_log *log, as_run_dir *out);
-/* Collective. */
-void as_run_dir_close(as_world *world, as_run_dir *dir);
+/* Not collective. Closes the files and gives the lock back. */
+void as_run_dir_close(as_run_dir *dir);
 
 /* Not collective, rank 0. Writes DIR/name by temporary name and rename. Errors: IO. */
 as_status as_run_dir_write(const as_run_dir *dir, const char *name, const char *text);

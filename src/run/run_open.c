@@ -303,7 +303,7 @@ void as_run_close(as_run *run)
         as_watchdog_stop(&run->watchdog);
     }
     as_team_destroy(&run->team);
-    as_run_dir_close(run->world, &run->dir);
+    as_run_dir_close(&run->dir);
     as_text_free(&run->config_text);
     as_text_free(&run->history);
     as_text_free(&run->test_metrics);

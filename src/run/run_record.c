@@ -326,7 +326,7 @@ static as_status complete(as_run *run, as_run_result *result)
     return check_target(run);
 }
 
-static const char *word_of(const as_run *run, as_status status)
+static const char *word_of(as_status status)
 {
     switch (status) {
     case AS_OK:
@@ -337,7 +337,6 @@ static const char *word_of(const as_run *run, as_status status)
     case AS_DIVERGED:
         return "diverged";
     default:
-        (void)run;
         return "failed";
     }
 }
@@ -360,8 +359,8 @@ as_status as_run_finish(as_run *run, as_status status, as_run_result *result)
     char *message = strdup(as_error_message());
     const double memory = peak_memory(run);
     if (as_world_rank(run->world) == 0) {
-        as_run_write_status(run, word_of(run, status), status);
-        write_summary(run, word_of(run, status), memory);
+        as_run_write_status(run, word_of(status), status);
+        write_summary(run, word_of(status), memory);
     }
     if (status != AS_OK && message != NULL) {
         as_error_set(status, "%s", message);
