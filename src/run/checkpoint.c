@@ -402,11 +402,11 @@ static as_status check_all(loading *l)
     if (parts->lanes != NULL) {
         AS_TRY(check_lanes(l));
     }
-    AS_TRY(check_data(l));
-    if (parts->config != NULL) {
+    if (parts->config != NULL) { /* before the data: another seed or share of validation makes other training data */
         AS_TRY(check_seed(l));
         AS_TRY(check_config(l));
     }
+    AS_TRY(check_data(l));
     if (parts->progress != NULL) {
         for (size_t i = 0; i < PROGRESS_ENTRIES; i++) {
             const as_h5_stored *item = NULL;
