@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -19,6 +20,16 @@ struct as_arena {
     size_t n, capacity, bytes, mapped;
     void *block;
 };
+
+as_status as_memory_check(size_t bytes)
+{
+    const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (there > 0 && (double)bytes > there) {
+        AS_FAIL(AS_NOMEM, "out of memory: %.1f GiB needed at once, this machine has %.1f GiB", (double)bytes / 0x1p30,
+                there / 0x1p30);
+    }
+    return AS_OK;
+}
 
 as_status as_arena_create(as_arena **out)
 {
@@ -57,6 +68,7 @@ as_status as_arena_commit(as_arena *arena)
         AS_FAIL(AS_INTERNAL, "arena: committed twice");
     }
     const size_t size = arena->bytes == 0 ? ALIGN : arena->bytes;
+    AS_TRY(as_memory_check(size));
     /* Room to start on a huge page boundary when the block is worth one. */
     const size_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
     void *block = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

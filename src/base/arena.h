@@ -20,6 +20,10 @@ as_status as_arena_reserve(as_arena *arena, size_t bytes, void **slot);
    slots and seals the arena. Errors: NOMEM with the bytes needed. */
 as_status as_arena_commit(as_arena *arena);
 
+/* Not collective. Whether a block can be there at all: pages are taken at first touch, when it is too late to refuse
+   and the system kills. Errors: NOMEM with the bytes needed and those of the machine. */
+as_status as_memory_check(size_t bytes);
+
 /* Bytes planned so far. */
 size_t as_arena_bytes(const as_arena *arena);
 

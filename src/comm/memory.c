@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "comm/world_private.h"
@@ -58,6 +59,7 @@ double as_node_barrier(as_world *world)
 
 static as_status map_private(size_t bytes, as_memory *memory)
 {
+    AS_TRY(as_memory_check(bytes));
     memory->bytes = bytes + HUGE_PAGE;
     memory->mapped =
         mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
