@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "io/h5_private.h"
@@ -66,6 +67,9 @@ static as_status open_file(as_h5 *file)
     }
     if (!S_ISREG(state.st_mode)) {
         AS_FAIL(AS_DATA, "%s: expected a regular file", file->path);
+    }
+    if (access(file->path, R_OK) != 0) {
+        AS_FAIL(AS_IO, "%s: cannot open: %s", file->path, strerror(errno));
     }
     file->bytes = (int64_t)state.st_size;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* the library's own prints; our messages name the place */
