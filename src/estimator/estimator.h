@@ -65,7 +65,7 @@ struct as_estimator_ops {
     /* Not collective. Output of rows of data: out (rows, outputs) as the loss's predict gives it. */
     as_status (*predict)(as_estimator *estimator, const as_batch *batch, double *out);
     /* Collective. Mean loss and metrics of a whole data set (all lanes, one epoch of the sampler into batch); appends
-       JSON members to json, loss first. */
+       JSON members to json, loss first. sampler NULL: no rows, which gives the names with null for every number. */
     as_status (*evaluate)(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, struct as_text *json,
                           double *loss);
     /* Not collective. OPTIONAL: after a validation (lower is better), for schedules that watch it. */

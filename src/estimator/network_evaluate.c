@@ -160,7 +160,7 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
     }
     status = as_world_agree(network->setup.world, status);
     if (status == AS_OK) {
-        for (int64_t b = 0; b < as_sampler_batches(sampler); b++) {
+        for (int64_t b = 0; sampler != NULL && b < as_sampler_batches(sampler); b++) {
             as_sampler_fill(sampler, 0, b, batch);
             over_pieces(&e, batch, evaluate_body);
         }

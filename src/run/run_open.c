@@ -254,16 +254,18 @@ static as_status open_all(as_run *run)
     AS_TRY(as_world_agree(run->world, as_lanes_create(as_config_lanes(c), run->world, &run->lanes)));
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));
+    AS_TRY(as_run_check_target(run));
     AS_TRY(as_world_agree(run->world, as_config_write(c, &run->config_text)));
     AS_TRY(open_dir(run));
     const as_dataset *d = &run->train.data;
     char shape[64];
     as_log_line(run->log, AS_LOG_INFO,
-                "%d rank%s x %d thread%s, %s, %s; %lld samples of %s in %d lanes; %lld steps of %lld batches an epoch",
+                "%d rank%s x %d thread%s, %s%s%s; %lld samples of %s in %d lanes; %lld steps of %lld batches an epoch",
                 as_world_size(run->world), as_world_size(run->world) > 1 ? "s" : "", as_team_size(run->team),
-                as_team_size(run->team) > 1 ? "s" : "", run->kernels->isa, as_world_transport(run->world),
-                (long long)d->rows, as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes,
-                (long long)run->total_steps, (long long)as_sampler_batches(run->train.sampler));
+                as_team_size(run->team) > 1 ? "s" : "", run->kernels->isa, as_world_size(run->world) > 1 ? ", " : "",
+                as_world_size(run->world) > 1 ? as_world_transport(run->world) : "", (long long)d->rows,
+                as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes, (long long)run->total_steps,
+                (long long)as_sampler_batches(run->train.sampler));
     return AS_OK;
 }
 

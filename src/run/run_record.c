@@ -282,6 +282,52 @@ static void write_summary(as_run *run, const char *word, double memory)
     as_text_free(&text);
 }
 
+/* That an object has a number of this name; an evaluation of no rows has null in its place. */
+static as_status find_metric(const char *object, const char *name)
+{
+    as_json_member member;
+    as_text known = {0};
+    while (as_json_next(&object, &member)) {
+        if (member.key_length == strlen(name) && strncmp(member.key, name, member.key_length) == 0 &&
+            member.value[0] != '[') {
+            as_text_free(&known);
+            return AS_OK;
+        }
+        if (member.value[0] != '[') {
+            as_text_add(&known, "%s%.*s", known.size == 0 ? "" : ", ", (int)member.key_length, member.key);
+        }
+    }
+    const as_status status =
+        as_error_set(AS_CONFIG, "train.target: metric '%s' is not among those of the evaluation: %s", name,
+                     known.data != NULL ? known.data : "(none)");
+    as_text_free(&known);
+    return status;
+}
+
+as_status as_run_check_target(as_run *run)
+{
+    char name[64] = "";
+    as_text metrics = {0};
+    double loss;
+    if (run->config->train.target == NULL) {
+        return AS_OK;
+    }
+    if (!run->test.present && !run->validation.present) {
+        AS_FAIL(AS_CONFIG, "train.target: neither data.test nor data.validation is given to measure it by");
+    }
+    sscanf(run->config->train.target, "%63s", name);
+    as_json_open(&metrics, NULL, '{');
+    as_status status = run->estimator->ops->evaluate(run->estimator, NULL, NULL, &metrics, &loss);
+    as_json_close(&metrics, '}');
+    if (status == AS_OK) {
+        status =
+            as_world_agree(run->world, metrics.failed ? as_error_set(AS_NOMEM, "out of memory for names of metrics")
+                                                      : find_metric(metrics.data, name));
+    }
+    as_text_free(&metrics);
+    return status;
+}
+
 /* `train.target: accuracy >= 0.9` against the test metrics (validation metrics where there is no test set). */
 static as_status check_target(const as_run *run)
 {

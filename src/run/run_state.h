@@ -61,6 +61,8 @@ as_status as_run_record_evaluation(as_run *run);
    are only logged. Errors: others of as_checkpoint_save. */
 as_status as_run_save(as_run *run);
 as_status as_run_save_best(as_run *run);
+/* Collective. That the evaluation will have the metric of train.target: not to be told at the end. Errors: CONFIG. */
+as_status as_run_check_target(as_run *run);
 /* Not collective. What a checkpoint of the run holds; borrowed from it. */
 as_checkpoint_parts as_run_parts(as_run *run);
 /* Collective. After the loop: final.h5, test metrics and target when it is finished; status.json and summary.json

@@ -24,6 +24,10 @@ expect 78 'optimizer\.lr: expected a number' train $base -s optimizer.lr=fast
 expect 78 'units: expected a whole number from 1' train $base -s model.layers.0.dense.units=-4
 expect 78 'layer dense_2: .*expects 10 outputs, found 7' train $base -s model.layers.1.dense=7
 expect 78 'give epochs .* or steps, not both' train $base -s 'train={epochs: 1, steps: 1}'
+expect 78 "train.target: metric 'bleu' is not among .*: loss, accuracy, top_5_accuracy, macro_f1$" train $base -s 'data.test={format: builtin}' -s 'train.target=bleu >= 0.3'
+expect 78 "train.target: metric 'recall' is not" train $base -s data.validation=0.1 -s 'train.target=recall >= 0.3'
+expect 78 'train.target: neither data.test nor data.validation' train $base -s 'train.target=accuracy >= 0.3'
+expect 71 'out of memory: [0-9.]+ GiB needed at once, this machine has' train $base -s 'model.layers=[{dense: 1000000}, {dense: 1000000}, {dense: 10}]'
 expect 64 'expected KEY=VALUE' train $base -s seed
 expect 66 'train-images' train $base -s 'data.train={format: idx, x: train-images, y: train-labels}'
 
