@@ -129,7 +129,8 @@ static void optimize_body(void *argument, int thread)
     as_model_pack(&network->model, network->params, network->first + first, count, network->packed);
 }
 
-/* Names what was not finite: each rank tells what it saw, the lowest one that saw something speaks. */
+/* Names what was not finite: each rank tells what it saw, the lowest one that saw something speaks. Samples come first:
+   the gradient of every rank is spoiled by a sample of one. */
 static as_status diverged(as_network *network, int64_t step, double loss, double norm)
 {
     const as_model *model = &network->model;
@@ -147,14 +148,14 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
         mine = as_error_set(AS_DIVERGED, "step %lld: loss is %g; not finite first in %s, for sample%s %s%s",
                             (long long)step, loss, where, network->nbad > 1 ? "s" : "", ids,
                             network->nbad > AS_BAD_MAX ? " and others" : "");
-    } else {
-        const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));
-        if (bad < network->count) {
-            const network_tensor *x = &network->tensor[tensor_at(network, network->first + bad)];
-            mine = as_error_set(
-                AS_DIVERGED, "step %lld: gradient norm is %g (loss %g); not finite first in %s of layer %s",
-                (long long)step, norm, loss, model->layer[x->layer].param[x->param].name, model->layer[x->layer].name);
-        }
+    }
+    AS_TRY(as_world_agree(network->setup.world, mine));
+    const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));
+    if (bad < network->count) {
+        const network_tensor *x = &network->tensor[tensor_at(network, network->first + bad)];
+        mine = as_error_set(AS_DIVERGED, "step %lld: gradient norm is %g (loss %g); not finite first in %s of layer %s",
+                            (long long)step, norm, loss, model->layer[x->layer].param[x->param].name,
+                            model->layer[x->layer].name);
     }
     AS_TRY(as_world_agree(network->setup.world, mine));
     AS_FAIL(AS_DIVERGED, "step %lld: loss is %g, gradient norm is %g", (long long)step, loss, norm);

@@ -74,5 +74,37 @@ grep -q 'has come further than .*old.h5; to go back to it, give another director
 [ "$(fingerprint "$scratch/line")" = "$before" ] || complain 'going back among newer checkpoints changed the directory'
 echo 'a run from a checkpoint file: continued by the same command; no way back over newer checkpoints'
 
+# --- a sample of one rank that overflows at step 6: all ranks end with one code and name it, and the last checkpoint is good
+{
+    echo 'a,b,y'
+    for i in $(seq 0 599); do
+        [ "$i" = 560 ] && echo '3e38,3e38,1' || echo "$((i % 7)),$((i % 5)),$((i % 3))"
+    done
+} >"$scratch/overflow.csv"
+cat >"$scratch/overflow.yaml" <<END
+lanes: 6
+data: {train: {format: csv, file: $scratch/overflow.csv, target: y, labels: false}, assign: contiguous, shuffle: false}
+model: {layers: [{dense: {units: 5, activation: relu, init: ones}}, {dense: 1}], loss: mse}
+optimizer: {type: adam, lr: 0.01}
+train: {batch: 60, steps: 20}
+checkpoint: {every: 2 steps, keep: 2}
+END
+kept=''
+for ranks in 1 3 6; do
+    for start in first again; do
+        code=0
+        on $ranks 1 train "$scratch/overflow.yaml" -o "$scratch/overflow-$ranks" -q || code=$?
+        [ $code = 3 ] || complain "an overflow on $ranks ranks, $start: exit code $code, expected 3"
+        grep -q 'step 6: loss is .*not finite first in dense_1, for sample 560; last good checkpoint: .*-000000000006.h5' "$scratch/output" || {
+            complain "an overflow on $ranks ranks, $start: the message should name the sample and the checkpoint"
+            show_output
+        }
+    done
+    on 1 1 verify "$scratch/overflow-$ranks" || complain "an overflow on $ranks ranks: a bad checkpoint is left"
+    files=$(cd "$scratch/overflow-$ranks/checkpoints" && sha256sum -- * | hash_of)
+    [ "${kept:=$files}" = "$files" ] || complain "an overflow on $ranks ranks: other checkpoints than on one"
+done
+echo 'an overflow on one rank: all name the sample, and the checkpoints are good'
+
 [ $bad = 0 ] && rm -rf "$scratch"
 exit $bad
