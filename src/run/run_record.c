@@ -110,7 +110,8 @@ static as_status judge(as_run *run, double loss)
     if (run->estimator->ops->observe != NULL) {
         run->estimator->ops->observe(run->estimator, loss);
     }
-    if (!p->has_best || loss < p->best_value - c->train.min_delta) {
+    const bool first = !p->has_best || (isnan(p->best_value) && !isnan(loss));
+    if (first || loss < p->best_value - c->train.min_delta) {
         p->has_best = true;
         p->best_value = loss;
         p->best_step = p->step;

@@ -106,5 +106,25 @@ for ranks in 1 3 6; do
 done
 echo 'an overflow on one rank: all name the sample, and the checkpoints are good'
 
+# --- a validation loss that is no number at first: the first one that is a number is better
+{
+    echo 'a,b,y'
+    for i in $(seq 0 9); do # row 7 is the one that is held out
+        [ "$i" = 7 ] && echo '3e38,3e38,1' || echo "0,0,$((i % 2))"
+    done
+} >"$scratch/nan.csv"
+cat >"$scratch/nan.yaml" <<END
+lanes: 2
+data: {train: {format: csv, file: $scratch/nan.csv, target: y}, validation: 0.1}
+model: {layers: [{dense: {units: 2, init: uniform, init_scale: 100, bias: false}}], loss: cross_entropy}
+optimizer: {type: sgd, lr: 1, weight_decay: 0.9}
+train: {batch: full, steps: 5}
+log: {evaluate: 1 steps}
+END
+on 1 1 train "$scratch/nan.yaml" -o "$scratch/nan" -q || complain "a validation loss that is no number: exit code $?"
+grep -q '"step": 1, .*"validation": {"loss": null' "$scratch/nan/metrics.jsonl" || complain 'the first validation loss should be no number'
+"$allsum" info "$scratch/nan/best.h5" | grep -q ' step 2,' || complain 'a validation loss that is no number stayed the best'
+echo 'a validation loss that is no number: the next is better'
+
 [ $bad = 0 ] && rm -rf "$scratch"
 exit $bad
