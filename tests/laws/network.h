@@ -50,7 +50,8 @@ static inline void network_close(network *net)
     as_document_destroy(&net->document);
 }
 
-/* Inputs, targets, weights, initial parameters. */
+/* Inputs, targets, weights, parameters. These are the initial ones, moved: a scale of exactly 1 or a bias of exactly 0
+   would hide that a gradient forgot it. */
 static inline void network_open(network *net, const as_kernels *kernels, const char *text)
 {
     const as_status status = network_parse(net, kernels, text);
@@ -69,6 +70,9 @@ static inline void network_open(network *net, const as_kernels *kernels, const c
     assert_int_equal(as_arena_commit(net->arena), AS_OK);
     assert_int_equal(as_tree_plan(LANES, &net->tree), AS_OK);
     assert_int_equal(as_model_init(model, 42, net->params), AS_OK);
+    for (int64_t i = 0; i < model->nparams; i++) {
+        set_real(kernels, net->params, i, get_real(kernels, net->params, i) + 0.5 * value_at(3, i));
+    }
     as_model_pack(model, net->params, 0, model->nparams, net->packed);
     for (int r = 0; r < ROWS; r++) {
         net->id[r] = 1000 + 7 * r;

@@ -6,13 +6,16 @@
 
 typedef void (*law)(const char *text);
 
-/* Small networks with the layer under test between two others, so that its input gradient is checked through them. */
+/* Small networks with the layer under test between two others, so that its input gradient is checked through them, and
+   as the first, where none is wanted. */
 static void for_each_network(const as_kernels *kernels, law check)
 {
     char text[512];
     for (const as_layer_ops *const *l = as_layers_get(kernels); *l != NULL; l++) {
         const char *const options = strcmp((*l)->name, "dense") == 0 ? "{dense: {units: 5}}" : (*l)->name;
         snprintf(text, sizeof text, "model: {layers: [dense: {units: 7}, %s, dense: {units: 3}], loss: mse}", options);
+        check(text);
+        snprintf(text, sizeof text, "model: {layers: [%s, dense: {units: 3}], loss: mse}", options);
         check(text);
     }
     for (const as_activation_ops *const *a = as_activations_get(kernels); *a != NULL; a++) {
@@ -22,6 +25,15 @@ static void for_each_network(const as_kernels *kernels, law check)
                  (*a)->name, (*a)->name, (*a)->name);
         check(text);
     }
+}
+
+/* fail_msg names the network: the laws go through all of them. */
+static void assert_same(const as_kernels *kernels, const void *found, const void *expected, int64_t n, const char *text,
+                        const char *what)
+{
+    char both[640];
+    snprintf(both, sizeof both, "%s: %s", text, what);
+    assert_same_reals(kernels, found, expected, n, both);
 }
 
 static const as_kernels *f64(void)
@@ -36,6 +48,12 @@ static void check_differences(const char *text)
 {
     network net;
     network_open(&net, f64(), text);
+    for (int i = 0; i < net.model.nlayers; i++) {
+        const as_layer *layer = &net.model.layer[i];
+        if (layer->nparams > 0 && layer->ops->accumulate == NULL) {
+            fail_msg("layer %s has parameters, but no .accumulate", layer->ops->name);
+        }
+    }
     network_gradient(&net, ROWS, 1);
     const double *g = net.gradient[0], *w = net.params;
     double largest = 0;
@@ -101,7 +119,7 @@ static void check_split(const char *text)
                 net.model.kernels->add(n, stack[level - 1], stack[level], stack[level - 1]);
             }
         }
-        assert_memory_equal(stack[0], net.gradient[0], (size_t)n * sizeof(double));
+        assert_same(f64(), stack[0], net.gradient[0], n, text, "gradient of the lanes in two parts");
         as_tree_program_destroy(&merge);
         for (int p = 0; p < total; p++) {
             free(part[p]);
@@ -114,6 +132,29 @@ static void test_sums_split_over_lanes(void **state)
 {
     (void)state;
     for_each_network(f64(), check_split);
+}
+
+/* A lane that comes in two pieces, the second with resume, has the sums of the whole lane. */
+static void check_resume(const char *text)
+{
+    network net;
+    network_open(&net, f64(), text);
+    network_passes(&net, ROWS);
+    const int64_t n = net.model.nparams, whole[2] = {4, 9}, piece[2][2] = {{4, 6}, {6, 9}};
+    as_tree_program lane;
+    assert_int_equal(as_tree_program_make(&net.tree, 2, 1, &lane), AS_OK);
+    as_model_accumulate(&net.model, &net.work, &lane, whole, false, &net.gradient[0], 0, 1);
+    as_model_accumulate(&net.model, &net.work, &lane, piece[0], false, &net.gradient[1], 0, 1);
+    as_model_accumulate(&net.model, &net.work, &lane, piece[1], true, &net.gradient[1], 0, 1);
+    assert_same(f64(), net.gradient[1], net.gradient[0], n, text, "gradient of a lane in two pieces");
+    as_tree_program_destroy(&lane);
+    network_close(&net);
+}
+
+static void test_lanes_resume(void **state)
+{
+    (void)state;
+    for_each_network(f64(), check_resume);
 }
 
 /* Losses and gradients do not depend on how rows are divided among calls, nor tiles among threads. */
@@ -130,8 +171,8 @@ static void check_rows(const char *text)
     for (int64_t rows = 1; rows < ROWS; rows += 2) {
         memset(net.gradient[0], 0, bytes);
         network_gradient(&net, rows, rows == 1 ? 2 : 4);
-        assert_memory_equal(loss, net.work.loss, sizeof loss);
-        assert_memory_equal(whole, net.gradient[0], bytes);
+        assert_same(f64(), net.work.loss, loss, ROWS, text, "losses with other rows in a call");
+        assert_same(f64(), net.gradient[0], whole, net.model.nparams, text, "gradient with other rows in a call");
     }
     free(whole);
     network_close(&net);
@@ -150,14 +191,14 @@ static void check_bits(const char *text)
         network best;
         network_open(&best, as_kernels_get(as_isa_detect(), (as_precision)precision), text);
         network_gradient(&best, ROWS, 1);
-        const size_t bytes = (size_t)best.model.nparams * best.model.kernels->real_bytes;
+        const as_kernels *kernels = best.model.kernels;
         for (as_isa isa = as_isa_detect() + 1; isa <= AS_PORTABLE; isa++) {
             network other;
             network_open(&other, as_kernels_get(isa, (as_precision)precision), text);
             network_gradient(&other, ROWS, 2);
-            assert_memory_equal(best.params, other.params, bytes);
-            assert_memory_equal(best.work.loss, other.work.loss, ROWS * sizeof(double));
-            assert_memory_equal(best.gradient[0], other.gradient[0], bytes);
+            assert_same(kernels, other.params, best.params, best.model.nparams, text, as_isa_name(isa));
+            assert_same(f64(), other.work.loss, best.work.loss, ROWS, text, as_isa_name(isa));
+            assert_same(kernels, other.gradient[0], best.gradient[0], best.model.nparams, text, as_isa_name(isa));
             network_close(&other);
         }
         network_close(&best);
@@ -238,6 +279,8 @@ static void test_dropout_keeps_the_mean(void **state)
     network_open(&net, f64(),
                  "model: {layers: [dense: {units: 1031, init: zeros, activation: sigmoid}, dropout: 0.3, dense: 3], "
                  "loss: mse}");
+    memset(net.params, 0, (size_t)net.model.nparams * sizeof(double));
+    as_model_pack(&net.model, net.params, 0, net.model.nparams, net.packed);
     double *sum = calloc(WIDTH, sizeof *sum), all = 0;
     for (net.step = 0; net.step < STEPS; net.step++) {
         network_loss(&net, ROWS, true);
@@ -262,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_are_differences),
         cmocka_unit_test(test_sums_split_over_lanes),
+        cmocka_unit_test(test_lanes_resume),
         cmocka_unit_test(test_rows_are_independent),
         cmocka_unit_test(test_bits_do_not_depend_on_the_instruction_set),
         cmocka_unit_test(test_dropout_belongs_to_the_sample_and_the_step),
