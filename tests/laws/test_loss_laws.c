@@ -4,6 +4,7 @@
 #include "nn/loss.h"
 
 #include "laws/kinds.h"
+#include "nn/metric.h"
 #include "reference/nn.h"
 
 enum { CASES = sizeof reference_losses / sizeof *reference_losses, ROWS = REFERENCE_ROWS, K = REFERENCE_K, LD = 17 };
@@ -47,6 +48,12 @@ static loss open_case(const as_kernels *kernels, int c)
     return l;
 }
 
+/* Losses are doubles whatever the precision. */
+static const as_kernels *doubles(void)
+{
+    return as_kernels_get(AS_PORTABLE, AS_FLOAT64);
+}
+
 static void run(loss *l)
 {
     l->pass.z = l->z;
@@ -62,7 +69,7 @@ static void close_case(const as_kernels *kernels, loss *l)
     as_document_destroy(&l->document);
 }
 
-static void test_every_loss_has_a_reference_and_metrics(void **state)
+static void test_every_loss_has_a_reference(void **state)
 {
     (void)state;
     const as_loss_ops *const *table = as_losses_get(as_kernels_get(AS_PORTABLE, AS_FLOAT64));
@@ -71,8 +78,35 @@ static void test_every_loss_has_a_reference_and_metrics(void **state)
         for (int c = 0; c < CASES; c++) {
             found += strcmp(reference_losses[c].name, (*table)->name) == 0;
         }
-        assert_true(found > 0);
-        assert_true((*table)->help != NULL && (*table)->formula != NULL && (*table)->metrics[0] != NULL);
+        if (found == 0) {
+            fail_msg("loss %s has no case in tests/reference/make_nn.py", (*table)->name);
+        }
+    }
+}
+
+/* Every name in a loss's list is a metric, and every metric is in some loss's list: otherwise nothing reports it. */
+static void test_metrics_of_losses_are_metrics(void **state)
+{
+    (void)state;
+    const as_kernels *kernels = as_kernels_get(AS_PORTABLE, AS_FLOAT64);
+    const as_metric_ops *const *metrics = as_metrics_get(kernels);
+    bool reported[64] = {false};
+    for (const as_loss_ops *const *l = as_losses_get(kernels); *l != NULL; l++) {
+        for (const char *const *name = (*l)->metrics; *name != NULL; name++) {
+            int m = 0;
+            while (metrics[m] != NULL && strcmp(metrics[m]->name, *name) != 0) {
+                m++;
+            }
+            if (metrics[m] == NULL) {
+                fail_msg("loss %s reports the metric \"%s\", which is no row of metric.def", (*l)->name, *name);
+            }
+            reported[m] = true;
+        }
+    }
+    for (int m = 0; metrics[m] != NULL; m++) {
+        if (!reported[m]) {
+            fail_msg("metric %s is in no loss's .metrics: nothing reports it", metrics[m]->name);
+        }
     }
 }
 
@@ -87,7 +121,10 @@ static void check_reference(const as_kernels *kernels)
         run(&l);
         for (int64_t i = 0; i < ROWS; i++) {
             const double value = reference_losses[c].loss[i];
-            assert_true(fabs(l.value[i] - value) <= 64.0 * epsilon(kernels) * fmax(1.0, fabs(value)));
+            if (!(fabs(l.value[i] - value) <= 64.0 * epsilon(kernels) * fmax(1.0, fabs(value)))) {
+                fail_msg("%s %s: loss[%d] = %.17g, expected %.17g", l.ops->name, reference_losses[c].options, (int)i,
+                         l.value[i], value);
+            }
             for (int64_t j = 0; j < outputs; j++) {
                 const double expected = reference_losses[c].dz[i * outputs + j],
                              got = get_real(kernels, l.dz, i * LD + j);
@@ -158,7 +195,7 @@ static void check_rows(const as_kernels *kernels)
         pass.dz = NULL;
         pass.loss = without;
         all.ops->rows(&pass);
-        assert_memory_equal(without, all.value, sizeof without);
+        assert_same_reals(doubles(), without, all.value, ROWS, all.ops->name);
         for (int64_t i = 0; i < ROWS; i++) {
             pass = one.pass;
             pass.z = pass.dz = at(kernels, one.z, i * LD);
@@ -171,10 +208,10 @@ static void check_rows(const as_kernels *kernels)
             pass.rows = 0;
             pass.loss = NULL;
             one.ops->rows(&pass);
-            assert_memory_equal(at(kernels, one.z, i * LD), at(kernels, all.dz, i * LD),
-                                (size_t)all.pass.outputs * kernels->real_bytes);
+            assert_same_reals(kernels, at(kernels, one.z, i * LD), at(kernels, all.dz, i * LD), all.pass.outputs,
+                              all.ops->name);
         }
-        assert_memory_equal(one.value, all.value, sizeof one.value);
+        assert_same_reals(doubles(), one.value, all.value, ROWS, all.ops->name);
         close_case(kernels, &all);
         close_case(kernels, &one);
     }
@@ -200,9 +237,13 @@ static void check_weight(const as_kernels *kernels)
         run(&twice);
         for (int64_t i = 0; i < ROWS; i++) {
             const double factor = i == 0 ? 0.0 : 2.0;
-            assert_true(twice.value[i] == factor * once.value[i]);
+            bool linear = twice.value[i] == factor * once.value[i];
             for (int64_t j = 0; j < once.pass.outputs; j++) {
-                assert_true(get_real(kernels, twice.dz, i * LD + j) == factor * get_real(kernels, once.dz, i * LD + j));
+                linear &= get_real(kernels, twice.dz, i * LD + j) == factor * get_real(kernels, once.dz, i * LD + j);
+            }
+            if (!linear) {
+                fail_msg("%s: row %d of %g times the weight has not %g times the loss %.17g, or gradient: %.17g",
+                         once.ops->name, (int)i, factor, factor, once.value[i], twice.value[i]);
             }
         }
         close_case(kernels, &once);
@@ -228,13 +269,13 @@ static void test_all_variants_give_the_same_bits(void **state)
                 const as_kernels *kernels = as_kernels_get(isa, portable->precision);
                 loss l = open_case(kernels, c);
                 run(&l);
-                assert_memory_equal(l.value, expected.value, sizeof l.value);
-                assert_memory_equal(l.dz, expected.dz, ROWS * LD * kernels->real_bytes);
+                assert_same_reals(doubles(), l.value, expected.value, ROWS, l.ops->name);
+                assert_same_reals(kernels, l.dz, expected.dz, ROWS * LD, l.ops->name);
                 if (l.ops->predict != NULL) {
                     l.ops->predict(l.pass.options, ROWS, l.pass.outputs, l.z, LD);
                     loss other = open_case(portable, c);
                     other.ops->predict(other.pass.options, ROWS, other.pass.outputs, other.z, LD);
-                    assert_memory_equal(l.z, other.z, ROWS * LD * kernels->real_bytes);
+                    assert_same_reals(kernels, l.z, other.z, ROWS * LD, l.ops->name);
                     close_case(portable, &other);
                 }
                 close_case(kernels, &l);
@@ -259,16 +300,22 @@ static void check_extremes(const as_kernels *kernels)
         }
         run(&l);
         for (int64_t i = 0; i < ROWS && strcmp(l.ops->name, "poisson") != 0; i++) {
-            assert_true(isfinite(l.value[i]));
+            bool finite = isfinite(l.value[i]);
             for (int64_t j = 0; j < l.pass.outputs; j++) {
-                assert_true(isfinite(get_real(kernels, l.dz, i * LD + j)));
+                finite &= isfinite(get_real(kernels, l.dz, i * LD + j)) != 0;
+            }
+            if (!finite) {
+                fail_msg("%s (%d bits): outputs of size %g give the loss %g, or a gradient that is not finite",
+                         l.ops->name, (int)kernels->precision, size, l.value[i]);
             }
         }
         for (int64_t j = 0; j < l.pass.outputs; j++) {
             set_real(kernels, l.z, LD + j, j == 1 ? (double)NAN : 0.0);
         }
         run(&l);
-        assert_true(isnan(l.value[1]));
+        if (!isnan(l.value[1])) {
+            fail_msg("%s: an output that is NaN gives the loss %g", l.ops->name, l.value[1]);
+        }
         close_case(kernels, &l);
     }
 }
@@ -453,7 +500,8 @@ static void test_bce_takes_any_number_of_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_loss_has_a_reference_and_metrics),
+        cmocka_unit_test(test_every_loss_has_a_reference),
+        cmocka_unit_test(test_metrics_of_losses_are_metrics),
         cmocka_unit_test(test_losses_and_gradients_are_pytorch_s),
         cmocka_unit_test(test_gradients_are_finite_differences),
         cmocka_unit_test(test_rows_are_independent),
