@@ -27,25 +27,26 @@ const as_kind_group as_kind_groups[] = {
 };
 
 /* Visits a NULL-terminated table of ops that have a name and help; k is the row in what follows. */
-#define VISIT(index, ops_type, rows, formula_of_k, fields_of_k)                                                        \
+#define VISIT(index, ops_type, rows, formula_of_k, fields_of_k, bytes_of_k)                                            \
     for (const ops_type *const *k = (rows); *k != NULL; k++) {                                                         \
         visit(context, &(as_kind){.group = as_kind_groups[index].name,                                                 \
                                   .path = as_kind_groups[index].path,                                                  \
                                   .name = (*k)->name,                                                                  \
                                   .help = (*k)->help,                                                                  \
                                   .formula = (formula_of_k),                                                           \
-                                  .fields = (fields_of_k)});                                                           \
+                                  .fields = (fields_of_k),                                                             \
+                                  .options_bytes = (bytes_of_k)});                                                     \
     }
 
 void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *context)
 {
     const as_kernels *kernels = as_kernels_get(AS_PORTABLE, AS_FLOAT32);
-    VISIT(MODELS, as_estimator_ops, as_estimators_get(), (*k)->formula, NULL)
-    VISIT(LAYERS, as_layer_ops, as_layers_get(kernels), (*k)->formula, (*k)->fields)
-    VISIT(ACTIVATIONS, as_activation_ops, as_activations_get(kernels), (*k)->formula, (*k)->fields)
-    VISIT(LOSSES, as_loss_ops, as_losses_get(kernels), (*k)->formula, (*k)->fields)
-    VISIT(METRICS, as_metric_ops, as_metrics_get(kernels), (*k)->formula, NULL)
-    VISIT(OPTIMIZERS, as_optimizer_ops, as_optimizers_get(kernels), (*k)->formula, (*k)->fields)
-    VISIT(SCHEDULES, as_schedule_ops, as_schedules_get(), (*k)->formula, (*k)->fields)
-    VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields)
+    VISIT(MODELS, as_estimator_ops, as_estimators_get(), (*k)->formula, NULL, 0)
+    VISIT(LAYERS, as_layer_ops, as_layers_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(ACTIVATIONS, as_activation_ops, as_activations_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(LOSSES, as_loss_ops, as_losses_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(METRICS, as_metric_ops, as_metrics_get(kernels), (*k)->formula, NULL, 0)
+    VISIT(OPTIMIZERS, as_optimizer_ops, as_optimizers_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(SCHEDULES, as_schedule_ops, as_schedules_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields, (*k)->options_bytes)
 }

@@ -10,6 +10,7 @@ typedef struct as_kind {
     const char *name, *help;
     const char *formula;    /* NULL: none */
     const as_field *fields; /* own options; NULL: none */
+    size_t options_bytes;   /* of the struct that fields describe */
 } as_kind;
 
 /* A group of kinds and what they are. */
