@@ -9,7 +9,7 @@
 /* Options that "a: 1, b: 2" gives by the kind's table; owned by document. */
 static inline void *kind_options(as_document *document, const as_field *fields, size_t bytes, const char *options)
 {
-    char text[256];
+    char text[4096];
     as_node *root = NULL;
     void *parsed = as_document_alloc(document, bytes + 1);
     assert_non_null(parsed);
