@@ -1,4 +1,4 @@
-"""Reference trajectories of optimizers, 20 steps from given gradients, by PyTorch (lion: by its formula, in numpy).
+"""Reference trajectories of optimizers, 20 steps from given gradients, by PyTorch, or by its formula in numpy (lion).
 
 Run:  python make_optimizers.py > optimizers.h
 Gradients and start are exact in float32, so that both precisions see the same input; everything is computed in float64.
@@ -11,7 +11,7 @@ SEED, STEPS, N = 20260, 20, 4
 LR = 0.01
 
 
-def lion(w, gradients, beta1, beta2, weight_decay):
+def lion(w, gradients, weight_decay, beta1, beta2):
     """Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023, algorithm 2."""
     m, out = np.zeros_like(w), []
     for g in gradients:
@@ -19,6 +19,13 @@ def lion(w, gradients, beta1, beta2, weight_decay):
         m = beta2 * m + (1 - beta2) * g
         out.append(w)
     return out
+
+
+class formula:
+    """For what PyTorch has not: f(w, gradients, weight_decay, *options) gives the parameters after each step."""
+
+    def __init__(self, f, *options):
+        self.f, self.options = f, options
 
 
 def by_torch(make, w, gradients):
@@ -32,7 +39,7 @@ def by_torch(make, w, gradients):
 
 
 o = torch.optim
-# name of the case, the configuration here, weight decay, PyTorch's
+# name of the case, the configuration here, weight decay, PyTorch's optimizer of [p] or formula(...)
 CASES = [
     ("sgd", "{type: sgd}", 0, lambda p: o.SGD(p, lr=LR)),
     ("sgd_decay", "{type: sgd}", 0.1, lambda p: o.SGD(p, lr=LR, weight_decay=0.1)),
@@ -62,8 +69,8 @@ CASES = [
     ("nadam", "{type: nadam}", 0, lambda p: o.NAdam(p, lr=LR)),
     ("nadam_decay", "{type: nadam, beta1: 0.8, momentum_decay: 0.1}", 0.1,
      lambda p: o.NAdam(p, lr=LR, betas=(0.8, 0.999), momentum_decay=0.1, weight_decay=0.1)),
-    ("lion", "{type: lion}", 0, (0.9, 0.99)),
-    ("lion_decay", "{type: lion, beta1: 0.8, beta2: 0.9}", 0.1, (0.8, 0.9)),
+    ("lion", "{type: lion}", 0, formula(lion, 0.9, 0.99)),
+    ("lion_decay", "{type: lion, beta1: 0.8, beta2: 0.9}", 0.1, formula(lion, 0.8, 0.9)),
 ]
 
 rng = np.random.default_rng(SEED)
@@ -92,7 +99,8 @@ static const struct {{
     double w[REFERENCE_STEPS * REFERENCE_N]; /* after each step */
 }} reference_case[] = {{""")
 for name, config, decay, make in CASES:
-    out = lion(start, gradient, *make, decay) if isinstance(make, tuple) else by_torch(make, start, gradient)
+    by_formula = isinstance(make, formula)
+    out = make.f(start, gradient, decay, *make.options) if by_formula else by_torch(make, start, gradient)
     print(f'    {{"{name}", "{config}", {decay},\n    {{{numbers(out)}}}}},')
 print("""};
 /* clang-format on */
