@@ -7,12 +7,15 @@ rm -rf "$scratch"
 mkdir -p "$scratch/user"
 "$cmake" --install "$build" --prefix "$scratch/installed" >/dev/null
 cat >"$scratch/user/main.c" <<'END'
-#include <allsum/status.h>
-#include <string.h>
+#include <allsum/allsum.h>
+#include <stddef.h>
 
 int main(void)
 {
-    return strcmp(as_status_name(AS_STOPPED), "STOPPED") != 0;
+    as_predictor *predictor = NULL;
+    const char *const nonsense[] = {"nonsense=1"};
+    const as_job job = {.nsets = 1, .sets = nonsense};
+    return as_predictor_open("absent.h5", 1, &predictor) != AS_NOINPUT || as_train(&job) != AS_CONFIG;
 }
 END
 cat >"$scratch/user/CMakeLists.txt" <<'END'
@@ -30,7 +33,7 @@ echo 'find_package(allsum): builds and runs'
 description=$(find "$scratch/installed" -name allsum.pc)
 export PKG_CONFIG_PATH=${description%/*}
 # shellcheck disable=SC2046 # words are wanted
-"$compiler" "$scratch/user/main.c" -o "$scratch/user/plain" $(pkg-config --define-variable=prefix="$scratch/installed" --static --cflags --libs allsum)
+"$compiler" "$scratch/user/main.c" -o "$scratch/user/plain" $(pkg-config --cflags --libs allsum)
 "$scratch/user/plain"
 echo 'pkg-config allsum: builds and runs'
 if [ -x "$scratch/installed/bin/allsum" ]; then
