@@ -41,6 +41,7 @@ static void backward(const void *options, int64_t n, const void *z, const void *
 }
 
 const as_activation_ops AS_V(as_activation_elu) = {
+    .halves = true,
     .name = "elu",
     .help = "Exponential linear unit.",
     .formula = "y = z if z > 0 else alpha (exp(z) - 1)",

@@ -79,6 +79,7 @@ static void backward(const void *options, int64_t n, const void *z, const void *
 }
 
 const as_activation_ops AS_V(as_activation_gelu) = {
+    .halves = true,
     .name = "gelu",
     .help = "Gaussian error linear unit.",
     .formula = "y = z (1 + erf(z / sqrt(2))) / 2",

@@ -40,6 +40,7 @@ static void backward(const void *options, int64_t n, const void *z, const void *
 }
 
 const as_activation_ops AS_V(as_activation_leaky_relu) = {
+    .halves = true,
     .name = "leaky_relu",
     .help = "Rectified linear unit with a slope for negative inputs.",
     .formula = "y = z if z > 0 else slope z",

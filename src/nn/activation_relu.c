@@ -25,6 +25,7 @@ static void backward(const void *options, int64_t n, const void *z, const void *
 }
 
 const as_activation_ops AS_V(as_activation_relu) = {
+    .halves = true,
     .name = "relu",
     .help = "Rectified linear unit.",
     .formula = "y = max(z, 0)",

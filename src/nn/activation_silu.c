@@ -25,6 +25,7 @@ static void backward(const void *options, int64_t n, const void *z, const void *
 }
 
 const as_activation_ops AS_V(as_activation_silu) = {
+    .halves = true,
     .name = "silu",
     .help = "Sigmoid linear unit, or swish.",
     .formula = "y = z / (1 + exp(-z))",

@@ -54,18 +54,6 @@ static const as_field fields[] = {
      .help = "Adds a bias, which starts at 0."},
     AS_FIELDS_END};
 
-/* relu and its relatives halve the variance of what passes: He et al. 2015. */
-static as_init init_for(const as_nonlinearity *f)
-{
-    static const char *const halving[] = {"relu", "leaky_relu", "elu", "silu", "gelu"};
-    for (size_t i = 0; f->ops != NULL && i < sizeof halving / sizeof *halving; i++) {
-        if (strcmp(f->ops->name, halving[i]) == 0) {
-            return AS_INIT_HE;
-        }
-    }
-    return AS_INIT_GLOROT;
-}
-
 static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
 {
     dense_options *options = layer->options;
@@ -79,7 +67,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     AS_TRY(as_nonlinearity_parse(document, options->activation, kernels, path, &options->f));
     options->relu = options->f.ops != NULL && strcmp(options->f.ops->name, "relu") == 0;
     if (options->init == 0) {
-        options->init = (int)init_for(&options->f) + 1;
+        const bool halves = options->f.ops != NULL && options->f.ops->halves;
+        options->init = (int)(halves ? AS_INIT_HE : AS_INIT_GLOROT) + 1;
     }
     layer->out = (as_shape){.rank = 1, .dim = {options->units}};
     layer->saved = options->f.ops != NULL && options->f.ops->needs_input ? options->units : 0;
