@@ -47,7 +47,9 @@ static as_status take_lock(as_run_dir *dir)
     if (dir->lock < 0) {
         AS_FAIL(AS_CANTCREAT, "%s: cannot create: %s", name, strerror(errno));
     }
-    if (flock(dir->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    const bool locked = flock(dir->lock, LOCK_EX | LOCK_NB) == 0;
+    const int reason = errno;
+    if (!locked && reason == EWOULDBLOCK) {
         char owner[256] = "";
         const ssize_t n = pread(dir->lock, owner, sizeof owner - 1, 0);
         owner[n > 0 ? n : 0] = '\0';
@@ -55,6 +57,10 @@ static as_status take_lock(as_run_dir *dir)
         close(dir->lock);
         dir->lock = -1;
         AS_FAIL(AS_CANTCREAT, "%s: in use by another job (%s)", dir->path, owner[0] != '\0' ? owner : "unknown");
+    }
+    if (!locked) { /* some network file systems: better unguarded than not at all */
+        as_log_line(dir->outer, AS_LOG_WARN, "%s: cannot be locked (%s): another job on it would not be noticed", name,
+                    strerror(reason));
     }
     char host[128] = "?", text[256];
     gethostname(host, sizeof host - 1);

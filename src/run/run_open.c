@@ -11,6 +11,7 @@
 static as_status open_part(as_run *run, as_role role, as_run_data *out)
 {
     const as_config *c = run->config;
+    as_watchdog_stamp(run->watchdog, "reading data", 0);
     AS_TRY(as_dataset_open(&c->data, role, run->world, &run->lanes, (uint64_t)c->seed,
                            role == AS_TRAIN ? NULL : &run->train.data, &out->data));
     out->present = true;
@@ -72,6 +73,7 @@ static as_status open_estimator(as_run *run)
         .steps_per_epoch = batches,
         .log = run->log,
     };
+    as_watchdog_stamp(run->watchdog, "making the model", 0);
     AS_TRY(as_estimator_create(&setup, &run->estimator));
     return run->estimator->ops->init(run->estimator);
 }
@@ -250,7 +252,6 @@ static as_status open_all(as_run *run)
     run->kernels = as_kernels_get(o->isa, c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
     AS_TRY(as_world_agree(run->world, as_team_create(o->threads, &run->team)));
     AS_TRY(as_watchdog_start(run->world, o->watchdog, o->log, &run->watchdog));
-    as_watchdog_stamp(run->watchdog, "reading data", 0);
     AS_TRY(as_world_agree(run->world, as_lanes_create(as_config_lanes(c), run->world, &run->lanes)));
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));

@@ -364,6 +364,7 @@ static as_status complete(as_run *run, as_run_result *result)
         return AS_OK;
     }
     double loss = (double)NAN;
+    as_watchdog_stamp(run->watchdog, "the test data", run->progress.step);
     AS_TRY(evaluate(run, &run->test, &run->test_metrics, &loss));
     as_text_add(&result->test, "%s", run->test_metrics.data);
     as_text brief = {0};
