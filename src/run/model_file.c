@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "io/h5_contents.h"
 
-enum { BATCH_ROWS = 1024 };
+enum { BATCH_ROWS = 1024, CLASSES_MAX = 1 << 24 };
 
 /* A path that is a file, or its final.h5, into m->path; none: empty text. */
 static as_status look(as_model_file *m, const char *path)
@@ -44,15 +44,15 @@ static as_status find_file(as_model_file *m, const char *path, const as_log *log
     return AS_OK;
 }
 
-/* A numeric array of the file, `most` elements at the most. */
+/* A numeric array of the file, of 1 to `most` elements. */
 static as_status read_array(const as_h5_contents *file, const char *name, as_dtype type, int64_t most, void *data,
                             int64_t *count)
 {
     const as_h5_stored *item = as_h5_contents_find(file, name);
-    if (item == NULL || item->text || item->type != type || as_h5_stored_count(item) > most) {
+    *count = item == NULL || item->text || item->type != type ? 0 : as_h5_stored_count(item);
+    if (*count < 1 || *count > most) {
         AS_FAIL(AS_DATA, "%s: %s is missing or not as expected", file->path, name);
     }
-    *count = as_h5_stored_count(item);
     return as_h5_contents_read(file, item, 0, *count, data);
 }
 
@@ -60,20 +60,31 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
 {
     int64_t n;
     int32_t target;
+    AS_TRY(read_array(file, "/data/target", AS_I32, 1, &target, &n));
+    AS_TRY(read_array(file, "/data/classes", AS_I64, 1, &facts->classes, &n));
+    AS_TRY(read_array(file, "/data/targets", AS_I64, 1, &facts->targets, &n));
+    if (target < AS_TARGET_NONE || target > AS_TARGET_REALS || facts->classes < 0 || facts->classes > CLASSES_MAX ||
+        facts->targets < 0) {
+        AS_FAIL(AS_DATA, "%s: /data: impossible target %d, %lld classes, %lld targets", file->path, (int)target,
+                (long long)facts->classes, (long long)facts->targets);
+    }
+    facts->target = (as_target)target;
+    snprintf(facts->place, sizeof facts->place, "%.500s", file->path);
+    const as_h5_stored *shape = as_h5_contents_find(file, "/data/shape");
+    if (shape != NULL && shape->type == AS_I64 && !shape->text && shape->bytes == 0) {
+        facts->width = 1; /* scalars */
+        return AS_OK;
+    }
     AS_TRY(read_array(file, "/data/shape", AS_I64, AS_SHAPE_MAX, facts->shape.dim, &n));
     facts->shape.rank = (int)n;
     facts->width = as_shape_size(&facts->shape);
-    AS_TRY(read_array(file, "/data/target", AS_I32, 1, &target, &n));
-    facts->target = (as_target)target;
-    AS_TRY(read_array(file, "/data/classes", AS_I64, 1, &facts->classes, &n));
-    AS_TRY(read_array(file, "/data/targets", AS_I64, 1, &facts->targets, &n));
-    snprintf(facts->place, sizeof facts->place, "%.500s", file->path);
     if (facts->width < 1) {
         AS_FAIL(AS_DATA, "%s: /data/shape: samples without elements", file->path);
     }
     return AS_OK;
 }
 
+/* The stored extents are compared with the width before memory is asked for: they are no more than the file holds. */
 static as_status read_normalization(const as_h5_contents *file, const as_kernels *kernels, int64_t width,
                                     as_normalization *out)
 {
@@ -82,13 +93,16 @@ static as_status read_normalization(const as_h5_contents *file, const as_kernels
     as_status status = AS_OK;
     for (int i = 0; i < 3 && status == AS_OK; i++) {
         int64_t n = 0;
+        const as_h5_stored *item = as_h5_contents_find(file, name[i]);
+        const int64_t found = item == NULL || item->text ? 0 : as_h5_stored_count(item);
+        if (found != width) {
+            status = as_error_set(AS_DATA, "%s: %s: expected %lld values, found %lld", file->path, name[i],
+                                  (long long)width, (long long)found);
+            break;
+        }
         array[i] = malloc((size_t)width * sizeof(double));
         status = array[i] == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %s", file->path, name[i])
                                   : read_array(file, name[i], AS_F64, width, array[i], &n);
-        if (status == AS_OK && n != width) {
-            status = as_error_set(AS_DATA, "%s: %s: expected %lld values, found %lld", file->path, name[i],
-                                  (long long)width, (long long)n);
-        }
     }
     if (status == AS_OK) {
         status = as_normalization_load(width, array[0], array[1], array[2], kernels, out);
