@@ -59,7 +59,7 @@ on 4 1 "${work[@]}" -o "$scratch/stopped" || complain "continued after TERM: exi
 echo 'TERM at the launcher: 75, continued, the same bytes'
 
 # --- the file STOP does the same
-"$allsum" "${work[@]}" -o "$scratch/file" >"$scratch/output" 2>&1 &
+"$allsum" "${work[@]}" -s train.steps=100000 -o "$scratch/file" >"$scratch/output" 2>&1 &
 job=$!
 wait_for_checkpoint "$scratch/file"
 touch "$scratch/file/STOP"
