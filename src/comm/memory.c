@@ -37,6 +37,15 @@ void as_wait_once(as_wait *wait, bool yield)
     }
 }
 
+void as_wait_for_node(const as_world *world, as_wait *wait)
+{
+    if (world->nodes > 1) {
+        int any;
+        MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, world->all, &any, MPI_STATUS_IGNORE);
+    }
+    as_wait_once(wait, world->yield);
+}
+
 double as_node_barrier(as_world *world)
 {
     if (world->node_size == 1) {
@@ -51,7 +60,7 @@ double as_node_barrier(as_world *world)
             if (begin == 0) {
                 begin = as_clock_seconds();
             }
-            as_wait_once(&wait, world->yield);
+            as_wait_for_node(world, &wait);
         }
     }
     return begin == 0 ? 0 : as_clock_seconds() - begin;

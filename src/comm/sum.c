@@ -203,7 +203,7 @@ void as_sum_clear(as_sum *sum)
     as_wait wait = {0};
     for (int i = 0; i < sum->world->node_size; i++) {
         while (atomic_load_explicit(&sum->slot[i].finished, memory_order_acquire) < sum->rounds) {
-            as_wait_once(&wait, sum->world->yield);
+            as_wait_for_node(sum->world, &wait);
         }
     }
     for (int lane = 0; lane < sum->lanes->count; lane++) {

@@ -50,6 +50,10 @@ typedef struct as_wait {
     double start;
 } as_wait;
 void as_wait_once(as_wait *wait, bool yield);
+/* The same while waiting for a rank of this node. Messages move only inside MPI calls: one that this rank has sent may
+   still want an answer, and who waits for it on another node may be what this node waits for. So MPI is called as well.
+ */
+void as_wait_for_node(const as_world *world, as_wait *wait);
 
 /* Collective over the node. Returns the seconds that this rank waited. Cost: one store and node_size loads. */
 double as_node_barrier(as_world *world);
