@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "run/run_state.h"
 
 static as_status open_part(as_run *run, as_role role, as_run_data *out)
@@ -245,18 +246,47 @@ static as_status open_dir(as_run *run)
     return as_world_agree(run->world, status);
 }
 
+/* Ranks that were given different things must not train together: parts of different sums would be added, and weights
+   packed for one instruction set read by another. */
+static as_status compare_ranks(const as_run *run)
+{
+    struct {
+        uint8_t config[32];
+        char isa[16];
+        int64_t max_steps, resume;
+    } mine = {.max_steps = run->options->max_steps, .resume = run->options->resume}, first;
+    as_sha256 hash;
+    as_sha256_begin(&hash);
+    as_sha256_add(&hash, run->config_text.data, run->config_text.size);
+    as_sha256_end(&hash, mine.config);
+    snprintf(mine.isa, sizeof mine.isa, "%s", run->kernels->isa);
+    first = mine;
+    AS_TRY(as_world_broadcast(run->world, 0, &first, sizeof first));
+    as_status status = AS_OK;
+    if (memcmp(first.config, mine.config, sizeof mine.config) != 0) {
+        status = as_error_set(AS_CONFIG, "the configuration is another one than that of rank 0");
+    } else if (strcmp(first.isa, mine.isa) != 0) {
+        status = as_error_set(AS_CONFIG, "instruction set %s, but %s on rank 0: set ALLSUM_ISA to one that all have",
+                              mine.isa, first.isa);
+    } else if (first.max_steps != mine.max_steps || first.resume != mine.resume) {
+        status = as_error_set(AS_USAGE, "--max-steps-this-run or --resume is another than on rank 0");
+    }
+    return as_world_agree(run->world, status);
+}
+
 static as_status open_all(as_run *run)
 {
     const as_run_options *o = run->options;
     const as_config *c = run->config;
     run->kernels = as_kernels_get(o->isa, c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
+    AS_TRY(as_world_agree(run->world, as_config_write(c, &run->config_text)));
+    AS_TRY(compare_ranks(run));
     AS_TRY(as_world_agree(run->world, as_team_create(o->threads, &run->team)));
     AS_TRY(as_watchdog_start(run->world, o->watchdog, o->log, &run->watchdog));
     AS_TRY(as_world_agree(run->world, as_lanes_create(as_config_lanes(c), run->world, &run->lanes)));
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));
     AS_TRY(as_run_check_target(run));
-    AS_TRY(as_world_agree(run->world, as_config_write(c, &run->config_text)));
     AS_TRY(open_dir(run));
     const as_dataset *d = &run->train.data;
     char shape[64];

@@ -126,5 +126,20 @@ grep -q '"step": 1, .*"validation": {"loss": null' "$scratch/nan/metrics.jsonl" 
 "$allsum" info "$scratch/nan/best.h5" | grep -q ' step 2,' || complain 'a validation loss that is no number stayed the best'
 echo 'a validation loss that is no number: the next is better'
 
+# --- ranks that were given different things: refused by all
+mixed() { # CODE WORDS SHELL-COMMAND: rank 1 runs the command first
+    local code=0 command="[ \"\$OMPI_COMM_WORLD_RANK\" != 1 ] || { $3; }; exec \"$allsum\" train \"\$config\" -q -o \"$scratch/mixed\" \$more"
+    config=$scratch/back.yaml more='' timeout 60 mpirun --oversubscribe --bind-to none -np 3 sh -c "$command" >"$scratch/output" 2>&1 </dev/null || code=$?
+    if [ $code != "$1" ] || ! grep -q "$2" "$scratch/output"; then
+        complain "rank 1 with '$3': exit code $code, expected $1 and '$2'"
+        show_output
+    fi
+}
+sed 's/batch: 64/batch: 65/' "$scratch/back.yaml" >"$scratch/other.yaml"
+mixed 78 'rank 1 .* configuration is another one' "config=$scratch/other.yaml"
+mixed 64 'rank 1 .*--max-steps-this-run' 'more="--max-steps-this-run 1"'
+has_isa avx2 && ALLSUM_ISA=avx2 mixed 78 'rank 1 .*instruction set portable, but avx2 on rank 0' 'export ALLSUM_ISA=portable'
+echo 'ranks that were given different things: refused'
+
 [ $bad = 0 ] && rm -rf "$scratch"
 exit $bad
