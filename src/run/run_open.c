@@ -128,6 +128,7 @@ as_status as_run_save(as_run *run)
 as_status as_run_save_best(as_run *run)
 {
     bool written;
+    as_watchdog_stamp(run->watchdog, "best.h5", run->progress.step);
     return save_as(run, "best.h5", &written);
 }
 
