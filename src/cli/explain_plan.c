@@ -15,10 +15,8 @@
 
 typedef struct plan {
     const as_config *config;
-    int64_t rows, train_rows, batch, targets, classes;
-    as_shape shape;
-    as_dtype type;
-    as_target target;
+    as_dataset data; /* described, not read */
+    int64_t train_rows, batch, classes;
     int lanes, slots;
     as_model model;
 } plan;
@@ -69,11 +67,11 @@ static as_status make_plan(const as_config *c, plan *out)
 {
     *out = (plan){.config = c};
     const as_kernels *kernels = as_kernels_get(as_isa_detect(), c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
-    AS_TRY(as_dataset_peek(&c->data.train, &out->rows, &out->shape, &out->type, &out->target, &out->targets));
-    out->train_rows = out->rows - as_held_out(out->rows, c->data.validation);
+    AS_TRY(as_dataset_peek(&c->data.train, &out->data));
+    out->train_rows = out->data.rows - as_held_out(out->data.rows, c->data.validation);
     out->batch = c->train.batch == 0 || c->train.batch > out->train_rows ? out->train_rows : c->train.batch;
     out->lanes = as_config_lanes(c);
-    out->classes = out->target == AS_TARGET_LABELS ? guess_classes(c) : 0;
+    out->classes = out->data.target == AS_TARGET_LABELS ? guess_classes(c) : 0;
     const as_node *type = as_node_get(c->model, "type");
     if (type != NULL && type->kind == AS_NODE_SCALAR && strcmp(type->text, "network") != 0) {
         AS_FAIL(AS_USAGE, "explain: a plan is made for networks; this model is of type %s", type->text);
@@ -82,20 +80,20 @@ static as_status make_plan(const as_config *c, plan *out)
     as_slot slot[AS_SLOTS_MAX];
     AS_TRY(as_optimizer_parse(c->document, c->optimizer, kernels, &optimizer));
     out->slots = optimizer.ops->slots(optimizer.options, slot);
-    return as_model_parse(c->document, c->model, kernels, &out->shape, out->target, out->classes, out->targets,
-                          &out->model);
+    return as_model_parse(c->document, c->model, kernels, &out->data.shape, out->data.target, out->classes,
+                          out->data.targets, &out->model);
 }
 
 static void print_data(const plan *p)
 {
     char shape[64];
-    printf("data     %lld rows of %s %s", (long long)p->rows, as_shape_text(&p->shape, shape, sizeof shape),
-           as_dtype_name(p->type));
-    if (p->target == AS_TARGET_LABELS) {
+    printf("data     %lld rows of %s %s", (long long)p->data.rows, as_shape_text(&p->data.shape, shape, sizeof shape),
+           as_dtype_name(p->data.type));
+    if (p->data.target == AS_TARGET_LABELS) {
         printf(", labels of %lld classes%s", (long long)p->model.classes,
                p->config->data.classes > 0 ? "" : " (by the last layer; labels are read when training begins)");
-    } else if (p->target == AS_TARGET_REALS) {
-        printf(", %lld real target%s", (long long)p->targets, p->targets == 1 ? "" : "s");
+    } else if (p->data.target == AS_TARGET_REALS) {
+        printf(", %lld real target%s", (long long)p->data.targets, p->data.targets == 1 ? "" : "s");
     }
     printf("\n");
 }
@@ -181,7 +179,7 @@ static as_status print_ranks(const plan *p, int ranks)
     const double weights = real * (n + (double)p->model.packed_reals), gradient = real * n * (double)most;
     const double state = real * n * p->slots / r;
     const double rows =
-        (double)((p->rows + ranks - 1) / ranks) * (double)as_dtype_bytes(p->type) * (double)p->model.in_size;
+        (double)((p->data.rows + ranks - 1) / ranks) * (double)as_dtype_bytes(p->data.type) * (double)p->model.in_size;
     /* Each rank sends what its parts hold of the others' slices, then its own slice to the others. */
     const double sent = ranks == 1 ? 0 : real * n * ((double)all / r * (r - 1) / r + (r - 1) / r);
     const double best = ranks == 1 ? 0 : 2 * real * n * (r - 1) / r;

@@ -17,37 +17,23 @@ enum { LABEL_MAX = 1 << 24 };
 static const char *const role_names[] = {
     [AS_TRAIN] = "train", [AS_VALIDATION] = "validation", [AS_TEST] = "test", [AS_PREDICT] = "input"};
 
-static as_status target_kind(const as_source *source, const as_column *y, as_target *target, int64_t *targets)
+static void target_kind(const as_source *source, const as_column *y, as_dataset *out)
 {
     const int64_t width = as_shape_size(&y->shape);
-    *target = AS_TARGET_NONE;
-    *targets = 0;
-    if (!y->present) {
-        return AS_OK;
-    }
-    if (source->labels == AS_LABELS_TRUE && width != 1) {
-        AS_FAIL(AS_CONFIG, "%s: labels: true expects one value a row, found %lld", y->place, (long long)width);
-    }
     const bool whole = y->type != AS_F32 && y->type != AS_F64 && width == 1;
-    const bool labels = source->labels == AS_LABELS_TRUE || (source->labels == AS_LABELS_AUTO && whole);
-    *target = labels ? AS_TARGET_LABELS : AS_TARGET_REALS;
-    *targets = labels ? 0 : width;
-    return AS_OK;
-}
-
-as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_dtype *type, as_target *target,
-                          int64_t *targets)
-{
-    const as_data_options options = {0};
-    as_load load;
-    AS_TRY(as_load_open(source, &options, &load));
-    const as_column *x = &load.column[AS_PART_X];
-    *rows = x->rows;
-    *shape = x->shape;
-    *type = as_load_type(&load, AS_PART_X);
-    const as_status status = target_kind(source, &load.column[AS_PART_Y], target, targets);
-    as_load_close(&load);
-    return status;
+    out->target = AS_TARGET_NONE;
+    out->positions = 1;
+    if (!y->present) {
+        return;
+    }
+    if (source->labels == AS_LABELS_TRUE || (source->labels == AS_LABELS_AUTO && whole)) {
+        out->target = AS_TARGET_LABELS;
+        out->positions = width;
+        out->label_shape = width == 1 ? (as_shape){0} : y->shape;
+    } else {
+        out->target = AS_TARGET_REALS;
+        out->targets = width;
+    }
 }
 
 static const char *target_text(const as_dataset *data, char text[64])
@@ -55,22 +41,40 @@ static const char *target_text(const as_dataset *data, char text[64])
     if (data->target == AS_TARGET_REALS) {
         snprintf(text, 64, "%lld real target%s", (long long)data->targets, data->targets == 1 ? "" : "s");
     } else {
-        snprintf(text, 64, "%s", data->target == AS_TARGET_LABELS ? "labels" : "no targets");
+        snprintf(text, 64, data->target == AS_TARGET_LABELS ? "labels (%lld a row)" : "no targets",
+                 (long long)data->positions);
     }
     return text;
 }
 
-/* What the source says of itself, against the data set that it must match. */
-static as_status describe(const as_load *load, const as_source *source, as_role role, const as_dataset *like,
-                          as_dataset *out)
+/* What the source says of itself. */
+static void describe(const as_load *load, const as_source *source, as_dataset *out)
 {
     const as_column *x = &load->column[AS_PART_X];
-    char found[128], expected[128];
+    out->rows = x->rows;
     out->shape = x->shape;
-    out->width = as_shape_size(&x->shape);
+    out->width = out->stride = as_shape_size(&x->shape);
     out->type = as_load_type(load, AS_PART_X);
     out->full_scale = x->full_scale;
-    AS_TRY(target_kind(source, &load->column[AS_PART_Y], &out->target, &out->targets));
+    target_kind(source, &load->column[AS_PART_Y], out);
+}
+
+as_status as_dataset_peek(const as_source *source, as_dataset *out)
+{
+    const as_data_options options = {0};
+    as_load load;
+    *out = (as_dataset){0};
+    AS_TRY(as_load_open(source, &options, &load));
+    snprintf(out->place, sizeof out->place, "%s", load.column[AS_PART_X].place);
+    describe(&load, source, out);
+    as_load_close(&load);
+    return AS_OK;
+}
+
+/* Against the data set that it must match. */
+static as_status compare(const as_column *x, as_role role, const as_dataset *like, const as_dataset *out)
+{
+    char found[128], expected[128];
     if (like == NULL) {
         return AS_OK;
     }
@@ -79,7 +83,8 @@ static as_status describe(const as_load *load, const as_source *source, as_role 
                 as_shape_text(&like->shape, expected, sizeof expected), like->place,
                 as_shape_text(&x->shape, found, sizeof found));
     }
-    if (role != AS_PREDICT && (out->target != like->target || out->targets != like->targets)) {
+    if (role != AS_PREDICT &&
+        (out->target != like->target || out->targets != like->targets || out->positions != like->positions)) {
         AS_FAIL(AS_DATA, "%s: expected %s as in %s, found %s", out->place, target_text(like, expected), like->place,
                 target_text(out, found));
     }
@@ -127,26 +132,42 @@ static as_status allocate(as_dataset *data)
     AS_TRY(as_arena_reserve(arena, n * sizeof(int64_t), (void **)&data->id));
     AS_TRY(as_arena_reserve(arena, n * sizeof(double), (void **)&data->weight));
     if (data->target == AS_TARGET_LABELS) {
-        AS_TRY(as_arena_reserve(arena, n * sizeof(int32_t), (void **)&data->label));
+        AS_TRY(as_arena_reserve(arena, n * (size_t)data->positions * sizeof(int32_t), (void **)&data->label));
     } else if (data->target == AS_TARGET_REALS) {
         AS_TRY(as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&data->target_values));
     }
     return as_arena_commit(arena);
 }
 
-/* classes: 0 while it is not known. */
-static as_status check_labels(as_dataset *data, const double *value, const as_column *y)
+/* "row 7" or "row 7, label 12". */
+static const char *label_place(const as_dataset *data, int64_t i, char text[64])
 {
-    for (int64_t i = 0; i < data->local_rows; i++) {
-        const double v = value[i], end = data->classes > 0 ? (double)data->classes : (double)LABEL_MAX;
+    const int64_t row = i / data->positions;
+    const int n = snprintf(text, 64, "row %lld", (long long)data->id[row]);
+    if (data->positions > 1) {
+        snprintf(text + n, 64 - (size_t)n, ", label %lld", (long long)(i - row * data->positions));
+    }
+    return text;
+}
+
+/* classes: 0 while it is not known. */
+static as_status check_labels(const as_ints *ignored, as_dataset *data, const double *value, const as_column *y)
+{
+    const double end = data->classes > 0 ? (double)data->classes : (double)LABEL_MAX;
+    char text[64];
+    for (int64_t i = 0; i < data->local_rows * data->positions; i++) {
+        const double v = value[i];
+        if (as_label_ignored(ignored, v)) {
+            data->label[i] = AS_LABEL_IGNORED;
+            continue;
+        }
         if (!(v >= 0 && v < end)) {
-            AS_FAIL(AS_DATA,
-                    "%s: row %lld: expected a label in 0..%lld, found %.17g (labels: false reads y as real targets)",
-                    y->place, (long long)data->id[i], (long long)end - 1, v);
+            AS_FAIL(AS_DATA, "%s: %s: expected a label in 0..%lld, found %.17g (labels: false reads y as real targets)",
+                    y->place, label_place(data, i, text), (long long)end - 1, v);
         }
         if (floor(v) != v) {
-            AS_FAIL(AS_DATA, "%s: row %lld: expected a whole number as label, found %.17g", y->place,
-                    (long long)data->id[i], v);
+            AS_FAIL(AS_DATA, "%s: %s: expected a whole number as label, found %.17g", y->place,
+                    label_place(data, i, text), v);
         }
         data->label[i] = (int32_t)v;
     }
@@ -164,14 +185,14 @@ static as_status load_targets(const as_load *load, const as_selection *selection
     if (data->target == AS_TARGET_NONE) {
         return AS_OK;
     }
-    double *value = malloc(((size_t)data->local_rows + 1) * sizeof *value);
+    double *value = malloc(((size_t)data->local_rows * (size_t)data->positions + 1) * sizeof *value);
     if (value == NULL) {
-        AS_FAIL(AS_NOMEM, "%s: out of memory for %lld labels", y->place, (long long)data->local_rows);
+        AS_FAIL(AS_NOMEM, "%s: out of memory for the labels of %lld rows", y->place, (long long)data->local_rows);
     }
     as_status status =
         as_load_part(load, AS_PART_Y, selection, assignment, first, data->local_rows, AS_F64, false, value, NULL);
     if (status == AS_OK) {
-        status = check_labels(data, value, y);
+        status = check_labels(&load->options->ignore_label, data, value, y);
     }
     free(value);
     return status;
@@ -243,7 +264,7 @@ static as_status count_classes(const as_load *load, as_dataset *data, as_world *
     if (status == AS_OK && load->options->validation > 0) {
         status = as_load_largest_label(load, world, LABEL_MAX, &largest);
     }
-    for (int64_t i = 0; i < data->local_rows; i++) {
+    for (int64_t i = 0; i < data->local_rows * data->positions; i++) {
         largest = data->label[i] > largest ? data->label[i] : largest;
     }
     status = as_world_agree(world, status);
@@ -266,12 +287,16 @@ static as_status weigh_classes(const as_data_options *options, as_role role, as_
     if (data->target != AS_TARGET_LABELS) {
         AS_FAIL(AS_CONFIG, "data.class_weights: expected labels, but %s has none", data->place);
     }
+    if (data->positions != 1) {
+        AS_FAIL(AS_CONFIG, "data.class_weights: expected one label a row, but %s has %lld", data->place,
+                (long long)data->positions);
+    }
     if (weights->n != data->classes) {
         AS_FAIL(AS_CONFIG, "data.class_weights: expected %lld weights, one a class, found %lld",
                 (long long)data->classes, (long long)weights->n);
     }
     for (int64_t i = 0; i < data->local_rows; i++) {
-        data->weight[i] *= weights->v[data->label[i]];
+        data->weight[i] *= data->label[i] == AS_LABEL_IGNORED ? 1.0 : weights->v[data->label[i]];
     }
     return AS_OK;
 }
@@ -307,7 +332,8 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
     }
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);
-        status = describe(&load, source, role, like, out);
+        describe(&load, source, out);
+        status = compare(&load.column[AS_PART_X], role, like, out);
     }
     status = as_world_agree(world, status);
     if (status == AS_OK) {

@@ -20,6 +20,7 @@ typedef struct as_data_options {
     bool has_fill;
     double fill;            /* one more fill value */
     as_reals class_weights; /* (classes), or empty */
+    as_ints ignore_label;   /* stored label values that become AS_LABEL_IGNORED, or empty */
     int64_t classes;        /* 0: largest label of train + 1 */
 } as_data_options;
 enum { AS_NORMALIZE_NONE, AS_NORMALIZE_SCALE, AS_NORMALIZE_MEAN_STD, AS_NORMALIZE_GIVEN };
@@ -36,19 +37,38 @@ as_status as_data_options_write(const as_data_options *options, int indent, stru
 /* AS_PREDICT: as AS_TEST, but targets and weights of the source are not read. */
 typedef enum as_role { AS_TRAIN, AS_VALIDATION, AS_TEST, AS_PREDICT } as_role;
 
+/* A named part of a sample's inputs, or of its targets: elements [first, first + size of shape). */
+typedef struct as_data_part {
+    char name[AS_PART_NAME_MAX];
+    int64_t first;
+    as_shape shape;
+} as_data_part;
+
+/* The parts of one side of a sample, one after the other; n == 0: it is one piece without a name. */
+typedef struct as_data_parts {
+    int n;
+    as_data_part part[AS_DATA_PARTS_MAX];
+} as_data_parts;
+
 typedef struct as_dataset {
     int64_t rows;      /* of all ranks */
     as_shape shape;    /* of one input */
     int64_t width;     /* elements of one input */
+    int64_t stride;    /* unit of `start` in elements of x: width, or less where rows are windows that overlap */
     as_dtype type;     /* of x in memory: AS_U8, AS_F32 or AS_F64 */
     double full_scale; /* of x as stored: 255 for uint8; 1 for floats */
     as_target target;
     int64_t classes, targets;
+    int64_t positions;             /* labels of one sample: 1, or one for each token, pixel, ...; 1 without labels */
+    as_shape label_shape;          /* of the labels of one sample (rank 0: one label) */
+    int64_t vocabulary;            /* inputs are tokens 0 .. vocabulary - 1; 0: they are numbers */
+    as_data_parts inputs, answers; /* named parts of x, and of the real targets */
     const as_lanes *lanes;
     int64_t *lane_first;     /* (lanes->lanes + 1) position of each lane's first sample in the assigned order */
     int64_t local_rows;      /* rows held by this rank: its lanes', one after the other */
-    void *x;                 /* (local_rows, width) of type */
-    int32_t *label;          /* (local_rows) or NULL */
+    void *x;                 /* inputs, of type: row r is elements [start[r] * stride, + width) */
+    int64_t *start;          /* (local_rows) or NULL: r itself */
+    int32_t *label;          /* (local_rows, positions), AS_LABEL_IGNORED where nothing is to be learnt; or NULL */
     double *target_values;   /* (local_rows, targets) or NULL */
     double *weight;          /* (local_rows): sample weight, in training x class weight; never NULL */
     int64_t *id;             /* (local_rows) sample id: row number in the file */
@@ -66,10 +86,9 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
                           uint64_t seed, const as_dataset *like, as_dataset *out);
 void as_dataset_close(as_dataset *data);
 
-/* Not collective. Describes a source without reading its rows, for plans: shape, type of x in memory, rows, target kind
-   and number of real targets. */
-as_status as_dataset_peek(const as_source *source, int64_t *rows, as_shape *shape, as_dtype *type, as_target *target,
-                          int64_t *targets);
+/* Not collective. Describes a source without reading its rows, for plans: everything that is not (rows, ...), but for
+   the number of classes (0: not known without reading), the lanes and the fingerprint. Nothing to close. */
+as_status as_dataset_peek(const as_source *source, as_dataset *out);
 
 /* Input normalisation: y = scale * x + shift per column, in double, from the training set; stored in checkpoints. */
 typedef struct as_normalization {

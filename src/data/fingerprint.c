@@ -14,12 +14,13 @@ static void hash_lane(const as_dataset *data, int64_t first, int64_t rows, uint8
 {
     as_sha256 hash;
     const size_t n = (size_t)rows, at = (size_t)first, targets = (size_t)data->targets;
+    const size_t positions = (size_t)data->positions;
     const size_t x_bytes = (size_t)data->width * as_dtype_bytes(data->type);
     as_sha256_begin(&hash);
     as_sha256_add(&hash, data->id + at, n * sizeof *data->id);
     as_sha256_add(&hash, (const uint8_t *)data->x + at * x_bytes, n * x_bytes);
     if (data->label != NULL) {
-        as_sha256_add(&hash, data->label + at, n * sizeof *data->label);
+        as_sha256_add(&hash, data->label + at * positions, n * positions * sizeof *data->label);
     }
     if (data->target_values != NULL) {
         as_sha256_add(&hash, data->target_values + at * targets, n * targets * sizeof *data->target_values);
@@ -31,8 +32,8 @@ static void hash_lane(const as_dataset *data, int64_t first, int64_t rows, uint8
 static void hash_all(as_dataset *data, int ranks, int64_t most, const uint8_t *digests)
 {
     as_sha256 hash;
-    int64_t about[8 + AS_SHAPE_MAX] = {data->rows,    data->type,         data->target,    data->classes,
-                                       data->targets, data->lanes->lanes, data->shape.rank};
+    int64_t about[8 + AS_SHAPE_MAX] = {data->rows,    data->type,         data->target,     data->classes,
+                                       data->targets, data->lanes->lanes, data->shape.rank, data->positions};
     for (int i = 0; i < data->shape.rank; i++) {
         about[8 + i] = data->shape.dim[i];
     }

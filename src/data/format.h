@@ -19,6 +19,8 @@ typedef struct as_column {
     double full_scale; /* `normalize: scale` divides by it: largest value of an integer type as stored, 1 for floats */
 } as_column;
 
+enum { AS_PART_NAME_MAX = 48, AS_DATA_PARTS_MAX = 16 };
+
 typedef struct as_format_file as_format_file; /* defined by each kind */
 
 typedef struct as_format_ops {

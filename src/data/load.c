@@ -297,6 +297,16 @@ as_status as_load_scan(const as_load *load, as_world *world, as_selection *out)
 
 /* ---- labels of all rows ---- */
 
+bool as_label_ignored(const as_ints *ignored, double label)
+{
+    for (int64_t i = 0; i < ignored->n; i++) {
+        if (label == (double)ignored->v[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 as_status as_load_largest_label(const as_load *load, const as_world *world, double end, int64_t *out)
 {
     const as_column *y = &load->column[AS_PART_Y];
@@ -305,17 +315,19 @@ as_status as_load_largest_label(const as_load *load, const as_world *world, doub
     const int64_t stop = 64 * (first + count) < y->rows ? 64 * (first + count) : y->rows;
     buffer b;
     AS_TRY(buffer_make(load, AS_PART_Y, &b));
-    double *value = malloc((size_t)b.rows * sizeof *value);
+    double *value = malloc((size_t)(b.rows * b.width) * sizeof *value);
     as_status status = value != NULL ? AS_OK : as_error_set(AS_NOMEM, "%s: out of memory for labels", y->place);
     *out = 0;
     for (int64_t at = 64 * first; status == AS_OK && at < stop; at += b.rows) {
         const int64_t n = stop - at < b.rows ? stop - at : b.rows;
         status = load->ops->read(load->file, AS_PART_Y, at, n, b.data);
         if (status == AS_OK) {
-            widen(n, b.data, y->type, AS_F64, value);
+            widen(n * b.width, b.data, y->type, AS_F64, value);
         }
-        for (int64_t i = 0; status == AS_OK && i < n; i++) {
-            if (value[i] > (double)*out && value[i] < end) { /* others fail, or are dropped, when their row is loaded */
+        for (int64_t i = 0; status == AS_OK && i < n * b.width; i++) {
+            const bool learnt = !as_label_ignored(&load->options->ignore_label, value[i]);
+            if (learnt && value[i] > (double)*out &&
+                value[i] < end) { /* others fail, or are dropped, when their row is loaded */
                 *out = (int64_t)value[i];
             }
         }

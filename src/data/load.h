@@ -26,6 +26,9 @@ as_dtype as_load_type(const as_load *load, as_part part);
    rows. Errors: those of reading, the same on all ranks. Destroy with as_selection_destroy. */
 as_status as_load_scan(const as_load *load, as_world *world, as_selection *out);
 
+/* Whether a stored label is one of those that are not learnt. */
+bool as_label_ignored(const as_ints *ignored, double label);
+
 /* Not collective. The largest label below `end` in this rank's share of all rows, whatever their role. Errors: DATA,
  * IO, NOMEM. */
 as_status as_load_largest_label(const as_load *load, const as_world *world, double end, int64_t *out);

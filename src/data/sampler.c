@@ -70,6 +70,9 @@ as_status as_sampler_batch_create(const as_sampler *sampler, as_batch *out)
     if (status == AS_OK) {
         status = as_arena_reserve(arena, n * sizeof(int64_t), (void **)&out->row);
     }
+    if (status == AS_OK && data->start != NULL) {
+        status = as_arena_reserve(arena, n * sizeof(int64_t), (void **)&out->at);
+    }
     if (status == AS_OK) {
         status = as_arena_reserve(arena, n * sizeof(int64_t), (void **)&out->id);
     }
@@ -77,7 +80,7 @@ as_status as_sampler_batch_create(const as_sampler *sampler, as_batch *out)
         status = as_arena_reserve(arena, n * sizeof(double), (void **)&out->weight);
     }
     if (status == AS_OK && data->label != NULL) {
-        status = as_arena_reserve(arena, n * sizeof(int32_t), (void **)&out->label);
+        status = as_arena_reserve(arena, n * (size_t)data->positions * sizeof(int32_t), (void **)&out->label);
     }
     if (status == AS_OK && data->target_values != NULL) {
         status = as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&out->target);
@@ -85,6 +88,7 @@ as_status as_sampler_batch_create(const as_sampler *sampler, as_batch *out)
     if (status == AS_OK) {
         status = as_arena_commit(arena);
     }
+    out->at = data->start != NULL ? out->at : out->row;
     if (status != AS_OK) {
         as_sampler_batch_destroy(out);
     }
@@ -142,8 +146,14 @@ void as_sampler_fill(const as_sampler *sampler, int64_t epoch, int64_t index, as
         const int64_t r = batch->row[i];
         batch->id[i] = data->id[r];
         batch->weight[i] = data->weight[r];
-        if (data->label != NULL) {
+        if (data->start != NULL) {
+            batch->at[i] = data->start[r];
+        }
+        if (data->label != NULL && data->positions == 1) {
             batch->label[i] = data->label[r];
+        } else if (data->label != NULL) {
+            memcpy(batch->label + i * data->positions, data->label + r * data->positions,
+                   (size_t)data->positions * sizeof(int32_t));
         }
     }
     for (int64_t i = 0; data->target_values != NULL && i < batch->rows; i++) {

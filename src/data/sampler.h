@@ -12,8 +12,9 @@ typedef struct as_batch {
     int64_t rows;        /* on this rank */
     int64_t *lane_row;   /* (lanes->count + 1): rows of own lane l are lane_row[l] .. lane_row[l+1]-1 */
     int64_t *row;        /* (rows) index into the data set's local rows */
+    int64_t *at;         /* (rows) its input: elements [at[i] * data->stride, + data->width) of data->x */
     int64_t *id;         /* (rows) sample ids */
-    int32_t *label;      /* (rows) or NULL */
+    int32_t *label;      /* (rows, data->positions) or NULL */
     double *target;      /* (rows, targets) or NULL */
     double *weight;      /* (rows) */
     int64_t capacity;

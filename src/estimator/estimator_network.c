@@ -235,6 +235,10 @@ static as_status plan_state(as_network *network)
 static as_status plan(as_network *network)
 {
     const as_setup *setup = &network->setup;
+    if (setup->data->positions != 1) {
+        AS_FAIL(AS_CONFIG, "%s: expected one label a row, found %lld", setup->data->place,
+                (long long)setup->data->positions);
+    }
     AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &setup->data->shape, setup->data->target,
                           setup->data->classes, setup->data->targets, &network->model));
     AS_TRY(as_optimizer_parse(setup->document, setup->optimizer, setup->kernels, &network->optimizer));

@@ -39,9 +39,9 @@ void network_gather(as_network *network, const as_batch *batch, int64_t base, in
     const as_normalization *norm = network->setup.normalization;
     const bool plain = norm == NULL || norm->identity;
     const as_model_work *work = &network->work;
-    k->gather(count, data->width, data->x, data->type, batch->row + base + first, plain ? NULL : norm->scale_real,
-              plain ? NULL : norm->shift_real, (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes,
-              work->ld[0]);
+    k->gather(count, data->width, data->x, data->type, data->stride, batch->at + base + first,
+              plain ? NULL : norm->scale_real, plain ? NULL : norm->shift_real,
+              (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes, work->ld[0]);
 }
 
 static void rows_of_tile(tile_job *job, int thread, int threads)

@@ -54,10 +54,10 @@ typedef struct as_kernels {
     void (*column_sum_lanes)(int64_t n, const void *d, int64_t ldd, const as_tree_program *program,
                              const int64_t *lane_row, bool resume, void *const *part, int thread, int threads);
 
-    /* y[i][j] = fma((real)x[row[i]][j], scale[j], shift[j]); scale and shift NULL: conversion alone. x has elements of
-       `type`, rows of `width` elements. */
-    void (*gather)(int64_t rows, int64_t width, const void *x, as_dtype type, const int64_t *row, const void *scale,
-                   const void *shift, void *y, int64_t ldy);
+    /* y[i][j] = fma((real)x[row[i] * stride + j], scale[j], shift[j]) for j < width; scale and shift NULL: conversion
+       alone. x has elements of `type`; its rows start `stride` elements apart (windows: less than width). */
+    void (*gather)(int64_t rows, int64_t width, const void *x, as_dtype type, int64_t stride, const int64_t *row,
+                   const void *scale, const void *shift, void *y, int64_t ldy);
 
     void (*add)(int64_t n, const void *a, const void *b, void *sum); /* sum = a + b; may alias a */
     void (*from_double)(int64_t n, const double *x, void *y);

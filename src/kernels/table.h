@@ -19,8 +19,8 @@ void AS_V(as_outer_lanes_plain)(int64_t k, int64_t n, const void *x, int64_t ldx
                                 int64_t ldp, void *work);
 void AS_V(as_column_sum_lanes)(int64_t n, const void *d, int64_t ldd, const as_tree_program *program,
                                const int64_t *lane_row, bool resume, void *const *part, int thread, int threads);
-void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, const int64_t *row, const void *scale,
-                     const void *shift, void *y, int64_t ldy);
+void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, int64_t stride, const int64_t *row,
+                     const void *scale, const void *shift, void *y, int64_t ldy);
 void AS_V(as_add)(int64_t n, const void *a, const void *b, void *sum);
 void AS_V(as_from_double)(int64_t n, const double *x, void *y);
 void AS_V(as_to_double)(int64_t n, const void *x, double *y);

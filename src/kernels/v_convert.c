@@ -6,7 +6,7 @@
 /* One row of a gather from elements of type T; written so that the compiler vectorises it. */
 #define GATHER_ROW(T)                                                                                                  \
     do {                                                                                                               \
-        const T *const from = (const T *)x + at * width;                                                               \
+        const T *const from = (const T *)x + at;                                                                       \
         if (a != NULL) {                                                                                               \
             for (int64_t j = 0; j < width; j++) {                                                                      \
                 to[j] = as_fma((real)from[j], a[j], b[j]);                                                             \
@@ -55,18 +55,18 @@ static void gather_row(int64_t width, const void *restrict x, as_dtype type, int
     }
 }
 
-void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, const int64_t *row, const void *scale,
-                     const void *shift, void *y, int64_t ldy)
+void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, int64_t stride, const int64_t *row,
+                     const void *scale, const void *shift, void *y, int64_t ldy)
 {
     for (int64_t i = 0; i < rows; i++) {
         if (i + 1 < rows) { /* shuffled rows: the hardware cannot guess where the next one starts */
-            const char *const next = (const char *)x + (size_t)(row[i + 1] * width) * as_dtype_bytes(type);
+            const char *const next = (const char *)x + (size_t)(row[i + 1] * stride) * as_dtype_bytes(type);
             const int64_t bytes = width * (int64_t)as_dtype_bytes(type);
             for (int64_t o = 0; o < bytes && o < 1024; o += 64) {
                 __builtin_prefetch(next + o);
             }
         }
-        gather_row(width, x, type, row[i], scale, shift, (real *)y + i * ldy);
+        gather_row(width, x, type, row[i] * stride, scale, shift, (real *)y + i * ldy);
     }
 }
 

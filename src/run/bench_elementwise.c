@@ -37,7 +37,8 @@ static void run_gather(void *argument, int thread)
     int64_t first, count;
     as_team_share(j->m, 1, thread, j->threads, &first, &count);
     for (int64_t t = 0; t < j->turns; t++) {
-        K->gather(count, j->k, j->packed, AS_U8, j->row + first, j->b, j->b, as_bench_at(K, j->c, first * j->k), j->k);
+        K->gather(count, j->k, j->packed, AS_U8, j->k, j->row + first, j->b, j->b, as_bench_at(K, j->c, first * j->k),
+                  j->k);
     }
 }
 

@@ -96,6 +96,8 @@ static as_status make_data(bench *b)
     *d = (as_dataset){.rows = w->rows,
                       .shape = {.rank = 1, .dim = {w->width}},
                       .width = w->width,
+                      .stride = w->width,
+                      .positions = 1,
                       .type = w->images ? AS_U8 : AS_F32,
                       .target = w->images ? AS_TARGET_LABELS : AS_TARGET_REALS,
                       .classes = w->images ? 10 : 0,

@@ -109,6 +109,7 @@ static void list_fixed(listing *list, const as_checkpoint_parts *parts, const in
     list_array(list, "/data/target", AS_I32, 0, NULL, 1, &parts->data->target);
     list_array(list, "/data/classes", AS_I64, 0, NULL, 1, &parts->data->classes);
     list_array(list, "/data/targets", AS_I64, 0, NULL, 1, &parts->data->targets);
+    list_array(list, "/data/positions", AS_I64, 0, NULL, 1, &parts->data->positions);
     const as_normalization *n = parts->normalization;
     if (n != NULL) {
         list_array(list, "/normalization/scale", AS_F64, 1, &n->width, n->width, n->scale);
@@ -280,6 +281,7 @@ static as_status check_data_description(const loading *l, const as_dataset *data
                  {"/data/target", AS_I32, -1, &data->target},
                  {"/data/classes", AS_I64, -1, &data->classes},
                  {"/data/targets", AS_I64, -1, &data->targets},
+                 {"/data/positions", AS_I64, -1, &data->positions},
                  {"/data/fingerprint", AS_U8, 32, data->fingerprint}};
     for (size_t i = 0; i < sizeof entry / sizeof entry[0]; i++) {
         bool same = false;

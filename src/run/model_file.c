@@ -63,10 +63,11 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
     AS_TRY(read_array(file, "/data/target", AS_I32, 1, &target, &n));
     AS_TRY(read_array(file, "/data/classes", AS_I64, 1, &facts->classes, &n));
     AS_TRY(read_array(file, "/data/targets", AS_I64, 1, &facts->targets, &n));
+    AS_TRY(read_array(file, "/data/positions", AS_I64, 1, &facts->positions, &n));
     if (target < AS_TARGET_NONE || target > AS_TARGET_REALS || facts->classes < 0 || facts->classes > CLASSES_MAX ||
-        facts->targets < 0) {
-        AS_FAIL(AS_DATA, "%s: /data: impossible target %d, %lld classes, %lld targets", file->path, (int)target,
-                (long long)facts->classes, (long long)facts->targets);
+        facts->targets < 0 || facts->positions < 1) {
+        AS_FAIL(AS_DATA, "%s: /data: impossible target %d, %lld classes, %lld targets, %lld positions", file->path,
+                (int)target, (long long)facts->classes, (long long)facts->targets, (long long)facts->positions);
     }
     facts->target = (as_target)target;
     snprintf(facts->place, sizeof facts->place, "%.500s", file->path);

@@ -12,13 +12,14 @@
 #include "data/sampler.h"
 #include "io/yaml.h"
 
-enum { LANES = 12, CASES = 4 };
+enum { LANES = 12, CASES = 5 };
 
 static const char *const cases[CASES] = {
     "train: {format: builtin, name: digits}\nnormalize: mean_std\nvalidation: 0.1\n",
     "train: {format: builtin, name: linear, samples: 1001}\nnormalize: mean_std\nassign: contiguous\n",
     "train: {format: csv, file: holes.csv, target: y}\nmissing: drop\nvalidation: 0.2\n",
     "train: {format: csv, file: holes.csv, target: y}\nmissing: mean\nnormalize: mean_std\n",
+    "train: {format: idx, x: seq_x.idx, y: seq_y.idx, labels: true}\nignore_label: 3\nvalidation: 0.3\n",
 };
 
 static void write_holes(void)
@@ -31,7 +32,24 @@ static void write_holes(void)
     fclose(file);
 }
 
-/* Ids of the first batches, lane after lane over all ranks. */
+/* IDX arrays: x (200, 4), y (200, 5) with labels 0..3. */
+static void write_sequences(void)
+{
+    uint8_t x[12 + 200 * 4] = {0, 0, 8, 2, 0, 0, 0, 200, 0, 0, 0, 4};
+    uint8_t y[12 + 200 * 5] = {0, 0, 8, 2, 0, 0, 0, 200, 0, 0, 0, 5};
+    for (int i = 12; i < (int)sizeof y; i++) {
+        y[i] = (uint8_t)(i * i % 4);
+        x[i % (int)sizeof x] = i % (int)sizeof x < 12 ? x[i % (int)sizeof x] : (uint8_t)(i * 7);
+    }
+    FILE *file = fopen("seq_x.idx", "wb");
+    fwrite(x, 1, sizeof x, file);
+    fclose(file);
+    file = fopen("seq_y.idx", "wb");
+    fwrite(y, 1, sizeof y, file);
+    fclose(file);
+}
+
+/* Ids of all batches, lane after lane over all ranks. */
 static as_status hash_batches(as_world *world, const as_dataset *data, as_sha256 *hash)
 {
     as_sampler *sampler = NULL;
@@ -119,6 +137,7 @@ static as_status run(as_world *world, int argc, char **argv)
     }
     if (as_world_rank(world) == 0) {
         write_holes();
+        write_sequences();
     }
     AS_TRY(as_world_barrier(world));
     AS_TRY(as_document_create(&document));

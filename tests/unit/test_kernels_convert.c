@@ -21,8 +21,8 @@ static void gather_of(const as_kernels *K, as_dtype type, int64_t rows, int64_t 
     for (int64_t i = 0; i < rows; i++) {
         row[i] = (i * 7 + 2) % total;
     }
-    K->gather(rows, width, x, type, row, NULL, NULL, y, ldy);
-    K->gather(rows, width, x, type, row, scale, shift, z, ldy);
+    K->gather(rows, width, x, type, width, row, NULL, NULL, y, ldy);
+    K->gather(rows, width, x, type, width, row, scale, shift, z, ldy);
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < width; j++) {
             const char *const at_element = x + (size_t)(row[i] * width + j) * bytes;
@@ -57,8 +57,28 @@ static void gather_of(const as_kernels *K, as_dtype type, int64_t rows, int64_t 
     free_reals(K, y, rows * ldy), free_reals(K, z, rows * ldy);
 }
 
+/* Windows: rows that start 3 elements apart and overlap. */
+static void gather_windows(const as_kernels *K)
+{
+    enum { ROWS = 4, WIDTH = 21, STRIDE = 3 };
+    uint16_t x[ROWS * STRIDE + WIDTH];
+    const int64_t row[ROWS] = {3, 0, 1, 3};
+    void *const y = new_reals(K, ROWS * WIDTH);
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
+        x[i] = (uint16_t)(7 * i);
+    }
+    K->gather(ROWS, WIDTH, x, AS_U16, STRIDE, row, NULL, NULL, y, WIDTH);
+    for (int64_t i = 0; i < ROWS; i++) {
+        for (int64_t j = 0; j < WIDTH; j++) {
+            assert_true(get_real(K, y, i * WIDTH + j) == (double)x[row[i] * STRIDE + j]);
+        }
+    }
+    free_reals(K, y, ROWS * WIDTH);
+}
+
 static void gathers(const as_kernels *K)
 {
+    gather_windows(K);
     static const int64_t widths[] = {0, 1, 7, 16, 37, 784};
     for (as_dtype type = AS_U8; type <= AS_F64; type++) {
         for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {

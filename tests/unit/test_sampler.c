@@ -21,7 +21,7 @@ static int64_t start_of(int64_t n, int lanes, int lane)
 static void fake_make(int64_t n, int lanes, int ranks, int rank, fake *f)
 {
     *f = (fake){.lanes = lanes_of(lanes, ranks, rank)};
-    f->data = (as_dataset){.rows = n, .lanes = &f->lanes, .target = AS_TARGET_LABELS, .place = "fake"};
+    f->data = (as_dataset){.rows = n, .lanes = &f->lanes, .target = AS_TARGET_LABELS, .positions = 1, .place = "fake"};
     f->data.lane_first = calloc((size_t)lanes + 1, sizeof(int64_t));
     for (int l = 0; l <= lanes; l++) {
         f->data.lane_first[l] = start_of(n, lanes, l);
