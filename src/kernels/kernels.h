@@ -11,6 +11,7 @@
 #include "allsum/status.h"
 #include "base/shape.h"
 #include "base/tree.h"
+#include "kernels/attention.h"
 
 typedef enum as_isa { AS_AVX512, AS_AVX2, AS_PORTABLE } as_isa;
 typedef enum as_precision { AS_FLOAT32 = 32, AS_FLOAT64 = 64 } as_precision;
@@ -65,6 +66,8 @@ typedef struct as_kernels {
     /* Sum of squares of n elements (<= 1024 a call by convention of a block) in double: 16 accumulators, element j to
        accumulator j mod 16 by fma, then a fixed tree over the 16. Non-finite input gives a non-finite sum. */
     double (*sum_squares)(int64_t n, const void *x);
+
+    const as_attention_kernels *attention; /* attention.h */
 
     /* For measuring the arithmetic peak: fused multiply-adds on registers alone. Returns the flops that were done. */
     double (*fma_loop)(int64_t turns);

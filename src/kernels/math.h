@@ -43,6 +43,9 @@
 #define AS_P18(x, a, ...) as_fma(x, AS_P17(x, __VA_ARGS__), a)
 #define AS_P19(x, a, ...) as_fma(x, AS_P18(x, __VA_ARGS__), a)
 
+/* The same with coefficients that are one macro: AS_P(5, x, FIVE_COEFFICIENTS). */
+#define AS_P(count, x, ...) AS_P##count(x, __VA_ARGS__)
+
 #if AS_PRECISION == 32
 typedef uint32_t as_bits;
 enum { AS_MANTISSA = 23, AS_BIAS = 127, AS_WIDTH = 32 };
@@ -127,15 +130,22 @@ static inline real as_scale(real p, real n)
     return p * as_power2(half) * as_power2(n - half);
 }
 
+#if AS_PRECISION == 32
+#define AS_EXP_CUBIC 0x1.555556p-3f, 0x1.5554e8p-5f, 0x1.1110aap-7f, 0x1.6d444cp-10f, 0x1.a17f66p-13f
+#else
+#define AS_EXP_CUBIC                                                                                                   \
+    0x1.5555555555557p-3, 0x1.5555555555558p-5, 0x1.111111111009cp-7, 0x1.6c16c16c15192p-10, 0x1.a01a01ac0ad98p-13,    \
+        0x1.a01a01ad21a8cp-16, 0x1.71de01c354a08p-19, 0x1.27e4cc70b1471p-22, 0x1.af4ece5a7e0fep-26,                    \
+        0x1.1f8be94775743p-29
+#endif
+
 /* (e^r - 1 - r - r^2 / 2) / r^3 for |r| <= ln(2) / 2. Relative error of e^r: 2^-32 (float), 2^-62 (double). */
 static inline real as_exp_cubic(real r)
 {
 #if AS_PRECISION == 32
-    return AS_P5(r, 0x1.555556p-3f, 0x1.5554e8p-5f, 0x1.1110aap-7f, 0x1.6d444cp-10f, 0x1.a17f66p-13f);
+    return AS_P(5, r, AS_EXP_CUBIC);
 #else
-    return AS_P10(r, 0x1.5555555555557p-3, 0x1.5555555555558p-5, 0x1.111111111009cp-7, 0x1.6c16c16c15192p-10,
-                  0x1.a01a01ac0ad98p-13, 0x1.a01a01ad21a8cp-16, 0x1.71de01c354a08p-19, 0x1.27e4cc70b1471p-22,
-                  0x1.af4ece5a7e0fep-26, 0x1.1f8be94775743p-29);
+    return AS_P(10, r, AS_EXP_CUBIC);
 #endif
 }
 

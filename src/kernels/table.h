@@ -26,5 +26,8 @@ void AS_V(as_from_double)(int64_t n, const double *x, void *y);
 void AS_V(as_to_double)(int64_t n, const void *x, double *y);
 double AS_V(as_sum_squares)(int64_t n, const void *x);
 double AS_V(as_fma_loop)(int64_t turns);
+void AS_V(as_attention_forward_plain)(const as_attention *a, const as_attention_arrays *x);
+void AS_V(as_attention_backward_plain)(const as_attention *a, const as_attention_arrays *x);
+extern const as_attention_kernels AS_V(as_attention);
 
 #endif

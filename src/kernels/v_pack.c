@@ -1,7 +1,7 @@
 /* Packing of weights, forward (B = w) and transposed (B = w'). Copies only. A range that covers VL whole rows, from a
    row that VL divides, is transposed in registers; other ranges element by element, several times slower. */
 #include "kernels/table.h"
-#include "kernels/tile.h"
+#include "kernels/transpose.h"
 
 static int64_t packed_reals(int64_t k, int64_t n)
 {
@@ -42,32 +42,6 @@ static void pack_row_transposed(int64_t k, int64_t n, const real *w, int64_t i, 
 
 /* Row i, VL rows below it and all columns [0, n): VL x VL blocks are transposed in registers. i is a multiple of VL. */
 #if defined(AS_ISA_AVX512)
-#if AS_PRECISION == 32
-typedef int32_t vindex __attribute__((vector_size(V_BYTES)));
-#define V_PICK(a, index, b) (vreal) _mm512_permutex2var_ps((__m512)(a), (__m512i)(index), (__m512)(b))
-#else
-typedef int64_t vindex __attribute__((vector_size(V_BYTES)));
-#define V_PICK(a, index, b) (vreal) _mm512_permutex2var_pd((__m512d)(a), (__m512i)(index), (__m512d)(b))
-#endif
-
-/* Stage `half` swaps, for rows r and r + half, the lanes whose bit `half` is set in one with those where it is not. */
-AS_INLINE void transpose_stage(const int half, vreal x[VL])
-{
-    vindex low, high;
-    for (int l = 0; l < VL; l++) {
-        low[l] = (l & half) == 0 ? l : VL + (l ^ half);
-        high[l] = (l & half) == 0 ? l + half : VL + l;
-    }
-    AS_UNROLL
-    for (int r = 0; r < VL; r++) {
-        if ((r & half) == 0) {
-            const vreal a = x[r], b = x[r + half];
-            x[r] = V_PICK(a, low, b);
-            x[r + half] = V_PICK(a, high, b);
-        }
-    }
-}
-
 static void pack_rows_transposed(int64_t k, int64_t n, const real *w, int64_t i, real *transposed)
 {
     const int64_t i0 = i / NR * NR, width = panel_width(k, i0);
@@ -79,12 +53,7 @@ static void pack_rows_transposed(int64_t k, int64_t n, const real *w, int64_t i,
         for (int r = 0; r < VL; r++) {
             x[r] = v_load(w + (i + r) * n + j);
         }
-        transpose_stage(1, x);
-        transpose_stage(2, x);
-        transpose_stage(4, x);
-        if (VL == 16) {
-            transpose_stage(VL / 2, x);
-        }
+        transpose_block(x);
         AS_UNROLL
         for (int r = 0; r < VL; r++) {
             v_store(to + (j + r) * width, x[r]);

@@ -31,5 +31,6 @@ const as_kernels AS_V(as_kernels) = {
     .from_double = AS_V(as_from_double),
     .to_double = AS_V(as_to_double),
     .sum_squares = AS_V(as_sum_squares),
+    .attention = &AS_V(as_attention),
     .fma_loop = AS_V(as_fma_loop),
 };
