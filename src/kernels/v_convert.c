@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kernels/table.h"
+#include "kernels/vector.h"
 
 /* One row of a gather from elements of type T; written so that the compiler vectorises it. */
 #define GATHER_ROW(T)                                                                                                  \
@@ -95,18 +96,62 @@ void AS_V(as_to_double)(int64_t n, const void *x, double *y)
     }
 }
 
-double AS_V(as_sum_squares)(int64_t n, const void *x)
+/* The accumulators in registers: DL doubles in each of 16 / DL vectors. */
+#if defined(AS_ISA_AVX512)
+typedef __m512d vdouble;
+#define D_FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
+#if AS_PRECISION == 32
+#define D_LOAD(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#else
+#define D_LOAD(p) _mm512_loadu_pd(p)
+#endif
+#elif defined(AS_ISA_AVX2)
+typedef __m256d vdouble;
+#define D_FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
+#if AS_PRECISION == 32
+#define D_LOAD(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
+#else
+#define D_LOAD(p) _mm256_loadu_pd(p)
+#endif
+#endif
+
+#if defined(D_FMA)
+enum { DL = (int)(sizeof(vdouble) / sizeof(double)) };
+
+/* Elements [0, n / 16 * 16) into the accumulators. */
+AS_INLINE void squares_of_blocks(int64_t n, const real *v, double s[16])
 {
-    const real *const v = x;
-    double s[16] = {0};
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
+    vdouble sum[16 / DL];
+    memset(sum, 0, sizeof sum);
+    for (int64_t i = 0; i + 16 <= n; i += 16) {
+#pragma GCC unroll 8
+        for (int j = 0; j < 16 / DL; j++) {
+            const vdouble x = D_LOAD(v + i + j * DL);
+            sum[j] = D_FMA(x, x, sum[j]);
+        }
+    }
+    memcpy(s, sum, sizeof sum);
+}
+#else
+AS_INLINE void squares_of_blocks(int64_t n, const real *v, double s[16])
+{
+    memset(s, 0, 16 * sizeof *s);
+    for (int64_t i = 0; i + 16 <= n; i += 16) {
         for (int j = 0; j < 16; j++) {
             s[j] = __builtin_fma((double)v[i + j], (double)v[i + j], s[j]);
         }
     }
-    for (int j = 0; i + j < n; j++) {
-        s[j] = __builtin_fma((double)v[i + j], (double)v[i + j], s[j]);
+}
+#endif
+
+double AS_V(as_sum_squares)(int64_t n, const void *x)
+{
+    const real *const v = x;
+    const int64_t whole = n / 16 * 16;
+    double s[16];
+    squares_of_blocks(n, v, s);
+    for (int64_t i = whole; i < n; i++) {
+        s[i - whole] = __builtin_fma((double)v[i], (double)v[i], s[i - whole]);
     }
     for (int half = 8; half > 0; half /= 2) {
         for (int j = 0; j < half; j++) {
