@@ -10,11 +10,25 @@
 #include "base/error.h"
 #include "estimator/network.h"
 
-enum { CACHE_BYTES = 1 << 20 }; /* what a thread's rows may take of its second-level cache */
+enum {
+    CACHE_BYTES = 1 << 20, /* what a thread's rows may take of its second-level cache */
+    PACKED_ROWS = 16,      /* rows that packing takes together */
+    BAND = 4 * AS_BLOCK    /* least elements of a band */
+};
 
 static as_status reserve(as_network *network, int64_t reals, void **slot)
 {
     return as_arena_reserve(network->arena, (size_t)reals * network->setup.kernels->real_bytes, slot);
+}
+
+/* How many elements to update before they are packed: few enough that they are still in the cache then, and rows in
+   multiples of 16, as packing likes them. */
+static int64_t band_of(const as_model *model, int layer, int param)
+{
+    const as_param *x = &model->layer[layer].param[param];
+    const bool packed = model->packed_offset[layer * AS_LAYER_PARAMS_MAX + param] >= 0;
+    const int64_t row = packed ? PACKED_ROWS * x->shape.dim[x->shape.rank - 1] : AS_BLOCK;
+    return row < BAND ? BAND / row * row : row;
 }
 
 /* Lists the parameter arrays in the order of the flat vector. */
@@ -30,6 +44,7 @@ static as_status plan_tensors(as_network *network)
         for (int p = 0; p < layer->nparams; p++) {
             network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
                                                                     .count = layer->param[p].count,
+                                                                    .band = band_of(model, l, p),
                                                                     .layer = l,
                                                                     .param = p,
                                                                     .lr_scale = layer->lr_scale,

@@ -10,7 +10,7 @@
 #include "nn/schedule.h"
 #include "nn/update.h"
 
-enum { AS_SLOT_BYTES = 8 * AS_BLOCK /* a block in the widest precision */, AS_BAD_MAX = 8 };
+enum { AS_BAD_MAX = 8 };
 
 /* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program
    emits parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
@@ -25,6 +25,7 @@ typedef struct network_tile {
 /* One parameter array, as the update walks the flat vector. */
 typedef struct network_tensor {
     int64_t first, count; /* in the flat vector */
+    int64_t band;         /* elements that a thread updates and packs at a time: rows of a packed weight */
     int layer, param;
     double lr_scale;
     bool decay, trains;

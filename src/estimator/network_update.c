@@ -69,16 +69,33 @@ static bool has_penalty(const as_network *network)
     return network->model.l1 > 0 || network->model.l2 > 0;
 }
 
-/* Norms (and penalties) of the blocks of the slice. */
-static void measure_body(void *argument, int thread)
+/* Elements [*first, *end) of a tensor and of the own slice that belong to a thread, in whole bands: about the rows
+   whose gradient it has summed, so that they are in its cache. */
+static void share_of_tensor(const as_network *network, const network_tensor *x, int thread, int64_t *first,
+                            int64_t *end)
 {
-    update_job *job = argument;
+    const int64_t slice = network->first, last = slice + network->count;
+    const int64_t from = x->first > slice ? x->first : slice;
+    const int64_t to = x->first + x->count < last ? x->first + x->count : last;
+    *first = *end = from;
+    if (from >= to) {
+        return;
+    }
+    const int64_t low = (from - x->first) / x->band, high = (to - x->first + x->band - 1) / x->band;
+    int64_t band, bands;
+    as_team_share(high - low, 1, thread, as_team_size(network->setup.team), &band, &bands);
+    const int64_t begin = x->first + (low + band) * x->band, stop = begin + bands * x->band;
+    *first = begin > from ? begin : from;
+    *end = stop < to ? stop : to;
+}
+
+/* Norms (and penalties) of the blocks that start inside [first, end). */
+static void measure_blocks(update_job *job, int64_t first, int64_t end)
+{
     as_network *network = job->network;
-    int64_t first, count;
-    as_team_share(network->count, AS_BLOCK, thread, as_team_size(network->setup.team), &first, &count);
-    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
-        const int64_t n = network->count - i < AS_BLOCK ? network->count - i : AS_BLOCK;
-        const int64_t block = i / AS_BLOCK;
+    const int64_t last = (end - network->first + AS_BLOCK - 1) / AS_BLOCK;
+    for (int64_t block = (first - network->first + AS_BLOCK - 1) / AS_BLOCK; block < last; block++) {
+        const int64_t i = block * AS_BLOCK, left = network->count - i, n = left < AS_BLOCK ? left : AS_BLOCK;
         network->block[2 * block + 1] = 0;
         if (has_penalty(network)) {
             visit_block(job, network->first + i, n, block, penalize_piece);
@@ -87,21 +104,27 @@ static void measure_body(void *argument, int thread)
     }
 }
 
-static void optimize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
+static void measure_body(void *argument, int thread)
 {
-    (void)block;
-    if (!tensor->trains) {
-        return;
+    update_job *job = argument;
+    for (int i = 0; i < job->network->ntensors; i++) {
+        int64_t first, end;
+        share_of_tensor(job->network, &job->network->tensor[i], thread, &first, &end);
+        measure_blocks(job, first, end);
     }
-    _Alignas(64) char gradient[AS_SLOT_BYTES];
+}
+
+/* The optimizer on at most a block of a tensor. */
+static void optimize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count)
+{
     as_network *network = job->network;
     const int64_t local = first - network->first;
-    network->update->scale(count, at(network, as_sum_slice(network->sum), local), job->scale, network->setup.clip_value,
-                           gradient);
     as_optimizer_pass pass = {.options = network->optimizer.options,
                               .n = count,
                               .w = at(network, network->params, first),
-                              .g = gradient,
+                              .g = at(network, as_sum_slice(network->sum), local),
+                              .scale = job->scale,
+                              .clip = network->setup.clip_value,
                               .c = job->c,
                               .lr = job->lr * tensor->lr_scale,
                               .weight_decay = tensor->decay ? network->optimizer.weight_decay : 0.0};
@@ -114,19 +137,26 @@ static void optimize_piece(update_job *job, const network_tensor *tensor, int64_
     }
 }
 
-/* Packs after all blocks of the thread are done: whole rows of a weight are transposed several times faster than
- * pieces. */
+/* Band by band, each packed while it is in the cache; from the last tensor to the first, because the next step begins
+   with the first. */
 static void optimize_body(void *argument, int thread)
 {
     update_job *job = argument;
     as_network *network = job->network;
-    int64_t first, count;
-    as_team_share(network->count, AS_BLOCK, thread, as_team_size(network->setup.team), &first, &count);
-    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
-        const int64_t n = first + count - i < AS_BLOCK ? first + count - i : AS_BLOCK;
-        visit_block(job, network->first + i, n, i / AS_BLOCK, optimize_piece);
+    for (int t = network->ntensors - 1; t >= 0; t--) {
+        const network_tensor *x = &network->tensor[t];
+        int64_t first, end;
+        share_of_tensor(network, x, thread, &first, &end);
+        while (x->trains && first < end) {
+            const int64_t stop = first + x->band - (first - x->first) % x->band, to = stop < end ? stop : end;
+            for (int64_t i = first; i < to; i += AS_BLOCK) {
+                optimize_piece(job, x, i, to - i < AS_BLOCK ? to - i : AS_BLOCK);
+            }
+            as_model_pack_param(&network->model, x->layer, x->param, network->params, first - x->first, to - first,
+                                network->packed);
+            first = to;
+        }
     }
-    as_model_pack(&network->model, network->params, network->first + first, count, network->packed);
 }
 
 /* Names what was not finite: each rank tells what it saw, the lowest one that saw something speaks. Samples come first:

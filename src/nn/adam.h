@@ -12,7 +12,7 @@
 
 #include "kernels/real.h"
 #include "kernels/scalar_math.h"
-#include "nn/optimizer.h"
+#include "nn/gradient.h"
 
 typedef struct as_adam_options {
     double beta1, beta2, eps;
@@ -65,6 +65,7 @@ static inline void as_adam_begin(const void *options, int64_t t, double c[AS_COE
 }
 
 typedef struct as_adam_scalars {
+    as_gradient gradient;
     real size, inverse_root, eps, one_minus_beta1, beta2, one_minus_beta2, l2, shrink;
 } as_adam_scalars;
 
@@ -72,7 +73,7 @@ static inline void as_adam_loop(int64_t n, real *restrict w, const real *restric
                                 const as_adam_scalars s)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real d = g[i] + s.l2 * w[i];
+        const real d = as_gradient_at(s.gradient, g[i]) + s.l2 * w[i];
         m[i] = m[i] + s.one_minus_beta1 * (d - m[i]);
         v[i] = s.beta2 * v[i] + s.one_minus_beta2 * d * d;
         w[i] = s.shrink * w[i] - s.size * (m[i] / (as_sqrt(v[i]) * s.inverse_root + s.eps));
@@ -83,7 +84,7 @@ static inline void as_amsgrad_loop(int64_t n, real *restrict w, const real *rest
                                    real *restrict v, real *restrict x, const as_adam_scalars s)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real d = g[i] + s.l2 * w[i];
+        const real d = as_gradient_at(s.gradient, g[i]) + s.l2 * w[i];
         m[i] = m[i] + s.one_minus_beta1 * (d - m[i]);
         v[i] = s.beta2 * v[i] + s.one_minus_beta2 * d * d;
         x[i] = x[i] < v[i] ? v[i] : x[i];
@@ -95,7 +96,8 @@ static inline void as_amsgrad_loop(int64_t n, real *restrict w, const real *rest
 static inline void as_adam_step(const as_optimizer_pass *pass, double l2, double shrink)
 {
     const as_adam_options *o = pass->options;
-    const as_adam_scalars s = {.size = (real)(pass->lr * pass->c[0]),
+    const as_adam_scalars s = {.gradient = as_gradient_of(pass),
+                               .size = (real)(pass->lr * pass->c[0]),
                                .inverse_root = (real)pass->c[1],
                                .eps = (real)o->eps,
                                .one_minus_beta1 = (real)(1 - o->beta1),

@@ -71,21 +71,27 @@ void as_model_work_destroy(as_model_work *work)
     *work = (as_model_work){.rows = 0};
 }
 
-void as_model_pack(const as_model *model, const void *params, int64_t first, int64_t count, void *packed)
+void as_model_pack_param(const as_model *model, int layer, int param, const void *params, int64_t first, int64_t count,
+                         void *packed)
 {
     const size_t bytes = model->kernels->real_bytes;
+    const as_layer *l = &model->layer[layer];
+    const int64_t place = model->packed_offset[layer * AS_LAYER_PARAMS_MAX + param];
+    if (place >= 0 && count > 0) {
+        l->ops->pack(l, model->kernels, param, (const char *)params + (size_t)l->param[param].offset * bytes, first,
+                     count, (char *)packed + (size_t)place * bytes);
+    }
+}
+
+void as_model_pack(const as_model *model, const void *params, int64_t first, int64_t count, void *packed)
+{
     for (int i = 0; i < model->nlayers; i++) {
-        const as_layer *layer = &model->layer[i];
-        for (int q = 0; q < layer->nparams; q++) {
-            const as_param *param = &layer->param[q];
-            const int64_t place = model->packed_offset[i * AS_LAYER_PARAMS_MAX + q];
+        for (int q = 0; q < model->layer[i].nparams; q++) {
+            const as_param *param = &model->layer[i].param[q];
             const int64_t begin = first > param->offset ? first : param->offset;
             const int64_t end =
                 first + count < param->offset + param->count ? first + count : param->offset + param->count;
-            if (place >= 0 && begin < end) {
-                layer->ops->pack(layer, model->kernels, q, (const char *)params + (size_t)param->offset * bytes,
-                                 begin - param->offset, end - begin, (char *)packed + (size_t)place * bytes);
-            }
+            as_model_pack_param(model, i, q, params, begin - param->offset, end - begin, packed);
         }
     }
 }

@@ -80,6 +80,10 @@ void as_model_accumulate(const as_model *model, const as_model_work *work, const
  * threads). */
 void as_model_pack(const as_model *model, const void *params, int64_t first, int64_t count, void *packed);
 
+/* Not collective. The same for elements [first, first + count) of one parameter; nothing where it is not packed. */
+void as_model_pack_param(const as_model *model, int layer, int param, const void *params, int64_t first, int64_t count,
+                         void *packed);
+
 double as_model_flops(const as_model *model,
                       bool training); /* multiply-adds count 2; per sample; training: forward and backward */
 void as_model_destroy(as_model *model);

@@ -18,7 +18,8 @@ typedef struct as_optimizer_pass {
     const void *options;
     int64_t n;                /* <= AS_BLOCK elements */
     void *w;                  /* parameters, updated in place */
-    const void *g;            /* gradient: mean over samples, clipped, penalties added */
+    const void *g;            /* sums of gradients: the gradient is g * scale, cut to [-clip, clip]; see gradient.h */
+    double scale, clip;       /* clip 0: not cut */
     void *slot[AS_SLOTS_MAX]; /* state arrays */
     const double *c;          /* (AS_COEFFICIENTS_MAX) from begin */
     double lr;                /* learning rate of this layer at this step */

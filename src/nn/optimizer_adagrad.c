@@ -5,7 +5,7 @@
 
    Cost: 3 arrays read and 2 written; one root and one division for an element. */
 #include "kernels/real.h"
-#include "nn/optimizer.h"
+#include "nn/gradient.h"
 
 typedef struct adagrad_options {
     double lr_decay, initial, eps;
@@ -46,11 +46,11 @@ static void begin(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX])
     c[0] = 1 / (1 + (double)(t - 1) * ((const adagrad_options *)options)->lr_decay);
 }
 
-static void step_all(int64_t n, real *restrict w, const real *restrict g, real *restrict s, real lr, real decay,
-                     real eps)
+static void step_all(int64_t n, real *restrict w, const real *restrict g, real *restrict s, as_gradient gradient,
+                     real lr, real decay, real eps)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real d = g[i] + decay * w[i];
+        const real d = as_gradient_at(gradient, g[i]) + decay * w[i];
         s[i] += d * d;
         w[i] -= lr * (d / (as_sqrt(s[i]) + eps));
     }
@@ -59,8 +59,8 @@ static void step_all(int64_t n, real *restrict w, const real *restrict g, real *
 static void step(const as_optimizer_pass *pass)
 {
     const adagrad_options *o = pass->options;
-    step_all(pass->n, pass->w, pass->g, pass->slot[0], (real)(pass->lr * pass->c[0]), (real)pass->weight_decay,
-             (real)o->eps);
+    step_all(pass->n, pass->w, pass->g, pass->slot[0], as_gradient_of(pass), (real)(pass->lr * pass->c[0]),
+             (real)pass->weight_decay, (real)o->eps);
 }
 
 const as_optimizer_ops AS_V(as_optimizer_adagrad) = {

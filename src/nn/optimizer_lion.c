@@ -4,7 +4,7 @@
 
    Cost: 3 arrays read and 2 written. */
 #include "kernels/real.h"
-#include "nn/optimizer.h"
+#include "nn/gradient.h"
 
 typedef struct lion_options {
     double beta1, beta2;
@@ -34,23 +34,26 @@ static int slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 }
 
 typedef struct lion_scalars {
+    as_gradient gradient;
     real lr, beta1, one_minus_beta1, beta2, one_minus_beta2, decay;
 } lion_scalars;
 
 static void step_all(int64_t n, real *restrict w, const real *restrict g, real *restrict m, const lion_scalars s)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real d = s.beta1 * m[i] + s.one_minus_beta1 * g[i];
+        const real x = as_gradient_at(s.gradient, g[i]);
+        const real d = s.beta1 * m[i] + s.one_minus_beta1 * x;
         const real sign = d > 0 ? AS_R(1) : d < 0 ? AS_R(-1) : d; /* zero and NaN stay */
         w[i] -= s.lr * (sign + s.decay * w[i]);
-        m[i] = s.beta2 * m[i] + s.one_minus_beta2 * g[i];
+        m[i] = s.beta2 * m[i] + s.one_minus_beta2 * x;
     }
 }
 
 static void step(const as_optimizer_pass *pass)
 {
     const lion_options *o = pass->options;
-    const lion_scalars s = {.lr = (real)pass->lr,
+    const lion_scalars s = {.gradient = as_gradient_of(pass),
+                            .lr = (real)pass->lr,
                             .beta1 = (real)o->beta1,
                             .one_minus_beta1 = (real)(1 - o->beta1),
                             .beta2 = (real)o->beta2,

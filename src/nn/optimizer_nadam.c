@@ -8,7 +8,7 @@
    1 - P_t is 1. Cost: as adam, and for each step at most 60 / -log2(beta1) multiplications. */
 #include "kernels/real.h"
 #include "kernels/scalar_math.h"
-#include "nn/optimizer.h"
+#include "nn/gradient.h"
 
 typedef struct nadam_options {
     double beta1, beta2, eps, momentum_decay;
@@ -70,6 +70,7 @@ static void begin(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX])
 }
 
 typedef struct nadam_scalars {
+    as_gradient gradient;
     real by_gradient, by_mean, correction, eps, one_minus_beta1, beta2, one_minus_beta2, l2;
 } nadam_scalars;
 
@@ -77,7 +78,7 @@ static void step_all(int64_t n, real *restrict w, const real *restrict g, real *
                      const nadam_scalars s)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real d = g[i] + s.l2 * w[i];
+        const real d = as_gradient_at(s.gradient, g[i]) + s.l2 * w[i];
         m[i] = m[i] + s.one_minus_beta1 * (d - m[i]);
         v[i] = s.beta2 * v[i] + s.one_minus_beta2 * d * d;
         w[i] -= (s.by_gradient * d + s.by_mean * m[i]) / (as_sqrt(v[i] * s.correction) + s.eps);
@@ -87,7 +88,8 @@ static void step_all(int64_t n, real *restrict w, const real *restrict g, real *
 static void step(const as_optimizer_pass *pass)
 {
     const nadam_options *o = pass->options;
-    const nadam_scalars s = {.by_gradient = (real)(pass->lr * pass->c[0]),
+    const nadam_scalars s = {.gradient = as_gradient_of(pass),
+                             .by_gradient = (real)(pass->lr * pass->c[0]),
                              .by_mean = (real)(pass->lr * pass->c[1]),
                              .correction = (real)pass->c[2],
                              .eps = (real)o->eps,

@@ -8,7 +8,7 @@
    Rounding can make s - a^2 negative (equal gradients); it is taken as 0 then, where PyTorch gives NaN.
    Cost: 3 to 5 arrays read and 2 to 4 written; one root and one division for an element. */
 #include "kernels/real.h"
-#include "nn/optimizer.h"
+#include "nn/gradient.h"
 
 typedef struct rmsprop_options {
     double alpha, eps, momentum;
@@ -63,20 +63,21 @@ enum { CHUNK = 256 };
 
 /* d (n <= CHUNK) = g / (sqrt(s) + eps), plain or centered. */
 static void direction(int64_t n, const real *restrict w, const real *restrict g, real *restrict s, real *restrict d,
-                      real decay, real alpha, real rest, real eps)
+                      as_gradient gradient, real decay, real alpha, real rest, real eps)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real x = g[i] + decay * w[i];
+        const real x = as_gradient_at(gradient, g[i]) + decay * w[i];
         s[i] = alpha * s[i] + rest * x * x;
         d[i] = x / (as_sqrt(s[i]) + eps);
     }
 }
 
 static void direction_centered(int64_t n, const real *restrict w, const real *restrict g, real *restrict s,
-                               real *restrict a, real *restrict d, real decay, real alpha, real rest, real eps)
+                               real *restrict a, real *restrict d, as_gradient gradient, real decay, real alpha,
+                               real rest, real eps)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real x = g[i] + decay * w[i];
+        const real x = as_gradient_at(gradient, g[i]) + decay * w[i];
         s[i] = alpha * s[i] + rest * x * x;
         a[i] = a[i] + rest * (x - a[i]);
         const real variance = s[i] - a[i] * a[i];
@@ -104,15 +105,16 @@ static void step(const as_optimizer_pass *pass)
     const rmsprop_options *o = pass->options;
     const real lr = (real)pass->lr, decay = (real)pass->weight_decay, alpha = (real)o->alpha;
     const real rest = (real)(1 - o->alpha), eps = (real)o->eps;
+    const as_gradient gradient = as_gradient_of(pass);
     for (int64_t first = 0; first < pass->n; first += CHUNK) {
         const int64_t n = pass->n - first < CHUNK ? pass->n - first : CHUNK;
         real d[CHUNK];
         real *w = (real *)pass->w + first, *s = (real *)pass->slot[0] + first;
         const real *g = (const real *)pass->g + first;
         if (o->centered) {
-            direction_centered(n, w, g, s, (real *)pass->slot[1] + first, d, decay, alpha, rest, eps);
+            direction_centered(n, w, g, s, (real *)pass->slot[1] + first, d, gradient, decay, alpha, rest, eps);
         } else {
-            direction(n, w, g, s, d, decay, alpha, rest, eps);
+            direction(n, w, g, s, d, gradient, decay, alpha, rest, eps);
         }
         if (o->momentum > 0) {
             move_momentum(n, w, (real *)pass->slot[o->centered ? 2 : 1] + first, d, lr, (real)o->momentum);

@@ -7,7 +7,7 @@
    The template of an optimizer: copy this file for a new one. Cost: 2 arrays read and 1 written without momentum, 3 and
    2 with it. */
 #include "kernels/real.h"
-#include "nn/optimizer.h"
+#include "nn/gradient.h"
 
 typedef struct sgd_options {
     double momentum, dampening;
@@ -49,27 +49,27 @@ static void begin(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX])
     c[0] = t == 1 ? 1 : 1 - o->dampening;
 }
 
-static void step_plain(int64_t n, real *restrict w, const real *restrict g, real lr, real decay)
+static void step_plain(int64_t n, real *restrict w, const real *restrict g, as_gradient gradient, real lr, real decay)
 {
     for (int64_t i = 0; i < n; i++) {
-        w[i] -= lr * (g[i] + decay * w[i]);
+        w[i] -= lr * (as_gradient_at(gradient, g[i]) + decay * w[i]);
     }
 }
 
-static void step_momentum(int64_t n, real *restrict w, const real *restrict g, real *restrict b, real lr, real decay,
-                          real momentum, real share)
+static void step_momentum(int64_t n, real *restrict w, const real *restrict g, real *restrict b, as_gradient gradient,
+                          real lr, real decay, real momentum, real share)
 {
     for (int64_t i = 0; i < n; i++) {
-        b[i] = momentum * b[i] + share * (g[i] + decay * w[i]);
+        b[i] = momentum * b[i] + share * (as_gradient_at(gradient, g[i]) + decay * w[i]);
         w[i] -= lr * b[i];
     }
 }
 
-static void step_nesterov(int64_t n, real *restrict w, const real *restrict g, real *restrict b, real lr, real decay,
-                          real momentum, real share)
+static void step_nesterov(int64_t n, real *restrict w, const real *restrict g, real *restrict b, as_gradient gradient,
+                          real lr, real decay, real momentum, real share)
 {
     for (int64_t i = 0; i < n; i++) {
-        const real d = g[i] + decay * w[i];
+        const real d = as_gradient_at(gradient, g[i]) + decay * w[i];
         b[i] = momentum * b[i] + share * d;
         w[i] -= lr * (d + momentum * b[i]);
     }
@@ -79,12 +79,13 @@ static void step(const as_optimizer_pass *pass)
 {
     const sgd_options *o = pass->options;
     const real lr = (real)pass->lr, decay = (real)pass->weight_decay, momentum = (real)o->momentum;
+    const as_gradient gradient = as_gradient_of(pass);
     if (o->momentum <= 0) {
-        step_plain(pass->n, pass->w, pass->g, lr, decay);
+        step_plain(pass->n, pass->w, pass->g, gradient, lr, decay);
     } else if (o->nesterov) {
-        step_nesterov(pass->n, pass->w, pass->g, pass->slot[0], lr, decay, momentum, (real)pass->c[0]);
+        step_nesterov(pass->n, pass->w, pass->g, pass->slot[0], gradient, lr, decay, momentum, (real)pass->c[0]);
     } else {
-        step_momentum(pass->n, pass->w, pass->g, pass->slot[0], lr, decay, momentum, (real)pass->c[0]);
+        step_momentum(pass->n, pass->w, pass->g, pass->slot[0], gradient, lr, decay, momentum, (real)pass->c[0]);
     }
 }
 

@@ -8,8 +8,6 @@ typedef struct as_update_ops {
     /* g = inverse * g + l2 * w + l1 * sign(w), in place: the mean gradient with the penalties' share. Returns the
        block's penalty l1 * sum |w| + l2 / 2 * sum w^2 (double, element j to accumulator j mod 16). */
     double (*penalize)(int64_t n, void *g, const void *w, double inverse, double l1, double l2);
-    /* out = scale * g, cut to [-clip, clip] when clip > 0. NaN stays NaN. */
-    void (*scale)(int64_t n, const void *g, double scale, double clip, void *out);
     /* Exponential moving average of weights: e += (1 - decay) (w - e). */
     void (*average)(int64_t n, double decay, const void *w, void *e);
     void (*fill)(int64_t n, double value, void *x);

@@ -29,22 +29,6 @@ static double penalize(int64_t n, void *gradient, const void *weight, double inv
     return l1 * absolute[0] + 0.5 * l2 * square[0];
 }
 
-static void scale_block(int64_t n, const void *gradient, double scale, double clip, void *out)
-{
-    const real *restrict g = gradient;
-    real *restrict y = out;
-    const real s = AS_R(scale), limit = AS_R(clip);
-    for (int64_t i = 0; i < n; i++) {
-        y[i] = s * g[i];
-    }
-    if (clip > 0) {
-        for (int64_t i = 0; i < n; i++) {
-            const real v = y[i] > limit ? limit : y[i];
-            y[i] = v < -limit ? -limit : v;
-        }
-    }
-}
-
 static void average(int64_t n, double decay, const void *weight, void *averaged)
 {
     const real *restrict w = weight;
@@ -75,5 +59,4 @@ static int64_t first_bad(int64_t n, const void *values)
 }
 
 extern const as_update_ops AS_V(as_update);
-const as_update_ops AS_V(as_update) = {
-    .penalize = penalize, .scale = scale_block, .average = average, .fill = fill, .first_bad = first_bad};
+const as_update_ops AS_V(as_update) = {.penalize = penalize, .average = average, .fill = fill, .first_bad = first_bad};

@@ -53,8 +53,8 @@ static void close_state(const as_kernels *kernels, state *s)
 }
 
 /* Step t on elements [first, first + n) of the state, with gradients g of these elements. */
-static void step_range(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, int64_t first,
-                       int64_t n, const void *g, double lr, double weight_decay)
+static void step_scaled(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, int64_t first,
+                        int64_t n, const void *g, double lr, double weight_decay, double scale, double clip)
 {
     double c[AS_COEFFICIENTS_MAX] = {0};
     if (optimizer->ops->begin != NULL) {
@@ -64,6 +64,8 @@ static void step_range(const as_kernels *kernels, const as_optimizer *optimizer,
                               .n = n,
                               .w = at(kernels, s->w, first),
                               .g = g,
+                              .scale = scale,
+                              .clip = clip,
                               .c = c,
                               .lr = lr,
                               .weight_decay = weight_decay};
@@ -71,6 +73,12 @@ static void step_range(const as_kernels *kernels, const as_optimizer *optimizer,
         pass.slot[k] = at(kernels, s->slot[k], first);
     }
     optimizer->ops->step(&pass);
+}
+
+static void step_range(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, int64_t first,
+                       int64_t n, const void *g, double lr, double weight_decay)
+{
+    step_scaled(kernels, optimizer, s, t, first, n, g, lr, weight_decay, 1, 0);
 }
 
 /* In float64 every step rounds a handful of times, each 1.1e-16 relative to w or to the step; the centred variance
@@ -214,6 +222,47 @@ static void test_bits_do_not_depend_on_the_instruction_set(void **unused)
     }
 }
 
+/* Sums with a scale and a clip are the gradients that one gets by scaling and cutting first. The product of two floats
+   is exact in double, so that set_real rounds it once. */
+static void check_scale(const as_kernels *kernels)
+{
+    enum { N = 77 };
+    const double scale = 1.0 / 3, clip = 0.2;
+    for (int i = 0; i < (int)CASES; i++) {
+        as_document *document = NULL;
+        assert_int_equal(as_document_create(&document), AS_OK);
+        const as_optimizer optimizer = parse(document, kernels, reference_case[i].config);
+        state found = open_state(kernels, &optimizer, N), expected = open_state(kernels, &optimizer, N);
+        void *const g = new_reals(kernels, N), *const one = new_reals(kernels, 1);
+        set_real(kernels, one, 0, scale);
+        const double rounded = get_real(kernels, one, 0);
+        set_real(kernels, one, 0, clip);
+        const double limit = get_real(kernels, one, 0);
+        for (int t = 1; t <= 3; t++) {
+            void *const sums = random_reals(kernels, N, (uint64_t)t);
+            for (int64_t e = 0; e < N; e++) {
+                const double v = rounded * get_real(kernels, sums, e);
+                set_real(kernels, g, e, v > limit ? limit : v < -limit ? -limit : v);
+            }
+            step_scaled(kernels, &optimizer, &found, t, 0, N, sums, 0.01, 0.1, scale, clip);
+            step_range(kernels, &optimizer, &expected, t, 0, N, g, 0.01, 0.1);
+            free_reals(kernels, sums, N);
+        }
+        assert_same_state(kernels, &found, &expected, reference_case[i].name);
+        free_reals(kernels, g, N);
+        free_reals(kernels, one, 1);
+        close_state(kernels, &found);
+        close_state(kernels, &expected);
+        as_document_destroy(&document);
+    }
+}
+
+static void test_scale_and_clip_come_first(void **unused)
+{
+    (void)unused;
+    for_each_variant(check_scale);
+}
+
 /* A zero gradient without decay moves nothing, from the first step on. */
 static void check_rest(const as_kernels *kernels)
 {
@@ -329,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_trajectories_are_pytorchs),
         cmocka_unit_test(test_every_optimizer_has_a_reference),
         cmocka_unit_test(test_slices_equal_the_whole),
+        cmocka_unit_test(test_scale_and_clip_come_first),
         cmocka_unit_test(test_bits_do_not_depend_on_the_instruction_set),
         cmocka_unit_test(test_nothing_moves_without_gradient_and_decay),
         cmocka_unit_test(test_a_quadratic_falls),

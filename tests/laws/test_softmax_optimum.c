@@ -88,6 +88,7 @@ static void descend(regression *r, int64_t t)
                                         .n = param->count,
                                         .w = at(kernels, r->params, param->offset),
                                         .g = at(kernels, r->gradient, param->offset),
+                                        .scale = 1,
                                         .slot = {at(kernels, r->momentum, param->offset)},
                                         .c = c,
                                         .lr = r->optimizer.lr,
