@@ -26,10 +26,7 @@ static as_status measure(as_context *context, as_world *world, as_team *team, co
     if (strcmp(subject, "step") == 0) {
         return as_bench_step(world, team, kernels, json, text);
     }
-    if (json) {
-        AS_FAIL(AS_USAGE, "bench: sum has no --json");
-    }
-    return as_bench_sum(world, team, kernels, text);
+    return as_bench_sum(world, team, kernels, json, text);
 }
 
 static as_status check_subject(const char *subject)

@@ -1,9 +1,15 @@
-"""Allsum beside PyTorch: the same networks, data, batch, optimizer and number of steps, run in turn (A B A B ...).
+"""Allsum beside PyTorch: the same networks, data, batches, optimizers and numbers of steps, run in turn (A B A B ...).
 
-For each task and layout (processes x threads): the fastest of torch's variants is found first (optimizer default, foreach, fused;
-torch.compile; for two processes gloo/DDP or one flat mpi4py Allreduce), then --pairs pairs are run. A row gives the median rate of
-both, the median and range of the ratio over the pairs, and the mean training loss over the last tenth of the steps of both.
-Two processes: each has the batch of the one-process run.
+For each task and layout (processes x threads) the fastest variant of torch is found first: optimizer default, foreach, fused; images
+channels-last; torch.compile of the model where a compiler is there. Two processes: once with gloo/DDP, once with one flat mpi4py
+Allreduce a step, a row each. Then --pairs rounds are run, a seed each. A row gives the median rate of both, the median and range of
+the ratio over the rounds, and the mean training loss of the last tenth of the steps, mean over the rounds. Processes have the batch
+of the one-process run each.
+
+The losses must agree: orders of samples and initial numbers differ between the two, so each loss is a random variable whose spread
+over the seeds is measured; the means may differ by 4 standard errors of their difference (some 0.5 % of honest rows fall outside with
+5 rounds of each) and by 1 % of the loss, for what is not random: ours starts biases at zero, torch uniformly. Otherwise the row is
+marked and the exit code is 1.
 """
 import argparse
 import json
@@ -14,122 +20,136 @@ import subprocess
 import sys
 import tempfile
 
+from workloads import TASKS, config
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-FASHION = "/usr/share/datasets/fashion-mnist/train"
-TASKS = {  # peer task, batch per process, steps, variants of torch
-    "softmax b256": ("softmax", 256, 1000, ["default", "foreach", "fused", "compile"]),
-    "mlp b128": ("mlp", 128, 400, ["default", "foreach", "fused", "compile", "fused+compile"]),
-    "mlp b1024": ("mlp", 1024, 60, ["default", "foreach", "fused", "compile", "fused+compile"]),
-    "tabular b4096": ("tabular", 4096, 100, ["default", "foreach", "fused", "compile", "fused+compile"]),
-}
-WIDTHS = {"softmax": [784, 10], "mlp": [784, 512, 512, 10], "tabular": [64, 256, 256, 1]}
-OPTIMIZER = {"softmax": "{type: sgd, lr: 0.05}", "mlp": "{type: adam, lr: 0.001}", "tabular": "{type: adam, lr: 0.001}"}
 
 
-def environment(threads):
-    env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_CORETYPE="SkylakeX")  # the latter matters to OpenBLAS builds alone
+def run(command, threads=1):
+    # OPENBLAS_CORETYPE matters to builds of torch on OpenBLAS alone: older ones take this kind of processor for an ancient one
+    env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_CORETYPE="SkylakeX")
     if os.getuid() == 0:
         env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    return env
-
-
-def run(command, threads):
-    done = subprocess.run(command, env=environment(threads), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
+        last = (done.stdout + done.stderr).strip().splitlines()[-1:]
+        raise RuntimeError(f"exit code {done.returncode}: {last[0] if last else ''}")
     return done.stdout
 
 
-def torch(task, batch, steps, procs, threads, variant, folder):
-    script = [sys.executable, os.path.join(HERE, "peers", "train.py"), "--task", task, "--batch", str(batch), "--steps", str(steps),
-              "--threads", str(threads), "--data", folder]
-    variant, _, how = variant.partition("/")
-    script += ["--variant", variant]
-    if procs > 1:
-        script = ["mpirun", "--bind-to", "none", "-np", str(procs)] + script + ["--mpi"] if how == "mpi4py" else script + ["--spawn", str(procs)]
-    return json.loads(run(script, threads).strip().splitlines()[-1])
+def launcher(ranks, threads):
+    """Ranks of one thread have a core each; with more threads the system places them."""
+    return ["mpirun", "--bind-to", "core" if threads == 1 and ranks <= (os.cpu_count() or 1) else "none", "-np", str(ranks)]
 
 
-def config(task, batch, steps, folder):
-    layers = ""
-    for wide, units in zip(WIDTHS[task], WIDTHS[task][1:]):  # torch.nn.Linear starts uniform in +-1/sqrt(fan in)
-        hidden = "" if units == WIDTHS[task][-1] else ", activation: relu"
-        layers += f"    - dense: {{units: {units}{hidden}, init: uniform, init_scale: {wide ** -0.5}}}\n"
-    if task == "tabular":
-        source = f"{{format: npy, x: {folder}/tabular_x.npy, y: {folder}/tabular_y.npy}}"
-        extra, loss = "  normalize: none\n", "mse"
-    else:
-        source = f"{{format: idx, x: {FASHION}-images-idx3-ubyte.gz, y: {FASHION}-labels-idx1-ubyte.gz}}"
-        extra, loss = "  normalize: mean_std\n", "cross_entropy"
-    return (f"name: bench-{task}\nseed: 1\ndata:\n  train: {source}\n{extra}model:\n  layers:\n{layers}  loss: {loss}\n"
-            f"optimizer: {OPTIMIZER[task]}\ntrain: {{batch: {batch}, steps: {steps}}}\ncheckpoint: {{every: never}}\nlog: {{every: 1}}\n")
+def torch(task, steps, ranks, threads, variant, how, seed, folder):
+    command = [sys.executable, os.path.join(HERE, "peers", "train.py"), "--task", task.peer, "--batch", str(task.batch), "--steps", str(steps),
+               "--threads", str(threads), "--data", folder, "--variant", variant, "--seed", str(seed)]
+    if how == "mpi4py":
+        command = launcher(ranks, threads) + command + ["--mpi"]
+    elif ranks > 1:
+        command += ["--spawn", str(ranks)]
+    return json.loads(run(command, threads).strip().splitlines()[-1])
 
 
-def allsum(program, task, batch, steps, procs, threads, folder):
+def allsum(program, task, steps, ranks, threads, seed, folder):
     path = os.path.join(folder, "bench.yaml")
     with open(path, "w") as f:
-        f.write(config(task, batch * procs, steps, folder))
+        f.write(config(task, ranks, steps, seed, folder))
     with tempfile.TemporaryDirectory(dir=folder) as out:
-        command = [program, "train", path, "-o", os.path.join(out, "run"), "-q"]
-        if procs > 1:
-            command = ["mpirun", "--bind-to", "none", "-np", str(procs)] + command
-        run(command, threads)
+        command = [program, "train", path, "-o", os.path.join(out, "run"), "-q", "--threads", str(threads)]
+        run((launcher(ranks, threads) if ranks > 1 else []) + command, threads)
         with open(os.path.join(out, "run", "summary.json")) as f:
             summary = json.load(f)
         with open(os.path.join(out, "run", "metrics.jsonl")) as f:
             losses = [m["loss"] for m in map(json.loads, f) if "lr" in m]
-    return {"rate": summary["samples_per_second"], "loss": statistics.fmean(losses[-max(1, steps // 10):]), "isa": summary["isa"]}
+    return {"rate": summary["samples_per_second"] * task.unit, "loss": statistics.fmean(losses[-max(1, steps // 10):]), "isa": summary["isa"]}
 
 
-def tabular(folder):
-    import numpy as np
-    g = np.random.default_rng(7)
-    x = g.standard_normal((262144, 64), dtype=np.float32)
-    w1, w2 = g.standard_normal((64, 32)) / 8, g.standard_normal((32, 1)) / 32 ** 0.5
-    y = np.tanh(x @ w1) @ w2 + 0.05 * g.standard_normal((len(x), 1))
-    np.save(os.path.join(folder, "tabular_x.npy"), x)
-    np.save(os.path.join(folder, "tabular_y.npy"), y.astype(np.float32))
+def fastest(task, ranks, threads, how, folder, variants):
+    """The best of torch's variants and the rates of all."""
+    rates = {}
+    for variant in variants:
+        try:
+            rates[variant] = torch(task, max(12, task.steps // 3), ranks, threads, variant, how, 1, folder)["rate"]
+        except RuntimeError as error:
+            print(f"    torch {variant} {how}: left out: {error}", file=sys.stderr)
+    print(f"    torch {how}: " + ", ".join(f"{v} {r:,.0f}/s" for v, r in rates.items()), file=sys.stderr)
+    return max(rates, key=rates.get)
+
+
+def agree(ours, theirs):
+    """Whether the losses of the rounds have the same mean (see the head), and the tolerance."""
+    mean = statistics.fmean(theirs)
+    error = ((statistics.variance(ours) + statistics.variance(theirs)) / len(ours)) ** 0.5 if len(ours) > 1 else 0.05 * mean
+    tolerance = 4 * error + 0.01 * mean
+    return abs(statistics.fmean(ours) - mean) <= tolerance, tolerance
+
+
+def compare(name, task, ranks, threads, args, program, folder):
+    """Rows of one task and layout, and what ran."""
+    print(f"{name}, {ranks} x {threads}", file=sys.stderr)
+    best = {how: fastest(task, ranks, threads, how, folder, args.variants.split(",") if args.variants else task.variants)
+            for how in (["one process"] if ranks == 1 else ["gloo/DDP", "mpi4py"])}
+    ours, theirs = [], {how: [] for how in best}
+    for seed in range(1, args.pairs + 1):
+        for how in best:
+            theirs[how].append(torch(task, task.steps, ranks, threads, best[how], how, seed, folder))
+        ours.append(allsum(program, task, task.steps, ranks, threads, seed, folder))
+    rows = []
+    for how, runs in theirs.items():
+        ratios = sorted(o["rate"] / t["rate"] for o, t in zip(ours, runs))
+        same, tolerance = agree([o["loss"] for o in ours], [t["loss"] for t in runs])
+        rows.append({"task": name, "ranks": ranks, "threads": threads, "peer": how, "variant": best[how],
+                     "allsum": statistics.median(o["rate"] for o in ours), "torch": statistics.median(t["rate"] for t in runs),
+                     "ratio": statistics.median(ratios), "least": ratios[0], "most": ratios[-1],
+                     "loss": statistics.fmean(o["loss"] for o in ours), "torch_loss": statistics.fmean(t["loss"] for t in runs),
+                     "tolerance": tolerance, "same_loss": same})
+        print("    ratio %.2f (%.2f - %.2f)" % (rows[-1]["ratio"], ratios[0], ratios[-1]), file=sys.stderr)
+    first = next(iter(theirs.values()))[0]
+    return rows, f"torch {first['version']} ({first['blas']}; {first['simd']}), allsum kernels {ours[0]['isa']}"
+
+
+def table(rows, head):
+    text = head + f"\n{'task':14} {'layout':6} {'beside':12} {'torch variant':20} {'allsum/s':>11} {'torch/s':>11} {'ratio':>6} {'range':>13}  loss: allsum, torch (tolerance)\n"
+    for r in rows:
+        text += "%-14s %d x %d  %-12s %-20s %11.0f %11.0f %6.2f %6.2f -%5.2f  %.4f, %.4f (%.4f)%s\n" % (
+            r["task"], r["ranks"], r["threads"], r["peer"], r["variant"], r["allsum"], r["torch"], r["ratio"], r["least"], r["most"],
+            r["loss"], r["torch_loss"], r["tolerance"], "" if r["same_loss"] else "  NOT THE SAME LOSS")
+    return text
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--pairs", type=int, default=5)
-    p.add_argument("--tasks", default=",".join(TASKS))
+    p.add_argument("--pairs", type=int, default=5, help="rounds of each row")
+    p.add_argument("--tasks", default=",".join(TASKS), help="of: " + ", ".join(TASKS))
     p.add_argument("--layouts", default="1x1,1x2,2x1", help="processes x threads")
     p.add_argument("--program", default="build/allsum")
-    p.add_argument("--compile", action="store_true", help="try torch.compile too (needs a C++ compiler and Python headers)")
+    p.add_argument("--variants", help="of torch, instead of those of the task")
+    p.add_argument("--json", help="file for the rows")
     args = p.parse_args()
-    program = os.path.abspath(args.program)
-    rows, versions = [], set()
+    for name in args.tasks.split(","):
+        if name not in TASKS:
+            sys.exit(f"compare: no task '{name}': expected {', '.join(TASKS)}")
+    program, rows, ran = os.path.abspath(args.program), [], set()
+    kinds = {line.split()[0] for line in run([program, "list"]).splitlines() if line.startswith("  ")}
     with tempfile.TemporaryDirectory() as folder:
-        tabular(folder)
+        run([sys.executable, os.path.join(HERE, "peers", "train.py"), "--make-data", folder])
         for name in args.tasks.split(","):
-            task, batch, steps, variants = TASKS[name]
-            variants = [v for v in variants if args.compile or "compile" not in v]
+            missing = [kind for kind in TASKS[name].needs if kind not in kinds]
+            if missing:
+                print(f"{name}: left out: this build has no {', '.join(missing)}")
+                continue
             for layout in args.layouts.split(","):
-                procs, threads = map(int, layout.split("x"))
-                found = {}
-                for variant in variants if procs == 1 else [f"{v}/{how}" for v in variants for how in ("gloo", "mpi4py")]:
-                    try:
-                        found[variant] = torch(task, batch, max(20, steps // 2), procs, threads, variant, folder)["rate"]
-                    except RuntimeError as error:
-                        print(f"{name} {layout}: torch {variant} left out: {str(error).splitlines()[-1]}", file=sys.stderr)
-                best = max(found, key=found.get)
-                print(f"{name} {layout}: torch " + ", ".join(f"{v} {r:,.0f}/s" for v, r in found.items()), file=sys.stderr)
-                pairs = []
-                for _ in range(args.pairs):
-                    theirs = torch(task, batch, steps, procs, threads, best, folder)
-                    ours = allsum(program, task, batch, steps, procs, threads, folder)
-                    versions.add(f"torch {theirs['version']}, allsum kernels {ours['isa']}")
-                    pairs.append((ours, theirs))
-                ratios = sorted(o["rate"] / t["rate"] for o, t in pairs)
-                rows.append((name, layout, statistics.median(o["rate"] for o, _ in pairs), statistics.median(t["rate"] for _, t in pairs), best,
-                             statistics.median(ratios), ratios[0], ratios[-1], pairs[0][0]["loss"], pairs[0][1]["loss"]))
-                print("  ratio %.2f (%.2f - %.2f)" % rows[-1][5:8], file=sys.stderr)
-    print(run([program, "--version"], 1).strip(), "|", "; ".join(sorted(versions)), "|", platform.platform(), "|", os.cpu_count(), "cores")
-    print(f"{'task':14} {'procs x threads':15} {'allsum/s':>11} {'torch/s':>11} {'torch variant':16} {'ratio':>6} {'range':>13}  loss: allsum, torch")
-    for row in rows:
-        print("%-14s %-15s %11.0f %11.0f %-16s %6.2f %6.2f -%5.2f  %.4f, %.4f" % row)
+                new, what = compare(name, TASKS[name], *map(int, layout.split("x")), args, program, folder)
+                rows += new
+                ran.add(what)
+    head = " | ".join([run([program, "--version"]).strip(), *sorted(ran), platform.platform(), f"{os.cpu_count()} cores"])
+    print(table(rows, head), end="")
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"ran": head, "rows": rows}, f, indent=1)
+    sys.exit(0 if all(r["same_loss"] for r in rows) else 1)
 
 
 if __name__ == "__main__":

@@ -6,39 +6,32 @@
 
 Data are preloaded, normalised float32 tensors; a step gathers one batch by index (no DataLoader workers), which is the fastest
 way that was found. --batch is per process. `rate` is the median over equal chunks of the timed steps, in samples per second of
-all processes together; warm-up steps are left out.
+all processes together (gpt: tokens); warm-up steps, compilation among them, are left out. `loss` is the mean over the last tenth.
+--variant joins words with "+": foreach or fused (the optimizer), channels_last (images), compile (torch.compile of the model).
 """
 import argparse
-import gzip
 import json
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import time
 
-FASHION = "/usr/share/datasets/fashion-mnist"
-TASKS = {  # batch, optimizer, learning rate
-    "softmax": (256, "sgd", 0.05),
-    "mlp": (128, "adam", 1e-3),
-    "tabular": (4096, "adam", 1e-3),
-}
-
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--task", choices=TASKS, default="mlp")
+    p.add_argument("--task", default="mlp")
     p.add_argument("--batch", type=int)
     p.add_argument("--steps", type=int, default=400)
-    p.add_argument("--warmup", type=int, default=10)
+    p.add_argument("--warmup", type=int, default=3)
     p.add_argument("--chunks", type=int, default=10)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--spawn", type=int, default=0, help="start that many gloo processes")
     p.add_argument("--mpi", action="store_true", help="under mpirun: one mpi4py Allreduce of the flat gradient")
-    p.add_argument("--variant", default="default", help="of the optimizer and the model: default, foreach, fused, compile, fused+compile")
-    p.add_argument("--data", default=".", help="folder of tabular_x.npy and tabular_y.npy")
+    p.add_argument("--variant", default="default")
+    p.add_argument("--data", default=".", help="folder of the made-up data")
+    p.add_argument("--make-data", metavar="FOLDER", help="write the made-up data there and do nothing else")
     return p.parse_args()
 
 
@@ -56,11 +49,21 @@ def spawn(args):
     sys.exit(max(abs(p.wait()) for p in processes))
 
 
-def fashion(np, name):
-    with gzip.open(os.path.join(FASHION, name + ".gz"), "rb") as f:
-        magic, = struct.unpack(">I", f.read(4))
-        dims = struct.unpack(">" + "I" * (magic & 255), f.read(4 * (magic & 255)))
-        return np.frombuffer(f.read(), dtype=np.uint8).reshape(dims)
+def batches(args, work, x, y, batch, rank, world):
+    """Yields the batches of a rank for ever, each epoch in a new order; windows of text one after the other."""
+    import torch
+    generator = torch.Generator().manual_seed(args.seed)
+    if args.task == "gpt":
+        size = batch * work.CONTEXT
+        while True:
+            for s in range(rank * size, x.shape[0] - world * size, world * size):
+                part = x[s:s + size + 1]
+                yield part[:-1].view(batch, -1), part[1:].view(batch, -1)
+    while True:
+        order = torch.randperm(x.shape[0], generator=generator)
+        for k in range(x.shape[0] // (batch * world)):
+            rows = order[(k * world + rank) * batch:(k * world + rank + 1) * batch]
+            yield x.index_select(0, rows), y.index_select(0, rows)
 
 
 def main():
@@ -68,11 +71,14 @@ def main():
     if args.spawn > 1:
         spawn(args)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    import numpy as np
     import torch
     from torch import nn
-    from torch.nn import functional as F
+    import work
 
+    if args.make_data:
+        work.made_up(args.make_data)
+        return
+    words = args.variant.split("+")
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     rank, world, comm, dist = 0, 1, None, None
@@ -85,22 +91,14 @@ def main():
         rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         dist.init_process_group("gloo", rank=rank, world_size=world)
 
-    batch, kind, lr = TASKS[args.task]
+    batch, optimizer_class, options = work.TASKS[args.task]
     batch = args.batch or batch
-    if args.task == "tabular":
-        x = torch.from_numpy(np.load(os.path.join(args.data, "tabular_x.npy")))
-        y = torch.from_numpy(np.load(os.path.join(args.data, "tabular_y.npy")))
-    else:
-        pixels = fashion(np, "train-images-idx3-ubyte").reshape(-1, 784).astype(np.float32) / 255
-        x = torch.from_numpy((pixels - pixels.mean()) / pixels.std())
-        y = torch.from_numpy(fashion(np, "train-labels-idx1-ubyte").astype(np.int64))
-
-    widths = {"softmax": [784, 10], "mlp": [784, 512, 512, 10], "tabular": [64, 256, 256, 1]}[args.task]
-    layers = []
-    for a, b in zip(widths, widths[1:]):
-        layers += [nn.Linear(a, b), nn.ReLU(inplace=True)]
-    model = nn.Sequential(*layers[:-1])
-    net = torch.compile(model) if "compile" in args.variant else model
+    x, y = work.data(args.task, args.data)
+    model = work.model(args.task)
+    layout = torch.channels_last if "channels_last" in words else torch.contiguous_format
+    if layout == torch.channels_last:
+        model = model.to(memory_format=layout)
+    net = torch.compile(model) if "compile" in words else model
     flat = None
     if dist:
         net = nn.parallel.DistributedDataParallel(net, gradient_as_bucket_view=True)
@@ -110,28 +108,18 @@ def main():
         for p in model.parameters():  # the seed made them equal; gradients are views of one vector
             p.grad = flat[offset:offset + p.numel()].view_as(p)
             offset += p.numel()
+    optimizer = optimizer_class(model.parameters(), **options, **{word: True for word in words if word in ("foreach", "fused")})
+    source, losses = batches(args, work, x, y, batch, rank, world), []
 
-    options = {"foreach": {"foreach": True}, "fused": {"fused": True}}.get(args.variant.split("+")[0], {})
-    make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[kind]
-    optimizer = make(model.parameters(), lr, **options)
-
-    per_epoch = x.shape[0] // (batch * world)
-    generator = torch.Generator().manual_seed(args.seed)
-    order, losses = None, []
-
-    def step(i):
-        nonlocal order
-        k = i % per_epoch
-        if k == 0 or order is None:
-            order = torch.randperm(x.shape[0], generator=generator)
-        rows = order[(k * world + rank) * batch:(k * world + rank + 1) * batch]
-        xb, yb = x.index_select(0, rows), y.index_select(0, rows)
+    def step():
+        xb, yb = next(source)
+        if layout == torch.channels_last:
+            xb = xb.contiguous(memory_format=layout)
         if flat is None:
             optimizer.zero_grad(set_to_none=world == 1)
         else:
             flat.zero_()
-        out = net(xb)
-        loss = F.mse_loss(out, yb) if args.task == "tabular" else F.cross_entropy(out, yb)
+        loss = work.loss(args.task, net(xb), yb)
         loss.backward()
         if flat is not None:
             comm.Allreduce(MPI.IN_PLACE, flat.numpy())
@@ -139,18 +127,25 @@ def main():
         optimizer.step()
         losses.append(loss.detach())
 
-    for i in range(args.warmup):
-        step(i)
-    bounds = [args.warmup + args.steps * c // args.chunks for c in range(args.chunks + 1)]
+    for _ in range(args.warmup):
+        step()
+    chunks = min(args.chunks, args.steps - args.warmup)
+    bounds = [args.warmup + (args.steps - args.warmup) * c // chunks for c in range(chunks + 1)]
     rates = []
     for a, b in zip(bounds, bounds[1:]):
         start = time.perf_counter()
-        for i in range(a, b):
-            step(i)
-        rates.append((b - a) * batch * world / (time.perf_counter() - start))
+        for _ in range(a, b):
+            step()
+        rates.append((b - a) * batch * world * (work.CONTEXT if args.task == "gpt" else 1) / (time.perf_counter() - start))
+    tail = torch.stack(losses[-max(1, len(losses) // 10):]).mean()
+    if dist:  # the mean over the processes, as the loss of a batch of both is
+        dist.all_reduce(tail)
+    elif comm:
+        tail = torch.tensor(comm.allreduce(tail.item()))
     if rank == 0:
-        tail = torch.stack(losses[-max(1, len(losses) // 10):]).mean().item()
-        print(json.dumps({"version": torch.__version__, "rate": round(statistics.median(rates), 1), "loss": round(tail, 5)}), flush=True)
+        blas = [line.strip(" -") for line in torch.__config__.show().splitlines() if "MKL-DNN" in line or "Math Kernel" in line]
+        print(json.dumps({"version": torch.__version__, "blas": "; ".join(blas), "simd": torch.backends.cpu.get_cpu_capability(),
+                          "rate": round(statistics.median(rates), 1), "loss": round(tail.item() / world, 6)}), flush=True)
     if dist:
         dist.destroy_process_group()
 
