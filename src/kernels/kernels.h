@@ -16,6 +16,14 @@
 typedef enum as_isa { AS_AVX512, AS_AVX2, AS_PORTABLE } as_isa;
 typedef enum as_precision { AS_FLOAT32 = 32, AS_FLOAT64 = 64 } as_precision;
 
+/* How a product is cut: chosen by its shape where 0; never a question of bits. For tests and measurements. */
+typedef enum as_force { AS_AUTO, AS_NEVER, AS_ALWAYS } as_force;
+typedef struct as_gemm_tuning {
+    int64_t rows, steps; /* of a block, at most what the kernel would choose */
+    as_force copy;       /* of the rows of a, where they share cache sets */
+    as_force wide;       /* tiles of several panels, where rows are few */
+} as_gemm_tuning;
+
 typedef struct as_kernels {
     const char *isa; /* "avx512", "avx2", "portable" */
     as_isa set;
@@ -34,6 +42,8 @@ typedef struct as_kernels {
        `forward` of a (k, n) matrix. relu: max(., 0) at the end (NaN stays NaN). */
     void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, const void *bias,
                  bool relu, void *c, int64_t ldc);
+    void (*gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                       const void *packed, const void *bias, bool relu, void *c, int64_t ldc);
     /* The oracle: same result bit for bit, b unpacked (k, n) with row stride ldb. */
     void (*gemm_plain)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
                        const void *bias, bool relu, void *c, int64_t ldc);

@@ -1,78 +1,199 @@
 /* C = A B with B packed (panel.h). Every element of C is one chain of fused multiply-adds over ascending k that starts
    from the bias. Blocks of k continue the chain through C itself, which stores it exactly.
 
-   Blocking (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34:3, 2008): a
-   block of A and its part of C stay in L2 while the panels of B pass by, each prefetched a few steps ahead. Strips are
-   made equal instead of leaving a short one at the end. Cost: 2 m n k flops. */
+   Blocking (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34:3, 2008): a block
+   of A stays in L2 while the panels of B pass by. Each tile runs beside one panel, and while it computes it fetches its
+   share of the panel that comes next into L2, so that B streams from wherever it lies at an even pace. When B itself
+   stays in L2, blocks of A are a few strips high: then C, written once, goes by row after row. Strips are made equal
+   instead of leaving a short one at the end. With few rows, tiles are wider, for enough chains and streams at once.
+   Cost: 2 m n k flops. */
 #include "kernels/table.h"
 #include "kernels/tile.h"
 
 enum {
     KC = 1024,                    /* chain steps per block: a panel takes 128 KiB and streams from L2 into L1 */
-    BLOCK_A = 512 * 1024,         /* bytes of A per block */
-    BLOCK_C = 512 * 1024,         /* bytes of C per block */
+    BLOCK_A = 1024 * 1024,        /* bytes of A per block */
+    L2_B = 1792 * 1024,           /* a B of no more bytes than this stays in L2 ... */
+    L2_ALL = 2048 * 1024,         /* ... and needs low blocks when A and C take more than this */
+    LOW = 3 * MR,                 /* rows of a low block */
     PAD = 64 / (int)sizeof(real), /* reals between copied rows */
-    CONFLICT = 4096               /* rows of A that lie a multiple of this many bytes apart share a set of the L1 */
+    CONFLICT = 4096,              /* rows of A that lie a multiple of this many bytes apart share a set of the L1 */
+    COPY_PANELS = 4,              /* they are copied apart when more panels than this pass by */
+    TURN = 4,                     /* chain steps per turn of the loop */
+    FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
+    GROUP = 5,                    /* rows of A that are addressed from one pointer */
+    SLOTS = 2 * MR                /* accumulators */
 };
 
-/* Where a tile's chains start (NULL: zero), and where they end. */
+/* Where a tile's chains start and end, and what it fetches for the tiles after it. */
 typedef struct tile_end {
-    const real *start;
+    const real *start; /* NULL: zero */
     int64_t start_row; /* reals between rows of start; 0: the same row (bias) for all */
     real *c;
     int64_t ldc;
     int64_t cols; /* valid columns */
     bool relu;
+    int64_t panel;       /* reals between the panels of a wide tile */
+    const char *next;    /* first line of B to fetch */
+    int64_t next_turn;   /* bytes of it per turn */
+    const real *fetch_c; /* first row of C to fetch */
 } tile_end;
 
-AS_INLINE void tile(const int R, const int V, int64_t k, const real *a, int64_t lda, const real *b, const tile_end *end)
+/* One step: s[r][w] = fma(a_r, b_w, s[r][w]); row r of A is r % GROUP rows of `row` bytes from x[r / GROUP]. */
+AS_INLINE void step(const int R, const int W, const char *const x[], int64_t row, int64_t row3, int64_t at,
+                    const real *b, int64_t panel, vreal s[SLOTS])
 {
-    const tile_end e = *end;
-    vmask mask[2];
-    vreal s[MR][2];
+    const int V = W == 1 ? 1 : 2;
+    vreal y[8];
     AS_UNROLL
-    for (int v = 0; v < V; v++) {
-        mask[v] = v_first(e.cols - v * VL);
+    for (int w = 0; w < W; w++) {
+        y[w] = v_load(b + w / V * panel + (at * V + w % V) * VL);
     }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
+        const int o = r % GROUP;
+        const char *const p = x[r / GROUP] + at * (int64_t)sizeof(real) + (o == 3 ? row3 : o * row);
+        const vreal z = v_splat(*(const real *)p);
         AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            __builtin_prefetch(e.c + r * e.ldc + v * VL, 1);
-            s[r][v] = v_splat(0);
+        for (int w = 0; w < W; w++) {
+            s[r * W + w] = v_fma(z, y[w], s[r * W + w]);
         }
     }
-    if (e.start != NULL) {
+}
+
+/* Chains over k steps. The compiler is kept from choosing other addresses: it would spill them. */
+AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e,
+                     vreal s[SLOTS])
+{
+    const int V = W == 1 ? 1 : 2, groups = (R + GROUP - 1) / GROUP;
+    const int64_t panel = e->panel, next_turn = e->next_turn;
+    const char *x[(MR + GROUP - 1) / GROUP], *next = e->next;
+    int64_t row = lda * (int64_t)sizeof(real), row3 = 3 * row;
+    __asm__("" : "+r"(row), "+r"(row3));
+    AS_UNROLL
+    for (int g = 0; g < groups; g++) {
+        x[g] = (const char *)a + GROUP * g * row;
+        __asm__("" : "+r"(x[g]));
+    }
+    for (; k >= TURN; k -= TURN) {
         AS_UNROLL
-        for (int r = 0; r < R; r++) {
+        for (int g = 0; g < W / V; g++) {
             AS_UNROLL
-            for (int v = 0; v < V; v++) {
-                s[r][v] = v_load_masked(e.start + r * e.start_row + v * VL, mask[v]);
+            for (int q = 0; q < TURN * V; q++) {
+                __builtin_prefetch(b + g * panel + AHEAD_B * V * VL + q * VL);
+            }
+        }
+        if (W <= 2) {
+            __builtin_prefetch(next, 0, 2);
+            next += next_turn;
+        }
+        AS_UNROLL
+        for (int u = 0; u < TURN; u++) {
+            step(R, W, x, row, row3, u, b, panel, s);
+        }
+        b += TURN * V * VL;
+        AS_UNROLL
+        for (int g = 0; g < groups; g++) {
+            x[g] += TURN * sizeof(real);
+        }
+    }
+    for (; k > 0; k--) {
+        step(R, W, x, row, row3, 0, b, panel, s);
+        b += V * VL;
+        AS_UNROLL
+        for (int g = 0; g < groups; g++) {
+            x[g] += sizeof(real);
+        }
+    }
+}
+
+/* R rows by W vectors. More than two vectors: panels side by side, all columns valid. */
+AS_INLINE void tile(const int R, const int W, int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e)
+{
+    vmask mask[2];
+    vreal s[SLOTS];
+    AS_UNROLL
+    for (int w = 0; w < W && w < 2; w++) {
+        mask[w] = W > 2 ? v_first(VL) : v_first(e->cols - w * VL);
+    }
+    if (k >= FETCH_C) {
+        const real *c = e->fetch_c;
+        AS_UNROLL
+        for (int r = 0; r < R; r++, c += e->ldc) {
+            AS_UNROLL
+            for (int w = 0; w < W; w++) {
+                __builtin_prefetch(c + w * VL, 1);
             }
         }
     }
-    tile_chain(R, V, false, STREAM_B, k, a, lda, 1, b, V * VL, s);
+    AS_UNROLL
+    for (int r = 0; r < R * W; r++) {
+        s[r] = v_splat(0);
+    }
+    if (e->start != NULL) {
+        const real *from = e->start;
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            AS_UNROLL
+            for (int w = 0; w < W; w++) {
+                s[r * W + w] = W > 2 ? v_load(from + w * VL) : v_load_masked(from + w * VL, mask[w % 2]);
+            }
+            from += e->start_row;
+            __asm__("" : "+r"(from));
+        }
+    }
+    chain(R, W, k, a, lda, b, e, s);
+    if (e->relu) {
+        AS_UNROLL
+        for (int r = 0; r < R * W; r++) {
+            s[r] = v_relu(s[r]);
+        }
+    }
+    real *c = e->c;
     AS_UNROLL
     for (int r = 0; r < R; r++) {
         AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            v_store_masked(e.c + r * e.ldc + v * VL, e.relu ? v_relu(s[r][v]) : s[r][v], mask[v]);
+        for (int w = 0; w < W; w++) {
+            if (W > 2) {
+                v_store(c + w * VL, s[r * W + w]);
+            } else {
+                v_store_masked(c + w * VL, s[r * W + w], mask[w % 2]);
+            }
         }
+        c += e->ldc;
+        __asm__("" : "+r"(c));
     }
 }
 
 typedef void tile_function(int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e);
 
-#define TILE(R, V)                                                                                                     \
-    static void tile_##R##_##V(int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e)                \
+#define TILE(R, W)                                                                                                     \
+    static void tile_##R##_##W(int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e)                \
     {                                                                                                                  \
-        tile(R, V, k, a, lda, b, e);                                                                                   \
+        tile(R, W, k, a, lda, b, e);                                                                                   \
     }
 #define TILES(R) TILE(R, 1) TILE(R, 2)
 #define ROW(R) {tile_##R##_1, tile_##R##_2},
 
 EACH_R(TILES)
 static tile_function *const tiles[MR][2] = {EACH_R(ROW)};
+
+/* Wide tiles: rows, vectors. As many accumulators as registers hold beside the vectors of B. */
+#if defined(AS_ISA_AVX512)
+#define EACH_WIDE(X) X(1, 8) X(2, 8) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
+#elif defined(AS_ISA_AVX2)
+#define EACH_WIDE(X) X(1, 8) X(2, 4)
+#else
+#define EACH_WIDE(X) X(1, 8) X(2, 4)
+#endif
+#define WIDE(R, W) {tile_##R##_##W, W},
+
+EACH_WIDE(TILE)
+static const struct wide_tile {
+    tile_function *run;
+    int vectors;
+} wide_tiles[] = {EACH_WIDE(WIDE)};
+enum { WIDE_ROWS = (int)(sizeof wide_tiles / sizeof wide_tiles[0]) };
 
 typedef struct product {
     int64_t n, k; /* of the whole of B */
@@ -82,55 +203,109 @@ typedef struct product {
     bool relu;
 } product;
 
-/* Rows [0, m) of a (m, p1 - p0) and of C, columns [j0, j1), chain steps [p0, p1). */
-static void block(const product *g, int64_t m, const real *a, int64_t lda, int64_t j0, int64_t j1, int64_t p0,
-                  int64_t p1)
+/* The end of the tile at row i and column j, for the chain steps [p0, p1). */
+static tile_end end_of(const product *g, int64_t i, int64_t j, int64_t p0, int64_t p1)
+{
+    real *const c = g->c + i * g->ldc + j;
+    return (tile_end){.start = p0 > 0            ? c
+                               : g->bias != NULL ? g->bias + j
+                                                 : NULL,
+                      .start_row = p0 > 0 ? g->ldc : 0,
+                      .c = c,
+                      .ldc = g->ldc,
+                      .cols = g->n - j,
+                      .relu = g->relu && p1 == g->k,
+                      .panel = NR * g->k,
+                      .next = (const char *)c,
+                      .fetch_c = c};
+}
+
+/* Rows [0, m) of a (m, p1 - p0) and of C, columns [j, n). */
+static void strips_block(const product *g, int64_t m, const real *a, int64_t lda, int64_t j, int64_t p0, int64_t p1)
 {
     const int64_t strips = (m + MR - 1) / MR;
-    for (int64_t j = j0; j < j1; j += NR) {
-        const int64_t width = panel_width(g->n, j);
-        const real *const b = g->b + j * g->k + p0 * width;
+    for (; j < g->n; j += NR) {
+        const bool last = j + NR >= g->n;
+        const int64_t width = panel_width(g->n, j), j1 = !last ? j + NR : p1 < g->k ? 0 : j;
+        const int64_t width1 = panel_width(g->n, j1), row1 = width1 * (int64_t)sizeof(real);
+        const char *const next = (const char *)(g->b + j1 * g->k + (last && p1 < g->k ? p1 : p0) * width1);
         for (int64_t t = 0; t < strips; t++) {
             int64_t i;
             const int rows = strip_rows(m, strips, t, &i);
-            real *const c = g->c + i * g->ldc + j;
-            const tile_end e = {.start = p0 > 0            ? c
-                                         : g->bias != NULL ? g->bias + j
-                                                           : NULL,
-                                .start_row = p0 > 0 ? g->ldc : 0,
-                                .c = c,
-                                .ldc = g->ldc,
-                                .cols = g->n - j,
-                                .relu = g->relu && p1 == g->k};
-            tiles[rows - 1][width / VL - 1](p1 - p0, a + i * lda, lda, b, &e);
+            tile_end e = end_of(g, i, j, p0, p1);
+            e.next = next + (p1 - p0) * row1 * t / strips;
+            e.next_turn = TURN * row1 / strips;
+            e.fetch_c = t + 1 < strips ? e.c + rows * g->ldc : g->c + j1;
+            tiles[rows - 1][width / VL - 1](p1 - p0, a + i * lda, lda, g->b + j * g->k + p0 * width, &e);
         }
     }
 }
 
-/* The same with a copied first to rows that do not share cache sets. */
-static __attribute__((noinline)) void block_copied(const product *g, int64_t m, const real *a, int64_t lda, int64_t j0,
-                                                   int64_t j1, int64_t p0, int64_t p1)
+/* Columns in wide tiles, as far as they go; returns the first column that is left. */
+static int64_t wide_block(const product *g, int64_t m, const real *a, int64_t lda, int64_t p0, int64_t p1)
+{
+    const struct wide_tile *const wide = &wide_tiles[m - 1];
+    const int64_t width = wide->vectors * VL;
+    int64_t j = 0;
+    for (; j + width <= g->n; j += width) {
+        const tile_end e = end_of(g, 0, j, p0, p1);
+        wide->run(p1 - p0, a, lda, g->b + j * g->k + p0 * NR, &e);
+    }
+    return j;
+}
+
+/* The rows of a copied first to where they do not share cache sets. */
+static __attribute__((noinline)) void copied_block(const product *g, int64_t m, const real *a, int64_t lda, int64_t p0,
+                                                   int64_t p1)
 {
     _Alignas(64) real copy[BLOCK_A / sizeof(real)];
     const int64_t k = p1 - p0;
     for (int64_t i = 0; i < m; i++) {
         memcpy(copy + i * (k + PAD), a + i * lda, (size_t)k * sizeof(real));
     }
-    block(g, m, copy, k + PAD, j0, j1, p0, p1);
+    strips_block(g, m, copy, k + PAD, 0, p0, p1);
 }
 
-/* Rows [0, m) of A and C: columns in blocks, and k in equal blocks inside. */
-static void rows_block(const product *g, int64_t m, const real *a, int64_t lda)
+/* What a product chooses by its shape. */
+typedef struct choice {
+    int64_t rows, steps; /* of a block at most */
+    bool copy, wide;
+} choice;
+
+static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, int64_t lda)
 {
-    const int64_t blocks = (g->k + KC - 1) / KC > 0 ? (g->k + KC - 1) / KC : 1;
-    const int64_t columns = BLOCK_C / (int64_t)sizeof(real) / m / NR * NR, nc = columns > NR ? columns : NR;
-    for (int64_t j = 0; j < g->n; j += nc) {
-        for (int64_t q = 0; q < blocks; q++) {
-            const int64_t end = j + nc < g->n ? j + nc : g->n, p0 = g->k * q / blocks, p1 = g->k * (q + 1) / blocks;
-            if (lda * (int64_t)sizeof(real) % CONFLICT == 0 && end - j > NR) {
-                block_copied(g, m, a + p0, lda, j, end, p0, p1);
+    const int64_t bytes = sizeof(real), depth = (k < KC ? k : KC) + PAD;
+    const bool low = k * n * bytes <= L2_B && m * (n + k) * bytes > L2_ALL;
+    choice c = {.rows = low ? LOW : BLOCK_A / bytes / depth,
+                .steps = KC,
+                .copy = lda * bytes % CONFLICT == 0 && n > COPY_PANELS * NR && m > WIDE_ROWS,
+                .wide = m <= WIDE_ROWS};
+    if (tuning != NULL) {
+        c.rows = tuning->rows > 0 && tuning->rows < c.rows ? tuning->rows : c.rows;
+        c.steps = tuning->steps > 0 && tuning->steps < KC ? tuning->steps : c.steps;
+        c.copy = tuning->copy == AS_AUTO ? c.copy : tuning->copy == AS_ALWAYS;
+        c.wide = tuning->wide == AS_AUTO ? c.wide : tuning->wide == AS_ALWAYS && m <= WIDE_ROWS;
+    }
+    return c;
+}
+
+void AS_V(as_gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                         const void *packed, const void *bias, bool relu, void *c, int64_t ldc)
+{
+    const choice by = choose(tuning, m, n, k, lda);
+    const int64_t blocks = (m + by.rows - 1) / by.rows, parts = k > 0 ? (k + by.steps - 1) / by.steps : 1;
+    for (int64_t t = 0; t < blocks; t++) {
+        const int64_t i = m * t / blocks, rows = m * (t + 1) / blocks - i;
+        const real *const from = (const real *)a + i * lda;
+        const product g = {
+            .n = n, .k = k, .b = packed, .bias = bias, .c = (real *)c + i * ldc, .ldc = ldc, .relu = relu};
+        for (int64_t q = 0; q < parts; q++) {
+            const int64_t p0 = k * q / parts, p1 = k * (q + 1) / parts;
+            if (by.copy) {
+                copied_block(&g, rows, from + p0, lda, p0, p1);
             } else {
-                block(g, m, a + p0, lda, j, end, p0, p1);
+                const int64_t j = by.wide ? wide_block(&g, rows, from + p0, lda, p0, p1) : 0;
+                strips_block(&g, rows, from + p0, lda, j, p0, p1);
             }
         }
     }
@@ -139,12 +314,5 @@ static void rows_block(const product *g, int64_t m, const real *a, int64_t lda)
 void AS_V(as_gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, const void *bias,
                    bool relu, void *c, int64_t ldc)
 {
-    const int64_t depth = (k < KC ? k : KC) + PAD;
-    const int64_t most = BLOCK_A / (int64_t)sizeof(real) / depth, blocks = (m + most - 1) / most;
-    for (int64_t q = 0; q < blocks; q++) {
-        const int64_t i = m * q / blocks, rows = m * (q + 1) / blocks - i;
-        const product g = {
-            .n = n, .k = k, .b = packed, .bias = bias, .c = (real *)c + i * ldc, .ldc = ldc, .relu = relu};
-        rows_block(&g, rows, (const real *)a + i * lda, lda);
-    }
+    AS_V(as_gemm_tuned)(NULL, m, n, k, a, lda, packed, bias, relu, c, ldc);
 }

@@ -22,6 +22,7 @@ const as_kernels AS_V(as_kernels) = {
     .pack_reals = AS_V(as_pack_reals),
     .pack = AS_V(as_pack),
     .gemm = AS_V(as_gemm),
+    .gemm_tuned = AS_V(as_gemm_tuned),
     .gemm_plain = AS_V(as_gemm_plain),
     .outer_lanes = AS_V(as_outer_lanes),
     .outer_lanes_plain = AS_V(as_outer_lanes_plain),

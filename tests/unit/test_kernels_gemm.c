@@ -37,6 +37,49 @@ static void check_product(const as_kernels *K, shape3 s, bool with_bias, bool re
     free_reals(K, c, s.m * ldc), free_reals(K, ct, s.m * ldc), free_reals(K, plain, s.m * ldc);
 }
 
+/* Every choice of blocking, forced one by one and together, gives the bits of the definition; with rows of a that share
+ * cache sets and with rows that do not. */
+static void tuned_products(const as_kernels *K)
+{
+    static const as_gemm_tuning tunings[] = {
+        {.rows = 1},
+        {.rows = 5},
+        {.steps = 1},
+        {.steps = 7},
+        {.copy = AS_NEVER},
+        {.copy = AS_ALWAYS},
+        {.wide = AS_NEVER},
+        {.wide = AS_ALWAYS},
+        {.rows = 3, .steps = 4, .copy = AS_ALWAYS, .wide = AS_ALWAYS},
+        {.rows = 17, .steps = 29, .copy = AS_NEVER, .wide = AS_ALWAYS},
+    };
+    static const shape3 cases[] = {{1, 300, 33}, {2, 301, 9},  {3, 130, 21}, {4, 97, 13}, {5, 141, 10},
+                                   {6, 64, 3},   {7, 129, 19}, {31, 70, 58}, {3, 40, 0},  {0, 9, 4}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        const shape3 s = cases[c];
+        const int64_t lda = c % 2 == 0 ? s.k : 4096 / (int64_t)K->real_bytes, reals = K->pack_reals(s.k, s.n);
+        void *const a = random_reals(K, s.m * lda, 1), *const w = random_reals(K, s.k * s.n, 2);
+        void *const bias = random_reals(K, s.n, 3), *const packed = new_reals(K, reals);
+        void *const plain = new_reals(K, s.m * s.n);
+        K->pack(s.k, s.n, w, 0, s.k * s.n, packed, NULL);
+        K->gemm_plain(s.m, s.n, s.k, a, lda, w, s.n, bias, true, plain, s.n);
+        for (size_t t = 0; t < sizeof tunings / sizeof tunings[0]; t++) {
+            void *const got = new_reals(K, s.m * s.n);
+            K->gemm_tuned(&tunings[t], s.m, s.n, s.k, a, lda, packed, bias, true, got, s.n);
+            assert_same_reals(K, got, plain, s.m * s.n, "tuned gemm");
+            free_reals(K, got, s.m * s.n);
+        }
+        free_reals(K, a, s.m * lda), free_reals(K, w, s.k * s.n), free_reals(K, bias, s.n);
+        free_reals(K, packed, reals), free_reals(K, plain, s.m * s.n);
+    }
+}
+
+static void test_tuning_changes_no_bit(void **state)
+{
+    (void)state;
+    for_each_variant(tuned_products);
+}
+
 static void products(const as_kernels *K)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -46,6 +89,8 @@ static void products(const as_kernels *K)
     if (strcmp(K->isa, "portable") != 0) {
         check_product(K, (shape3){131, 67, 1030}, true, false);
         check_product(K, (shape3){37, 523, 613}, false, true);
+        check_product(K, (shape3){2, 129, 2100}, true, true);
+        check_product(K, (shape3){4100, 70, 60}, true, false); /* low blocks */
     }
 }
 
@@ -165,11 +210,9 @@ static void test_packing_by_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_gemm_is_a_product),
-        cmocka_unit_test(test_gemm_equals_its_definition),
-        cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
-        cmocka_unit_test(test_relu_keeps_nan),
-        cmocka_unit_test(test_packing_by_pieces),
+        cmocka_unit_test(test_plain_gemm_is_a_product), cmocka_unit_test(test_gemm_equals_its_definition),
+        cmocka_unit_test(test_tuning_changes_no_bit),   cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
+        cmocka_unit_test(test_relu_keeps_nan),          cmocka_unit_test(test_packing_by_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
