@@ -49,7 +49,10 @@ static as_status plan_tensors(as_network *network)
                                                                     .param = p,
                                                                     .lr_scale = layer->lr_scale,
                                                                     .decay = layer->param[p].decay,
+                                                                    .statistic = layer->param[p].statistic,
+                                                                    .momentum = layer->param[p].momentum,
                                                                     .trains = layer->trains};
+            network->statistics = network->statistics || layer->param[p].statistic;
         }
     }
     return AS_OK;
@@ -153,9 +156,12 @@ static as_status plan_tiles(as_network *network)
 {
     const as_setup *setup = &network->setup;
     const int64_t capacity = setup->capacity > 0 ? setup->capacity : 1;
-    const int64_t limit = choose_tile_rows(network);
     const int own = setup->lanes->count;
     const int64_t lane_rows = (capacity + own - 1) / own;
+    int64_t limit = choose_tile_rows(network);
+    if (network->model.scope == AS_SCOPE_LANE && limit < lane_rows) {
+        limit = lane_rows; /* its layers want whole lanes */
+    }
     const int64_t most = limit / lane_rows > 1 ? limit / lane_rows : 1;
     network->tile = calloc((size_t)own, sizeof *network->tile);
     if (network->tile == NULL) {
@@ -202,7 +208,8 @@ static as_status plan_memory(as_network *network)
             AS_TRY(reserve(network, network->n, &network->vector[v]));
         }
     }
-    AS_TRY(as_model_work_plan(&network->model, network->tile_rows, true, network->arena, &network->work));
+    AS_TRY(as_model_work_plan(&network->model, network->tile_rows, as_team_size(setup->team), true, network->arena,
+                              &network->work));
     return as_arena_commit(network->arena);
 }
 
@@ -233,7 +240,10 @@ static as_status plan_state(as_network *network)
     }
     for (int s = 0; s < network->nslots; s++) {
         for (int i = 0; i < network->ntensors; i++) {
-            add_item(network, "optimizer", network->slot_kind[s].name, &network->tensor[i])->data = network->slot[s];
+            if (!network->tensor[i].statistic) {
+                add_item(network, "optimizer", network->slot_kind[s].name, &network->tensor[i])->data =
+                    network->slot[s];
+            }
         }
     }
     for (int i = 0; i < network->ntensors && network->average != NULL; i++) {

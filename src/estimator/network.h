@@ -28,7 +28,8 @@ typedef struct network_tensor {
     int64_t band;         /* elements that a thread updates and packs at a time: rows of a packed weight */
     int layer, param;
     double lr_scale;
-    bool decay, trains;
+    bool decay, trains, statistic;
+    double momentum; /* of a statistic */
 } network_tensor;
 
 typedef struct as_network {
@@ -44,6 +45,7 @@ typedef struct as_network {
     as_slot slot_kind[AS_SLOTS_MAX];
     int ntensors;
     network_tensor *tensor;
+    bool statistics; /* some tensor is one */
 
     void *params, *packed;          /* seen by the whole node */
     void *average, *average_packed; /* the same for averaged weights; NULL when off */

@@ -44,6 +44,30 @@ void network_gather(as_network *network, const as_batch *batch, int64_t base, in
               (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes, work->ld[0]);
 }
 
+/* Forward, loss and backward of rows [first, first + count) of the tile; they are lanes [lane, lane + lanes) of it, or
+   any rows where lanes is 0. */
+static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, int lane, int lanes)
+{
+    as_network *network = job->network;
+    as_model_rows rows = network_rows(network, network->batch, job->base, first, count);
+    rows.thread = thread;
+    rows.lanes = lanes;
+    rows.lane_row = job->lane_row + lane;
+    const double t0 = thread == 0 ? as_clock_seconds() : 0;
+    network_gather(network, network->batch, job->base, first, count);
+    const double t1 = thread == 0 ? as_clock_seconds() : 0;
+    as_model_forward(&network->model, &network->work, &rows, true);
+    as_model_loss(&network->model, &network->work, &rows, true);
+    const double t2 = thread == 0 ? as_clock_seconds() : 0;
+    as_model_backward(&network->model, &network->work, &rows);
+    if (thread == 0) {
+        network->times[AS_TIME_DATA] += t1 - t0;
+        network->times[AS_TIME_FORWARD] += t2 - t1;
+        network->times[AS_TIME_BACKWARD] += as_clock_seconds() - t2;
+    }
+}
+
+/* The thread's rows, chunk by chunk. */
 static void rows_of_tile(tile_job *job, int thread, int threads)
 {
     as_network *network = job->network;
@@ -51,19 +75,23 @@ static void rows_of_tile(tile_job *job, int thread, int threads)
     as_team_share(job->rows, job->rows >= 64 * threads ? 8 : 1, thread, threads, &first, &count);
     for (int64_t done = 0; done < count; done += network->chunk) {
         const int64_t here = count - done < network->chunk ? count - done : network->chunk;
-        const as_model_rows rows = network_rows(network, network->batch, job->base, first + done, here);
-        const double t0 = thread == 0 ? as_clock_seconds() : 0;
-        network_gather(network, network->batch, job->base, first + done, here);
-        const double t1 = thread == 0 ? as_clock_seconds() : 0;
-        as_model_forward(&network->model, &network->work, &rows, true);
-        as_model_loss(&network->model, &network->work, &rows, true);
-        const double t2 = thread == 0 ? as_clock_seconds() : 0;
-        as_model_backward(&network->model, &network->work, &rows);
-        if (thread == 0) {
-            network->times[AS_TIME_DATA] += t1 - t0;
-            network->times[AS_TIME_FORWARD] += t2 - t1;
-            network->times[AS_TIME_BACKWARD] += as_clock_seconds() - t2;
+        pass_rows(job, thread, first + done, here, 0, 0);
+    }
+}
+
+/* The thread's lanes, as many at a time as a chunk holds, and at least one. */
+static void lanes_of_tile(tile_job *job, int thread, int threads)
+{
+    const int64_t *row = job->lane_row;
+    int64_t first, count;
+    as_team_share(job->tile->lanes, 1, thread, threads, &first, &count);
+    for (int lane = (int)first; lane < (int)(first + count);) {
+        int end = lane + 1;
+        while (end < (int)(first + count) && row[end + 1] - row[lane] <= job->network->chunk) {
+            end++;
         }
+        pass_rows(job, thread, row[lane], row[end] - row[lane], lane, end - lane);
+        lane = end;
     }
 }
 
@@ -135,7 +163,11 @@ static void tile_body(void *argument, int thread)
     as_network *network = job->network;
     as_team *team = network->setup.team;
     const int threads = as_team_size(team);
-    rows_of_tile(job, thread, threads);
+    if (network->model.scope == AS_SCOPE_LANE) {
+        lanes_of_tile(job, thread, threads);
+    } else {
+        rows_of_tile(job, thread, threads);
+    }
     as_team_barrier(team);
     const double t0 = thread == 0 ? as_clock_seconds() : 0;
     if (thread == 0) {

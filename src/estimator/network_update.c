@@ -2,6 +2,7 @@
    changed; then each rank runs the optimizer on its slice, block by block, packs the new weights, and shares them. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -11,7 +12,8 @@ typedef struct update_job {
     as_network *network;
     int64_t t;      /* optimizer step, from 1 */
     double inverse; /* 1 / sum of weights */
-    double scale;   /* of the slice in the optimizer pass */
+    double samples;
+    double scale; /* of the slice in the optimizer pass */
     double lr;
     double c[AS_COEFFICIENTS_MAX];
 } update_job;
@@ -55,8 +57,8 @@ static void penalize_piece(update_job *job, const network_tensor *tensor, int64_
 {
     as_network *network = job->network;
     const as_model *model = &network->model;
-    if (!tensor->trains) {
-        return; /* Its gradient stays the zero that it began with. */
+    if (!tensor->trains || tensor->statistic) {
+        return; /* A frozen gradient stays the zero that it began with; a statistic has none. */
     }
     const bool on = tensor->decay;
     network->block[2 * block + 1] += network->update->penalize(
@@ -89,6 +91,15 @@ static void share_of_tensor(const as_network *network, const network_tensor *x, 
     *end = stop < to ? stop : to;
 }
 
+static void square_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
+{
+    as_network *network = job->network;
+    if (!tensor->statistic) {
+        network->block[2 * block] +=
+            network->setup.kernels->sum_squares(count, at(network, as_sum_slice(network->sum), first - network->first));
+    }
+}
+
 /* Norms (and penalties) of the blocks that start inside [first, end). */
 static void measure_blocks(update_job *job, int64_t first, int64_t end)
 {
@@ -100,7 +111,13 @@ static void measure_blocks(update_job *job, int64_t first, int64_t end)
         if (has_penalty(network)) {
             visit_block(job, network->first + i, n, block, penalize_piece);
         }
-        network->block[2 * block] = network->setup.kernels->sum_squares(n, at(network, as_sum_slice(network->sum), i));
+        if (network->statistics) {
+            network->block[2 * block] = 0;
+            visit_block(job, network->first + i, n, block, square_piece);
+        } else {
+            network->block[2 * block] =
+                network->setup.kernels->sum_squares(n, at(network, as_sum_slice(network->sum), i));
+        }
     }
 }
 
@@ -114,9 +131,27 @@ static void measure_body(void *argument, int thread)
     }
 }
 
+/* A running statistic follows the batch's mean of it; averages of weights take it as it is. */
+static void follow_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count)
+{
+    as_network *network = job->network;
+    void *w = at(network, network->params, first);
+    if (job->samples > 0) {
+        network->update->follow(count, tensor->momentum, 1 / job->samples,
+                                at(network, as_sum_slice(network->sum), first - network->first), w);
+    }
+    if (network->average != NULL) {
+        memcpy(at(network, network->average, first), w, (size_t)count * network->setup.kernels->real_bytes);
+    }
+}
+
 /* The optimizer on at most a block of a tensor. */
 static void optimize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count)
 {
+    if (tensor->statistic) {
+        follow_piece(job, tensor, first, count);
+        return;
+    }
     as_network *network = job->network;
     const int64_t local = first - network->first;
     as_optimizer_pass pass = {.options = network->optimizer.options,
@@ -213,7 +248,8 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
     AS_TRY(as_sum_reduce(network->sum, team));
     const double *head = as_sum_result(network->sum);
     const double weight = head[AS_HEAD_WEIGHT];
-    update_job job = {.network = network, .t = step + 1, .inverse = weight > 0 ? 1.0 / weight : 0.0};
+    update_job job = {
+        .network = network, .t = step + 1, .inverse = weight > 0 ? 1.0 / weight : 0.0, .samples = head[AS_HEAD_COUNT]};
     as_team_run(team, measure_body, &job);
     double sums[2];
     AS_TRY(as_sum_blocks(network->sum, 2, network->block, sums));

@@ -2,10 +2,15 @@
    ends with   const as_layer_ops AS_V(as_layer_<kind>) = { ... };   The simplest is layer_flatten.c: copy it for a new
    one.
 
+   A model is a straight-line program over values: value 0 is the data, value i + 1 the output of layer i. A layer reads
+   one or more earlier values. A value has one shape for every sample; a row of it is one sample. Rows of values of rank
+   0 and 1 are padded to cache lines; rows of values of two or more axes, (T, D) or (H, W, C), have exactly `size`
+   reals, so that (rows, T, D) is one dense array: its positions are rows x T rows of D reals, ld = D.
+
    Contract of the passes: a thread calls forward for its own rows of a batch, layer after layer, then backward from the
-   last layer to the first, for the same rows; no layer looks at another row. Sums over samples happen only in
-   accumulate, after all rows are done, in lane order. Forward and backward of a row do not depend on which rows are
-   beside it. */
+   last layer to the first, for the same rows; no layer looks at another row, unless its scope says so. Sums over
+   samples happen only in accumulate, after all rows are done, in lane order. Forward and backward of a row do not
+   depend on which rows are beside it. Forward may be called a second time before backward, with the same result. */
 #ifndef AS_NN_LAYER_H
 #define AS_NN_LAYER_H
 
@@ -14,7 +19,7 @@
 #include "base/tree.h"
 #include "kernels/kernels.h"
 
-enum { AS_LAYER_PARAMS_MAX = 4, AS_NAME_MAX = 64 };
+enum { AS_LAYER_PARAMS_MAX = 8, AS_INPUTS_MAX = 8, AS_NAME_MAX = 96 };
 
 /* How parameters start; see init.h. */
 typedef enum as_init {
@@ -40,27 +45,43 @@ typedef struct as_param {
     double init_scale; /* 0: the kind's own; else see init.h */
     int64_t fan_in, fan_out;
     bool decay; /* weight decay and penalties apply (weights: yes, biases: no) */
+    /* A running statistic, such as the mean of batch_norm: not trained, not in the gradient's norm. Accumulate puts the
+       sum over lanes of (rows of the lane) * (value of the lane) in its span; the update is
+         w += momentum * (span / samples of the batch - w). */
+    bool statistic;
+    double momentum; /* of a statistic, in [0, 1] */
 } as_param;
+
+/* Which rows a layer looks at. */
+typedef enum as_scope {
+    AS_SCOPE_ROW, /* each by itself */
+    AS_SCOPE_LANE /* while training, those of a lane: forward and backward get whole lanes (as_pass.lane_row), which are
+                     never divided among threads or tiles */
+} as_scope;
 
 typedef struct as_layer as_layer;
 typedef struct as_layer_ops as_layer_ops;
 
 /* What one call of forward or backward sees: rows [0, rows) of these arrays are the thread's own. Row-major, ld in
- * elements. */
+   elements; entry k of x, ldx and dx belongs to input k of the layer. */
 typedef struct as_pass {
     const as_kernels *kernels;
     const void *const *param;  /* (layer->nparams) parameter arrays */
     const void *const *packed; /* (layer->nparams) packed forms, or NULL entries; see as_layer_ops.pack */
     int64_t rows;
-    const void *x;
-    int64_t ldx; /* input (rows, in) */
+    const void *x[AS_INPUTS_MAX]; /* input (rows, in_size[k]) */
+    int64_t ldx[AS_INPUTS_MAX];
     void *y;
     int64_t ldy; /* output (rows, out): written by forward, read by backward */
     void *saved;
-    int64_t lds;       /* (rows, layer->saved) kept from forward to backward; NULL if saved == 0 */
-    void *dy;          /* backward: d loss / d y (rows, out), ld = ldy; may be overwritten in place */
-    void *dx;          /* backward: d loss / d x (rows, in), ld = ldx, to be written; NULL: not wanted */
-    const int64_t *id; /* (rows) global sample ids, for counter-based random numbers */
+    int64_t lds; /* (rows, layer->saved), kept from forward to backward, padded where y is; NULL if saved == 0 */
+    void *dy;    /* backward: d loss / d y (rows, out), ld = ldy; may be overwritten in place */
+    void *dx[AS_INPUTS_MAX]; /* backward: d loss / d x[k] (rows, in), ld = ldx[k], to be written; NULL: not wanted.
+                                Never the same memory as dy or as each other. */
+    void *scratch;           /* (layer->scratch) reals of the calling thread, on a cache line; content is not kept */
+    int lanes;               /* lanes among the rows; 0 where they are not known (evaluation, or scope row) */
+    const int64_t *lane_row; /* (lanes + 1) first row of each, from 0 */
+    const int64_t *id;       /* (rows) global sample ids, for counter-based random numbers */
     uint64_t seed;
     int64_t step;
     bool train; /* false: dropout and the like are off */
@@ -69,12 +90,13 @@ typedef struct as_pass {
 /* What accumulate sees: all rows of the rank's batch, after backward of all of them. */
 typedef struct as_accumulate {
     const as_kernels *kernels;
-    const void *x;
-    int64_t ldx; /* input (rows, in) */
+    const void *x[AS_INPUTS_MAX]; /* input (rows, in_size[k]) */
+    int64_t ldx[AS_INPUTS_MAX];
     const void *dy;
     int64_t ldy; /* what backward left in dy (dense: gradient before the activation) */
     const void *saved;
     int64_t lds;
+    void *scratch; /* as in as_pass */
     const as_tree_program *program;
     const int64_t *lane_row; /* (program->lanes + 1) */
     bool resume;             /* see as_kernels.outer_lanes */
@@ -86,14 +108,21 @@ struct as_layer {
     const as_layer_ops *ops;
     char name[AS_NAME_MAX]; /* unique in the model: "dense_1", or the user's */
     void *options;          /* ops->options_bytes, parsed */
-    as_shape in, out;       /* of one sample */
-    int64_t in_size, out_size;
-    int64_t saved; /* reals per row kept between forward and backward */
+    int ninputs;
+    int from[AS_INPUTS_MAX];         /* values that it reads: 0 the data, i + 1 the output of layer i */
+    as_shape in[AS_INPUTS_MAX], out; /* of one sample */
+    int64_t in_size[AS_INPUTS_MAX], out_size;
+    int64_t saved;   /* reals per row kept between forward and backward */
+    int64_t scratch; /* reals per thread that are free during a call */
+    as_scope scope;
     int nparams;
     as_param param[AS_LAYER_PARAMS_MAX];
     int index;     /* position in the model: enters the random number counters */
     bool trains;   /* false when frozen */
     bool wants_dx; /* some layer below trains; set by the model after all layers are planned */
+    /* Set by the model: backward of input k gives a gradient that nobody wants (skips), or that is added to what later
+       layers gave (adds). */
+    bool skips[AS_INPUTS_MAX], adds[AS_INPUTS_MAX];
     double lr_scale;
     const as_node *node; /* for messages */
 };
@@ -104,12 +133,13 @@ struct as_layer_ops {
     const char *help;       /* one sentence with the formula */
     const as_field *fields; /* own options; first one is the scalar shorthand. NULL: none */
     size_t options_bytes;
-    /* Not collective. layer->in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones), sets out,
-       saved, nparams and param[] (names, shapes, init, fans); the model sets out_size, counts and offsets. Errors:
-       CONFIG naming layer->name, expected and found; NOMEM. */
+    int min_inputs, max_inputs; /* both 0: exactly one */
+    /* Not collective. layer->ninputs, in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones),
+       sets out, saved, scratch, scope, nparams and param[] (names, shapes, init, fans); the model sets out_size, counts
+       and offsets. Errors: CONFIG naming layer->name, expected and found; NOMEM. */
     as_status (*plan)(as_layer *layer, as_document *document, const as_kernels *kernels);
     void (*forward)(const as_layer *layer, const as_pass *pass);
-    /* Computes dx from dy (unless dx is NULL), and leaves in dy what accumulate needs. */
+    /* Computes dx[k] from dy (unless it is NULL), and leaves in dy what accumulate needs. */
     void (*backward)(const as_layer *layer, const as_pass *pass);
     /* OPTIONAL: layers with parameters */
     void (*accumulate)(const as_layer *layer, const as_accumulate *a);
@@ -120,6 +150,44 @@ struct as_layer_ops {
     double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
     const char *formula;                    /* "y = x W + b", for explain and docs */
 };
+
+/* Whether the layer has parameters that are trained by gradients. */
+static inline bool as_layer_learns(const as_layer *layer)
+{
+    bool learns = false;
+    for (int q = 0; q < layer->nparams; q++) {
+        learns = learns || !layer->param[q].statistic;
+    }
+    return learns && layer->trains;
+}
+
+/* Positions of a value: rows of its last axis in one sample (1 for ranks 0 and 1), and the extent of that axis. */
+static inline int64_t as_shape_positions(const as_shape *shape)
+{
+    int64_t positions = 1;
+    for (int a = 0; a + 1 < shape->rank; a++) {
+        positions *= shape->dim[a];
+    }
+    return positions;
+}
+
+static inline int64_t as_shape_channels(const as_shape *shape)
+{
+    return shape->rank == 0 ? 1 : shape->dim[shape->rank - 1];
+}
+
+/* The lanes of a batch in positions, as outer_lanes and column_sum_lanes take them for (rows * positions, n) arrays:
+   writes program->lanes + 1 entries to out, unless positions is 1; returns them. */
+static inline const int64_t *as_lane_positions(const as_accumulate *a, int64_t positions, int64_t out[AS_LANES_MAX + 1])
+{
+    if (positions == 1) {
+        return a->lane_row;
+    }
+    for (int l = 0; l <= a->program->lanes; l++) {
+        out[l] = a->lane_row[l] * positions;
+    }
+    return out;
+}
 
 /* Not collective. The rows of layer.def for a variant; NULL-terminated. */
 const as_layer_ops *const *as_layers_get(const as_kernels *kernels);

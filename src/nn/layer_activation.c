@@ -10,27 +10,28 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
 {
     (void)document;
     (void)kernels;
-    layer->out = layer->in;
+    layer->out = layer->in[0];
     return AS_OK;
 }
 
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     const as_nonlinearity *f = layer->options;
-    as_nonlinearity_forward(f, pass->kernels, pass->rows, layer->out_size, pass->x, pass->ldx, pass->y, pass->ldy);
+    as_nonlinearity_forward(f, pass->kernels, pass->rows, layer->out_size, pass->x[0], pass->ldx[0], pass->y,
+                            pass->ldy);
 }
 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
-    if (pass->dx == NULL) {
+    if (pass->dx[0] == NULL) {
         return;
     }
     const as_nonlinearity *f = layer->options;
-    as_nonlinearity_backward(f, pass->kernels, pass->rows, layer->out_size, f->ops->needs_input ? pass->x : NULL,
-                             pass->ldx, pass->y, pass->ldy, pass->dy);
+    as_nonlinearity_backward(f, pass->kernels, pass->rows, layer->out_size, f->ops->needs_input ? pass->x[0] : NULL,
+                             pass->ldx[0], pass->y, pass->ldy, pass->dy);
     for (int64_t r = 0; r < pass->rows; r++) {
-        memcpy((real *)pass->dx + r * pass->ldx, (const real *)pass->dy + r * pass->ldy,
-               (size_t)layer->in_size * sizeof(real));
+        memcpy((real *)pass->dx[0] + r * pass->ldx[0], (const real *)pass->dy + r * pass->ldy,
+               (size_t)layer->in_size[0] * sizeof(real));
     }
 }
 

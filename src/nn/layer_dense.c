@@ -1,7 +1,8 @@
-/* Layer dense: y = f(x W + b), W (in, units) row-major, b (units); an input of several axes is taken as one vector.
+/* Layer dense: y = f(x W + b), W (in, units) row-major, b (units). over: sample takes an input of several axes as one
+   vector; over: last applies the same W to each position, (T, D) to (T, units): positions are rows of the products.
 
-   Backward, with d = dy * f'(z): dx = d W', dW = sum over samples of x' d, db = sum of d, sums in lane order.
-   Cost for each sample: 2 in units flops forward, twice that backward (once when nothing below trains).
+   Backward, with d = dy * f'(z): dx = d W', dW = sum over rows of x' d, db = sum of d, sums in lane order. Cost for
+   each row: 2 in units flops forward, twice that backward (once when nothing below trains).
    relu is part of the matrix product; other activations pass over the rows right after it. z is kept only for
    activations that need it. */
 #include <string.h>
@@ -18,9 +19,14 @@ typedef struct dense_options {
     int init; /* 0: auto; else as_init + 1 */
     double init_scale;
     bool bias;
+    int over;
     as_nonlinearity f;
-    bool relu; /* f is relu: done by the matrix product */
+    bool relu;             /* f is relu: done by the matrix product */
+    int64_t positions, in; /* rows of the products in one sample, and their width */
 } dense_options;
+enum { OVER_SAMPLE, OVER_LAST };
+
+static const char *const over_choices[] = {"sample", "last", NULL};
 
 static const as_field fields[] = {
     {.name = "units",
@@ -52,14 +58,23 @@ static const as_field fields[] = {
      .offset = offsetof(dense_options, bias),
      .standard = "true",
      .help = "Adds a bias, which starts at 0."},
+    {.name = "over",
+     .type = AS_FIELD_CHOICE,
+     .offset = offsetof(dense_options, over),
+     .standard = "sample",
+     .choices = over_choices,
+     .help = "What one weight sees: the whole sample as a vector, or its last axis, at each position anew."},
     AS_FIELDS_END};
 
 static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
 {
     dense_options *options = layer->options;
-    if (layer->in_size < 1 || options->units > (INT64_C(1) << 40) / layer->in_size) {
+    const bool last = options->over == OVER_LAST;
+    options->positions = last ? as_shape_positions(&layer->in[0]) : 1;
+    options->in = last ? as_shape_channels(&layer->in[0]) : layer->in_size[0];
+    if (options->in < 1 || options->units > (INT64_C(1) << 40) / options->in) {
         AS_FAIL(AS_CONFIG, "%s: layer %s: a weight of %lld x %lld is out of range (1 to 2^40 elements)",
-                as_node_place(layer->node), layer->name, (long long)layer->in_size, (long long)options->units);
+                as_node_place(layer->node), layer->name, (long long)options->in, (long long)options->units);
     }
     char path[AS_NAME_MAX + 16] = "";
     memcpy(path, layer->name, strlen(layer->name) + 1);
@@ -71,21 +86,31 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
         options->init = (int)(halves ? AS_INIT_HE : AS_INIT_GLOROT) + 1;
     }
     layer->out = (as_shape){.rank = 1, .dim = {options->units}};
-    layer->saved = options->f.ops != NULL && options->f.ops->needs_input ? options->units : 0;
+    if (last && layer->in[0].rank > 0) {
+        layer->out = layer->in[0];
+        layer->out.dim[layer->out.rank - 1] = options->units;
+    }
+    layer->saved = options->f.ops != NULL && options->f.ops->needs_input ? as_shape_size(&layer->out) : 0;
     layer->nparams = options->bias ? 2 : 1;
     layer->param[0] = (as_param){.name = "weight",
-                                 .shape = {.rank = 2, .dim = {layer->in_size, options->units}},
+                                 .shape = {.rank = 2, .dim = {options->in, options->units}},
                                  .init = (as_init)(options->init - 1),
                                  .init_scale = options->init_scale,
-                                 .fan_in = layer->in_size,
+                                 .fan_in = options->in,
                                  .fan_out = options->units,
                                  .decay = true};
     layer->param[1] = (as_param){.name = "bias",
                                  .shape = {.rank = 1, .dim = {options->units}},
                                  .init = AS_INIT_ZEROS,
-                                 .fan_in = layer->in_size,
+                                 .fan_in = options->in,
                                  .fan_out = options->units};
     return AS_OK;
+}
+
+/* Distance between the rows of the products: rows of samples with several positions lie one after the other. */
+static int64_t apart(const dense_options *options, int64_t width, int64_t ld)
+{
+    return options->positions == 1 ? ld : width;
 }
 
 static void forward(const as_layer *layer, const as_pass *pass)
@@ -93,50 +118,54 @@ static void forward(const as_layer *layer, const as_pass *pass)
     const dense_options *options = layer->options;
     const as_nonlinearity *f = &options->f;
     const bool keep = layer->saved > 0;
+    const int64_t rows = pass->rows * options->positions, units = options->units;
     void *z = keep ? pass->saved : pass->y;
-    const int64_t ldz = keep ? pass->lds : pass->ldy;
-    pass->kernels->gemm(pass->rows, layer->out_size, layer->in_size, pass->x, pass->ldx, pass->packed[0],
-                        options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
+    const int64_t ldy = apart(options, units, pass->ldy), ldz = keep ? apart(options, units, pass->lds) : ldy;
+    pass->kernels->gemm(rows, units, options->in, pass->x[0], apart(options, options->in, pass->ldx[0]),
+                        pass->packed[0], options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
     if (f->ops != NULL && !options->relu) {
-        as_nonlinearity_forward(f, pass->kernels, pass->rows, layer->out_size, z, ldz, pass->y, pass->ldy);
+        as_nonlinearity_forward(f, pass->kernels, rows, units, z, ldz, pass->y, ldy);
     }
 }
 
 /* Both packed forms lie one after the other, each on a cache line. */
-static int64_t packed_forward(const as_layer *layer, const as_kernels *kernels)
+static int64_t packed_forward(const dense_options *options, const as_kernels *kernels)
 {
-    const int64_t reals = kernels->pack_reals(layer->in_size, layer->out_size);
+    const int64_t reals = kernels->pack_reals(options->in, options->units);
     return (reals + 15) / 16 * 16;
 }
 
 static int64_t packed_reals(const as_layer *layer, const as_kernels *kernels, int q)
 {
+    const dense_options *options = layer->options;
     if (q != 0) {
         return 0;
     }
-    const int64_t transposed = layer->wants_dx ? kernels->pack_reals(layer->out_size, layer->in_size) : 0;
-    return packed_forward(layer, kernels) + transposed;
+    const int64_t transposed = layer->wants_dx ? kernels->pack_reals(options->units, options->in) : 0;
+    return packed_forward(options, kernels) + transposed;
 }
 
 static void pack(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                  int64_t count, void *packed)
 {
+    const dense_options *options = layer->options;
     (void)q;
-    real *transposed = layer->wants_dx ? (real *)packed + packed_forward(layer, kernels) : NULL;
-    kernels->pack(layer->in_size, layer->out_size, param, first, count, packed, transposed);
+    real *transposed = layer->wants_dx ? (real *)packed + packed_forward(options, kernels) : NULL;
+    kernels->pack(options->in, options->units, param, first, count, packed, transposed);
 }
 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
+    const int64_t rows = pass->rows * options->positions, ldy = apart(options, options->units, pass->ldy);
     if (options->f.ops != NULL) {
-        as_nonlinearity_backward(&options->f, pass->kernels, pass->rows, layer->out_size, pass->saved, pass->lds,
-                                 pass->y, pass->ldy, pass->dy);
+        as_nonlinearity_backward(&options->f, pass->kernels, rows, options->units, pass->saved,
+                                 apart(options, options->units, pass->lds), pass->y, ldy, pass->dy);
     }
-    if (pass->dx != NULL) {
-        const real *transposed = (const real *)pass->packed[0] + packed_forward(layer, pass->kernels);
-        pass->kernels->gemm(pass->rows, layer->in_size, layer->out_size, pass->dy, pass->ldy, transposed, NULL, false,
-                            pass->dx, pass->ldx);
+    if (pass->dx[0] != NULL) {
+        const real *transposed = (const real *)pass->packed[0] + packed_forward(options, pass->kernels);
+        pass->kernels->gemm(rows, options->in, options->units, pass->dy, ldy, transposed, NULL, false, pass->dx[0],
+                            apart(options, options->in, pass->ldx[0]));
     }
 }
 
@@ -144,17 +173,21 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
 {
     const dense_options *options = layer->options;
     const int parts = a->program->parts;
-    a->kernels->outer_lanes(layer->in_size, layer->out_size, a->x, a->ldx, a->dy, a->ldy, a->program, a->lane_row,
-                            a->resume, a->part, layer->out_size, a->thread, a->threads);
+    const int64_t units = options->units, ldy = apart(options, units, a->ldy);
+    int64_t buffer[AS_LANES_MAX + 1];
+    const int64_t *lane_row = as_lane_positions(a, options->positions, buffer);
+    a->kernels->outer_lanes(options->in, units, a->x[0], apart(options, options->in, a->ldx[0]), a->dy, ldy, a->program,
+                            lane_row, a->resume, a->part, units, a->thread, a->threads);
     if (options->bias) {
-        a->kernels->column_sum_lanes(layer->out_size, a->dy, a->ldy, a->program, a->lane_row, a->resume,
-                                     a->part + parts, a->thread, a->threads);
+        a->kernels->column_sum_lanes(units, a->dy, ldy, a->program, lane_row, a->resume, a->part + parts, a->thread,
+                                     a->threads);
     }
 }
 
 static double flops(const as_layer *layer)
 {
-    return 2 * (double)layer->in_size * (double)layer->out_size;
+    const dense_options *options = layer->options;
+    return 2 * (double)options->in * (double)layer->out_size;
 }
 
 const as_layer_ops AS_V(as_layer_dense) = {

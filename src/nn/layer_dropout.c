@@ -38,8 +38,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
         AS_FAIL(AS_CONFIG, "%s: layer %s: a dropout rate of 1 drops everything; expected 0 <= rate < 1",
                 as_node_place(layer->node), layer->name);
     }
-    layer->out = layer->in;
-    layer->saved = (layer->in_size + (int64_t)sizeof(real) - 1) / (int64_t)sizeof(real);
+    layer->out = layer->in[0];
+    layer->saved = (layer->in_size[0] + (int64_t)sizeof(real) - 1) / (int64_t)sizeof(real);
     return AS_OK;
 }
 
@@ -103,14 +103,14 @@ static void forward(const as_layer *layer, const as_pass *pass)
 {
     const dropout_options *options = layer->options;
     for (int64_t r = 0; r < pass->rows; r++) {
-        const real *x = (const real *)pass->x + r * pass->ldx;
+        const real *x = (const real *)pass->x[0] + r * pass->ldx[0];
         real *y = (real *)pass->y + r * pass->ldy;
         if (pass->train) {
             uint8_t *keep = (uint8_t *)((real *)pass->saved + r * pass->lds);
-            fill_mask(options, pass, layer->index, r, layer->in_size, keep);
-            apply_mask(layer->in_size, keep, scale(options), x, y);
+            fill_mask(options, pass, layer->index, r, layer->in_size[0], keep);
+            apply_mask(layer->in_size[0], keep, scale(options), x, y);
         } else {
-            memcpy(y, x, (size_t)layer->in_size * sizeof(real));
+            memcpy(y, x, (size_t)layer->in_size[0] * sizeof(real));
         }
     }
 }
@@ -118,10 +118,10 @@ static void forward(const as_layer *layer, const as_pass *pass)
 static void backward(const as_layer *layer, const as_pass *pass)
 {
     const dropout_options *options = layer->options;
-    for (int64_t r = 0; r < pass->rows && pass->dx != NULL; r++) {
+    for (int64_t r = 0; r < pass->rows && pass->dx[0] != NULL; r++) {
         const uint8_t *keep = (const uint8_t *)((const real *)pass->saved + r * pass->lds);
-        apply_mask(layer->in_size, keep, scale(options), (const real *)pass->dy + r * pass->ldy,
-                   (real *)pass->dx + r * pass->ldx);
+        apply_mask(layer->in_size[0], keep, scale(options), (const real *)pass->dy + r * pass->ldy,
+                   (real *)pass->dx[0] + r * pass->ldx[0]);
     }
 }
 

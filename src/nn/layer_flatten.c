@@ -8,23 +8,23 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
 {
     (void)document;
     (void)kernels;
-    layer->out = (as_shape){.rank = 1, .dim = {layer->in_size}};
+    layer->out = (as_shape){.rank = 1, .dim = {layer->in_size[0]}};
     return AS_OK;
 }
 
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     for (int64_t r = 0; r < pass->rows; r++) {
-        memcpy((real *)pass->y + r * pass->ldy, (const real *)pass->x + r * pass->ldx,
-               (size_t)layer->in_size * sizeof(real));
+        memcpy((real *)pass->y + r * pass->ldy, (const real *)pass->x[0] + r * pass->ldx[0],
+               (size_t)layer->in_size[0] * sizeof(real));
     }
 }
 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
-    for (int64_t r = 0; r < pass->rows && pass->dx != NULL; r++) {
-        memcpy((real *)pass->dx + r * pass->ldx, (const real *)pass->dy + r * pass->ldy,
-               (size_t)layer->in_size * sizeof(real));
+    for (int64_t r = 0; r < pass->rows && pass->dx[0] != NULL; r++) {
+        memcpy((real *)pass->dx[0] + r * pass->ldx[0], (const real *)pass->dy + r * pass->ldy,
+               (size_t)layer->in_size[0] * sizeof(real));
     }
 }
 

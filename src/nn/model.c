@@ -29,42 +29,78 @@ int64_t as_model_stride(const as_model *model, int64_t width)
     return stride * bytes % 512 == 0 ? stride + line : stride;
 }
 
-static as_status reserve_rows(const as_model *model, int64_t rows, int64_t width, as_arena *arena, void **slot)
+const as_shape *as_model_shape(const as_model *model, int value)
 {
-    const size_t bytes = (size_t)rows * (size_t)as_model_stride(model, width) * model->kernels->real_bytes;
-    return as_arena_reserve(arena, bytes, slot);
+    return value == 0 ? &model->in : &model->layer[value - 1].out;
 }
 
-as_status as_model_work_plan(const as_model *model, int64_t rows, bool train, as_arena *arena, as_model_work *out)
+/* Stride of rows of `width` reals that go with a value: dense where positions of several rows are one array. */
+static int64_t row_stride(const as_model *model, const as_shape *shape, int64_t width)
+{
+    return shape->rank >= 2 ? width : as_model_stride(model, width);
+}
+
+static as_status reserve_rows(const as_model *model, int64_t rows, int64_t ld, as_arena *arena, void **slot)
+{
+    return as_arena_reserve(arena, (size_t)rows * (size_t)ld * model->kernels->real_bytes, slot);
+}
+
+/* Where gradients go that are added to others. */
+static as_status reserve_more(const as_model *model, as_arena *arena, as_model_work *work)
+{
+    int64_t most[AS_INPUTS_MAX] = {0};
+    for (int i = 0; i < model->nlayers; i++) {
+        const as_layer *layer = &model->layer[i];
+        for (int k = 0; k < layer->ninputs; k++) {
+            const int64_t ld = work->ld[layer->from[k]];
+            most[k] = layer->adds[k] && ld > most[k] ? ld : most[k];
+        }
+    }
+    for (int k = 0; k < AS_INPUTS_MAX; k++) {
+        if (most[k] > 0) {
+            AS_TRY(reserve_rows(model, work->rows, most[k], arena, &work->more[k]));
+        }
+    }
+    return AS_OK;
+}
+
+as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, bool train, as_arena *arena,
+                             as_model_work *out)
 {
     const size_t n = (size_t)model->nlayers + 1;
     *out = (as_model_work){.rows = rows,
                            .ld = calloc(n, sizeof *out->ld),
+                           .lds = calloc(n, sizeof *out->lds),
                            .x = calloc(n, sizeof *out->x),
                            .dy = calloc(n, sizeof *out->dy),
                            .saved = calloc(n, sizeof *out->saved)};
-    if (out->ld == NULL || out->x == NULL || out->dy == NULL || out->saved == NULL) {
+    if (out->ld == NULL || out->lds == NULL || out->x == NULL || out->dy == NULL || out->saved == NULL) {
         as_model_work_destroy(out);
         AS_FAIL(AS_NOMEM, "out of memory for the work space of %d layers", model->nlayers);
     }
-    for (int i = 0; i <= model->nlayers; i++) {
-        const int64_t width = i == 0 ? model->in_size : model->layer[i - 1].out_size;
-        out->ld[i] = as_model_stride(model, width);
-        AS_TRY(reserve_rows(model, rows, width, arena, &out->x[i]));
-        /* The gradient at activation i is wanted by the layer below it; the last one takes the loss's. */
-        if (train && (i == model->nlayers || model->layer[i].wants_dx)) {
-            AS_TRY(reserve_rows(model, rows, width, arena, &out->dy[i]));
+    for (int v = 0; v <= model->nlayers; v++) {
+        const as_shape *shape = as_model_shape(model, v);
+        out->ld[v] = row_stride(model, shape, as_shape_size(shape));
+        AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->x[v]));
+        if (train && (v == model->nlayers || model->wants[v])) {
+            AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->dy[v]));
         }
-        if (i < model->nlayers && model->layer[i].saved > 0) {
-            AS_TRY(reserve_rows(model, rows, model->layer[i].saved, arena, &out->saved[i]));
+        if (v > 0 && model->layer[v - 1].saved > 0) {
+            out->lds[v - 1] = row_stride(model, shape, model->layer[v - 1].saved);
+            AS_TRY(reserve_rows(model, rows, out->lds[v - 1], arena, &out->saved[v - 1]));
         }
     }
+    if (train) {
+        AS_TRY(reserve_more(model, arena, out));
+    }
+    AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch), arena, &out->scratch));
     return as_arena_reserve(arena, (size_t)rows * sizeof *out->loss, (void **)&out->loss);
 }
 
 void as_model_work_destroy(as_model_work *work)
 {
     free(work->ld);
+    free(work->lds);
     free(work->x);
     free(work->dy);
     free(work->saved);
@@ -102,7 +138,7 @@ double as_model_flops(const as_model *model, bool training)
     for (int i = 0; i < model->nlayers; i++) {
         const as_layer *layer = &model->layer[i];
         const double forward = layer->ops->flops != NULL ? layer->ops->flops(layer) : 0;
-        const int passes = 1 + (training && layer->trains && layer->nparams > 0) + (training && layer->wants_dx);
+        const int passes = 1 + (training && as_layer_learns(layer)) + (training && layer->wants_dx);
         sum += forward * passes;
     }
     return sum;
@@ -111,6 +147,7 @@ double as_model_flops(const as_model *model, bool training)
 void as_model_destroy(as_model *model)
 {
     free(model->layer);
+    free(model->wants);
     free(model->packed_offset);
     *model = (as_model){.nlayers = 0};
 }

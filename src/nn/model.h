@@ -8,8 +8,12 @@
 
 typedef struct as_model {
     const as_kernels *kernels;
+    as_shape in; /* of one sample of the data: value 0 */
     int nlayers;
-    as_layer *layer; /* (nlayers) in order */
+    as_layer *layer; /* (nlayers) in order; value i + 1 is the output of layer i, the last one is the model's */
+    as_scope scope;  /* the widest of the layers' */
+    bool *wants;     /* (nlayers + 1) whether a gradient at the value is of use: something at or below it trains */
+    int64_t scratch; /* the most of the layers' */
     const as_loss_ops *loss;
     void *loss_options;
     int64_t in_size, outputs; /* elements of one sample's input and output */
@@ -21,12 +25,13 @@ typedef struct as_model {
 } as_model;
 
 extern const as_field as_model_fields[]; /* type, layers, loss, l1, l2 */
-extern const as_field as_layer_fields[]; /* of every layer: name, freeze, lr */
+extern const as_field as_layer_fields[]; /* of every layer: name, from, freeze, lr */
 
 /* Not collective. Reads `model: {type: network, layers: [...], loss: ..., l1:, l2:}`: layers are "kind", {kind: scalar}
-   or {kind: {options}}; every layer takes the common keys name, freeze, lr (a factor). Infers shapes from `in`; the
-   last layer must give as many outputs as the loss wants for `classes` labels or `targets` reals. Options borrow from
-   document. Errors: CONFIG with file:line:column, layer name, expected and found. */
+   or {kind: {options}}; every layer takes the common keys name, from (earlier layers, or input), freeze, lr (a factor).
+   Infers shapes from `in`; every output but the last must be read by some layer, and the last layer must give as many
+   outputs as the loss wants for `classes` labels or `targets` reals. Options borrow from document. Errors: CONFIG with
+   file:line:column, layer name, expected and found. */
 as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels, const as_shape *in,
                          as_target target, int64_t classes, int64_t targets, as_model *out);
 
@@ -36,27 +41,38 @@ as_status as_model_init(const as_model *model, uint64_t seed, void *params);
 /* Reals from one row to the next of arrays of `width` columns: whole cache lines, never a multiple of 512 bytes. */
 int64_t as_model_stride(const as_model *model, int64_t width);
 
+/* Shape of a value of the program. */
+const as_shape *as_model_shape(const as_model *model, int value);
+
 /* Work space of one rank for up to `rows` rows. */
 typedef struct as_model_work {
     int64_t rows;
-    int64_t *ld;  /* (nlayers + 1) row stride of each activation; 0 is the input */
-    void **x;     /* (nlayers + 1) activations: x[0] input, x[i + 1] output of layer i */
-    void **dy;    /* (nlayers + 1) gradients at the activations; entries NULL when not training, or where no layer
-                     below trains */
+    int64_t *ld;  /* (nlayers + 1) row stride of each value: padded for one axis, the row's size for more */
+    int64_t *lds; /* (nlayers) row stride of what the layers save */
+    void **x;     /* (nlayers + 1) values: x[0] the data, x[i + 1] output of layer i */
+    void **dy;    /* (nlayers + 1) gradients at the values; entries NULL when not training, or where no layer below
+                     trains */
     void **saved; /* (nlayers) */
-    double *loss; /* (rows) */
+    void *more[AS_INPUTS_MAX]; /* (rows) gradient of input k where it is added to what another layer gave */
+    void *scratch;             /* (threads, scratch stride) */
+    double *loss;              /* (rows) */
 } as_model_work;
 
-/* Not collective. Reserves the arrays in arena (fill by as_arena_commit). train false: no gradients kept.
-   Row strides are padded so that rows do not collide in the cache. Errors: NOMEM (destroy the work then, too). */
-as_status as_model_work_plan(const as_model *model, int64_t rows, bool train, as_arena *arena, as_model_work *out);
+/* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads. train false:
+   no gradients kept. Rows of values with one axis are padded so that they do not collide in the cache. Errors: NOMEM
+   (destroy the work then, too). */
+as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, bool train, as_arena *arena,
+                             as_model_work *out);
 void as_model_work_destroy(as_model_work *work);
 
 typedef struct as_model_rows { /* rows [first, first + count) of the batch in work */
     const void *params;        /* flat vector */
     const void *packed;        /* packed forms */
     int64_t first, count;
-    const int64_t *id; /* (work->rows) */
+    int thread;              /* of the caller: whose scratch is used */
+    int lanes;               /* whole lanes among these rows; needed to train where the model's scope is a lane */
+    const int64_t *lane_row; /* (lanes + 1) their first rows; lane_row[0] == first */
+    const int64_t *id;       /* (work->rows) */
     uint64_t seed;
     int64_t step;
     const int32_t *label;
@@ -65,7 +81,8 @@ typedef struct as_model_rows { /* rows [first, first + count) of the batch in wo
 } as_model_rows;
 
 /* Not collective; different threads on disjoint rows. forward: work->x[0] rows hold the input; fills x[1..nlayers].
-   loss: fills work->loss and dy[nlayers] (when training). backward: dy of all layers. */
+   loss: fills work->loss and dy[nlayers] (when training). backward: dy of all layers; a value that several layers read
+   gets the sum of their gradients, from the last reader to the first. */
 void as_model_forward(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train);
 void as_model_loss(const as_model *model, as_model_work *work, const as_model_rows *rows, bool gradient);
 void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows);

@@ -1,13 +1,11 @@
-/* A network's configuration: reading the `model:` section, with shapes from the input upwards. */
-#include <ctype.h>
-#include <stdio.h>
+/* A network's configuration: the `model:` section as a whole. Its layers are read in model_graph.c; here follow what
+   is known when all of them are there: which gradients are wanted, where they are added, packed forms, the loss. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "nn/kind.h"
-#include "nn/layer_activation.h"
-#include "nn/model.h"
+#include "nn/model_graph.h"
 
 typedef struct model_options {
     const char *type;
@@ -47,195 +45,64 @@ const as_field as_model_fields[] = {
      .help = "Penalty l2 / 2 * sum w^2 over weights (not biases)."},
     AS_FIELDS_END};
 
-/* What every layer takes beside its own options. */
-typedef struct layer_options {
-    const char *name;
-    bool freeze;
-    double lr;
-} layer_options;
-
-const as_field as_layer_fields[] = {{.name = "name",
-                                     .type = AS_FIELD_TEXT,
-                                     .offset = offsetof(layer_options, name),
-                                     .standard = "",
-                                     .help = "Name in checkpoints and messages; KIND_1, KIND_2, ... by default."},
-                                    {.name = "freeze",
-                                     .type = AS_FIELD_BOOL,
-                                     .offset = offsetof(layer_options, freeze),
-                                     .standard = "false",
-                                     .help = "Keeps the parameters as they are."},
-                                    {.name = "lr",
-                                     .type = AS_FIELD_REAL,
-                                     .offset = offsetof(layer_options, lr),
-                                     .standard = "1",
-                                     .min = 0,
-                                     .max = 1e6,
-                                     .help = "Factor on the learning rate of this layer."},
-                                    AS_FIELDS_END};
-
-/* The fields of a layer's kind, and where they live. */
-static as_fields_part own_part(const as_layer *layer, const as_kernels *kernels)
+/* Which values want a gradient, and which readers of a value add theirs to what a later reader gave: gradients come
+   from the last reader to the first, and the loss is the first to write. */
+static as_status place_gradients(const as_node *layers, as_model *model)
 {
-    if (layer->ops == as_layer_activation_get(kernels)) {
-        const as_nonlinearity *f = layer->options;
-        return (as_fields_part){f->ops->fields != NULL ? f->ops->fields : as_no_fields, f->options};
-    }
-    return (as_fields_part){layer->ops->fields != NULL ? layer->ops->fields : as_no_fields, layer->options};
-}
-
-/* Sets ops and default options of the layer from the name of its kind: a row of the layers or of the activations. */
-static as_status choose_kind(as_document *document, const as_kernels *kernels, const char *kind, as_layer *layer)
-{
-    const as_layer_ops *const *layers = as_layers_get(kernels);
-    const as_activation_ops *const *activations = as_activations_get(kernels);
-    const char *names[2 * AS_KINDS_MAX + 1] = {NULL};
-    int nlayers = 0, n = 0, index = 0;
-    for (; layers[nlayers] != NULL && nlayers < AS_KINDS_MAX; nlayers++) {
-        names[n++] = layers[nlayers]->name;
-    }
-    for (int i = 0; activations[i] != NULL && i < AS_KINDS_MAX; i++) {
-        names[n++] = activations[i]->name;
-    }
-    AS_TRY(as_kind_find(layer->node, "layer", kind, names, &index));
-    layer->ops = index < nlayers ? layers[index] : as_layer_activation_get(kernels);
-    layer->options = as_document_alloc(document, layer->ops->options_bytes + 1);
-    if (layer->options == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for the options of layer %s", kind);
-    }
-    return index < nlayers ? AS_OK : as_nonlinearity_make(document, activations[index - nlayers], layer->options);
-}
-
-static bool name_taken(const as_model *model, int upto, const char *name)
-{
-    for (int i = 0; i < upto; i++) {
-        if (strcmp(model->layer[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Names become paths in checkpoints. */
-static as_status check_name(const as_model *model, int index, const char *name)
-{
-    const as_layer *layer = &model->layer[index];
-    size_t good = 0;
-    while (isalnum((unsigned char)name[good]) || name[good] == '_' || name[good] == '-') {
-        good++;
-    }
-    if (name[0] == '\0' || name[good] != '\0' || good >= AS_NAME_MAX) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\": expected 1 to %d letters, digits, _ or -",
-                as_node_place(layer->node), name, AS_NAME_MAX - 1);
-    }
-    if (name_taken(model, index, name)) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\" is used twice", as_node_place(layer->node), name);
-    }
-    return AS_OK;
-}
-
-static bool name_given_later(const as_node *layers, const char *name)
-{
-    for (int64_t i = 0; i < layers->count; i++) {
-        const as_node *item = layers->item[i];
-        const as_node *given =
-            item->kind == AS_NODE_MAP && item->count == 1 ? as_node_get(item->item[0], "name") : NULL;
-        if (given != NULL && given->kind == AS_NODE_SCALAR && strcmp(given->text, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* KIND_n with the smallest n >= 1 that gives a name nobody has or asks for. */
-static void make_name(const as_model *model, const as_node *layers, int index, const char *kind, char *name)
-{
-    for (int n = 1;; n++) {
-        snprintf(name, AS_NAME_MAX, "%.48s_%d", kind, n);
-        if (!name_taken(model, index, name) && !name_given_later(layers, name)) {
-            return;
-        }
-    }
-}
-
-static as_status parse_layer(as_document *document, const as_node *layers, int index, as_model *model)
-{
-    as_layer *layer = &model->layer[index];
-    const char *kind = NULL;
-    const as_node *options = NULL;
-    layer->node = layers->item[index];
-    layer->index = index;
-    AS_TRY(as_kind_read(layer->node, "layer", &kind, &options));
-    if (options == NULL) { /* messages about missing keys need a place */
-        options = as_node_create(document, AS_NODE_MAP, layer->node->file, layer->node->line, layer->node->column);
-    }
-    AS_TRY(choose_kind(document, model->kernels, kind, layer));
-    make_name(model, layers, index, kind, layer->name);
-    layer_options common = {.name = NULL};
-    const as_fields_part parts[] = {own_part(layer, model->kernels), {as_layer_fields, &common}};
-    AS_TRY(as_fields_parse(parts, 2, document, options, layer->name));
-    if (common.name != NULL && common.name[0] != '\0') { /* an empty name asks for the default */
-        AS_TRY(check_name(model, index, common.name));
-        snprintf(layer->name, sizeof layer->name, "%s", common.name);
-    }
-    layer->trains = !common.freeze;
-    layer->lr_scale = common.lr;
-    return AS_OK;
-}
-
-/* Shapes, parameters and their places in the flat vector. */
-static as_status plan_layer(as_document *document, const as_shape *in, as_layer *layer, as_model *model)
-{
-    layer->in = *in;
-    layer->in_size = as_shape_size(in);
-    AS_TRY(layer->ops->plan(layer, document, model->kernels));
-    layer->out_size = as_shape_size(&layer->out);
-    if (layer->out_size < 1) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s has no output", as_node_place(layer->node), layer->name);
-    }
-    for (int q = 0; q < layer->nparams; q++) {
-        as_param *param = &layer->param[q];
-        param->count = as_shape_size(&param->shape);
-        param->offset = model->nparams;
-        if (param->count < 0 || param->count > (INT64_C(1) << 48) - model->nparams) {
-            AS_FAIL(AS_CONFIG, "%s: layer %s has too many parameters", as_node_place(layer->node), layer->name);
-        }
-        model->nparams += param->count;
-    }
-    return AS_OK;
-}
-
-static as_status parse_layers(as_document *document, const as_node *node, const as_node *layers, const as_shape *in,
-                              as_model *model)
-{
-    if (layers == NULL || layers->kind != AS_NODE_LIST || layers->count < 1 || layers->count > 4096) {
-        AS_FAIL(AS_CONFIG, "%s: model.layers: expected a list of 1 to 4096 layers",
-                as_node_place(layers != NULL ? layers : node));
-    }
-    model->nlayers = (int)layers->count;
-    model->layer = calloc((size_t)model->nlayers, sizeof *model->layer);
-    model->packed_offset = calloc((size_t)model->nlayers * AS_LAYER_PARAMS_MAX, sizeof *model->packed_offset);
-    if (model->layer == NULL || model->packed_offset == NULL) {
+    model->wants = calloc((size_t)model->nlayers + 1, sizeof *model->wants);
+    bool *given = calloc((size_t)model->nlayers + 1, sizeof *given);
+    if (model->wants == NULL || given == NULL) {
+        free(given);
         AS_FAIL(AS_NOMEM, "out of memory for %d layers", model->nlayers);
     }
-    const as_shape *shape = in;
-    bool training_below = false;
     for (int i = 0; i < model->nlayers; i++) {
         as_layer *layer = &model->layer[i];
-        AS_TRY(parse_layer(document, layers, i, model));
-        AS_TRY(plan_layer(document, shape, layer, model));
-        layer->wants_dx = training_below;
-        training_below = training_below || (layer->trains && layer->nparams > 0);
-        shape = &layer->out;
+        for (int k = 0; k < layer->ninputs; k++) {
+            layer->skips[k] = !model->wants[layer->from[k]];
+            layer->wants_dx = layer->wants_dx || !layer->skips[k];
+        }
+        model->wants[i + 1] = layer->wants_dx || as_layer_learns(layer);
     }
-    if (!training_below) {
+    given[model->nlayers] = true;
+    for (int i = model->nlayers - 1; i >= 0; i--) {
+        as_layer *layer = &model->layer[i];
+        for (int k = 0; k < layer->ninputs; k++) {
+            layer->adds[k] = !layer->skips[k] && given[layer->from[k]];
+            given[layer->from[k]] = true;
+        }
+    }
+    free(given);
+    if (!model->wants[model->nlayers]) {
         AS_FAIL(AS_CONFIG, "%s: model.layers: no layer has parameters that train", as_node_place(layers));
     }
     return AS_OK;
 }
 
-/* Places of the packed forms, each on a cache line. */
-static void place_packed(as_model *model)
+/* Every output is read, or there was no point in computing it. */
+static as_status check_readers(const as_model *model)
 {
+    for (int v = 1; v < model->nlayers; v++) {
+        bool read = false;
+        for (int i = v; i < model->nlayers && !read; i++) {
+            for (int k = 0; k < model->layer[i].ninputs; k++) {
+                read = read || model->layer[i].from[k] == v;
+            }
+        }
+        if (!read) {
+            AS_FAIL(AS_CONFIG, "%s: layer %s: no layer reads its output; expected a later layer with from: %s",
+                    as_node_place(model->layer[v - 1].node), model->layer[v - 1].name, model->layer[v - 1].name);
+        }
+    }
+    return AS_OK;
+}
+
+/* Places of the packed forms, each on a cache line. */
+static as_status place_packed(as_model *model)
+{
+    model->packed_offset = calloc((size_t)model->nlayers * AS_LAYER_PARAMS_MAX, sizeof *model->packed_offset);
+    if (model->packed_offset == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d layers", model->nlayers);
+    }
     for (int i = 0; i < model->nlayers; i++) {
         const as_layer *layer = &model->layer[i];
         for (int q = 0; q < AS_LAYER_PARAMS_MAX; q++) {
@@ -246,6 +113,7 @@ static void place_packed(as_model *model)
             model->packed_reals += (reals + 15) / 16 * 16;
         }
     }
+    return AS_OK;
 }
 
 static as_status choose_loss(as_document *document, const as_node *node, as_target target, as_model *model)
@@ -313,17 +181,18 @@ static as_status parse(as_document *document, const as_node *node, const as_shap
         AS_FAIL(AS_CONFIG, "%s: model: the data have inputs of shape %s, which hold nothing to learn from",
                 as_node_place(node), as_shape_text(in, text, sizeof text));
     }
-    AS_TRY(parse_layers(document, node, options.layers, in, model));
+    AS_TRY(as_model_graph_parse(document, node, options.layers, model));
+    AS_TRY(check_readers(model));
+    AS_TRY(place_gradients(options.layers, model));
     AS_TRY(choose_loss(document, options.loss, target, model));
     AS_TRY(check_outputs(node, model));
-    place_packed(model);
-    return AS_OK;
+    return place_packed(model);
 }
 
 as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels, const as_shape *in,
                          as_target target, int64_t classes, int64_t targets, as_model *out)
 {
-    *out = (as_model){.kernels = kernels, .classes = classes, .targets = targets};
+    *out = (as_model){.kernels = kernels, .in = *in, .classes = classes, .targets = targets};
     const as_status status = parse(document, node, in, target, out);
     if (status != AS_OK) {
         as_model_destroy(out);

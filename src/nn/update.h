@@ -10,6 +10,8 @@ typedef struct as_update_ops {
     double (*penalize)(int64_t n, void *g, const void *w, double inverse, double l1, double l2);
     /* Exponential moving average of weights: e += (1 - decay) (w - e). */
     void (*average)(int64_t n, double decay, const void *w, void *e);
+    /* A running statistic: w += momentum * (inverse * s - w). */
+    void (*follow)(int64_t n, double momentum, double inverse, const void *s, void *w);
     void (*fill)(int64_t n, double value, void *x);
     /* Index of the first element that is NaN or infinite; n when all are finite. */
     int64_t (*first_bad)(int64_t n, const void *x);

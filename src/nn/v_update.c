@@ -39,6 +39,16 @@ static void average(int64_t n, double decay, const void *weight, void *averaged)
     }
 }
 
+static void follow(int64_t n, double momentum, double inverse, const void *sum, void *statistic)
+{
+    const real *restrict s = sum;
+    real *restrict w = statistic;
+    const real rate = AS_R(momentum), inv = AS_R(inverse);
+    for (int64_t i = 0; i < n; i++) {
+        w[i] = as_fma(rate, as_fma(inv, s[i], -w[i]), w[i]);
+    }
+}
+
 static void fill(int64_t n, double value, void *out)
 {
     real *restrict x = out;
@@ -59,4 +69,5 @@ static int64_t first_bad(int64_t n, const void *values)
 }
 
 extern const as_update_ops AS_V(as_update);
-const as_update_ops AS_V(as_update) = {.penalize = penalize, .average = average, .fill = fill, .first_bad = first_bad};
+const as_update_ops AS_V(as_update) = {
+    .penalize = penalize, .average = average, .follow = follow, .fill = fill, .first_bad = first_bad};

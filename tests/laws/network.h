@@ -9,7 +9,7 @@
 #include "nn/model.h"
 #include "unit/kernel_cases.h"
 
-enum { LANES = 5, ROWS = 13, IN = 6, OUT = 3 };
+enum { LANES = 5, ROWS = 13, IN = 6, OUT = 3, THREADS = 4 };
 static const int64_t lane_row[LANES + 1] = {0, 4, 4, 9, 12, 13}; /* ragged, with an empty lane */
 
 typedef struct network {
@@ -61,7 +61,7 @@ static inline void network_open(network *net, const as_kernels *kernels, const c
     as_model *model = &net->model;
     const size_t vector = (size_t)model->nparams * kernels->real_bytes;
     assert_int_equal(as_arena_create(&net->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(model, ROWS, true, net->arena, &net->work), AS_OK);
+    assert_int_equal(as_model_work_plan(model, ROWS, THREADS, true, net->arena, &net->work), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->params), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[0]), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[1]), AS_OK);
