@@ -77,7 +77,7 @@ static as_status open_data(as_document *document, const char *format, const char
     AS_TRY(as_node_append(document, map, key, 0, 0, name));
     AS_TRY(as_source_parse(document, map, path, &source));
     *ops = source.ops;
-    return source.ops->open(source.options, file, column);
+    return source.ops->open(source.options, NULL, file, column);
 }
 
 static as_status describe_data(const char *path, const char *format, const char *key, as_description *d)

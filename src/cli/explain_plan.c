@@ -71,7 +71,9 @@ static as_status make_plan(const as_config *c, plan *out)
     out->train_rows = out->data.rows - as_held_out(out->data.rows, c->data.validation);
     out->batch = c->train.batch == 0 || c->train.batch > out->train_rows ? out->train_rows : c->train.batch;
     out->lanes = as_config_lanes(c);
-    out->classes = out->data.target == AS_TARGET_LABELS ? guess_classes(c) : 0;
+    out->classes = out->data.target != AS_TARGET_LABELS ? 0
+                   : out->data.classes > 0              ? out->data.classes
+                                                        : guess_classes(c);
     const as_node *type = as_node_get(c->model, "type");
     if (type != NULL && type->kind == AS_NODE_SCALAR && strcmp(type->text, "network") != 0) {
         AS_FAIL(AS_USAGE, "explain: a plan is made for networks; this model is of type %s", type->text);

@@ -137,6 +137,38 @@ as_status as_selection_split(as_world *world, const as_selection *all, double sh
     return status;
 }
 
+as_status as_selection_split_last(as_world *world, const as_selection *all, double share, bool held_out, int64_t apart,
+                                  as_selection *out)
+{
+    int64_t first, count, most;
+    as_selection_share(world, all->rows, &first, &count, &most);
+    uint64_t *mine = calloc((size_t)most + 1, sizeof *mine);
+    as_status status = AS_OK;
+    if (mine == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for a bitmap of %lld rows", (long long)all->rows);
+    }
+    status = as_world_agree(world, status);
+    if (status != AS_OK) {
+        free(mine);
+        return status;
+    }
+    const int64_t held = as_held_out(all->kept, share);
+    const int64_t begin = held > 0 ? as_selection_at(all, all->kept - held) : all->rows + apart;
+    for (int64_t word = 0; word < count; word++) {
+        const int64_t at = first + word;
+        for (int64_t row = 64 * at; row < 64 * (at + 1) && row < all->rows; row++) {
+            const uint64_t bit = UINT64_C(1) << (row % 64);
+            const bool kept = all->bits == NULL || (all->bits[at] & bit) != 0;
+            if (kept && (held_out ? row >= begin : row + apart <= begin)) {
+                mine[word] |= bit;
+            }
+        }
+    }
+    status = as_selection_gather(world, all->rows, mine, out);
+    free(mine);
+    return status;
+}
+
 as_status as_assignment_make(int64_t n, int lanes, bool shuffled, uint64_t seed, as_assignment *out)
 {
     const int64_t piece = n / (BLOCKS_PER_LANE * (int64_t)lanes), block = !shuffled ? n : piece > 1 ? piece : 1;

@@ -39,6 +39,11 @@ int64_t as_held_out(int64_t kept, double share);
 as_status as_selection_split(as_world *world, const as_selection *all, double share, bool held_out, uint64_t seed,
                              as_selection *out);
 
+/* Collective. The same for windows over one sequence, where the last ones are held out: between the two parts at least
+   `apart` - 1 rows are left out, those that share elements with held out ones. Errors: NOMEM. */
+as_status as_selection_split_last(as_world *world, const as_selection *all, double share, bool held_out, int64_t apart,
+                                  as_selection *out);
+
 /* The assigned order: members of a selection in blocks, the blocks permuted by key; lanes are consecutive pieces of it,
    lane l of V gets (n - l + V - 1) / V members. The block size depends on n and V alone: n / (64 V), at least 1. */
 typedef struct as_assignment {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "data/fingerprint.h"
 #include "data/load.h"
+#include "data/windows.h"
 
 enum { LABEL_MAX = 1 << 24 };
 
@@ -50,13 +51,27 @@ static const char *target_text(const as_dataset *data, char text[64])
 /* What the source says of itself. */
 static void describe(const as_load *load, const as_source *source, as_dataset *out)
 {
-    const as_column *x = &load->column[AS_PART_X];
+    const as_column *x = &load->column[AS_PART_X], *y = &load->column[AS_PART_Y];
     out->rows = x->rows;
     out->shape = x->shape;
-    out->width = out->stride = as_shape_size(&x->shape);
+    out->width = as_shape_size(&x->shape);
     out->type = as_load_type(load, AS_PART_X);
     out->full_scale = x->full_scale;
-    target_kind(source, &load->column[AS_PART_Y], out);
+    out->step = x->step;
+    out->item = x->step == 0 ? out->width : load->window.length > 0 ? out->width / load->window.length : 1;
+    out->stride = x->step == 0 ? out->width : 1;
+    target_kind(source, y, out);
+    if (y->present && y->ahead > 0) { /* the next tokens */
+        out->target = AS_TARGET_LABELS;
+        out->targets = 0;
+        out->positions = as_shape_size(&y->shape);
+        out->label_shape = y->shape;
+        out->ahead = y->ahead;
+    }
+    if (x->tokenizer != NULL) {
+        out->vocabulary = as_tokenizer_vocabulary(x->tokenizer);
+        out->classes = out->vocabulary;
+    }
 }
 
 as_status as_dataset_peek(const as_source *source, as_dataset *out)
@@ -64,7 +79,7 @@ as_status as_dataset_peek(const as_source *source, as_dataset *out)
     const as_data_options options = {0};
     as_load load;
     *out = (as_dataset){0};
-    AS_TRY(as_load_open(source, &options, &load));
+    AS_TRY(as_load_open(source, &options, NULL, false, &load));
     snprintf(out->place, sizeof out->place, "%s", load.column[AS_PART_X].place);
     describe(&load, source, out);
     as_load_close(&load);
@@ -109,7 +124,11 @@ static as_status select_rows(const as_load *load, as_role role, as_world *world,
         return AS_OK;
     }
     const int64_t kept = all.kept;
-    const as_status status = as_selection_split(world, &all, options->validation, role == AS_VALIDATION, seed, out);
+    const as_column *x = &load->column[AS_PART_X];
+    const bool held = role == AS_VALIDATION;
+    const as_status status = x->step > 0 ? as_selection_split_last(world, &all, options->validation, held,
+                                                                   (x->reach + x->step - 1) / x->step, out)
+                                         : as_selection_split(world, &all, options->validation, held, seed, out);
     as_selection_destroy(&all);
     AS_TRY(status);
     if (out->kept == 0) {
@@ -120,18 +139,21 @@ static as_status select_rows(const as_load *load, as_role role, as_world *world,
     return AS_OK;
 }
 
-/* Memory of the rank's rows. */
-static as_status allocate(as_dataset *data)
+/* Memory of the rank's rows, whose inputs are `elements` together. */
+static as_status allocate(as_dataset *data, int64_t elements)
 {
     as_arena *arena = NULL;
     AS_TRY(as_arena_create(&arena));
     data->block = arena;
     const size_t n = (size_t)data->local_rows, lanes = (size_t)data->lanes->lanes;
     AS_TRY(as_arena_reserve(arena, (lanes + 1) * sizeof(int64_t), (void **)&data->lane_first));
-    AS_TRY(as_arena_reserve(arena, n * (size_t)data->width * as_dtype_bytes(data->type), &data->x));
+    AS_TRY(as_arena_reserve(arena, (size_t)elements * as_dtype_bytes(data->type), &data->x));
+    if (data->step > 0) {
+        AS_TRY(as_arena_reserve(arena, n * sizeof(int64_t), (void **)&data->start));
+    }
     AS_TRY(as_arena_reserve(arena, n * sizeof(int64_t), (void **)&data->id));
     AS_TRY(as_arena_reserve(arena, n * sizeof(double), (void **)&data->weight));
-    if (data->target == AS_TARGET_LABELS) {
+    if (data->target == AS_TARGET_LABELS && data->ahead == 0) {
         AS_TRY(as_arena_reserve(arena, n * (size_t)data->positions * sizeof(int32_t), (void **)&data->label));
     } else if (data->target == AS_TARGET_REALS) {
         AS_TRY(as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&data->target_values));
@@ -182,7 +204,7 @@ static as_status load_targets(const as_load *load, const as_selection *selection
         return as_load_part(load, AS_PART_Y, selection, assignment, first, data->local_rows, AS_F64, false,
                             data->target_values, NULL);
     }
-    if (data->target == AS_TARGET_NONE) {
+    if (data->target == AS_TARGET_NONE || data->ahead > 0) {
         return AS_OK;
     }
     double *value = malloc(((size_t)data->local_rows * (size_t)data->positions + 1) * sizeof *value);
@@ -227,6 +249,27 @@ static int64_t lane_start(const as_dataset *data, int lane)
     return data->rows / lanes * lane + (lane < rest ? lane : rest);
 }
 
+static as_status load_inputs(const as_load *load, const as_selection *selection, const as_assignment *assignment,
+                             int64_t first, as_dataset *data)
+{
+    const bool mark = load->options->missing == AS_MISSING_MEAN;
+    if (data->step == 0) {
+        AS_TRY(allocate(data, data->local_rows * data->width));
+        return as_load_part(load, AS_PART_X, selection, assignment, first, data->local_rows, data->type, mark, data->x,
+                            data->id);
+    }
+    as_windows windows;
+    AS_TRY(as_windows_plan(load, selection, assignment, first, data->local_rows, &windows));
+    as_status status = allocate(data, windows.elements);
+    if (status == AS_OK) {
+        memcpy(data->id, windows.id, (size_t)windows.rows * sizeof *data->id);
+        memcpy(data->start, windows.start, (size_t)windows.rows * sizeof *data->start);
+        status = as_windows_read(load, &windows, data->type, mark, data->x);
+    }
+    as_windows_destroy(&windows);
+    return status;
+}
+
 /* Not collective. Everything that this rank reads. */
 static as_status load_rows(const as_load *load, const as_selection *selection, bool shuffled, uint64_t seed,
                            as_dataset *data)
@@ -234,14 +277,12 @@ static as_status load_rows(const as_load *load, const as_selection *selection, b
     const as_lanes *lanes = data->lanes;
     const int64_t first = lane_start(data, lanes->first);
     data->local_rows = lane_start(data, lanes->first + lanes->count) - first;
-    AS_TRY(allocate(data));
-    for (int l = 0; l <= lanes->lanes; l++) {
-        data->lane_first[l] = lane_start(data, l);
-    }
     as_assignment assignment;
     AS_TRY(as_assignment_make(data->rows, lanes->lanes, shuffled, seed, &assignment));
-    as_status status = as_load_part(load, AS_PART_X, selection, &assignment, first, data->local_rows, data->type,
-                                    load->options->missing == AS_MISSING_MEAN, data->x, data->id);
+    as_status status = load_inputs(load, selection, &assignment, first, data);
+    for (int l = 0; status == AS_OK && l <= lanes->lanes; l++) {
+        data->lane_first[l] = lane_start(data, l);
+    }
     if (status == AS_OK) {
         status = load_targets(load, selection, &assignment, first, data);
     }
@@ -278,9 +319,12 @@ static as_status count_classes(const as_load *load, as_dataset *data, as_world *
     return status;
 }
 
-static as_status weigh_classes(const as_data_options *options, as_role role, as_dataset *data)
+static as_status check_options(const as_data_options *options, as_role role, as_dataset *data)
 {
     const as_reals *weights = &options->class_weights;
+    if (data->tokenizer != NULL && options->normalize != AS_NORMALIZE_NONE) {
+        AS_FAIL(AS_CONFIG, "data.normalize: expected none, for %s has tokens", data->place);
+    }
     if (weights->n == 0 || role != AS_TRAIN) {
         return AS_OK;
     }
@@ -312,7 +356,7 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
     as_selection_destroy(&selection);
     AS_TRY(status);
     AS_TRY(count_classes(load, data, world));
-    AS_TRY(weigh_classes(options, role, data));
+    AS_TRY(check_options(options, role, data));
     return as_dataset_fingerprint(data, world);
 }
 
@@ -326,14 +370,14 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
     if (source->ops == NULL) {
         AS_FAIL(AS_CONFIG, "data.%s: expected a source, found none", test ? "test" : "train");
     }
-    as_status status = as_load_open(source, options, &load);
-    if (status == AS_OK && role == AS_PREDICT) {
-        load.column[AS_PART_Y].present = load.column[AS_PART_WEIGHT].present = false;
-    }
+    as_status status = as_load_open(source, options, like != NULL ? like->tokenizer : NULL, role == AS_PREDICT, &load);
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);
         describe(&load, source, out);
         status = compare(&load.column[AS_PART_X], role, like, out);
+    }
+    if (status == AS_OK && load.column[AS_PART_X].tokenizer != NULL) {
+        status = as_tokenizer_copy(load.column[AS_PART_X].tokenizer, &out->tokenizer);
     }
     status = as_world_agree(world, status);
     if (status == AS_OK) {
@@ -350,5 +394,6 @@ void as_dataset_close(as_dataset *data)
 {
     as_arena *arena = data->block;
     as_arena_destroy(&arena);
+    as_tokenizer_destroy(&data->tokenizer);
     *data = (as_dataset){0};
 }

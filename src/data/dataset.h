@@ -59,9 +59,13 @@ typedef struct as_dataset {
     double full_scale; /* of x as stored: 255 for uint8; 1 for floats */
     as_target target;
     int64_t classes, targets;
-    int64_t positions;             /* labels of one sample: 1, or one for each token, pixel, ...; 1 without labels */
-    as_shape label_shape;          /* of the labels of one sample (rank 0: one label) */
-    int64_t vocabulary;            /* inputs are tokens 0 .. vocabulary - 1; 0: they are numbers */
+    int64_t positions;       /* labels of one sample: 1, or one for each token, pixel, ...; 1 without labels */
+    as_shape label_shape;    /* of the labels of one sample (rank 0: one label) */
+    int64_t step;            /* rows are windows over one sequence, each so many elements on; 0: rows are apart */
+    int64_t item;            /* of windows: elements of one moment, a row of columns of its own; else width */
+    int64_t ahead;           /* > 0: the labels of a row are its own elements so much further on, and label is NULL */
+    as_tokenizer *tokenizer; /* inputs are tokens of it; NULL: they are numbers. Owned */
+    int64_t vocabulary;      /* of the tokenizer; 0: inputs are numbers */
     as_data_parts inputs, answers; /* named parts of x, and of the real targets */
     const as_lanes *lanes;
     int64_t *lane_first;     /* (lanes->lanes + 1) position of each lane's first sample in the assigned order */

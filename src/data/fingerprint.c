@@ -10,6 +10,19 @@
 
 enum { DIGEST = 32 };
 
+/* Of a window that follows the one before it, in a lane, only what is new. */
+static void hash_windows(const as_dataset *data, int64_t first, int64_t rows, as_sha256 *hash)
+{
+    const int64_t extent = data->width + data->ahead;
+    const size_t bytes = as_dtype_bytes(data->type);
+    for (int64_t r = first; r < first + rows; r++) {
+        const bool follows = r > first && data->id[r] == data->id[r - 1] + 1 && data->step <= extent;
+        const int64_t skip = follows ? extent - data->step : 0;
+        as_sha256_add(hash, (const uint8_t *)data->x + (size_t)(data->start[r] + skip) * bytes,
+                      (size_t)(extent - skip) * bytes);
+    }
+}
+
 static void hash_lane(const as_dataset *data, int64_t first, int64_t rows, uint8_t digest[DIGEST])
 {
     as_sha256 hash;
@@ -18,7 +31,11 @@ static void hash_lane(const as_dataset *data, int64_t first, int64_t rows, uint8
     const size_t x_bytes = (size_t)data->width * as_dtype_bytes(data->type);
     as_sha256_begin(&hash);
     as_sha256_add(&hash, data->id + at, n * sizeof *data->id);
-    as_sha256_add(&hash, (const uint8_t *)data->x + at * x_bytes, n * x_bytes);
+    if (data->start == NULL) {
+        as_sha256_add(&hash, (const uint8_t *)data->x + at * x_bytes, n * x_bytes);
+    } else {
+        hash_windows(data, first, rows, &hash);
+    }
     if (data->label != NULL) {
         as_sha256_add(&hash, data->label + at * positions, n * positions * sizeof *data->label);
     }
@@ -32,10 +49,11 @@ static void hash_lane(const as_dataset *data, int64_t first, int64_t rows, uint8
 static void hash_all(as_dataset *data, int ranks, int64_t most, const uint8_t *digests)
 {
     as_sha256 hash;
-    int64_t about[8 + AS_SHAPE_MAX] = {data->rows,    data->type,         data->target,     data->classes,
-                                       data->targets, data->lanes->lanes, data->shape.rank, data->positions};
+    int64_t about[11 + AS_SHAPE_MAX] = {data->rows,    data->type,         data->target,     data->classes,
+                                        data->targets, data->lanes->lanes, data->shape.rank, data->positions,
+                                        data->step,    data->ahead,        data->vocabulary};
     for (int i = 0; i < data->shape.rank; i++) {
-        about[8 + i] = data->shape.dim[i];
+        about[11 + i] = data->shape.dim[i];
     }
     as_sha256_begin(&hash);
     as_sha256_add(&hash, about, sizeof about);

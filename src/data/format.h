@@ -4,6 +4,7 @@
 
 #include "base/fields.h"
 #include "base/shape.h"
+#include "data/tokenizer.h"
 
 typedef enum as_part { AS_PART_X, AS_PART_Y, AS_PART_WEIGHT, AS_PARTS } as_part;
 
@@ -17,6 +18,11 @@ typedef struct as_column {
     bool has_fill;  /* values equal to fill count as missing */
     double fill;
     double full_scale; /* `normalize: scale` divides by it: largest value of an integer type as stored, 1 for floats */
+    int64_t step;  /* rows are windows over one sequence: each begins so many elements after the one before it; 0: rows
+                      are apart */
+    int64_t ahead; /* of y: > 0: a row is that of x moved by so many elements along the sequence */
+    int64_t reach; /* of windows: elements of the sequence that a row takes with its targets */
+    const as_tokenizer *tokenizer; /* elements are its tokens; NULL: they are numbers. The file's */
 } as_column;
 
 enum { AS_PART_NAME_MAX = 48, AS_DATA_PARTS_MAX = 16 };
@@ -28,9 +34,10 @@ typedef struct as_format_ops {
     const as_field *fields; /* the keys beside `format:` */
     size_t options_bytes;
     /* Not collective. Opens and checks everything (magic, sizes against the file's length); fills column[AS_PARTS].
+       known: NULL, or the tokenizer that a text is to be read with.
        Errors: NOINPUT missing; DATA truncated, corrupt, empty, wrong magic, with file and dataset, expected and found.
      */
-    as_status (*open)(const void *options, as_format_file **out, as_column column[AS_PARTS]);
+    as_status (*open)(const void *options, const as_tokenizer *known, as_format_file **out, as_column column[AS_PARTS]);
     /* Rows [first, first + count) of a part, native byte order, into data. Errors: DATA, IO naming file, dataset and
      * row. */
     as_status (*read)(as_format_file *file, as_part part, int64_t first, int64_t count, void *data);
@@ -48,11 +55,19 @@ const as_format_ops *const *as_formats_get(void);
 /* What y is: labels where it has an integer type and one value a row, unless `labels` says. */
 typedef enum as_labels { AS_LABELS_AUTO, AS_LABELS_TRUE, AS_LABELS_FALSE } as_labels;
 
+/* `window: {length, horizon, stride}`: rows of a source are moments of a series, samples are windows over them. */
+typedef struct as_window {
+    int64_t length;  /* 0: no windows */
+    int64_t horizon; /* moments after the window that are the target; 0: the target of its last moment */
+    int64_t stride;
+} as_window;
+
 /* `train: {format: idx, ...}` as parsed. */
 typedef struct as_source {
     const as_format_ops *ops; /* NULL: absent */
     void *options;            /* of the kind; owned by the document */
     int labels;               /* as_labels */
+    as_window window;
 } as_source;
 
 /* The keys that every source has beside those of its kind. */

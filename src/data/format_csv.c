@@ -157,8 +157,10 @@ static void close_file(as_format_file **file)
     *file = NULL;
 }
 
-static as_status open_file(const void *opaque, as_format_file **out, as_column column[AS_PARTS])
+static as_status open_file(const void *opaque, const as_tokenizer *known, as_format_file **out,
+                           as_column column[AS_PARTS])
 {
+    (void)known;
     const options *o = opaque;
     as_format_file *file = calloc(1, sizeof *file);
     if (file == NULL) {

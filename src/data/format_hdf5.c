@@ -83,8 +83,10 @@ static void close_file(as_format_file **file)
     *file = NULL;
 }
 
-static as_status open_file(const void *opaque, as_format_file **out, as_column column[AS_PARTS])
+static as_status open_file(const void *opaque, const as_tokenizer *known, as_format_file **out,
+                           as_column column[AS_PARTS])
 {
+    (void)known;
     const options *o = opaque;
     const char *const name[AS_PARTS] = {[AS_PART_X] = o->x, [AS_PART_Y] = o->y, [AS_PART_WEIGHT] = o->weight};
     as_format_file *file = calloc(1, sizeof *file);

@@ -16,8 +16,10 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
-static as_status open_files(const void *options, as_format_file **out, as_column column[AS_PARTS])
+static as_status open_files(const void *options, const as_tokenizer *known, as_format_file **out,
+                            as_column column[AS_PARTS])
 {
+    (void)known;
     return as_arrays_open(options, as_array_open_npy, out, column);
 }
 

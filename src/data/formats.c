@@ -1,6 +1,7 @@
 /* The table of data formats, and sources as the configuration names them. */
 #include "data/format.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -16,6 +17,39 @@ static const as_format_ops *const formats[] = {
 #undef AS_FORMAT
     NULL};
 
+static const as_field window_fields[] = {
+    {.name = "length",
+     .type = AS_FIELD_INT,
+     .offset = offsetof(as_window, length),
+     .min = 1,
+     .max = 1 << 24,
+     .unit = "rows",
+     .help = "rows of the source that make one sample"},
+    {.name = "horizon",
+     .type = AS_FIELD_INT,
+     .offset = offsetof(as_window, horizon),
+     .standard = "1",
+     .min = 0,
+     .max = 1 << 24,
+     .unit = "rows",
+     .help = "rows after the window that are its target; 0: the target of its last row"},
+    {.name = "stride",
+     .type = AS_FIELD_INT,
+     .offset = offsetof(as_window, stride),
+     .standard = "1",
+     .min = 1,
+     .max = 1 << 24,
+     .unit = "rows",
+     .help = "rows from one sample to the next"},
+    AS_FIELDS_END,
+};
+
+/* What every source has, as parsed. */
+typedef struct common {
+    as_source source;
+    const as_node *window;
+} common;
+
 enum { FORMATS = sizeof formats / sizeof formats[0] - 1 };
 
 static const char *const label_choices[] = {[AS_LABELS_AUTO] = "auto", "true", "false", NULL};
@@ -23,10 +57,16 @@ static const char *const label_choices[] = {[AS_LABELS_AUTO] = "auto", "true", "
 const as_field as_source_fields[] = {
     {.name = "labels",
      .type = AS_FIELD_CHOICE,
-     .offset = offsetof(as_source, labels),
+     .offset = offsetof(common, source.labels),
      .standard = "auto",
      .choices = label_choices,
      .help = "whether y holds class labels (0, 1, 2, ...); auto: when it has an integer type and one value a row"},
+    {.name = "window",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(common, window),
+     .standard = "",
+     .help = "{length, horizon, stride}: rows are moments of a series; samples are `length` of them, beginning each "
+             "`stride`, and their targets the y of the `horizon` that come next (without y: all inputs of those)"},
     AS_FIELDS_END,
 };
 
@@ -129,8 +169,17 @@ as_status as_source_parse(as_document *document, const as_node *node, const char
         AS_FAIL(AS_NOMEM, "out of memory for %s", path);
     }
     AS_TRY(keys_of_kind(document, node, out->ops, path, &map));
-    const as_fields_part parts[] = {{out->ops->fields, out->options}, {as_source_fields, out}};
-    return as_fields_parse(parts, 2, document, map, path);
+    common shared = {0};
+    const as_fields_part parts[] = {{out->ops->fields, out->options}, {as_source_fields, &shared}};
+    AS_TRY(as_fields_parse(parts, 2, document, map, path));
+    out->labels = shared.source.labels;
+    if (shared.window != NULL && shared.window->kind != AS_NODE_NULL) {
+        char key[128];
+        snprintf(key, sizeof key, "%s.window", path);
+        const as_fields_part window = {window_fields, &out->window};
+        AS_TRY(as_fields_parse(&window, 1, document, shared.window, key));
+    }
+    return AS_OK;
 }
 
 as_status as_source_inputs(as_document *document, const char *format, const char *file, const as_source *training,
@@ -153,6 +202,7 @@ as_status as_source_inputs(as_document *document, const char *format, const char
     AS_TRY(find_format(map, "inputs", &ops));
     AS_TRY(as_node_append(document, map, ops->fields[0].name, 0, 0, path)); /* the first key of a format is its file */
     AS_TRY(as_source_parse(document, map, "inputs", out));
+    out->window = training->window;
     if (ops->inputs != NULL) {
         ops->inputs(out->options, training->ops == ops ? training->options : NULL);
     }
@@ -163,5 +213,11 @@ as_status as_source_write(const as_source *source, int indent, as_text *text)
 {
     as_text_add(text, "%*sformat: %s\n", indent, "", source->ops->name);
     AS_TRY(as_fields_write(source->ops->fields, source->options, indent, text));
-    return as_fields_write(as_source_fields, source, indent, text);
+    const common shared = {.source = *source};
+    AS_TRY(as_fields_write(as_source_fields, &shared, indent, text));
+    if (source->window.length > 0) {
+        as_text_add(text, "%*swindow:\n", indent, "");
+        AS_TRY(as_fields_write(window_fields, &source->window, indent + 2, text));
+    }
+    return AS_OK;
 }

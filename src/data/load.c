@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "data/windows.h"
 
 enum { BUFFER_BYTES = 4 << 20, GAP_BYTES = 64 << 10 };
 
@@ -32,11 +33,19 @@ static as_status check_rows(const as_load *load)
     return AS_OK;
 }
 
-as_status as_load_open(const as_source *source, const as_data_options *options, as_load *out)
+as_status as_load_open(const as_source *source, const as_data_options *options, const as_tokenizer *known, bool inputs,
+                       as_load *out)
 {
-    *out = (as_load){.options = options, .ops = source->ops};
-    AS_TRY(source->ops->open(source->options, &out->file, out->column));
-    const as_status status = check_rows(out);
+    *out = (as_load){.options = options, .ops = source->ops, .window = source->window};
+    AS_TRY(source->ops->open(source->options, known, &out->file, out->stored));
+    if (inputs) {
+        out->stored[AS_PART_Y].present = out->stored[AS_PART_WEIGHT].present = false;
+    }
+    memcpy(out->column, out->stored, sizeof out->column);
+    as_status status = check_rows(out);
+    if (status == AS_OK && out->window.length > 0) {
+        status = as_load_windows(out, inputs);
+    }
     if (status != AS_OK) {
         as_load_close(out);
     }
@@ -53,6 +62,9 @@ void as_load_close(as_load *load)
 as_dtype as_load_type(const as_load *load, as_part part)
 {
     const as_column *column = &load->column[part];
+    if (column->tokenizer != NULL) {
+        return column->type;
+    }
     const bool marks = load->options->missing == AS_MISSING_MEAN && (column->has_fill || load->options->has_fill);
     switch (column->type) {
     case AS_U8:
@@ -133,6 +145,9 @@ static fills fills_of(const as_load *load, as_part part)
 {
     const as_column *column = &load->column[part];
     fills f = {0};
+    if (column->tokenizer != NULL) {
+        return f;
+    }
     if (column->has_fill) {
         f.v[f.n++] = column->fill;
     }
@@ -247,7 +262,7 @@ static as_status scan_part(const as_load *load, as_part part, int64_t first, int
     as_status status = row != NULL ? AS_OK : as_error_set(AS_NOMEM, "%s: out of memory for a row", column->place);
     for (int64_t at = first; status == AS_OK && at < end; at += b.rows) {
         const int64_t count = end - at < b.rows ? end - at : b.rows;
-        status = load->ops->read(load->file, part, at, count, b.data);
+        status = as_load_read(load, part, at, count, b.data);
         for (int64_t i = 0; status == AS_OK && i < count; i++) {
             widen(b.width, (const uint8_t *)b.data + (size_t)i * b.row_bytes, column->type, type, row);
             if (find_missing(0, b.width, row, type, &f) >= 0) {
@@ -320,7 +335,7 @@ as_status as_load_largest_label(const as_load *load, const as_world *world, doub
     *out = 0;
     for (int64_t at = 64 * first; status == AS_OK && at < stop; at += b.rows) {
         const int64_t n = stop - at < b.rows ? stop - at : b.rows;
-        status = load->ops->read(load->file, AS_PART_Y, at, n, b.data);
+        status = as_load_read(load, AS_PART_Y, at, n, b.data);
         if (status == AS_OK) {
             widen(n * b.width, b.data, y->type, AS_F64, value);
         }
@@ -368,7 +383,7 @@ static as_status read_members(reading *r, int64_t row, int64_t count, int64_t pl
             last = next;
             members++;
         }
-        AS_TRY(r->load->ops->read(r->load->file, r->part, row, last - row + 1, r->buffer.data));
+        AS_TRY(as_load_read(r->load, r->part, row, last - row + 1, r->buffer.data));
         const int64_t span = row;
         for (int64_t i = 0; i < members; i++, place++) {
             void *to = r->data + (size_t)place * out_bytes;
@@ -385,6 +400,17 @@ static as_status read_members(reading *r, int64_t row, int64_t count, int64_t pl
         count -= members;
     }
     return AS_OK;
+}
+
+as_status as_load_sample(const as_load *load, as_part part, int64_t row, as_dtype type, bool mark, void *stored,
+                         void *data)
+{
+    const as_column *column = &load->column[part];
+    const int64_t width = as_shape_size(&column->shape);
+    const fills f = fills_of(load, part);
+    AS_TRY(as_load_read(load, part, row, 1, stored));
+    widen(width, stored, column->type, type, data);
+    return check_row(load, part, row, width, data, type, mark, &f);
 }
 
 as_status as_load_part(const as_load *load, as_part part, const as_selection *selection,
@@ -410,7 +436,7 @@ as_status as_load_part(const as_load *load, as_part part, const as_selection *se
             status = read_members(&r, as_selection_at(selection, member + from - place), end - from, from - first);
         }
     }
-    if (status == AS_OK && load->ops->verify != NULL) {
+    if (status == AS_OK && load->ops->verify != NULL && !load->echo) {
         status = load->ops->verify(load->file, part);
     }
     free(r.buffer.data);

@@ -10,13 +10,26 @@ typedef struct as_load {
     const as_data_options *options;
     const as_format_ops *ops;
     as_format_file *file;
-    as_column column[AS_PARTS];
+    as_column column[AS_PARTS]; /* of the samples */
+    as_column stored[AS_PARTS]; /* of the file: the moments, where samples are windows */
+    as_window window;
+    bool echo; /* a series is its own target: what comes next */
 } as_load;
 
-/* Not collective. Opens; checks that the parts have the same number of rows. Errors: those of the format; DATA, CONFIG.
-   Close with as_load_close. */
-as_status as_load_open(const as_source *source, const as_data_options *options, as_load *out);
+/* Not collective. Opens; checks that the parts have the same number of rows. known: NULL, or the tokenizer to read
+   texts with. inputs: no targets and weights are wanted. Errors: those of the format; DATA, CONFIG. Close with
+   as_load_close. */
+as_status as_load_open(const as_source *source, const as_data_options *options, const as_tokenizer *known, bool inputs,
+                       as_load *out);
 void as_load_close(as_load *load);
+
+/* Not collective. Samples [first, first + count) of a part, as stored. Errors: those of reading. */
+as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t count, void *data);
+
+/* Not collective. One sample of a part as `type`, checked as as_load_part checks. stored: room for it as stored.
+   Errors: DATA, IO. */
+as_status as_load_sample(const as_load *load, as_part part, int64_t row, as_dtype type, bool mark, void *stored,
+                         void *data);
 
 /* Type in memory of a column: uint8 as it is (unless missing values must be marked), other integers and halves in the
    smallest float that holds them exactly (64-bit integers: rounded to float64), floats as they are. */

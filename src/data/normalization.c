@@ -70,7 +70,7 @@ static void lane_moments_u8(int64_t rows, int64_t width, const uint8_t *x, uint3
 }
 
 #define WELFORD(T)                                                                                                     \
-    for (int64_t i = 0; i < rows; i++) {                                                                               \
+    for (int64_t i = 0; i < items; i++) {                                                                              \
         const T *row = (const T *)x + i * width;                                                                       \
         for (int64_t j = 0; j < width; j++) {                                                                          \
             const double v = (double)row[j];                                                                           \
@@ -83,19 +83,45 @@ static void lane_moments_u8(int64_t rows, int64_t width, const uint8_t *x, uint3
         }                                                                                                              \
     }
 
-static void lane_moments(const as_dataset *data, int64_t first, int64_t rows, uint32_t *partial, int64_t *total,
-                         double *m)
+/* Adds items of `width` columns to the moments. */
+static void add_items(as_dtype type, int64_t items, int64_t width, const void *x, double *m)
 {
-    const int64_t width = data->width;
-    const uint8_t *x = (const uint8_t *)data->x + (size_t)(first * width) * as_dtype_bytes(data->type);
     double *n = count_of(m), *mean = mean_of(m, width), *m2 = m2_of(m, width);
-    memset(m, 0, FIELDS * (size_t)width * sizeof *m);
-    if (data->type == AS_U8) {
-        lane_moments_u8(rows, width, x, partial, total, m);
-    } else if (data->type == AS_F32) {
+    if (type == AS_U8) {
+        WELFORD(uint8_t)
+    } else if (type == AS_F32) {
         WELFORD(float)
     } else {
         WELFORD(double)
+    }
+}
+
+/* Windows: every moment of the series that a lane holds once, where its windows follow each other. */
+static void window_moments(const as_dataset *data, int64_t first, int64_t rows, double *m)
+{
+    const size_t bytes = as_dtype_bytes(data->type);
+    for (int64_t r = first; r < first + rows; r++) {
+        const bool follows = r > first && data->id[r] == data->id[r - 1] + 1 && data->step <= data->width;
+        const int64_t skip = follows ? data->width - data->step : 0;
+        add_items(data->type, (data->width - skip) / data->item, data->item,
+                  (const uint8_t *)data->x + (size_t)(data->start[r] + skip) * bytes, m);
+    }
+}
+
+static void lane_moments(const as_dataset *data, int64_t first, int64_t rows, uint32_t *partial, int64_t *total,
+                         double *m)
+{
+    const int64_t width = data->item;
+    memset(m, 0, FIELDS * (size_t)width * sizeof *m);
+    if (data->start != NULL) {
+        window_moments(data, first, rows, m);
+        return;
+    }
+    const uint8_t *x = (const uint8_t *)data->x + (size_t)(first * width) * as_dtype_bytes(data->type);
+    if (data->type == AS_U8) {
+        lane_moments_u8(rows, width, x, partial, total, m);
+    } else {
+        add_items(data->type, rows, width, x, m);
     }
 }
 
@@ -103,7 +129,7 @@ static void lane_moments(const as_dataset *data, int64_t first, int64_t rows, ui
 static void own_parts(const as_dataset *data, double *stack, double *part, uint32_t *partial, int64_t *total)
 {
     const as_lanes *lanes = data->lanes;
-    const int64_t size = FIELDS * data->width, start = data->lane_first[lanes->first];
+    const int64_t size = FIELDS * data->item, start = data->lane_first[lanes->first];
     int top = 0, parts = 0;
     for (int s = 0; s < lanes->program.steps; s++) {
         const int step = lanes->program.step[s];
@@ -113,7 +139,7 @@ static void own_parts(const as_dataset *data, double *stack, double *part, uint3
             lane_moments(data, first, rows, partial, total, stack + top++ * size);
         } else if (step == AS_TREE_MERGE) {
             top--;
-            merge(data->width, stack + (top - 1) * size, stack + top * size);
+            merge(data->item, stack + (top - 1) * size, stack + top * size);
         } else {
             memcpy(part + parts++ * size, stack + --top * size, (size_t)size * sizeof *part);
         }
@@ -153,15 +179,15 @@ static as_status moments(const as_dataset *data, as_world *world, double *moment
     const as_lanes *lanes = data->lanes;
     const int most = most_parts(lanes), ranks = as_world_size(world);
     const int deepest = lanes->program.depth > lanes->merge.depth ? lanes->program.depth : lanes->merge.depth;
-    const size_t size = FIELDS * (size_t)data->width;
+    const size_t size = FIELDS * (size_t)data->item;
     double *stack = malloc(((size_t)deepest + 1) * size * sizeof *stack);
     double *mine = calloc((size_t)most * size, sizeof *mine);
     double *all = malloc((size_t)ranks * (size_t)most * size * sizeof *all);
-    uint32_t *partial = malloc(2 * (size_t)data->width * sizeof *partial);
-    int64_t *total = malloc(2 * (size_t)data->width * sizeof *total);
+    uint32_t *partial = malloc(2 * (size_t)data->item * sizeof *partial);
+    int64_t *total = malloc(2 * (size_t)data->item * sizeof *total);
     as_status status = AS_OK;
     if (stack == NULL || mine == NULL || all == NULL || partial == NULL || total == NULL) {
-        status = as_error_set(AS_NOMEM, "out of memory for the moments of %lld columns", (long long)data->width);
+        status = as_error_set(AS_NOMEM, "out of memory for the moments of %lld columns", (long long)data->item);
     } else {
         own_parts(data, stack, mine, partial, total);
     }
@@ -170,7 +196,7 @@ static as_status moments(const as_dataset *data, as_world *world, double *moment
         status = as_world_all_gather(world, mine, (size_t)most * size * sizeof *mine, all);
     }
     if (status == AS_OK) {
-        memcpy(moments_out, root_of(lanes, data->width, most, all, stack), size * sizeof *stack);
+        memcpy(moments_out, root_of(lanes, data->item, most, all, stack), size * sizeof *stack);
     }
     free(stack);
     free(mine);
@@ -184,7 +210,7 @@ static as_status moments(const as_dataset *data, as_world *world, double *moment
 static void coefficients(const as_data_options *options, const as_dataset *train, double *m, double *scale,
                          double *shift, double *fill)
 {
-    const int64_t width = train->width;
+    const int64_t width = train->item;
     for (int64_t j = 0; j < width; j++) {
         const double n = m != NULL ? count_of(m)[j] : 0, mean = m != NULL ? mean_of(m, width)[j] : 0;
         scale[j] = 1;
@@ -201,6 +227,11 @@ static void coefficients(const as_data_options *options, const as_dataset *train
             scale[j] = std > 1e-12 * fabs(mean) ? 1 / std : 1;
             shift[j] = -mean * scale[j];
         }
+    }
+    for (int64_t j = width; j < train->width; j++) { /* the other moments of a window */
+        scale[j] = scale[j - width];
+        shift[j] = shift[j - width];
+        fill[j] = fill[j - width];
     }
 }
 
@@ -236,7 +267,8 @@ as_status as_normalization_load(int64_t width, const double *scale, const double
 as_status as_normalization_fit(const as_data_options *options, const as_dataset *train, as_world *world,
                                const as_kernels *kernels, as_normalization *out)
 {
-    const bool measured = options->normalize == AS_NORMALIZE_MEAN_STD || options->missing == AS_MISSING_MEAN;
+    const bool measured = train->tokenizer == NULL &&
+                          (options->normalize == AS_NORMALIZE_MEAN_STD || options->missing == AS_MISSING_MEAN);
     const size_t width = (size_t)train->width;
     double *work = malloc((2 * FIELDS) * width * sizeof *work);
     as_status status = work != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for normalisation");
@@ -258,12 +290,12 @@ as_status as_normalization_fit(const as_data_options *options, const as_dataset 
 
 void as_normalization_fill(const as_normalization *normalization, const as_data_options *options, as_dataset *data)
 {
-    if (options->missing != AS_MISSING_MEAN || data->type == AS_U8) {
+    if (options->missing != AS_MISSING_MEAN || (data->type != AS_F32 && data->type != AS_F64)) {
         return;
     }
     for (int64_t i = 0; i < data->local_rows; i++) {
         for (int64_t j = 0; j < data->width; j++) {
-            const int64_t at = i * data->width + j;
+            const int64_t at = (data->start != NULL ? data->start[i] : i * data->width) + j;
             if (data->type == AS_F32) {
                 float *x = (float *)data->x + at;
                 *x = *x == *x ? *x : (float)normalization->fill[j];

@@ -79,7 +79,7 @@ as_status as_sampler_batch_create(const as_sampler *sampler, as_batch *out)
     if (status == AS_OK) {
         status = as_arena_reserve(arena, n * sizeof(double), (void **)&out->weight);
     }
-    if (status == AS_OK && data->label != NULL) {
+    if (status == AS_OK && data->target == AS_TARGET_LABELS) {
         status = as_arena_reserve(arena, n * (size_t)data->positions * sizeof(int32_t), (void **)&out->label);
     }
     if (status == AS_OK && data->target_values != NULL) {
@@ -123,6 +123,23 @@ static int64_t draw_lane(const as_sampler *sampler, int64_t epoch, int lane, int
     return to - from;
 }
 
+/* The labels of the row that begins at an element. */
+static void next_tokens(const as_dataset *data, int64_t start, int32_t *label)
+{
+    const int64_t from = start + data->ahead;
+    if (data->type == AS_U8) {
+        const uint8_t *token = (const uint8_t *)data->x + from;
+        for (int64_t i = 0; i < data->positions; i++) {
+            label[i] = token[i];
+        }
+    } else {
+        const uint16_t *token = (const uint16_t *)data->x + from;
+        for (int64_t i = 0; i < data->positions; i++) {
+            label[i] = token[i];
+        }
+    }
+}
+
 void as_sampler_fill(const as_sampler *sampler, int64_t epoch, int64_t index, as_batch *batch)
 {
     const as_dataset *data = sampler->data;
@@ -149,7 +166,9 @@ void as_sampler_fill(const as_sampler *sampler, int64_t epoch, int64_t index, as
         if (data->start != NULL) {
             batch->at[i] = data->start[r];
         }
-        if (data->label != NULL && data->positions == 1) {
+        if (data->ahead > 0 && data->target == AS_TARGET_LABELS) {
+            next_tokens(data, data->start[r], batch->label + i * data->positions);
+        } else if (data->label != NULL && data->positions == 1) {
             batch->label[i] = data->label[r];
         } else if (data->label != NULL) {
             memcpy(batch->label + i * data->positions, data->label + r * data->positions,

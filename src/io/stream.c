@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,8 +17,10 @@ enum { INFLATE_BUFFER = 256 << 10, EXPANSION_MAX = 1032, PIECE_MAX = 1 << 30 };
 
 struct as_stream {
     int file;
-    gzFile packed; /* NULL: plain */
-    int64_t size;  /* of the file */
+    gzFile packed;    /* NULL: plain */
+    int64_t size;     /* of the file */
+    uint8_t *content; /* the whole of it, once it was asked for */
+    int64_t content_bytes;
     char path[];
 };
 
@@ -88,7 +91,11 @@ void as_stream_close(as_stream **stream)
     if (*stream == NULL) {
         return;
     }
+    if ((*stream)->packed == NULL && (*stream)->content != NULL) {
+        munmap((*stream)->content, (size_t)(*stream)->size);
+    }
     if ((*stream)->packed != NULL) {
+        free((*stream)->content);
         gzclose_r((*stream)->packed);
     }
     if ((*stream)->file >= 0) {
@@ -170,6 +177,61 @@ as_status as_stream_read(as_stream *stream, int64_t at, size_t bytes, void *data
         at += got;
         bytes -= (size_t)got;
     }
+    return AS_OK;
+}
+
+/* All that a packed file holds. */
+static as_status inflate_content(as_stream *stream)
+{
+    int64_t room = 0, limit = as_stream_limit(stream);
+    if (gztell(stream->packed) != 0 && gzseek(stream->packed, 0, SEEK_SET) != 0) {
+        return fail_packed(stream, 0, "the content");
+    }
+    for (;;) {
+        if (stream->content_bytes == room) {
+            room = room == 0 ? 1 << 20 : 2 * room;
+            uint8_t *grown = realloc(stream->content, (size_t)room);
+            if (grown == NULL) {
+                AS_FAIL(AS_NOMEM, "%s: out of memory for its content", stream->path);
+            }
+            stream->content = grown;
+        }
+        const int64_t left = room - stream->content_bytes;
+        const unsigned piece = left < PIECE_MAX ? (unsigned)left : (unsigned)PIECE_MAX;
+        const int got = gzread(stream->packed, stream->content + stream->content_bytes, piece);
+        if (got < 0) {
+            return fail_packed(stream, stream->content_bytes, "the content");
+        }
+        if (got == 0) {
+            return as_stream_end(stream, stream->content_bytes);
+        }
+        stream->content_bytes += got;
+        if (stream->content_bytes > limit) {
+            return fail_packed(stream, stream->content_bytes, "the content");
+        }
+    }
+}
+
+as_status as_stream_content(as_stream *stream, const uint8_t **data, int64_t *bytes)
+{
+    if (stream->content == NULL && stream->packed != NULL) {
+        const as_status status = inflate_content(stream);
+        if (status != AS_OK) {
+            free(stream->content);
+            stream->content = NULL;
+            stream->content_bytes = 0;
+            return status;
+        }
+    } else if (stream->content == NULL) {
+        void *map = mmap(NULL, (size_t)stream->size, PROT_READ, MAP_PRIVATE, stream->file, 0);
+        if (map == MAP_FAILED) {
+            AS_FAIL(AS_IO, "%s: cannot map: %s", stream->path, strerror(errno));
+        }
+        stream->content = map;
+        stream->content_bytes = stream->size;
+    }
+    *data = stream->content;
+    *bytes = stream->content_bytes;
     return AS_OK;
 }
 

@@ -27,6 +27,10 @@ int64_t as_stream_limit(const as_stream *stream);
    corrupt; IO. */
 as_status as_stream_read(as_stream *stream, int64_t at, size_t bytes, void *data, const char *what);
 
+/* Not collective. The whole content, mapped (a packed one: inflated); borrowed from the stream. Errors: DATA corrupt;
+   IO; NOMEM. */
+as_status as_stream_content(as_stream *stream, const uint8_t **data, int64_t *bytes);
+
 /* Not collective. Checks that the content ends at `at`; of a packed file, which must have been read up to there, also
    its checksum. Errors: DATA. */
 as_status as_stream_end(as_stream *stream, int64_t at);

@@ -13,6 +13,7 @@
 #include "io/commit.h"
 #include "io/h5_contents.h"
 #include "run/config.h"
+#include "run/stored_tokenizer.h"
 
 enum { FIXED_MAX = 32 };
 
@@ -92,8 +93,8 @@ static void list_state(listing *list, const as_estimator *estimator, const as_st
 
 static const int64_t fingerprint_dim[] = {32};
 
-/* extent: number of splits of the tree, and of axes of a sample. */
-static void list_fixed(listing *list, const as_checkpoint_parts *parts, const int64_t extent[2],
+/* extent: number of splits of the tree, of axes of a sample, and of tokens in merges. */
+static void list_fixed(listing *list, const as_checkpoint_parts *parts, const int64_t extent[3],
                        const uint8_t *identity)
 {
     list->item[list->n++] = (as_h5_item){.name = "/config", .text = parts->config};
@@ -110,6 +111,13 @@ static void list_fixed(listing *list, const as_checkpoint_parts *parts, const in
     list_array(list, "/data/classes", AS_I64, 0, NULL, 1, &parts->data->classes);
     list_array(list, "/data/targets", AS_I64, 0, NULL, 1, &parts->data->targets);
     list_array(list, "/data/positions", AS_I64, 0, NULL, 1, &parts->data->positions);
+    if (parts->data->tokenizer != NULL) {
+        const int32_t *merge = NULL;
+        as_tokenizer_merges(parts->data->tokenizer, &merge);
+        list_array(list, "/data/merges", AS_I32, 1, &extent[2], extent[2], merge);
+        list->item[list->n++] =
+            (as_h5_item){.name = "/data/separator", .text = as_tokenizer_separator(parts->data->tokenizer)};
+    }
     const as_normalization *n = parts->normalization;
     if (n != NULL) {
         list_array(list, "/normalization/scale", AS_F64, 1, &n->width, n->width, n->scale);
@@ -156,7 +164,10 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
     as_status status =
         as_world_agree(world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for a list of %d arrays", nstate));
     if (status == AS_OK) {
-        const int64_t extent[2] = {parts->lanes->lanes - 1, parts->data->shape.rank};
+        const int32_t *merge = NULL;
+        const as_tokenizer *tokenizer = parts->data->tokenizer;
+        const int64_t extent[3] = {parts->lanes->lanes - 1, parts->data->shape.rank,
+                                   tokenizer == NULL ? 0 : 2 * as_tokenizer_merges(tokenizer, &merge)};
         const uint8_t identity = parts->normalization != NULL && parts->normalization->identity;
         const as_h5_attribute attribute[] = {{.name = "format_version", .value = AS_FORMAT_VERSION},
                                              {.name = "numerics_version", .value = AS_NUMERICS_VERSION},
@@ -272,6 +283,7 @@ static as_status check_seed(const loading *l)
 /* The shape of a sample, and what is learnt; then the data themselves. */
 static as_status check_data_description(const loading *l, const as_dataset *data)
 {
+    AS_TRY(as_stored_tokenizer_check(l->file, data->tokenizer, data->place));
     const struct {
         const char *name;
         as_dtype type;

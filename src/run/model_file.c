@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "io/h5_contents.h"
+#include "run/stored_tokenizer.h"
 
 enum { BATCH_ROWS = 1024, CLASSES_MAX = 1 << 24 };
 
@@ -70,6 +71,8 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
                 (int)target, (long long)facts->classes, (long long)facts->targets, (long long)facts->positions);
     }
     facts->target = (as_target)target;
+    AS_TRY(as_stored_tokenizer_read(file, &facts->tokenizer));
+    facts->vocabulary = facts->tokenizer == NULL ? 0 : as_tokenizer_vocabulary(facts->tokenizer);
     snprintf(facts->place, sizeof facts->place, "%.500s", file->path);
     const as_h5_stored *shape = as_h5_contents_find(file, "/data/shape");
     if (shape != NULL && shape->type == AS_I64 && !shape->text && shape->bytes == 0) {
@@ -195,6 +198,7 @@ void as_model_file_close(as_model_file *m)
     as_lanes_destroy(&m->lanes);
     as_team_destroy(&m->team);
     as_config_destroy(&m->config);
+    as_dataset_close(&m->facts);
 }
 
 as_status as_model_file_data(const as_model_file *m, as_role role, const as_source *source, as_dataset *data,

@@ -83,7 +83,7 @@ static as_status try_path(const as_format_ops *ops, const char *path)
     as_format_file *file = NULL;
     as_column column[AS_PARTS] = {{.present = false}};
     assert_int_equal(as_document_create(&document), AS_OK);
-    as_status status = ops->open(options_of(document, ops, path), &file, column);
+    as_status status = ops->open(options_of(document, ops, path), NULL, &file, column);
     if (status == AS_OK) {
         assert_true(column[AS_PART_X].present);
         for (int part = 0; part < AS_PARTS && status == AS_OK; part++) {

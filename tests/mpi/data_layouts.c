@@ -12,7 +12,7 @@
 #include "data/sampler.h"
 #include "io/yaml.h"
 
-enum { LANES = 12, CASES = 5 };
+enum { LANES = 12, CASES = 8 };
 
 static const char *const cases[CASES] = {
     "train: {format: builtin, name: digits}\nnormalize: mean_std\nvalidation: 0.1\n",
@@ -20,6 +20,10 @@ static const char *const cases[CASES] = {
     "train: {format: csv, file: holes.csv, target: y}\nmissing: drop\nvalidation: 0.2\n",
     "train: {format: csv, file: holes.csv, target: y}\nmissing: mean\nnormalize: mean_std\n",
     "train: {format: idx, x: seq_x.idx, y: seq_y.idx, labels: true}\nignore_label: 3\nvalidation: 0.3\n",
+    "train: {format: text, file: text.txt, context: 16, stride: 5}\nvalidation: 0.1\n",
+    "train: {format: text, file: text.txt, context: 9, tokens: bpe, vocabulary: 290, separator: \"\\n\"}\n",
+    "train: {format: csv, file: holes.csv, target: y, labels: false, window: {length: 4, horizon: 2}}\n"
+    "normalize: mean_std\nmissing: drop\nvalidation: 0.2\n",
 };
 
 static void write_holes(void)
@@ -49,7 +53,17 @@ static void write_sequences(void)
     fclose(file);
 }
 
-/* Ids of all batches, lane after lane over all ranks. */
+static void write_text(void)
+{
+    static const char *const words[] = {"the ", "lane ", "of ", "a ", "rank\n", "tree, "};
+    FILE *file = fopen("text.txt", "w");
+    for (int i = 0; i < 1500; i++) {
+        fputs(words[i * i % 11 % 6], file);
+    }
+    fclose(file);
+}
+
+/* Ids and labels of all batches, lane after lane over all ranks. */
 static as_status hash_batches(as_world *world, const as_dataset *data, as_sha256 *hash)
 {
     as_sampler *sampler = NULL;
@@ -63,6 +77,17 @@ static as_status hash_batches(as_world *world, const as_dataset *data, as_sha256
         memset(mine, 0, sizeof mine);
         mine[0] = batch.rows;
         memcpy(mine + 1, batch.id, (size_t)batch.rows * sizeof *mine);
+        AS_TRY(as_world_all_gather(world, mine, sizeof mine, all));
+        for (int r = 0; r < ranks; r++) {
+            as_sha256_add(hash, all + 64 * r + 1, (size_t)all[64 * r] * sizeof *all);
+        }
+        const int64_t labels = batch.label == NULL ? 0 : data->positions;
+        for (int64_t i = 0; i < batch.rows; i++) { /* a sum over labels, for each row */
+            mine[1 + i] = 0;
+            for (int64_t p = 0; p < labels; p++) {
+                mine[1 + i] = 31 * mine[1 + i] + batch.label[i * labels + p];
+            }
+        }
         AS_TRY(as_world_all_gather(world, mine, sizeof mine, all));
         for (int r = 0; r < ranks; r++) {
             as_sha256_add(hash, all + 64 * r + 1, (size_t)all[64 * r] * sizeof *all);
@@ -138,6 +163,7 @@ static as_status run(as_world *world, int argc, char **argv)
     if (as_world_rank(world) == 0) {
         write_holes();
         write_sequences();
+        write_text();
     }
     AS_TRY(as_world_barrier(world));
     AS_TRY(as_document_create(&document));

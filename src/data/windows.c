@@ -1,0 +1,176 @@
+/* A run of c windows of width w, each s elements after the one before it, is (c - 1) s + w elements, and as many as the
+   labels reach beyond. It is read through windows that cover it, not all that it holds: about one pass over its
+   elements. */
+#include "data/windows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static as_status grow_shape(const as_column *stored, int64_t length, as_shape *out)
+{
+    if (stored->shape.rank >= AS_SHAPE_MAX) {
+        AS_FAIL(AS_CONFIG, "%s: window: expected moments of at most %d axes, found %d", stored->place, AS_SHAPE_MAX - 1,
+                stored->shape.rank);
+    }
+    *out = (as_shape){.rank = stored->shape.rank + 1, .dim = {length}};
+    memcpy(out->dim + 1, stored->shape.dim, (size_t)stored->shape.rank * sizeof *out->dim);
+    return AS_OK;
+}
+
+as_status as_load_windows(as_load *load, bool inputs)
+{
+    const as_window *w = &load->window;
+    const as_column *stored = &load->stored[AS_PART_X];
+    as_column *x = &load->column[AS_PART_X], *y = &load->column[AS_PART_Y];
+    const int64_t item = as_shape_size(&stored->shape), horizon = inputs ? 0 : w->horizon;
+    if (x->step > 0) {
+        AS_FAIL(AS_CONFIG, "%s: window: format %s has windows of its own", x->place, load->ops->name);
+    }
+    if (load->stored[AS_PART_WEIGHT].present) {
+        AS_FAIL(AS_CONFIG, "%s: window: samples of a series have no weights", load->stored[AS_PART_WEIGHT].place);
+    }
+    if (stored->rows < w->length + horizon) {
+        AS_FAIL(AS_DATA, "%s: expected at least %lld rows (window.length %lld, horizon %lld), found %lld", x->place,
+                (long long)(w->length + horizon), (long long)w->length, (long long)horizon, (long long)stored->rows);
+    }
+    x->rows = (stored->rows - w->length - horizon) / w->stride + 1;
+    x->step = w->stride * item;
+    x->reach = (w->length + horizon) * item;
+    AS_TRY(grow_shape(stored, w->length, &x->shape));
+    if (!inputs && !y->present && w->horizon > 0) { /* without targets of its own the series is what comes next */
+        load->stored[AS_PART_Y] = *y = *stored;
+        load->echo = true;
+    }
+    y->rows = x->rows;
+    return y->present && w->horizon > 1 ? grow_shape(&load->stored[AS_PART_Y], w->horizon, &y->shape) : AS_OK;
+}
+
+as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
+{
+    const as_window *w = &load->window;
+    if (w->length == 0) {
+        return load->ops->read(load->file, part, first, count, data);
+    }
+    const as_part from = load->echo ? AS_PART_X : part;
+    const int64_t skip = part == AS_PART_X ? 0 : w->horizon > 0 ? w->length : w->length - 1;
+    const int64_t moments = part == AS_PART_X ? w->length : w->horizon > 0 ? w->horizon : 1;
+    const size_t bytes = (size_t)as_shape_size(&load->column[part].shape) * as_dtype_bytes(load->column[part].type);
+    for (int64_t i = 0; i < count; i++) {
+        AS_TRY(load->ops->read(load->file, from, (first + i) * w->stride + skip, moments,
+                               (uint8_t *)data + (size_t)i * bytes));
+    }
+    return AS_OK;
+}
+
+/* ---- a rank's windows ---- */
+
+/* The numbers of the rank's rows, in the assigned order. */
+static void list_ids(const as_selection *selection, const as_assignment *assignment, int64_t first, int64_t count,
+                     int64_t *id)
+{
+    for (int64_t b = 0; b < assignment->blocks; b++) {
+        const int64_t member = b * assignment->block, place = assignment->position[b];
+        const int64_t size = b == assignment->blocks - 1 ? assignment->n - member : assignment->block;
+        const int64_t from = place > first ? place : first;
+        const int64_t end = place + size < first + count ? place + size : first + count;
+        if (from >= end) {
+            continue;
+        }
+        int64_t row = as_selection_at(selection, member + from - place);
+        for (int64_t i = from; i < end; i++) {
+            id[i - first] = row;
+            row = i + 1 < end ? as_selection_next(selection, row) : row;
+        }
+    }
+}
+
+as_status as_windows_plan(const as_load *load, const as_selection *selection, const as_assignment *assignment,
+                          int64_t first, int64_t count, as_windows *out)
+{
+    const as_column *x = &load->column[AS_PART_X];
+    const int64_t extent = as_shape_size(&x->shape) + load->column[AS_PART_Y].ahead;
+    const size_t bytes = ((size_t)count + 1) * sizeof(int64_t);
+    *out = (as_windows){.rows = count, .id = malloc(bytes), .start = malloc(bytes), .run = malloc(bytes)};
+    if (out->id == NULL || out->start == NULL || out->run == NULL) {
+        as_windows_destroy(out);
+        AS_FAIL(AS_NOMEM, "%s: out of memory for %lld windows", x->place, (long long)count);
+    }
+    list_ids(selection, assignment, first, count, out->id);
+    for (int64_t r = 0; r < count; r++) {
+        const bool follows = r > 0 && out->id[r] == out->id[r - 1] + 1 && x->step <= extent;
+        if (!follows) {
+            out->run[out->runs++] = r;
+        }
+        out->start[r] = follows ? out->start[r - 1] + x->step : out->elements;
+        out->elements = out->start[r] + extent;
+    }
+    out->run[out->runs] = count;
+    return AS_OK;
+}
+
+void as_windows_destroy(as_windows *windows)
+{
+    free(windows->id);
+    free(windows->start);
+    free(windows->run);
+    *windows = (as_windows){0};
+}
+
+typedef struct place {
+    int64_t id, run;
+} place;
+
+static int by_id(const void *a, const void *b)
+{
+    const int64_t p = ((const place *)a)->id, q = ((const place *)b)->id;
+    return (p > q) - (p < q);
+}
+
+/* One run: x of the windows that cover it, and the labels of each where they are the same sequence. */
+static as_status read_run(const as_load *load, const as_windows *w, int64_t run, as_dtype type, bool mark, void *stored,
+                          uint8_t *data)
+{
+    const as_column *x = &load->column[AS_PART_X];
+    const int64_t width = as_shape_size(&x->shape), last = w->run[run + 1] - 1;
+    const int64_t jump = width > x->step ? width / x->step : 1, ahead = load->column[AS_PART_Y].ahead;
+    for (int64_t r = w->run[run];; r = r + jump < last ? r + jump : last) {
+        AS_TRY(as_load_sample(load, AS_PART_X, w->id[r], type, mark, stored,
+                              data + (size_t)w->start[r] * as_dtype_bytes(type)));
+        if (ahead > 0) {
+            AS_TRY(as_load_sample(load, AS_PART_Y, w->id[r], type, mark, stored,
+                                  data + (size_t)(w->start[r] + ahead) * as_dtype_bytes(type)));
+        }
+        if (r == last) {
+            return AS_OK;
+        }
+    }
+}
+
+as_status as_windows_read(const as_load *load, const as_windows *windows, as_dtype type, bool mark, void *data)
+{
+    const as_column *x = &load->column[AS_PART_X];
+    place *order = malloc(((size_t)windows->runs + 1) * sizeof *order);
+    void *stored = malloc((size_t)as_shape_size(&x->shape) * as_dtype_bytes(x->type));
+    as_status status = AS_OK;
+    if (order == NULL || stored == NULL) {
+        status =
+            as_error_set(AS_NOMEM, "%s: out of memory for %lld runs of windows", x->place, (long long)windows->runs);
+    } else {
+        for (int64_t i = 0; i < windows->runs; i++) {
+            order[i] = (place){windows->id[windows->run[i]], i};
+        }
+        qsort(order, (size_t)windows->runs, sizeof *order, by_id); /* packed files are inflated once */
+    }
+    for (int64_t i = 0; status == AS_OK && i < windows->runs; i++) {
+        status = read_run(load, windows, order[i].run, type, mark, stored, data);
+    }
+    free(order);
+    free(stored);
+    if (status == AS_OK && load->ops->verify != NULL) {
+        status = load->ops->verify(load->file, AS_PART_X);
+    }
+    return status;
+}
