@@ -1,5 +1,6 @@
 /* Weight and bias gradients over lanes: the tiled walk of the tree equals one full vector per lane, bit for bit, for
    any program, with empty lanes, and however the tiles are shared among threads. */
+#include "kernels/outer.h"
 #include "unit/kernel_cases.h"
 
 enum { STEPS_MAX = 256 };
@@ -164,6 +165,76 @@ static void test_outer_lanes_of_large_shapes(void **state)
     for_each_variant(outer_large);
 }
 
+/* Every choice forced alone, and some together, on shapes with several strips, panels, chunks and lanes that chunks
+ * cut.
+ */
+static const as_outer_choices choices[] = {
+    {.broadcast = AS_OUTER_X},
+    {.broadcast = AS_OUTER_D},
+    {.strips = AS_OUTER_IN_PLACE},
+    {.strips = AS_OUTER_PACKED},
+    {.panels = AS_OUTER_IN_PLACE},
+    {.panels = AS_OUTER_PACKED},
+    {.chunk = 1},
+    {.chunk = 7},
+    {.chunk = 1000000},
+    {.block_strips = 1},
+    {.block_strips = 3},
+    {.block_panels = 1},
+    {.block_panels = 2},
+    {.chunk = 5, .block_strips = 2, .block_panels = 1},
+    {.chunk = 16, .broadcast = AS_OUTER_D, .strips = AS_OUTER_PACKED, .panels = AS_OUTER_IN_PLACE},
+    {.chunk = 3, .broadcast = AS_OUTER_X, .strips = AS_OUTER_IN_PLACE, .panels = AS_OUTER_IN_PLACE},
+};
+
+static void check_choices(const as_kernels *K, int64_t k, int64_t n, const case_program *c, const int64_t *lane_row,
+                          bool resume)
+{
+    const int parts = c->program.parts;
+    const int64_t rows = lane_row[c->program.lanes], ldx = k + 1, ldd = n + 2, ldp = n + 3, size = k * ldp;
+    void *const x = random_reals(K, rows * ldx, 1), *const d = random_reals(K, rows * ldd, 2);
+    void *part[16];
+    void *const plain = parts_of(K, size, parts, part);
+    void *const work = new_reals(K, (c->program.depth + 1) * k * n);
+    K->outer_lanes_plain(k, n, x, ldx, d, ldd, &c->program, lane_row, resume, part, ldp, work);
+    for (size_t q = 0; q < sizeof choices / sizeof choices[0]; q++) {
+        char name[32];
+        snprintf(name, sizeof name, "choices[%d]", (int)q);
+        for (int threads = 1; threads <= 2; threads++) {
+            void *const fast = parts_of(K, size, parts, part);
+            for (int t = 0; t < threads; t++) {
+                as_outer_get(K)->lanes(&choices[q], k, n, x, ldx, d, ldd, &c->program, lane_row, resume, part, ldp, t,
+                                       threads);
+            }
+            assert_same_reals(K, fast, plain, size * parts, name);
+            free_reals(K, fast, size * parts);
+        }
+    }
+    free_reals(K, x, rows * ldx), free_reals(K, d, rows * ldd), free_reals(K, plain, size * parts);
+    free_reals(K, work, (c->program.depth + 1) * k * n);
+}
+
+static void outer_over_choices(const as_kernels *K)
+{
+    static const int64_t shapes[][2] = {{1, 1}, {29, 70}, {45, 10}, {5, 67}};
+    case_program c;
+    int64_t lane_row[32];
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        make_program(&c, 2, (const int[]){8, 3});
+        deal_rows(11, 6, true, lane_row);
+        check_choices(K, shapes[s][0], shapes[s][1], &c, lane_row, false);
+        make_program(&c, 1, (const int[]){1});
+        deal_rows(1, 23, false, lane_row);
+        check_choices(K, shapes[s][0], shapes[s][1], &c, lane_row, true);
+    }
+}
+
+static void test_no_choice_changes_a_bit(void **state)
+{
+    (void)state;
+    for_each_variant(outer_over_choices);
+}
+
 /* Bias gradients are the weight gradients of a constant input 1: fma(1, d, s) is s + d, rounded once. */
 static void columns(const as_kernels *K)
 {
@@ -225,7 +296,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outer_lanes_equals_plain),        cmocka_unit_test(test_a_resumed_chain_continues),
         cmocka_unit_test(test_empty_lanes_give_positive_zeros), cmocka_unit_test(test_outer_lanes_of_large_shapes),
-        cmocka_unit_test(test_column_sums_equal_plain),         cmocka_unit_test(test_a_resumed_column_sum_continues),
+        cmocka_unit_test(test_no_choice_changes_a_bit),         cmocka_unit_test(test_column_sums_equal_plain),
+        cmocka_unit_test(test_a_resumed_column_sum_continues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
