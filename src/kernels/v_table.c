@@ -1,5 +1,6 @@
 /* The table of one variant. */
 #include "kernels/table.h"
+#include "kernels/table_conv.h"
 
 #if defined(AS_ISA_AVX512)
 #define ISA_NAME "avx512"
@@ -13,6 +14,7 @@
 #endif
 
 extern const as_kernels AS_V(as_kernels);
+extern const as_conv_kernels AS_V(as_conv_kernels);
 
 const as_kernels AS_V(as_kernels) = {
     .isa = ISA_NAME,
@@ -33,5 +35,6 @@ const as_kernels AS_V(as_kernels) = {
     .to_double = AS_V(as_to_double),
     .sum_squares = AS_V(as_sum_squares),
     .attention = &AS_V(as_attention),
+    .conv = &AS_V(as_conv_kernels),
     .fma_loop = AS_V(as_fma_loop),
 };
