@@ -78,7 +78,7 @@ typedef struct as_kernels {
     double (*sum_squares)(int64_t n, const void *x);
 
     const as_attention_kernels *attention; /* attention.h */
-    const struct as_conv_kernels *conv; /* convolution, pooling, upsampling: conv.h */
+    const struct as_conv_kernels *conv;    /* convolution, pooling, upsampling: conv.h */
 
     /* For measuring the arithmetic peak: fused multiply-adds on registers alone. Returns the flops that were done. */
     double (*fma_loop)(int64_t turns);

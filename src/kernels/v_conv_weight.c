@@ -2,11 +2,12 @@
    x * d; a chain inside a lane, then the lane tree.
 
    A tile is MR rows of the weight by NR output channels. The rows are neighbours in x too: the run of (kw, c) that one
-   output reads, or of c alone where positions are dilated; so x is broadcast and d read as vectors, both in place, and
-   the tile stays in registers over all pixels of a chunk of a sample. At the borders some rows of a tile have no input:
-   these pixels take steps of their own that leave those rows out. The walk goes lane by lane, chunk by chunk (x and d
-   stay in L1 and L2) over a block of tiles whose tree stack fits L2. Depthwise: rows are kernel positions, and x is
-   read as vectors too. Cost: 2 flops for each weight, sample and pixel that reads an input. */
+   output reads, or of c alone where positions are dilated; so x is broadcast, in place, and d is read as vectors from
+   panels that are packed once for all tiles beside each other. A tile stays in registers over all pixels of a chunk of
+   a sample. At the borders some rows of a tile have no input: these pixels take steps of their own that leave those
+   rows out. The walk goes lane by lane, chunk by chunk over a block of tiles whose tree stack fits L2. Depthwise: rows
+   are kernel positions, and x is read as vectors too. Cost: 2 flops for each weight, sample and pixel that reads an
+   input. */
 #include "kernels/conv_taps.h"
 #include "kernels/table.h"
 #include "kernels/table_conv.h"
@@ -14,8 +15,9 @@
 #include "kernels/tile.h"
 
 enum {
-    STACK = 1024 * 1024, /* bytes of a block's tree stack */
-    CHUNK = 96 * 1024    /* bytes of x and d that a chunk of lines reads, about */
+    MERGE = 8,
+    STACK = 1024 * 1024,               /* bytes of a block's tree stack */
+    CHUNK = 24 * 1024 / (V_BYTES * 2), /* outputs of a chunk: their panel takes half of the L1 */
 };
 
 typedef struct weigh {
@@ -41,10 +43,14 @@ typedef struct tile_plan {
     int64_t row;                /* of the tile's first row in its run */
     int64_t x, x_step[AS_AXES]; /* first row's input at output 0, and between outputs */
     int64_t x_row;              /* depthwise: between rows */
-    int64_t d, d_step[AS_AXES];
-    int64_t safe;   /* outputs before this one may be read whole vectors at a time */
-    int64_t weight; /* first element in a part */
+    int64_t d;                  /* first column of d, and of the part */
+    int64_t weight;             /* first element in a part */
 } tile_plan;
+
+/* Some outputs of a sample: lines (depth, height) in row-major order, each from w on. */
+typedef struct chunk {
+    int64_t first, end, w, w_end;
+} chunk;
 
 /* Outputs of the width that row r of the run reads. */
 static as_reach row_reach(const weigh *o, int64_t run, int64_t r)
@@ -53,12 +59,18 @@ static as_reach row_reach(const weigh *o, int64_t run, int64_t r)
     return as_reach_of(o->c, 2, k);
 }
 
+/* Number of the panel, over all groups, that a tile reads. */
+static int64_t panel_of(const weigh *o, int64_t index)
+{
+    return index / o->strips / o->runs;
+}
+
 static tile_plan plan_tile(const weigh *o, int64_t index)
 {
     const as_conv *const c = o->c;
     const int64_t strip = index % o->strips, run = index / o->strips % o->runs;
-    const int64_t panel = index / o->strips / o->runs % o->panels, g = index / o->strips / o->runs / o->panels;
-    const int64_t j = panel * NR, line = c->in[2] * c->cin, sheet = c->in[1] * line;
+    const int64_t g = panel_of(o, index) / o->panels, j = panel_of(o, index) % o->panels * NR;
+    const int64_t line = c->in[2] * c->cin, sheet = c->in[1] * line;
     const bool whole = o->merged || o->depthwise;
     const int64_t kw = whole ? 0 : run % c->kernel[2], kh = (whole ? run : run / c->kernel[2]) % c->kernel[1];
     const int64_t kd = (whole ? run : run / c->kernel[2]) / c->kernel[1];
@@ -71,7 +83,7 @@ static tile_plan plan_tile(const weigh *o, int64_t index)
     t.first = b.first;
     t.end = a.end;
     if (a.first == a.end || b.first == b.end || b.end <= a.first) { /* a kernel wider than the input */
-        t.reach[2] = (as_reach){0, 0};
+        t.reach[2] = (as_reach){c->out[2], c->out[2]};
         t.first = 0;
         t.end = c->out[2];
     }
@@ -83,34 +95,8 @@ static tile_plan plan_tile(const weigh *o, int64_t index)
     t.x_step[2] = c->stride[2] * c->cin;
     t.x_row = c->dilation[2] * c->cin;
     t.d = g * o->ng + j;
-    t.d_step[2] = c->cout;
-    t.d_step[1] = c->out[2] * c->cout;
-    t.d_step[0] = c->out[1] * t.d_step[1];
-    t.safe = (as_pixels(c->out) * c->cout - t.d - t.width) / c->cout + 1;
-    t.safe = as_pixels(c->out) * c->cout < t.d + t.width ? 0 : t.safe;
     t.weight = (run * o->rows + t.row) * c->cout + t.d;
     return t;
-}
-
-/* A pixel that only rows [low, high) read. */
-AS_INLINE void edge_step(const int R, const int V, const bool depthwise, int64_t low, int64_t high, const real *x,
-                         int64_t x_row, const real *d, const vmask mask[2], vreal s[MR][2])
-{
-    vreal y[2];
-    AS_UNROLL
-    for (int v = 0; v < V; v++) {
-        y[v] = v_load_masked(d + v * VL, mask[v]);
-    }
-    AS_UNROLL
-    for (int r = 0; r < R; r++) {
-        if (r >= low && r < high) {
-            AS_UNROLL
-            for (int v = 0; v < V; v++) {
-                const vreal a = depthwise ? v_load_masked(x + r * x_row + v * VL, mask[v]) : v_splat(x[r]);
-                s[r][v] = v_fma(a, y[v], s[r][v]);
-            }
-        }
-    }
 }
 
 /* Rows [*low, *high) of the tile that output `at` of the width lets read an input. */
@@ -128,11 +114,60 @@ AS_INLINE void rows_at(const weigh *o, const tile_plan *t, int64_t at, int64_t *
     }
 }
 
-/* node += lines [first, end) of one sample; a line is an output's (depth, height). */
-AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const weigh *o, const tile_plan *t,
-                        const real *x, const real *d, int64_t first, int64_t end, bool fresh, real *node)
+/* The row of x as vectors or splat. */
+AS_INLINE vreal x_at(const bool depthwise, const real *x, int r, int64_t x_row, int v, const vmask mask[2])
 {
-    const int64_t height = o->c->out[1], wide = o->c->out[2];
+    return depthwise ? v_load_masked(x + r * x_row + v * VL, mask[v]) : v_splat(x[r]);
+}
+
+/* Outputs [w, end) of a line, of which not all rows read an input. x and d are those of output 0. */
+AS_INLINE void edge(const int R, const int V, const bool depthwise, const weigh *o, const tile_plan *t, int64_t w,
+                    int64_t end, const real *x, const real *d, const vmask mask[2], vreal s[MR][2])
+{
+    for (; w < end; w++) {
+        const real *const a = x + w * t->x_step[2], *const b = d + w * V * VL;
+        int64_t low, high;
+        rows_at(o, t, w, &low, &high);
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            if (r >= low && r < high) {
+                AS_UNROLL
+                for (int v = 0; v < V; v++) {
+                    s[r][v] = v_fma(x_at(depthwise, a, r, t->x_row, v, mask), v_load(b + v * VL), s[r][v]);
+                }
+            }
+        }
+    }
+}
+
+/* Outputs of a line that all rows read. */
+AS_INLINE void core(const int R, const int V, const bool depthwise, int64_t steps, const real *x, int64_t step,
+                    int64_t x_row, const real *d, const vmask mask[2], vreal s[MR][2])
+{
+    if (!depthwise) {
+        tile_chain(R, V, true, STREAM_NONE, steps, x, 1, step, d, V * VL, s);
+        return;
+    }
+    for (int64_t p = 0; p < steps; p++, x += step, d += V * VL) {
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            AS_UNROLL
+            for (int v = 0; v < V; v++) {
+                s[r][v] = v_fma(x_at(true, x, r, x_row, v, mask), v_load(d + v * VL), s[r][v]);
+            }
+        }
+    }
+}
+
+/* node += a chunk of one sample, whose d is packed. */
+AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const weigh *o, const tile_plan *t,
+                        const chunk *k, const real *x, const real *panel, bool fresh, real *node)
+{
+    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * V * VL, x_line = t->x_step[1];
+    const int64_t first = t->first > k->w ? t->first : k->w, end = t->end < k->w_end ? t->end : k->w_end;
+    const int64_t all = t->reach[2].first > first ? t->reach[2].first < end ? t->reach[2].first : end : first;
+    const int64_t all_end = t->reach[2].end < end ? t->reach[2].end > all ? t->reach[2].end : all : end;
+    const int64_t x_step = t->x_step[2];
     vmask mask[2];
     vreal s[MR][2];
     AS_UNROLL
@@ -147,26 +182,19 @@ AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const we
         }
     }
     for (int64_t z = t->reach[0].first; z < t->reach[0].end; z++) {
-        const int64_t y0 = first - z * height, y1 = end - z * height;
+        const int64_t y0 = k->first - z * height, y1 = k->end - z * height;
         const int64_t stop = y1 < t->reach[1].end ? y1 : t->reach[1].end;
-        for (int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first; y < stop; y++) {
-            const int64_t at_x = t->x + z * t->x_step[0] + y * t->x_step[1];
-            const real *const line = d + t->d + z * t->d_step[0] + y * t->d_step[1];
-            const int64_t safe = t->safe - (z * height + y) * wide;
-            const int64_t inner = depthwise ? t->reach[2].first : safe < t->reach[2].end ? safe : t->reach[2].end;
-            int64_t w = t->first, low, high;
-            for (; w < t->end; w++) {
-                if (w == t->reach[2].first && w < inner) {
-                    tile_chain(R, V, true, STREAM_NONE, inner - w, x + (at_x + w * t->x_step[2]), 1, t->x_step[2],
-                               line + w * t->d_step[2], t->d_step[2], s);
-                    w = inner;
-                    if (w >= t->end) {
-                        break;
-                    }
-                }
-                rows_at(o, t, w, &low, &high);
-                edge_step(R, V, depthwise, low, high, x + (at_x + w * t->x_step[2]), t->x_row, line + w * t->d_step[2],
-                          mask, s);
+        int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first;
+        /* Of output 0 of the width, which may lie before the arrays: indices, not pointers. */
+        int64_t a = t->x + z * t->x_step[0] + y * x_line, b = (y - y0) * d_line - k->w * V * VL;
+        for (; y < stop; y++, a += x_line, b += d_line) {
+            if (first < all) {
+                edge(R, V, depthwise, o, t, first, all, x + a, panel + b, mask, s);
+            }
+            core(R, V, depthwise, all_end - all, x + (a + all * x_step), x_step, t->x_row, panel + (b + all * V * VL),
+                 mask, s);
+            if (all_end < end) {
+                edge(R, V, depthwise, o, t, all_end, end, x + a, panel + b, mask, s);
             }
         }
     }
@@ -179,14 +207,14 @@ AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const we
     }
 }
 
-typedef void add_function(const weigh *o, const tile_plan *t, const real *x, const real *d, int64_t first, int64_t end,
+typedef void add_function(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel,
                           bool fresh, real *node);
 
 #define ADD(name, depthwise, R, V)                                                                                     \
-    static void name##_##R##_##V(const weigh *o, const tile_plan *t, const real *x, const real *d, int64_t first,      \
-                                 int64_t end, bool fresh, real *node)                                                  \
+    static void name##_##R##_##V(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel, \
+                                 bool fresh, real *node)                                                               \
     {                                                                                                                  \
-        tile_add(R, V, depthwise, o, t, x, d, first, end, fresh, node);                                                \
+        tile_add(R, V, depthwise, o, t, k, x, panel, fresh, node);                                                     \
     }
 #define ADDS(R)                                                                                                        \
     ADD(add, false, R, 1) ADD(add, false, R, 2) ADD(add_depthwise, true, R, 1) ADD(add_depthwise, true, R, 2)
@@ -199,34 +227,61 @@ static add_function *const adds_depthwise[MR][2] = {EACH_R(ROW_DEPTHWISE)};
 
 typedef real node_tile[MR * NR];
 
-/* Tiles [first, first + count) += one lane. */
-static void block_lane(const weigh *o, int64_t first, int64_t count, int lane, node_tile *node)
+/* Columns of d that a tile reads, over the outputs of a chunk; padding zero. d is one sample's. */
+static void pack_panel(const weigh *o, const tile_plan *t, const chunk *k, const real *d, real *panel)
 {
-    const as_conv *const c = o->c;
-    const int64_t lines = c->out[0] * c->out[1];
-    const int64_t bytes = (c->stride[1] * c->in[2] * c->cin + c->out[2] * c->cout) * (int64_t)sizeof(real);
-    const int64_t most = CHUNK / (bytes > 0 ? bytes : 1), chunks = most > 0 ? (lines + most - 1) / most : lines;
-    for (int64_t row = o->lane_row[lane]; row < o->lane_row[lane + 1]; row++) {
-        for (int64_t k = 0; k < chunks; k++) {
-            const bool fresh = row == o->lane_row[lane] && k == 0 && !o->resume;
-            for (int64_t i = 0; i < count; i++) {
-                const tile_plan t = plan_tile(o, first + i);
-                (o->depthwise ? adds_depthwise : adds)[t.rows - 1][t.width / VL - 1](
-                    o, &t, o->x + row * o->ldx, o->d + row * o->ldd, lines * k / chunks, lines * (k + 1) / chunks,
-                    fresh, node[i]);
+    const vmask low = v_first(t->cols), high = v_first(t->cols - VL);
+    const int64_t cout = o->c->cout;
+    for (int64_t l = k->first; l < k->end; l++) {
+        const real *from = d + (l * o->c->out[2] + k->w) * cout + t->d;
+        for (int64_t w = k->w; w < k->w_end; w++, from += cout, panel += t->width) {
+            v_store(panel, v_load_masked(from, low));
+            if (t->width == NR) {
+                v_store(panel + VL, v_load_masked(from + VL, high));
             }
         }
     }
 }
 
+/* Tiles [first, first + count) += a chunk of one sample. */
+static void block_chunk(const weigh *o, const tile_plan *plan, int64_t count, const chunk *k, int64_t row, bool fresh,
+                        node_tile *node)
+{
+    _Alignas(64) real panel[CHUNK * NR];
+    for (int64_t i = 0; i < count; i++) {
+        const tile_plan *const t = plan + i;
+        if (i == 0 || t[0].d != t[-1].d) {
+            pack_panel(o, t, k, o->d + row * o->ldd, panel);
+        }
+        (o->depthwise ? adds_depthwise : adds)[t->rows - 1][t->width / VL - 1](o, t, k, o->x + row * o->ldx, panel,
+                                                                               fresh, node[i]);
+    }
+}
+
+/* Tiles [first, first + count) += one lane: chunks of whole lines, or of pieces of a line. */
+static void block_lane(const weigh *o, const tile_plan *plan, int64_t count, int lane, node_tile *node)
+{
+    const int64_t lines = o->c->out[0] * o->c->out[1], wide = o->c->out[2];
+    const int64_t most = wide > CHUNK ? 1 : wide > 0 ? CHUNK / wide : lines;
+    const int64_t chunks = lines > 0 ? (lines + most - 1) / most : 0, pieces = (wide + CHUNK - 1) / CHUNK;
+    bool fresh = !o->resume;
+    for (int64_t row = o->lane_row[lane]; row < o->lane_row[lane + 1]; row++) {
+        for (int64_t q = 0; q < chunks * pieces; q++, fresh = false) {
+            const int64_t i = q / pieces, j = q % pieces;
+            const chunk k = {lines * i / chunks, lines * (i + 1) / chunks, wide * j / pieces, wide * (j + 1) / pieces};
+            block_chunk(o, plan, count, &k, row, fresh, node);
+        }
+    }
+}
+
 /* Copies a node to (or from) part p. */
-static void block_copy(const weigh *o, int64_t first, int64_t count, int p, bool out, node_tile *node)
+static void block_copy(const weigh *o, const tile_plan *plan, int64_t count, int p, bool out, node_tile *node)
 {
     for (int64_t i = 0; i < count; i++) {
-        const tile_plan t = plan_tile(o, first + i);
-        const size_t bytes = (size_t)(t.cols < t.width ? t.cols : t.width) * sizeof(real);
-        for (int r = 0; r < t.rows; r++) {
-            real *const at = (real *)o->part[p] + t.weight + r * o->c->cout, *const own = node[i] + r * NR;
+        const tile_plan *const t = plan + i;
+        const size_t bytes = (size_t)(t->cols < t->width ? t->cols : t->width) * sizeof(real);
+        for (int r = 0; r < t->rows; r++) {
+            real *const at = (real *)o->part[p] + t->weight + r * o->c->cout, *const own = node[i] + r * NR;
             if (out) {
                 memcpy(at, own, bytes);
             } else {
@@ -236,7 +291,7 @@ static void block_copy(const weigh *o, int64_t first, int64_t count, int p, bool
     }
 }
 
-static void block_walk(const weigh *o, int64_t first, int64_t count, node_tile *stack)
+static void block_walk(const weigh *o, const tile_plan *plan, int64_t count, node_tile *stack)
 {
     int top = 0, parts = 0;
     for (int q = 0; q < o->program->steps; q++) {
@@ -245,14 +300,14 @@ static void block_walk(const weigh *o, int64_t first, int64_t count, node_tile *
             node_tile *const node = stack + top++ * count;
             memset(node, 0, (size_t)count * sizeof *node);
             if (o->resume) {
-                block_copy(o, first, count, 0, false, node);
+                block_copy(o, plan, count, 0, false, node);
             }
-            block_lane(o, first, count, step, node);
+            block_lane(o, plan, count, step, node);
         } else if (step == AS_TREE_MERGE) {
             top--;
             AS_V(as_add)(count * MR * NR, stack[(top - 1) * count], stack[top * count], stack[(top - 1) * count]);
         } else {
-            block_copy(o, first, count, parts++, true, stack + --top * count);
+            block_copy(o, plan, count, parts++, true, stack + --top * count);
         }
     }
 }
@@ -260,11 +315,15 @@ static void block_walk(const weigh *o, int64_t first, int64_t count, node_tile *
 static __attribute__((noinline)) void walk_tiles(const weigh *o, int64_t first, int64_t count)
 {
     _Alignas(64) node_tile stack[STACK / sizeof(node_tile)];
+    tile_plan plan[STACK / sizeof(node_tile)];
     const int64_t depth = o->program->depth > 0 ? o->program->depth : 1;
     const int64_t most = STACK / (int64_t)sizeof(node_tile) / depth, blocks = (count + most - 1) / most;
     for (int64_t q = 0; q < blocks; q++) {
-        const int64_t at = count * q / blocks;
-        block_walk(o, first + at, count * (q + 1) / blocks - at, stack);
+        const int64_t at = count * q / blocks, tiles = count * (q + 1) / blocks - at;
+        for (int64_t i = 0; i < tiles; i++) {
+            plan[i] = plan_tile(o, first + at + i);
+        }
+        block_walk(o, plan, tiles, stack);
     }
 }
 
@@ -272,7 +331,8 @@ void AS_V(as_conv_weight_lanes)(const as_conv *c, const void *x, int64_t ldx, co
                                 const as_tree_program *program, const int64_t *lane_row, bool resume, void *const *part,
                                 int thread, int threads)
 {
-    const bool depthwise = as_conv_depthwise(c), merged = !depthwise && c->groups == 1 && c->dilation[2] == 1;
+    const bool depthwise = as_conv_depthwise(c),
+               merged = !depthwise && c->groups == 1 && c->dilation[2] == 1 && c->cin < MERGE;
     const int64_t cg = c->cin / c->groups, lines = c->kernel[0] * c->kernel[1];
     weigh o = {.c = c,
                .x = x,
