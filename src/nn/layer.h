@@ -176,6 +176,13 @@ static inline int64_t as_shape_channels(const as_shape *shape)
     return shape->rank == 0 ? 1 : shape->dim[shape->rank - 1];
 }
 
+/* Distance between positions as rows of a product: samples of several positions lie one after the other without
+   padding, those of one are ld apart. */
+static inline int64_t as_position_stride(int64_t positions, int64_t width, int64_t ld)
+{
+    return positions == 1 ? ld : width;
+}
+
 /* The lanes of a batch in positions, as outer_lanes and column_sum_lanes take them for (rows * positions, n) arrays:
    writes program->lanes + 1 entries to out, unless positions is 1; returns them. */
 static inline const int64_t *as_lane_positions(const as_accumulate *a, int64_t positions, int64_t out[AS_LANES_MAX + 1])
@@ -188,6 +195,13 @@ static inline const int64_t *as_lane_positions(const as_accumulate *a, int64_t p
     }
     return out;
 }
+
+/* Not collective, for plan. All inputs have the shape of the first. Errors: CONFIG naming the input. */
+as_status as_layer_same_shapes(const as_layer *layer);
+
+/* Not collective, for plan. An axis of the first input, counted from 0, or from the end where negative. Errors: CONFIG
+   when there is no such axis. */
+as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out);
 
 /* Not collective. The rows of layer.def for a variant; NULL-terminated. */
 const as_layer_ops *const *as_layers_get(const as_kernels *kernels);

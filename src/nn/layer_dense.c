@@ -107,12 +107,6 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return AS_OK;
 }
 
-/* Distance between the rows of the products: rows of samples with several positions lie one after the other. */
-static int64_t apart(const dense_options *options, int64_t width, int64_t ld)
-{
-    return options->positions == 1 ? ld : width;
-}
-
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
@@ -120,9 +114,11 @@ static void forward(const as_layer *layer, const as_pass *pass)
     const bool keep = layer->saved > 0;
     const int64_t rows = pass->rows * options->positions, units = options->units;
     void *z = keep ? pass->saved : pass->y;
-    const int64_t ldy = apart(options, units, pass->ldy), ldz = keep ? apart(options, units, pass->lds) : ldy;
-    pass->kernels->gemm(rows, units, options->in, pass->x[0], apart(options, options->in, pass->ldx[0]),
-                        pass->packed[0], options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
+    const int64_t ldy = as_position_stride(options->positions, units, pass->ldy),
+                  ldz = keep ? as_position_stride(options->positions, units, pass->lds) : ldy;
+    pass->kernels->gemm(rows, units, options->in, pass->x[0],
+                        as_position_stride(options->positions, options->in, pass->ldx[0]), pass->packed[0],
+                        options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
     if (f->ops != NULL && !options->relu) {
         as_nonlinearity_forward(f, pass->kernels, rows, units, z, ldz, pass->y, ldy);
     }
@@ -157,15 +153,17 @@ static void pack(const as_layer *layer, const as_kernels *kernels, int q, const 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
-    const int64_t rows = pass->rows * options->positions, ldy = apart(options, options->units, pass->ldy);
+    const int64_t rows = pass->rows * options->positions,
+                  ldy = as_position_stride(options->positions, options->units, pass->ldy);
     if (options->f.ops != NULL) {
         as_nonlinearity_backward(&options->f, pass->kernels, rows, options->units, pass->saved,
-                                 apart(options, options->units, pass->lds), pass->y, ldy, pass->dy);
+                                 as_position_stride(options->positions, options->units, pass->lds), pass->y, ldy,
+                                 pass->dy);
     }
     if (pass->dx[0] != NULL) {
         const real *transposed = (const real *)pass->packed[0] + packed_forward(options, pass->kernels);
         pass->kernels->gemm(rows, options->in, options->units, pass->dy, ldy, transposed, NULL, false, pass->dx[0],
-                            apart(options, options->in, pass->ldx[0]));
+                            as_position_stride(options->positions, options->in, pass->ldx[0]));
     }
 }
 
@@ -173,11 +171,11 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
 {
     const dense_options *options = layer->options;
     const int parts = a->program->parts;
-    const int64_t units = options->units, ldy = apart(options, units, a->ldy);
+    const int64_t units = options->units, ldy = as_position_stride(options->positions, units, a->ldy);
     int64_t buffer[AS_LANES_MAX + 1];
     const int64_t *lane_row = as_lane_positions(a, options->positions, buffer);
-    a->kernels->outer_lanes(options->in, units, a->x[0], apart(options, options->in, a->ldx[0]), a->dy, ldy, a->program,
-                            lane_row, a->resume, a->part, units, a->thread, a->threads);
+    a->kernels->outer_lanes(options->in, units, a->x[0], as_position_stride(options->positions, options->in, a->ldx[0]),
+                            a->dy, ldy, a->program, lane_row, a->resume, a->part, units, a->thread, a->threads);
     if (options->bias) {
         a->kernels->column_sum_lanes(units, a->dy, ldy, a->program, lane_row, a->resume, a->part + parts, a->thread,
                                      a->threads);

@@ -99,14 +99,32 @@ static inline as_model_rows network_rows(const network *net, int64_t first, int6
                            .weight = net->weight};
 }
 
+/* The piece of at most `rows` rows from row `first` on; where layers look at whole lanes, one lane, or all of them. */
+static inline as_model_rows network_piece(const network *net, int64_t first, int64_t rows)
+{
+    as_model_rows r = network_rows(net, first, ROWS - first < rows ? ROWS - first : rows);
+    if (net->model.scope == AS_SCOPE_ROW) {
+        return r;
+    }
+    int lane = 0;
+    while (lane_row[lane + 1] <= first) { /* the lane that holds the row: the last of those that begin there */
+        lane++;
+    }
+    r.lane_row = lane_row + lane;
+    r.lanes = rows >= ROWS ? LANES : 1;
+    r.count = r.lane_row[r.lanes] - first;
+    return r;
+}
+
 /* Sum of the losses, with the rows in calls of `rows` at a time. */
 static inline double network_loss(network *net, int64_t rows, bool train)
 {
     double sum = 0;
-    for (int64_t first = 0; first < ROWS; first += rows) {
-        const as_model_rows r = network_rows(net, first, ROWS - first < rows ? ROWS - first : rows);
+    for (int64_t first = 0; first < ROWS;) {
+        const as_model_rows r = network_piece(net, first, rows);
         as_model_forward(&net->model, &net->work, &r, train);
         as_model_loss(&net->model, &net->work, &r, true);
+        first += r.count;
     }
     for (int64_t r = 0; r < ROWS; r++) {
         sum += net->work.loss[r];
@@ -117,12 +135,28 @@ static inline double network_loss(network *net, int64_t rows, bool train)
 /* Forward, loss and backward of all rows, `rows` at a time. */
 static inline void network_passes(network *net, int64_t rows)
 {
-    for (int64_t first = 0; first < ROWS; first += rows) {
-        const as_model_rows r = network_rows(net, first, ROWS - first < rows ? ROWS - first : rows);
+    for (int64_t first = 0; first < ROWS;) {
+        const as_model_rows r = network_piece(net, first, rows);
         as_model_forward(&net->model, &net->work, &r, true);
         as_model_loss(&net->model, &net->work, &r, true);
         as_model_backward(&net->model, &net->work, &r);
+        first += r.count;
     }
+}
+
+/* Whether element i of the flat vector is trained by its gradient: not frozen, and no statistic. */
+static inline bool network_trains(const network *net, int64_t i)
+{
+    for (int l = 0; l < net->model.nlayers; l++) {
+        const as_layer *layer = &net->model.layer[l];
+        for (int q = 0; q < layer->nparams; q++) {
+            const as_param *param = &layer->param[q];
+            if (i >= param->offset && i < param->offset + param->count) {
+                return layer->trains && !param->statistic;
+            }
+        }
+    }
+    return false;
 }
 
 /* Parameter gradients of lanes [first, first + lanes) into `part` (one vector for each part of the program). */

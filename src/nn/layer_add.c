@@ -1,0 +1,55 @@
+/* Layer add: y = x_1 + x_2 + ..., elementwise, from the first input to the last; all inputs have one shape. The join of
+   residual connections. Cost: one pass over the inputs forward, one copy for each input backward. The template of a
+   layer with several inputs. */
+#include <string.h>
+
+#include "kernels/real.h"
+#include "nn/layer.h"
+
+static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
+{
+    (void)document;
+    (void)kernels;
+    layer->out = layer->in[0];
+    return as_layer_same_shapes(layer);
+}
+
+static void add_row(int64_t n, const real *restrict x, real *restrict y)
+{
+    for (int64_t j = 0; j < n; j++) {
+        y[j] += x[j];
+    }
+}
+
+static void forward(const as_layer *layer, const as_pass *pass)
+{
+    const int64_t n = layer->out_size;
+    for (int64_t r = 0; r < pass->rows; r++) {
+        real *y = (real *)pass->y + r * pass->ldy;
+        memcpy(y, (const real *)pass->x[0] + r * pass->ldx[0], (size_t)n * sizeof(real));
+        for (int k = 1; k < layer->ninputs; k++) {
+            add_row(n, (const real *)pass->x[k] + r * pass->ldx[k], y);
+        }
+    }
+}
+
+static void backward(const as_layer *layer, const as_pass *pass)
+{
+    for (int k = 0; k < layer->ninputs; k++) {
+        for (int64_t r = 0; r < pass->rows && pass->dx[k] != NULL; r++) {
+            memcpy((real *)pass->dx[k] + r * pass->ldx[k], (const real *)pass->dy + r * pass->ldy,
+                   (size_t)layer->out_size * sizeof(real));
+        }
+    }
+}
+
+const as_layer_ops AS_V(as_layer_add) = {
+    .name = "add",
+    .help = "Adds outputs of one shape: the join of residual connections.",
+    .formula = "y = x_1 + x_2 + ...",
+    .min_inputs = 2,
+    .max_inputs = AS_INPUTS_MAX,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+};
