@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "comm/world_private.h"
 
-enum { SPINS = 2000, HUGE_PAGE = 2 << 20, PAGE = 4096 };
+enum { SPINS = 200, HUGE_PAGE = 2 << 20, PAGE = 4096 };
 
 void as_wait_once(as_wait *wait, bool yield)
 {

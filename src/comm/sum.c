@@ -1,6 +1,6 @@
 /* The sum of a round.
 
-   Every rank writes the vectors of its parts and the heads of its lanes into memory that its node shares. After one
+   Every rank writes the vectors of its parts and their heads into memory that its node shares. After one
    barrier each rank reads the parts of its own slice where they lie and adds them along the tree, tile by tile: no
    copies, no messages. Between nodes the parts travel as messages (sum_wire.c). The result lands in the first part of
    the rank, so that one process with one part has nothing to do at all.
@@ -45,27 +45,22 @@ static int64_t blocks_of(const as_sum *sum, int rank)
 static size_t lay_out(as_sum *sum, char *base, size_t *part_at)
 {
     const as_world *world = sum->world;
-    const size_t head_bytes = AS_HEAD_SIZE * sizeof(double);
     size_t at = (size_t)world->node_size * sizeof *sum->slot;
     sum->slot = (void *)base;
     sum->mail = base + at;
     size_t mail = 0;
     for (int node = 0; node < world->nodes; node++) {
-        const int begin = world->node_start[node], end = world->node_start[node + 1];
         sum->mail_at[node] = mail;
-        for (int i = begin; i < end; i++) {
-            sum->rider[world->member[i]] = (void *)(sum->mail + mail + (size_t)(i - begin) * sizeof(as_rider));
-        }
-        mail += round_up((size_t)(end - begin) * sizeof(as_rider), AS_CACHE_LINE);
-        for (int i = begin; i < end; i++) {
-            int first, count;
-            as_tree_share(sum->lanes->lanes, world->size, world->member[i], &first, &count);
-            for (int l = first; l < first + count; l++) {
-                sum->head[l] = (void *)(sum->mail + mail);
-                mail += head_bytes;
+        for (int i = world->node_start[node]; i < world->node_start[node + 1]; i++) {
+            const int rank = world->member[i];
+            sum->rider[rank] = (void *)(sum->mail + mail);
+            mail += sizeof(as_rider);
+            for (int p = sum->part_begin[rank]; p < sum->part_begin[rank + 1]; p++) {
+                sum->head[p] = (void *)(sum->mail + mail);
+                mail += AS_HEAD_SIZE * sizeof(double);
             }
+            mail = round_up(mail, AS_CACHE_LINE);
         }
-        mail = round_up(mail, AS_CACHE_LINE);
     }
     sum->mail_at[world->nodes] = mail;
     at += mail;
@@ -85,19 +80,32 @@ static size_t lay_out(as_sum *sum, char *base, size_t *part_at)
 
 static as_status allocate(as_sum *sum)
 {
-    const size_t size = (size_t)sum->world->size, lanes = (size_t)sum->lanes->lanes;
+    const as_lanes *lanes = sum->lanes;
+    const size_t size = (size_t)sum->world->size, all = (size_t)lanes->lanes, own = (size_t)lanes->count;
+    const size_t parts = (size_t)lanes->parts_total, blocks = (size_t)blocks_of(sum, sum->world->rank);
     sum->mail_at = calloc((size_t)sum->world->nodes + 1, sizeof *sum->mail_at);
     sum->rider = calloc(size, sizeof *sum->rider);
-    sum->head = calloc(lanes, sizeof *sum->head);
-    sum->heads = calloc(lanes * AS_HEAD_SIZE, sizeof *sum->heads);
+    sum->lane_head = calloc(own * AS_HEAD_SIZE, sizeof *sum->lane_head);
+    sum->lane_at = calloc(own, sizeof *sum->lane_at);
+    sum->head = calloc(parts, sizeof *sum->head);
+    sum->part_begin = calloc(size + 1, sizeof *sum->part_begin);
+    sum->squares = calloc(blocks + 1, sizeof *sum->squares);
     sum->column = calloc((size_t)sum->nblocks + 1, sizeof *sum->column);
     sum->block_at = calloc(size, sizeof *sum->block_at);
-    sum->leaf = calloc(lanes, sizeof *sum->leaf);
-    sum->part = calloc(lanes, sizeof *sum->part);
-    if (sum->mail_at == NULL || sum->rider == NULL || sum->head == NULL || sum->heads == NULL || sum->column == NULL ||
+    sum->leaf = calloc(all, sizeof *sum->leaf);
+    sum->part = calloc(all, sizeof *sum->part);
+    if (sum->mail_at == NULL || sum->rider == NULL || sum->lane_head == NULL || sum->lane_at == NULL ||
+        sum->head == NULL || sum->part_begin == NULL || sum->squares == NULL || sum->column == NULL ||
         sum->block_at == NULL || sum->leaf == NULL || sum->part == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for a sum over %d ranks", sum->world->size);
     }
+    for (int l = 0; l < lanes->count; l++) {
+        sum->lane_at[l] = sum->lane_head + l * AS_HEAD_SIZE;
+    }
+    for (int p = 0; p < lanes->parts_total; p++) {
+        sum->part_begin[lanes->part_rank[p] + 1] = p + 1;
+    }
+    sum->own_head = sum->head + sum->part_begin[sum->world->rank];
     int64_t at = 0;
     for (int i = 0; i < sum->world->size; i++) {
         sum->block_at[sum->world->member[i]] = at;
@@ -178,8 +186,11 @@ void as_sum_destroy(as_sum **sum)
     as_world_shared_free(s->world, &s->memory);
     free(s->mail_at);
     free(s->rider);
+    free(s->lane_head);
+    free(s->lane_at);
     free(s->head);
-    free(s->heads);
+    free(s->part_begin);
+    free(s->squares);
     free(s->column);
     free(s->block_at);
     free(s->leaf);
@@ -195,7 +206,7 @@ void *as_sum_part(as_sum *sum, int part)
 
 double *as_sum_head(as_sum *sum, int lane)
 {
-    return sum->head[sum->lanes->first + lane];
+    return sum->lane_at[lane];
 }
 
 void as_sum_clear(as_sum *sum)
@@ -206,9 +217,7 @@ void as_sum_clear(as_sum *sum)
             as_wait_for_node(sum->world, &wait);
         }
     }
-    for (int lane = 0; lane < sum->lanes->count; lane++) {
-        memset(as_sum_head(sum, lane), 0, AS_HEAD_SIZE * sizeof(double));
-    }
+    memset(sum->lane_head, 0, (size_t)sum->lanes->count * AS_HEAD_SIZE * sizeof(double));
     *sum->rider[sum->world->rank] = (as_rider){0};
     sum->text[0] = '\0';
     sum->waited = 0;
@@ -228,6 +237,26 @@ void as_sum_flag(as_sum *sum, uint32_t flags)
     sum->rider[sum->world->rank]->flags |= flags;
 }
 
+/* Heads along a program: leaf[i] is pushed, emitted node q goes to out[q]. */
+static void merge_heads(const as_tree_program *program, double *const *leaf, double *const *out)
+{
+    double stack[AS_TREE_DEPTH_MAX][AS_HEAD_SIZE];
+    int level = 0, emitted = 0;
+    for (int i = 0; i < program->steps; i++) {
+        const int step = program->step[i];
+        if (step >= 0) {
+            memcpy(stack[level++], leaf[step], sizeof stack[0]);
+        } else if (step == AS_TREE_MERGE) {
+            level--;
+            for (int j = 0; j < AS_HEAD_SIZE; j++) {
+                stack[level - 1][j] += stack[level][j];
+            }
+        } else {
+            memcpy(out[emitted++], stack[--level], sizeof stack[0]);
+        }
+    }
+}
+
 /* Heads and riders of all are here: result, flags, and the lowest failing rank (or the number of ranks). */
 static int judge(as_sum *sum)
 {
@@ -238,14 +267,7 @@ static int judge(as_sum *sum)
         sum->flags |= sum->rider[rank]->flags;
         failing = sum->rider[rank]->status != AS_OK ? rank : failing;
     }
-    const double *heads = sum->head[0];
-    if (sum->world->nodes > 1) {
-        for (int lane = 0; lane < sum->lanes->lanes; lane++) {
-            memcpy(sum->heads + lane * AS_HEAD_SIZE, sum->head[lane], AS_HEAD_SIZE * sizeof(double));
-        }
-        heads = sum->heads;
-    }
-    as_tree_sum(&sum->lanes->tree, AS_HEAD_SIZE, heads, sum->result);
+    merge_heads(&sum->lanes->merge, sum->head, &(double *){sum->result});
     return failing;
 }
 
@@ -294,6 +316,7 @@ typedef struct merge_job {
     const as_tree_program *program;
     const as_place *leaf, *out;
     int64_t first, count;
+    double *squares; /* of the blocks of the first output, or NULL */
     int threads;
 } merge_job;
 
@@ -303,9 +326,23 @@ static void merge_share(void *argument, int thread)
     int64_t from, n;
     as_team_share(job->count, AS_BLOCK, thread, job->threads, &from, &n);
     for (int64_t at = from; at < from + n; at += AS_BLOCK) {
-        merge_tile(job->kernels, job->program, job->leaf, job->out,
-                   (size_t)(job->first + at) * job->kernels->real_bytes,
-                   from + n - at < AS_BLOCK ? from + n - at : AS_BLOCK);
+        const int64_t tile = from + n - at < AS_BLOCK ? from + n - at : AS_BLOCK;
+        const size_t offset = (size_t)(job->first + at) * job->kernels->real_bytes;
+        merge_tile(job->kernels, job->program, job->leaf, job->out, offset, tile);
+        if (job->squares != NULL) {
+            job->squares[at / AS_BLOCK] =
+                job->kernels->sum_squares(tile, job->out->start + (offset - job->out->origin));
+        }
+    }
+}
+
+static void merge(merge_job *job, as_team *team)
+{
+    job->threads = job->count < TEAM_WORTH ? 1 : as_team_size(team);
+    if (job->threads == 1) {
+        merge_share(job, 0);
+    } else {
+        as_team_run(team, merge_share, job);
     }
 }
 
@@ -313,11 +350,22 @@ void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_progra
                   const as_place *out, int64_t first, int64_t count)
 {
     merge_job job = {.kernels = kernels, .program = program, .leaf = leaf, .out = out, .first = first, .count = count};
-    job.threads = count < TEAM_WORTH ? 1 : as_team_size(team);
-    if (job.threads == 1) {
-        merge_share(&job, 0);
-    } else {
-        as_team_run(team, merge_share, &job);
+    merge(&job, team);
+}
+
+/* The slice of a node that has all parts. One part is the sum itself. */
+static void merge_slice(as_sum *sum, as_team *team)
+{
+    merge_job job = {.kernels = sum->kernels,
+                     .program = &sum->merge,
+                     .leaf = sum->leaf,
+                     .out = &(as_place){.start = sum->part[0]},
+                     .first = sum->first,
+                     .count = sum->count,
+                     .squares = sum->squares};
+    sum->squared = sum->leaves > 1;
+    if (sum->squared) {
+        merge(&job, team);
     }
 }
 
@@ -325,6 +373,8 @@ as_status as_sum_reduce(as_sum *sum, as_team *team)
 {
     as_world *world = sum->world;
     sum->rounds++;
+    sum->squared = false;
+    merge_heads(&sum->lanes->program, sum->lane_at, sum->own_head);
     sum->waited += as_node_barrier(world);
     as_status status = AS_OK;
     if (world->nodes > 1) {
@@ -336,8 +386,7 @@ as_status as_sum_reduce(as_sum *sum, as_team *team)
         if (world->nodes > 1) {
             status = as_wire_reduce(sum, team);
         } else {
-            as_sum_merge(sum->kernels, team, &sum->merge, sum->leaf, &(as_place){.start = sum->part[0]}, sum->first,
-                         sum->leaves == 1 ? 0 : sum->count); /* One part is the sum itself. */
+            merge_slice(sum, team);
         }
     }
     atomic_store_explicit(&sum->slot[world->node_rank].finished, sum->rounds, memory_order_release);
@@ -366,6 +415,11 @@ void as_sum_range(const as_sum *sum, int64_t *first, int64_t *count)
 void *as_sum_slice(as_sum *sum)
 {
     return sum->part[0] + (size_t)sum->first * sum->kernels->real_bytes;
+}
+
+const double *as_sum_squares(const as_sum *sum)
+{
+    return sum->squared ? sum->squares : NULL;
 }
 
 /* One column of all blocks, in the order of the blocks. */

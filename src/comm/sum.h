@@ -54,6 +54,9 @@ void as_sum_range(const as_sum *sum, int64_t *first, int64_t *count);
 /* Not collective. Root sum of the slice, valid after as_sum_reduce until the next as_sum_clear; element 0 is `first`.
  */
 void *as_sum_slice(as_sum *sum);
+/* Not collective. Sums of squares (kernels->sum_squares) of the blocks of the slice as as_sum_reduce left it, where it
+   has read the slice anyway; NULL where it has not: one process, or several nodes. */
+const double *as_sum_squares(const as_sum *sum);
 
 /* Collective. Each rank brings one double for each block of AS_BLOCK elements of its slice (count blocks, in order);
    returns their sum over all blocks by as_block_sum, the same on all ranks. width values per block: block (nblocks,

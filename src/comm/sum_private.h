@@ -13,9 +13,10 @@ typedef struct as_place {
     size_t origin;
 } as_place;
 
-/* What travels with the heads for each rank. */
+/* What a rank tells all others in a round, on a cache line of its own: its riders, then the heads of its parts. Most
+   ranks have one part, and are heard with one line. */
 typedef struct as_rider {
-    int32_t status;
+    _Alignas(32) int32_t status;
     uint32_t flags;
 } as_rider;
 
@@ -32,14 +33,20 @@ struct as_sum {
     uint32_t flags;
     char text[AS_RIDER_TEXT]; /* own failure of this round */
 
-    /* Memory of the node: slots, the mail of all nodes (riders, then heads, of each), two turns of blocks, parts. */
+    double *lane_head; /* (own lanes, AS_HEAD_SIZE) */
+    double **lane_at;  /* (own lanes) */
+    double **head;     /* (parts of all ranks) in the mail */
+    double **own_head; /* (own parts) likewise */
+    int *part_begin;   /* (ranks + 1) first part of a rank: parts in lane order are in rank order */
+    double *squares;   /* (blocks of the own slice) */
+    bool squared;      /* squares are those of this round */
+
+    /* Memory of the node: slots, the mail of all ranks by node, two turns of blocks, parts. */
     void *memory;
     as_node_slot *slot;
     char *mail;
     size_t *mail_at;  /* (nodes + 1) bytes before each node's mail */
     as_rider **rider; /* (ranks) */
-    double **head;    /* (lanes) */
-    double *heads;    /* (lanes, AS_HEAD_SIZE) in lane order: in the mail when one node has it all, else a copy */
     double *blocks;   /* (2, AS_BLOCK_COLUMNS, nblocks), ranks in node order */
     double *column;   /* (nblocks) in block order, when node order is another */
     int64_t nblocks;

@@ -121,6 +121,20 @@ static void measure_blocks(update_job *job, int64_t first, int64_t end)
     }
 }
 
+/* The sum has measured the blocks already, where there is nothing to add or leave out. */
+static bool take_squares(as_network *network)
+{
+    const double *squares = as_sum_squares(network->sum);
+    if (squares == NULL || has_penalty(network) || network->statistics) {
+        return false;
+    }
+    for (int64_t block = 0; block * AS_BLOCK < network->count; block++) {
+        network->block[2 * block] = squares[block];
+        network->block[2 * block + 1] = 0;
+    }
+    return true;
+}
+
 static void measure_body(void *argument, int thread)
 {
     update_job *job = argument;
@@ -250,7 +264,9 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
     const double weight = head[AS_HEAD_WEIGHT];
     update_job job = {
         .network = network, .t = step + 1, .inverse = weight > 0 ? 1.0 / weight : 0.0, .samples = head[AS_HEAD_COUNT]};
-    as_team_run(team, measure_body, &job);
+    if (!take_squares(network)) {
+        as_team_run(team, measure_body, &job);
+    }
     double sums[2];
     AS_TRY(as_sum_blocks(network->sum, 2, network->block, sums));
     const double t1 = as_clock_seconds();

@@ -83,6 +83,12 @@ static void check_round(setting *s, as_sum *sum, float *vector, int64_t n, int r
     for (int64_t i = 0; i < count; i++) {
         vector[first + i] = slice[i];
     }
+    const double *squares = as_sum_squares(sum);
+    expect(s, (squares != NULL) == (as_world_nodes(s->world) == 1 && s->lanes.parts_total > 1), "squares", n);
+    for (int64_t i = 0; squares != NULL && i < count; i += AS_BLOCK) {
+        const double want = s->kernels->sum_squares(count - i < AS_BLOCK ? count - i : AS_BLOCK, slice + i);
+        expect(s, squares[i / AS_BLOCK] == want, "squares of a block", n);
+    }
     double *block = calloc((size_t)(count / AS_BLOCK + 1) * 5, sizeof *block), out[5];
     for (int64_t i = 0; i < count; i++) {
         for (int j = 0; j < 5; j++) {
