@@ -22,6 +22,7 @@ typedef struct as_gemm_tuning {
     int64_t rows, steps; /* of a block, at most what the kernel would choose */
     as_force copy;       /* of the rows of a, where they share cache sets */
     as_force wide;       /* tiles of several panels, where rows are few */
+    as_force narrow;     /* vectors over rows, where columns are few */
 } as_gemm_tuning;
 
 typedef struct as_kernels {

@@ -6,39 +6,46 @@
 
 #if defined(AS_ISA_AVX512)
 #if AS_PRECISION == 32
-typedef int32_t vindex __attribute__((vector_size(V_BYTES)));
-#define V_PICK(a, index, b) (vreal) _mm512_permutex2var_ps((__m512)(a), (__m512i)(index), (__m512)(b))
+#define V_LOW2(a, b) (vreal) _mm512_unpacklo_ps((__m512)(a), (__m512)(b))
+#define V_HIGH2(a, b) (vreal) _mm512_unpackhi_ps((__m512)(a), (__m512)(b))
+#define V_LANES(a, b, choice) (vreal) _mm512_shuffle_f32x4((__m512)(a), (__m512)(b), choice)
+#define V_LOW4(a, b) (vreal) _mm512_unpacklo_pd((__m512d)(a), (__m512d)(b))
+#define V_HIGH4(a, b) (vreal) _mm512_unpackhi_pd((__m512d)(a), (__m512d)(b))
 #else
-typedef int64_t vindex __attribute__((vector_size(V_BYTES)));
-#define V_PICK(a, index, b) (vreal) _mm512_permutex2var_pd((__m512d)(a), (__m512i)(index), (__m512d)(b))
+#define V_LOW2(a, b) (vreal) _mm512_unpacklo_pd((__m512d)(a), (__m512d)(b))
+#define V_HIGH2(a, b) (vreal) _mm512_unpackhi_pd((__m512d)(a), (__m512d)(b))
+#define V_LANES(a, b, choice) (vreal) _mm512_shuffle_f64x2((__m512d)(a), (__m512d)(b), choice)
 #endif
 
-/* Stage `half` swaps, for rows r and r + half, the lanes whose bit `half` is set in one with those where it is not. */
-AS_INLINE void transpose_stage(const int half, vreal x[VL])
-{
-    vindex low, high;
-    for (int l = 0; l < VL; l++) {
-        low[l] = (l & half) == 0 ? l : VL + (l ^ half);
-        high[l] = (l & half) == 0 ? l + half : VL + l;
-    }
-    AS_UNROLL
-    for (int r = 0; r < VL; r++) {
-        if ((r & half) == 0) {
-            const vreal a = x[r], b = x[r + half];
-            x[r] = V_PICK(a, low, b);
-            x[r + half] = V_PICK(a, high, b);
-        }
-    }
-}
-
-/* x' of a VL x VL block in registers. */
+/* x[r] lane c becomes x[c] lane r. Inside the four lanes of 128 bits first, then across them. */
 AS_INLINE void transpose_block(vreal x[VL])
 {
-    transpose_stage(1, x);
-    transpose_stage(2, x);
-    transpose_stage(4, x);
-    if (VL == 16) {
-        transpose_stage(VL / 2, x);
+    enum { IN_LANE = VL / 4 };
+    vreal t[VL];
+    AS_UNROLL
+    for (int r = 0; r < VL; r += 2) {
+        t[r] = V_LOW2(x[r], x[r + 1]);
+        t[r + 1] = V_HIGH2(x[r], x[r + 1]);
+    }
+#if AS_PRECISION == 32
+    AS_UNROLL
+    for (int r = 0; r < VL; r += 4) {
+        const vreal a = t[r], b = t[r + 1], c = t[r + 2], d = t[r + 3];
+        t[r] = V_LOW4(a, c);
+        t[r + 1] = V_HIGH4(a, c);
+        t[r + 2] = V_LOW4(b, d);
+        t[r + 3] = V_HIGH4(b, d);
+    }
+#endif
+    AS_UNROLL
+    for (int c = 0; c < IN_LANE; c++) {
+        const vreal even0 = V_LANES(t[c], t[IN_LANE + c], 0x88), odd0 = V_LANES(t[c], t[IN_LANE + c], 0xDD);
+        const vreal even1 = V_LANES(t[2 * IN_LANE + c], t[3 * IN_LANE + c], 0x88);
+        const vreal odd1 = V_LANES(t[2 * IN_LANE + c], t[3 * IN_LANE + c], 0xDD);
+        x[c] = V_LANES(even0, even1, 0x88);
+        x[IN_LANE + c] = V_LANES(odd0, odd1, 0x88);
+        x[2 * IN_LANE + c] = V_LANES(even0, even1, 0xDD);
+        x[3 * IN_LANE + c] = V_LANES(odd0, odd1, 0xDD);
     }
 }
 #endif

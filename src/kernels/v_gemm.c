@@ -7,6 +7,7 @@
    stays in L2, blocks of A are a few strips high: then C, written once, goes by row after row. Strips are made equal
    instead of leaving a short one at the end. With few rows, tiles are wider, for enough chains and streams at once.
    Cost: 2 m n k flops. */
+#include "kernels/narrow.h"
 #include "kernels/table.h"
 #include "kernels/tile.h"
 
@@ -19,6 +20,7 @@ enum {
     PAD = 64 / (int)sizeof(real), /* reals between copied rows */
     CONFLICT = 4096,              /* rows of A that lie a multiple of this many bytes apart share a set of the L1 */
     COPY_PANELS = 4,              /* they are copied apart when more panels than this pass by */
+    STREAM_K = 64,                /* rows of no more reals than this are too short for the hardware to fetch ahead */
     TURN = 4,                     /* chain steps per turn of the loop */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
     GROUP = 5,                    /* rows of A that are addressed from one pointer */
@@ -200,7 +202,7 @@ typedef struct product {
     const real *b, *bias;
     real *c;
     int64_t ldc;
-    bool relu;
+    bool relu, stream;
 } product;
 
 /* The end of the tile at row i and column j, for the chain steps [p0, p1). */
@@ -220,6 +222,13 @@ static tile_end end_of(const product *g, int64_t i, int64_t j, int64_t p0, int64
                       .fetch_c = c};
 }
 
+static void fetch_rows(const real *a, int64_t count)
+{
+    for (int64_t q = 0; q < count; q += PAD) {
+        __builtin_prefetch(a + q);
+    }
+}
+
 /* Rows [0, m) of a (m, p1 - p0) and of C, columns [j, n). */
 static void strips_block(const product *g, int64_t m, const real *a, int64_t lda, int64_t j, int64_t p0, int64_t p1)
 {
@@ -232,6 +241,9 @@ static void strips_block(const product *g, int64_t m, const real *a, int64_t lda
         for (int64_t t = 0; t < strips; t++) {
             int64_t i;
             const int rows = strip_rows(m, strips, t, &i);
+            if (g->stream) {
+                fetch_rows(a + (i + rows) * lda, rows * lda);
+            }
             tile_end e = end_of(g, i, j, p0, p1);
             e.next = next + (p1 - p0) * row1 * t / strips;
             e.next_turn = TURN * row1 / strips;
@@ -269,7 +281,8 @@ static __attribute__((noinline)) void copied_block(const product *g, int64_t m, 
 /* What a product chooses by its shape. */
 typedef struct choice {
     int64_t rows, steps; /* of a block at most */
-    bool copy, wide;
+    bool copy, wide, narrow;
+    bool stream; /* rows of A come from beyond L2 and are used once: fetch the next strip's */
 } choice;
 
 static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, int64_t lda)
@@ -279,13 +292,17 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
     choice c = {.rows = low ? LOW : BLOCK_A / bytes / depth,
                 .steps = KC,
                 .copy = lda * bytes % CONFLICT == 0 && n > COPY_PANELS * NR && m > WIDE_ROWS,
-                .wide = m <= WIDE_ROWS};
+                .wide = m <= WIDE_ROWS,
+                .narrow = n <= NARROW && k >= VL,
+                .stream = n <= NR && lda == k && k <= STREAM_K && m * k * bytes > L2_ALL / 2};
     if (tuning != NULL) {
         c.rows = tuning->rows > 0 && tuning->rows < c.rows ? tuning->rows : c.rows;
         c.steps = tuning->steps > 0 && tuning->steps < KC ? tuning->steps : c.steps;
         c.copy = tuning->copy == AS_AUTO ? c.copy : tuning->copy == AS_ALWAYS;
         c.wide = tuning->wide == AS_AUTO ? c.wide : tuning->wide == AS_ALWAYS && m <= WIDE_ROWS;
+        c.narrow = tuning->narrow == AS_AUTO ? c.narrow : tuning->narrow == AS_ALWAYS && n <= NARROW;
     }
+    c.narrow = c.narrow && n > 0 && m >= VL;
     return c;
 }
 
@@ -293,12 +310,22 @@ void AS_V(as_gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int
                          const void *packed, const void *bias, bool relu, void *c, int64_t ldc)
 {
     const choice by = choose(tuning, m, n, k, lda);
+    if (by.narrow) {
+        AS_V(as_gemm_narrow)(m, n, k, a, lda, packed, bias, relu, c, ldc);
+        return;
+    }
     const int64_t blocks = (m + by.rows - 1) / by.rows, parts = k > 0 ? (k + by.steps - 1) / by.steps : 1;
     for (int64_t t = 0; t < blocks; t++) {
         const int64_t i = m * t / blocks, rows = m * (t + 1) / blocks - i;
         const real *const from = (const real *)a + i * lda;
-        const product g = {
-            .n = n, .k = k, .b = packed, .bias = bias, .c = (real *)c + i * ldc, .ldc = ldc, .relu = relu};
+        const product g = {.n = n,
+                           .k = k,
+                           .b = packed,
+                           .bias = bias,
+                           .c = (real *)c + i * ldc,
+                           .ldc = ldc,
+                           .relu = relu,
+                           .stream = by.stream};
         for (int64_t q = 0; q < parts; q++) {
             const int64_t p0 = k * q / parts, p1 = k * (q + 1) / parts;
             if (by.copy) {

@@ -50,11 +50,14 @@ static void tuned_products(const as_kernels *K)
         {.copy = AS_ALWAYS},
         {.wide = AS_NEVER},
         {.wide = AS_ALWAYS},
+        {.narrow = AS_NEVER},
+        {.narrow = AS_ALWAYS},
         {.rows = 3, .steps = 4, .copy = AS_ALWAYS, .wide = AS_ALWAYS},
         {.rows = 17, .steps = 29, .copy = AS_NEVER, .wide = AS_ALWAYS},
     };
-    static const shape3 cases[] = {{1, 300, 33}, {2, 301, 9},  {3, 130, 21}, {4, 97, 13}, {5, 141, 10},
-                                   {6, 64, 3},   {7, 129, 19}, {31, 70, 58}, {3, 40, 0},  {0, 9, 4}};
+    static const shape3 cases[] = {{1, 300, 33}, {2, 301, 9},  {3, 130, 21}, {4, 97, 13}, {5, 141, 10}, {6, 64, 3},
+                                   {7, 129, 19}, {31, 70, 58}, {3, 40, 0},   {0, 9, 4},   {17, 1, 40},  {8, 2, 3},
+                                   {33, 3, 16},  {16, 4, 17},  {47, 5, 31},  {16, 6, 0},  {65, 7, 70},  {18, 8, 20}};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         const shape3 s = cases[c];
         const int64_t lda = c % 2 == 0 ? s.k : 4096 / (int64_t)K->real_bytes, reals = K->pack_reals(s.k, s.n);
@@ -91,6 +94,8 @@ static void products(const as_kernels *K)
         check_product(K, (shape3){37, 523, 613}, false, true);
         check_product(K, (shape3){2, 129, 2100}, true, true);
         check_product(K, (shape3){4100, 70, 60}, true, false); /* low blocks */
+        check_product(K, (shape3){9000, 11, 61}, true, true);
+        check_product(K, (shape3){70, 3, 2000}, true, false);
     }
 }
 
