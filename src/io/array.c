@@ -37,8 +37,7 @@ as_status as_array_check(as_array *array)
     return as_stream_end(array->stream, array->data_at + array->rows * array->width * array->stored_bytes);
 }
 
-/* IEEE binary16 to binary32, exactly. */
-static float half_to_float(uint16_t half)
+float as_half_value(uint16_t half)
 {
     const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 31u, mantissa = half & 1023u;
     uint32_t bits;
@@ -95,7 +94,7 @@ as_status as_array_read(as_array *array, int64_t first, int64_t count, void *dat
         for (int64_t i = 0; i < n; i++) {
             uint16_t half;
             memcpy(&half, to + 2 * i, sizeof half);
-            const float value = half_to_float(half);
+            const float value = as_half_value(half);
             memcpy((uint8_t *)data + 4 * i, &value, sizeof value);
         }
     }

@@ -24,9 +24,15 @@ as_status as_array_open_idx(const char *path, as_array *out);
 as_status as_array_open_npy(const char *path, as_array *out);
 void as_array_close(as_array *array);
 
+/* Not collective. The same for NPY content behind an open stream, which the array takes over. */
+as_status as_array_from_npy(as_stream *stream, as_array *out);
+
 /* Not collective. Rows [first, first + count), 0 <= first, first + count <= rows, in native byte order: count * width
    elements of `type`. Reading the last row also checks the end of a packed file. Errors: DATA, IO naming the row. */
 as_status as_array_read(as_array *array, int64_t first, int64_t count, void *data);
+
+/* IEEE binary16 to binary32, exactly. */
+float as_half_value(uint16_t half);
 
 /* Not collective. For the header readers: element count, row width and size of the data against the file. */
 as_status as_array_check(as_array *array);

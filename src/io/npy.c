@@ -147,8 +147,15 @@ static as_status read_header(as_array *array)
 
 as_status as_array_open_npy(const char *path, as_array *out)
 {
+    as_stream *stream = NULL;
     *out = (as_array){0};
-    AS_TRY(as_stream_open(path, &out->stream));
+    AS_TRY(as_stream_open(path, &stream));
+    return as_array_from_npy(stream, out);
+}
+
+as_status as_array_from_npy(as_stream *stream, as_array *out)
+{
+    *out = (as_array){.stream = stream};
     const as_status status = read_header(out);
     if (status != AS_OK) {
         as_array_close(out);

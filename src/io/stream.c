@@ -1,5 +1,5 @@
-/* Plain files by pread, packed ones by zlib's gz layer. Cost: one system call per read, or inflation of everything up
-   to the place. */
+/* Plain files by pread, packed ones by zlib's gz layer, memory by copying. Cost: one system call per read, or inflation
+   of everything up to the place. */
 #include "io/stream.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ enum { INFLATE_BUFFER = 256 << 10, EXPANSION_MAX = 1032, PIECE_MAX = 1 << 30 };
 struct as_stream {
     int file;
     gzFile packed;    /* NULL: plain */
-    int64_t size;     /* of the file */
+    char *memory;     /* the content itself; NULL: a file */
+    int64_t size;     /* of the file or memory */
     uint8_t *content; /* the whole of it, once it was asked for */
     int64_t content_bytes;
     char path[];
@@ -86,6 +87,22 @@ as_status as_stream_open(const char *path, as_stream **out)
     return AS_OK;
 }
 
+as_status as_stream_open_memory(const char *name, void *data, int64_t size, as_stream **out)
+{
+    const size_t length = strlen(name) + 1;
+    as_stream *stream = calloc(1, sizeof *stream + length);
+    if (stream == NULL) {
+        free(data);
+        AS_FAIL(AS_NOMEM, "%s: out of memory for reading it", name);
+    }
+    memcpy(stream->path, name, length);
+    stream->file = -1;
+    stream->memory = data;
+    stream->size = size;
+    *out = stream;
+    return AS_OK;
+}
+
 void as_stream_close(as_stream **stream)
 {
     if (*stream == NULL) {
@@ -101,6 +118,7 @@ void as_stream_close(as_stream **stream)
     if ((*stream)->file >= 0) {
         close((*stream)->file);
     }
+    free((*stream)->memory);
     free(*stream);
     *stream = NULL;
 }
@@ -155,10 +173,23 @@ static as_status read_packed(as_stream *stream, int64_t at, size_t bytes, uint8_
     return AS_OK;
 }
 
+static as_status read_memory(const as_stream *stream, int64_t at, size_t bytes, void *data, const char *what)
+{
+    if (at > stream->size || bytes > (size_t)(stream->size - at)) {
+        AS_FAIL(AS_DATA, "%s: truncated: %s needs bytes [%lld, %lld) of %lld", stream->path, what, (long long)at,
+                (long long)at + (long long)bytes, (long long)stream->size);
+    }
+    memcpy(data, stream->memory + at, bytes);
+    return AS_OK;
+}
+
 as_status as_stream_read(as_stream *stream, int64_t at, size_t bytes, void *data, const char *what)
 {
     if (stream->packed != NULL) {
         return read_packed(stream, at, bytes, data, what);
+    }
+    if (stream->memory != NULL) {
+        return read_memory(stream, at, bytes, data, what);
     }
     uint8_t *to = data;
     while (bytes > 0) {
@@ -214,6 +245,11 @@ static as_status inflate_content(as_stream *stream)
 
 as_status as_stream_content(as_stream *stream, const uint8_t **data, int64_t *bytes)
 {
+    if (stream->memory != NULL) {
+        *data = (const uint8_t *)stream->memory;
+        *bytes = stream->size;
+        return AS_OK;
+    }
     if (stream->content == NULL && stream->packed != NULL) {
         const as_status status = inflate_content(stream);
         if (status != AS_OK) {

@@ -16,6 +16,10 @@ typedef struct as_stream as_stream;
 as_status as_stream_open(const char *path, as_stream **out);
 void as_stream_close(as_stream **stream);
 
+/* Not collective. A stream over `size` bytes of memory, which it takes over (malloc'd; freed also on failure). name is
+   for messages. Errors: NOMEM. */
+as_status as_stream_open_memory(const char *name, void *data, int64_t size, as_stream **out);
+
 const char *as_stream_path(const as_stream *stream);
 bool as_stream_packed(const as_stream *stream);
 
