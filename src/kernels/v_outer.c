@@ -20,13 +20,13 @@ enum {
     REUSE = 3,                    /* panels beside a strip, or strips beside a panel, that pay for packing it */
     ROWS_AHEAD = 16,              /* rows that packing prefetches ahead */
     TOGETHER = 4,                 /* strips that are packed at once */
-    NARROW = NR,                  /* fewer columns of d than this make it the broadcast operand */
+    NEAR = 1024,                  /* bytes between rows that need no packing of strips where chunks are several */
     SLACK = 2 * VL                /* reals behind packed strips, written as part of whole vectors */
 };
 
-/* Columns [u, u + count) of the broadcast operand in strips, by columns [w, end) of the other one in panels. */
+/* Columns [u, u + count) of the broadcast operand in strips, by `panels` panels of the other one from w. */
 typedef struct block {
-    int64_t u, count, strips, w, end, panels;
+    int64_t u, count, strips, w, panels;
     int64_t chunks;
     bool pack_strips, pack_panels;
 } block;
@@ -143,51 +143,75 @@ static void block_walk(const outer *o, const block *k, const buffers *m)
     }
 }
 
-/* The thread's columns [u, u + count) by [w, end), in blocks. */
-static __attribute__((noinline)) void outer_range(const outer *o, const as_outer_choices *choices, int64_t u,
-                                                  int64_t count, int64_t w, int64_t end)
+/* What is the same for all blocks of a thread's share, and how large they are. */
+typedef struct plan {
+    int64_t chunks, strips, panels;
+    bool pack_strips;
+} plan;
+
+static plan make_plan(const outer *o, const as_outer_choices *choices, int64_t count, int64_t columns)
 {
-    _Alignas(64) real strips_packed[BLOCK_BROADCAST / sizeof(real) + SLACK];
+    const int64_t rows = o->lane_row[o->program->lanes] - o->lane_row[0];
+    const int64_t asked = choices->chunk > 0 ? choices->chunk : rows <= ROWS_FEW ? ROWS_FEW : ROWS_CHUNK;
+    const int64_t chunk = at_most(asked, ROWS_FEW), depth = o->program->depth > 0 ? o->program->depth : 1;
+    plan p = {.chunks = rows > 0 ? ceiling(rows, chunk) : 1};
+    const int64_t tiles = p.chunks > 1 ? BLOCK_STACK / (int64_t)sizeof(outer_tile) / depth : INT64_MAX;
+    const int64_t strips = ceiling(count, MR), panels = ceiling(columns, NR);
+    p.panels = choices->block_panels > 0 ? choices->block_panels : p.chunks > 1 ? PANELS : panels;
+    p.panels = at_most(at_most(p.panels, panels), tiles);
+    p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
+    p.strips = at_most(p.strips, tiles / p.panels);
+    const bool near = p.chunks > 1 && o->ldu * (int64_t)sizeof(real) <= NEAR;
+    p.pack_strips =
+        choices->strips == AS_OUTER_PACKED || (choices->strips == AS_OUTER_READ_AUTO && p.panels >= REUSE && !near);
+    if (p.pack_strips) {
+        p.strips = at_most(p.strips, BLOCK_BROADCAST / (int64_t)sizeof(real) / (at_most(rows + 1, chunk) * MR));
+    }
+    return p;
+}
+
+/* The thread's columns [u, u + count) by [w, w + columns), in blocks. */
+static __attribute__((noinline)) void outer_range(const outer *o, const as_outer_choices *choices, int64_t u,
+                                                  int64_t count, int64_t w, int64_t columns)
+{
+    _Alignas(64) real strips[BLOCK_BROADCAST / sizeof(real) + SLACK];
     _Alignas(64) real panel[ROWS_FEW * NR];
     _Alignas(64) outer_tile stack[BLOCK_STACK / sizeof(outer_tile)];
-    const buffers m = {strips_packed, panel, stack};
-    const int64_t rows = o->lane_row[o->program->lanes] - o->lane_row[0];
-    const int64_t chunk = at_most(choices->chunk > 0 ? choices->chunk
-                                  : rows <= ROWS_FEW ? ROWS_FEW
-                                                     : ROWS_CHUNK,
-                                  ROWS_FEW);
-    const int64_t chunks = rows > 0 ? ceiling(rows, chunk) : 1, depth = o->program->depth > 0 ? o->program->depth : 1;
-    const int64_t tiles = chunks > 1 ? BLOCK_STACK / (int64_t)sizeof(outer_tile) / depth : INT64_MAX;
-    const int64_t strips = ceiling(count, MR), panels = ceiling(end - w, NR);
-    int64_t wide = at_most(choices->block_panels > 0 ? choices->block_panels : chunks > 1 ? PANELS : panels, panels);
-    int64_t high = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
-    wide = at_most(wide, tiles);
-    high = at_most(high, tiles / wide);
-    const bool pack_strips =
-        choices->strips == AS_OUTER_PACKED || (choices->strips == AS_OUTER_READ_AUTO && wide >= REUSE);
-    if (pack_strips) {
-        const int64_t held = BLOCK_BROADCAST / (int64_t)sizeof(real) / (at_most(rows > 0 ? rows : 1, chunk) * MR);
-        high = at_most(high, held);
-    }
-    const int64_t blocks = ceiling(strips, high);
+    const buffers m = {strips, panel, stack};
+    const plan p = make_plan(o, choices, count, columns);
+    const int64_t blocks = ceiling(ceiling(count, MR), p.strips), panels = ceiling(columns, NR);
     for (int64_t q = 0; q < blocks; q++) {
-        const int64_t i = count * q / blocks, part = count * (q + 1) / blocks - i;
-        for (int64_t j = 0; j < panels; j += wide) {
-            block k = {.u = u + i, .count = part, .strips = ceiling(part, MR), .w = w + j * NR, .chunks = chunks};
-            k.panels = at_most(wide, panels - j);
-            k.pack_strips = pack_strips;
-            k.pack_panels =
-                choices->panels == AS_OUTER_PACKED || (choices->panels == AS_OUTER_READ_AUTO && k.strips > 1);
+        const int64_t i = count * q / blocks, part = count * (q + 1) / blocks - i, tall = ceiling(part, MR);
+        for (int64_t j = 0; j < panels; j += p.panels) {
+            const block k = {.u = u + i,
+                             .count = part,
+                             .strips = tall,
+                             .w = w + j * NR,
+                             .panels = at_most(p.panels, panels - j),
+                             .chunks = p.chunks,
+                             .pack_strips = p.pack_strips,
+                             .pack_panels = choices->panels == AS_OUTER_PACKED ||
+                                            (choices->panels == AS_OUTER_READ_AUTO && tall > 1)};
             block_walk(o, &k, &m);
         }
     }
+}
+
+/* Whether d is the broadcast operand: where it is narrow, since a panel would be half empty; and where x has few panels
+   and the rows are many, since then only those are packed. A tile of swapped operands is written less easily. */
+static bool broadcasts_d(const as_outer_choices *choices, int64_t k, int64_t n, int64_t rows)
+{
+    if (choices->broadcast != AS_OUTER_AUTO) {
+        return choices->broadcast == AS_OUTER_D;
+    }
+    return k > n ? n < NR : k >= NR && k < REUSE * NR && rows > ROWS_FEW;
 }
 
 static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, const void *x, int64_t ldx,
                         const void *d, int64_t ldd, const as_tree_program *program, const int64_t *lane_row,
                         bool resume, void *const *part, int64_t ldp, int thread, int threads)
 {
-    const bool swap = choices->broadcast == AS_OUTER_AUTO ? n < NARROW && k > n : choices->broadcast == AS_OUTER_D;
+    const bool swap = broadcasts_d(choices, k, n, lane_row[program->lanes] - lane_row[0]);
     const int64_t U = swap ? n : k, W = swap ? k : n;
     const outer o = {.u = swap ? d : x,
                      .w = swap ? x : d,
@@ -208,7 +232,7 @@ static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, c
         as_team_share(U, 1, thread, threads, &u, &count);
     }
     if (count > 0 && columns > 0) {
-        outer_range(&o, choices, u, count, w, w + columns);
+        outer_range(&o, choices, u, count, w, columns);
     }
 }
 

@@ -4,49 +4,118 @@
 
 typedef vreal tile[MR][2];
 
+/* fma(x, y, s) in the place of s. Left alone, the compiler writes some results over x and then moves them about. */
+AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
+{
+#if defined(V_CALL) && AS_PRECISION == 32
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(x), "v"(y));
+    return s;
+#elif defined(V_CALL)
+    __asm__("vfmadd231pd %2, %1, %0" : "+v"(s) : "v"(x), "v"(y));
+    return s;
+#else
+    return v_fma(x, y, s);
+#endif
+}
+
+/* F(r) for every row of a tile, written out: with an index that is a literal from the start the compiler keeps a tile
+   in registers from its zeros to its last store; unrolled loops send it through memory between one loop and the next.
+ */
+#if defined(AS_ISA_AVX512)
+#define EACH_ROW(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13)
+#elif defined(AS_ISA_AVX2)
+#define EACH_ROW(F) F(0) F(1) F(2) F(3) F(4) F(5)
+#else
+#define EACH_ROW(F) F(0) F(1) F(2) F(3)
+#endif
+
 AS_INLINE void tile_zero(const int R, const int V, tile s)
 {
-    AS_UNROLL
-    for (int r = 0; r < R; r++) {
-        AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            s[r][v] = v_splat(0);
-        }
+#define ZERO(r)                                                                                                        \
+    if (r < R) {                                                                                                       \
+        s[r][0] = v_splat(0);                                                                                          \
+        if (V > 1) {                                                                                                   \
+            s[r][1] = v_splat(0);                                                                                      \
+        }                                                                                                              \
     }
+    EACH_ROW(ZERO)
 }
 
 AS_INLINE void tile_get(const int R, const int V, const real *node, tile s)
 {
-    AS_UNROLL
-    for (int r = 0; r < R; r++) {
-        AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            s[r][v] = v_load(node + r * NR + v * VL);
-        }
+#define GET(r)                                                                                                         \
+    if (r < R) {                                                                                                       \
+        s[r][0] = v_load(node + r * NR);                                                                               \
+        if (V > 1) {                                                                                                   \
+            s[r][1] = v_load(node + r * NR + VL);                                                                      \
+        }                                                                                                              \
     }
+    EACH_ROW(GET)
 }
 
 AS_INLINE void tile_put(const int R, const int V, tile s, real *node)
 {
-    AS_UNROLL
-    for (int r = 0; r < R; r++) {
-        AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            v_store(node + r * NR + v * VL, s[r][v]);
-        }
+#define PUT(r)                                                                                                         \
+    if (r < R) {                                                                                                       \
+        v_store(node + r * NR, s[r][0]);                                                                               \
+        if (V > 1) {                                                                                                   \
+            v_store(node + r * NR + VL, s[r][1]);                                                                      \
+        }                                                                                                              \
     }
+    EACH_ROW(PUT)
 }
 
 /* s = left + s */
 AS_INLINE void tile_merge(const int R, const int V, const real *left, tile s)
 {
-    AS_UNROLL
-    for (int r = 0; r < R; r++) {
-        AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            s[r][v] = v_load(left + r * NR + v * VL) + s[r][v];
-        }
+#define MERGE(r)                                                                                                       \
+    if (r < R) {                                                                                                       \
+        s[r][0] = v_load(left + r * NR) + s[r][0];                                                                     \
+        if (V > 1) {                                                                                                   \
+            s[r][1] = v_load(left + r * NR + VL) + s[r][1];                                                            \
+        }                                                                                                              \
     }
+    EACH_ROW(MERGE)
+}
+
+/* One step of the chains: s[r][v] = fma(a_r, b_v, s[r][v]). */
+AS_INLINE void tile_fma(const int R, const int V, const real *a, const real *b, tile s)
+{
+    const vreal low = v_load(b), high = v_load(V > 1 ? b + VL : b);
+#define FMA(r)                                                                                                         \
+    if (r < R) {                                                                                                       \
+        const vreal x = v_splat(a[r]);                                                                                 \
+        s[r][0] = fma_into(s[r][0], x, low);                                                                           \
+        if (V > 1) {                                                                                                   \
+            s[r][1] = fma_into(s[r][1], x, high);                                                                      \
+        }                                                                                                              \
+    }
+    EACH_ROW(FMA)
+}
+
+/* `rows` steps, and both operands moved past them. */
+AS_INLINE void tile_rows(const int R, const int V, int64_t rows, const real **a_at, int64_t step, const real **b_at,
+                         int64_t width, tile s)
+{
+    const real *a = *a_at, *b = *b_at;
+    const int64_t ahead = AHEAD_A * step;
+    for (; rows >= 2; rows -= 2) {
+        __builtin_prefetch(a + ahead);
+        tile_fma(R, V, a, b, s);
+        a += step;
+        b += width;
+        __builtin_prefetch(a + ahead);
+        tile_fma(R, V, a, b, s);
+        a += step;
+        b += width;
+    }
+    if (rows > 0) {
+        tile_fma(R, V, a, b, s);
+        a += step;
+        b += width;
+    }
+    *a_at = a;
+    *b_at = b;
 }
 
 /* Where the chain of a lane goes on from what part 0 holds. */
@@ -67,18 +136,15 @@ AS_INLINE void tile_emit(const int R, const int V, const outer *o, const outer_p
 {
     real *const to = (real *)o->part[p] + at->u * o->su + at->w * o->sw;
     if (o->sw == 1) {
-        vmask mask[2];
-        AS_UNROLL
-        for (int v = 0; v < V; v++) {
-            mask[v] = v_first(o->W - at->w - v * VL);
-        }
-        AS_UNROLL
-        for (int r = 0; r < R; r++) {
-            AS_UNROLL
-            for (int v = 0; v < V; v++) {
-                v_store_masked(to + r * o->su + v * VL, s[r][v], mask[v]);
-            }
-        }
+        const vmask low = v_first(o->W - at->w), high = v_first(o->W - at->w - VL);
+#define EMIT(r)                                                                                                        \
+    if (r < R) {                                                                                                       \
+        v_store_masked(to + r * o->su, s[r][0], low);                                                                  \
+        if (V > 1) {                                                                                                   \
+            v_store_masked(to + r * o->su + VL, s[r][1], high);                                                        \
+        }                                                                                                              \
+    }
+        EACH_ROW(EMIT)
         return;
     }
     outer_tile scratch;
@@ -106,41 +172,48 @@ AS_INLINE void tile_expect(const int R, const int V, const outer *o, const outer
 AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const outer_place *at, outer_cursor c,
                                  int64_t end)
 {
-    const as_tree_program *const program = o->program;
-    const int64_t begin = c.row;
+    const int16_t *step = o->program->step + c.step, *const stop_step = o->program->step + o->program->steps;
+    const int64_t pitch = at->pitch * MR * NR, a_step = at->step, b_step = at->width;
+    const int64_t *const lane_end = o->lane_row + 1;
+    const real *a = at->a, *b = at->b;
+    real *top = at->stack[c.top * at->pitch];
     tile_expect(R, V, o, at, c.part);
-    while (c.step < program->steps) {
-        const int64_t stop = o->lane_row[program->step[c.step] + 1];
+    while (step < stop_step) {
+        const int64_t stop = lane_end[*step];
         if (c.row == end && stop > end) {
-            return c;
+            break;
         }
         tile s;
         if (c.open) {
-            tile_get(R, V, at->stack[c.top * at->pitch], s);
+            tile_get(R, V, top, s);
         } else if (o->resume) {
             tile_resume(R, V, o, at, s);
         } else {
             tile_zero(R, V, s);
         }
         const int64_t rows = (stop < end ? stop : end) - c.row;
-        tile_chain(R, V, true, STREAM_A, rows, at->a + (c.row - begin) * at->step, 1, at->step,
-                   at->b + (c.row - begin) * at->width, at->width, s);
+        tile_rows(R, V, rows, &a, a_step, &b, b_step, s);
         c.row += rows;
         c.open = stop > end;
         if (c.open) {
-            tile_put(R, V, s, at->stack[c.top * at->pitch]);
-            return c;
+            tile_put(R, V, s, top);
+            break;
         }
-        for (c.step++; c.step < program->steps && program->step[c.step] == AS_TREE_MERGE; c.step++) {
-            tile_merge(R, V, at->stack[--c.top * at->pitch], s);
+        for (step++; step < stop_step && *step == AS_TREE_MERGE; step++) {
+            top -= pitch;
+            tile_merge(R, V, top, s);
         }
-        if (c.step < program->steps && program->step[c.step] == AS_TREE_EMIT) {
+        if (step < stop_step && *step == AS_TREE_EMIT) {
             tile_emit(R, V, o, at, c.part++, s);
-            c.step++;
+            tile_expect(R, V, o, at, c.part);
+            step++;
         } else {
-            tile_put(R, V, s, at->stack[c.top++ * at->pitch]);
+            tile_put(R, V, s, top);
+            top += pitch;
         }
     }
+    c.step = (int)(step - o->program->step);
+    c.top = (int)((top - at->stack[0]) / pitch);
     return c;
 }
 
