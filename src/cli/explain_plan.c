@@ -82,8 +82,12 @@ static as_status make_plan(const as_config *c, plan *out)
     as_slot slot[AS_SLOTS_MAX];
     AS_TRY(as_optimizer_parse(c->document, c->optimizer, kernels, &optimizer));
     out->slots = optimizer.ops->slots(optimizer.options, slot);
-    return as_model_parse(c->document, c->model, kernels, &out->data.shape, out->data.target, out->classes,
-                          out->data.targets, &out->model);
+    const as_model_data data = {.in = out->data.shape,
+                                .target = out->data.target,
+                                .classes = out->classes,
+                                .targets = out->data.targets,
+                                .positions = out->data.positions};
+    return as_model_parse(c->document, c->model, kernels, &data, &out->model);
 }
 
 static void print_data(const plan *p)
@@ -92,7 +96,7 @@ static void print_data(const plan *p)
     printf("data     %lld rows of %s %s", (long long)p->data.rows, as_shape_text(&p->data.shape, shape, sizeof shape),
            as_dtype_name(p->data.type));
     if (p->data.target == AS_TARGET_LABELS) {
-        printf(", labels of %lld classes%s", (long long)p->model.classes,
+        printf(", labels of %lld classes%s", (long long)p->model.data.classes,
                p->config->data.classes > 0 ? "" : " (by the last layer; labels are read when training begins)");
     } else if (p->data.target == AS_TARGET_REALS) {
         printf(", %lld real target%s", (long long)p->data.targets, p->data.targets == 1 ? "" : "s");
@@ -120,7 +124,7 @@ static void print_layers(const plan *p)
     char forward[32], training[32];
     printf("         %-3s %-16s %-12s %-12s %12lld %14s   with backward %s; loss %s\n", "", "total", "", "",
            (long long)m->nparams, count_text(as_model_flops(m, false), forward),
-           count_text(as_model_flops(m, true), training), m->loss->name);
+           count_text(as_model_flops(m, true), training), m->head[0].loss->name);
 }
 
 static void print_step(const plan *p)
@@ -162,7 +166,7 @@ static as_status work_bytes(const plan *p, int64_t rows, double *out)
     as_arena *arena = NULL;
     as_model_work work = {0};
     AS_TRY(as_arena_create(&arena));
-    const as_status status = as_model_work_plan(&p->model, rows, 1, true, arena, &work);
+    const as_status status = as_model_work_plan(&p->model, rows, 1, 1, true, arena, &work);
     *out = (double)as_arena_bytes(arena);
     as_model_work_destroy(&work);
     as_arena_destroy(&arena);

@@ -42,6 +42,9 @@ static as_status plan_tensors(as_network *network)
     for (int l = 0; l < model->nlayers; l++) {
         const as_layer *layer = &model->layer[l];
         for (int p = 0; p < layer->nparams; p++) {
+            if (layer->param[p].tied) {
+                continue; /* it is another layer's */
+            }
             network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
                                                                     .count = layer->param[p].count,
                                                                     .band = band_of(model, l, p),
@@ -208,8 +211,12 @@ static as_status plan_memory(as_network *network)
             AS_TRY(reserve(network, network->n, &network->vector[v]));
         }
     }
-    AS_TRY(as_model_work_plan(&network->model, network->tile_rows, as_team_size(setup->team), true, network->arena,
-                              &network->work));
+    int depth = 1;
+    for (int t = 0; t < network->ntiles; t++) {
+        depth = network->tile[t].program.depth > depth ? network->tile[t].program.depth : depth;
+    }
+    AS_TRY(as_model_work_plan(&network->model, network->tile_rows, as_team_size(setup->team), depth, true,
+                              network->arena, &network->work));
     return as_arena_commit(network->arena);
 }
 
@@ -260,12 +267,12 @@ static as_status plan_state(as_network *network)
 static as_status plan(as_network *network)
 {
     const as_setup *setup = &network->setup;
-    if (setup->data->positions != 1) {
-        AS_FAIL(AS_CONFIG, "%s: expected one label a row, found %lld", setup->data->place,
-                (long long)setup->data->positions);
-    }
-    AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &setup->data->shape, setup->data->target,
-                          setup->data->classes, setup->data->targets, &network->model));
+    const as_model_data data = {.in = setup->data->shape,
+                                .target = setup->data->target,
+                                .classes = setup->data->classes,
+                                .targets = setup->data->targets,
+                                .positions = setup->data->positions};
+    AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &data, &network->model));
     AS_TRY(as_optimizer_parse(setup->document, setup->optimizer, setup->kernels, &network->optimizer));
     AS_TRY(as_schedule_parse(setup->document, setup->schedule, &network->schedule));
     network->update = as_update_get(setup->kernels);

@@ -26,8 +26,8 @@ as_model_rows network_rows(const as_network *network, const as_batch *batch, int
         .id = batch->id + base,
         .seed = network->setup.seed,
         .step = network->step,
-        .label = batch->label == NULL ? NULL : batch->label + base,
-        .target = batch->target == NULL ? NULL : batch->target + base * network->model.targets,
+        .label = batch->label == NULL ? NULL : batch->label + base * network->model.data.positions,
+        .target = batch->target == NULL ? NULL : batch->target + base * network->model.data.targets,
         .weight = batch->weight + base,
     };
 }
@@ -127,13 +127,12 @@ static void note_bad(as_network *network, int64_t batch_row, int64_t work_row)
 static void sum_heads(tile_job *job)
 {
     as_network *network = job->network;
-    const double *weight = network->batch->weight + job->base;
     for (int l = 0; l < job->tile->lanes; l++) {
         double *head = as_sum_head(network->sum, job->tile->lane + l);
         for (int64_t r = job->lane_row[l]; r < job->lane_row[l + 1]; r++) {
             const double loss = network->work.loss[r];
             head[AS_HEAD_COUNT] += 1.0;
-            head[AS_HEAD_WEIGHT] += weight[r];
+            head[AS_HEAD_WEIGHT] += network->work.counted[r];
             head[AS_HEAD_LOSS] += loss;
             if (!__builtin_isfinite(loss)) {
                 note_bad(network, job->base + r, r);
@@ -174,7 +173,7 @@ static void tile_body(void *argument, int thread)
         sum_heads(job);
     }
     as_model_accumulate(&network->model, &network->work, &job->tile->program, job->lane_row, job->resume,
-                        network->vector + job->tile->slot, thread, threads);
+                        network->vector + job->tile->slot, team, thread, threads);
     if (job->tile->nmerges > 0) {
         as_team_barrier(team);
         merge_vectors(job, thread, threads);

@@ -39,11 +39,37 @@ static void forward_rows(const evaluation *e, int thread)
     }
 }
 
+/* Adds positions of rows to the metrics of a lane: as they are, or in blocks without those that are ignored. */
+static void measure_positions(const evaluation *e, as_metric_pass pass, double *state)
+{
+    const as_model *model = &e->network->model;
+    const as_metric_pass whole = pass;
+    const bool plain = !as_model_masked(model, whole.label, whole.rows) && whole.targets == model->data.targets;
+    const int64_t total = whole.rows * model->data.positions;
+    const int64_t block = whole.targets == model->data.targets ? AS_POSITIONS_BLOCK : 1;
+    int32_t label[AS_POSITIONS_BLOCK];
+    double weight[AS_POSITIONS_BLOCK];
+    for (int64_t first = 0; first < total; first += plain ? total : block) {
+        if (!plain) {
+            pass.rows = total - first < block ? total - first : block;
+            as_model_mask(model, whole.label, whole.weight, first, pass.rows, label, weight);
+            pass.z = (const char *)whole.z + (size_t)(first * pass.ldz) * e->network->setup.kernels->real_bytes;
+            pass.label = whole.label == NULL ? NULL : label;
+            pass.target = whole.target == NULL ? NULL : whole.target + first * model->data.targets;
+            pass.weight = weight;
+        }
+        for (int m = 0; m < e->nmetrics; m++) {
+            e->metric[m]->rows(&pass, model->data.classes, state + e->offset[m]);
+        }
+    }
+}
+
 /* Adds the piece's rows of one lane to its state. */
 static void measure_lane(const evaluation *e, int lane)
 {
     const as_network *network = e->network;
     const as_model *model = &network->model;
+    const as_model_head *head = &model->head[0];
     const as_batch *batch = e->batch;
     const int64_t from = batch->lane_row[lane] > e->base ? batch->lane_row[lane] : e->base;
     const int64_t end = e->base + e->rows;
@@ -54,24 +80,22 @@ static void measure_lane(const evaluation *e, int lane)
     double *state = e->state + lane * e->width;
     for (int64_t r = from; r < to; r++) {
         state[STATE_LOSS] += network->work.loss[r - e->base];
-        state[STATE_WEIGHT] += batch->weight[r];
+        state[STATE_WEIGHT] += network->work.counted[r - e->base];
     }
-    const int64_t ld = network->work.ld[model->nlayers];
-    const char *z = network->work.x[model->nlayers];
+    const int64_t ld = network->work.ld[head->value], positions = model->data.positions;
+    const char *z = network->work.x[head->value];
     const as_metric_pass pass = {
         .rows = to - from,
-        .outputs = model->outputs,
+        .outputs = head->outputs,
         .z = z + (size_t)((from - e->base) * ld) * network->setup.kernels->real_bytes,
-        .ldz = ld,
-        .label = batch->label == NULL ? NULL : batch->label + from,
-        .target = batch->target == NULL ? NULL : batch->target + from * model->targets,
-        .targets = model->targets,
+        .ldz = positions > 1 ? head->outputs : ld,
+        .label = batch->label == NULL ? NULL : batch->label + from * positions,
+        .target = batch->target == NULL ? NULL : batch->target + from * model->data.targets + head->column,
+        .targets = head->targets,
         .weight = batch->weight + from,
-        .loss = model->loss->name,
+        .loss = head->loss->name,
     };
-    for (int m = 0; m < e->nmetrics; m++) {
-        e->metric[m]->rows(&pass, model->classes, state + e->offset[m]);
-    }
+    measure_positions(e, pass, state);
 }
 
 static void evaluate_body(void *argument, int thread)
@@ -94,10 +118,12 @@ static void predict_body(void *argument, int thread)
     forward_rows(e, thread);
     int64_t first, count;
     as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
-    const int64_t ld = network->work.ld[model->nlayers];
-    char *z = (char *)network->work.x[model->nlayers] + (size_t)(first * ld) * k->real_bytes;
-    if (model->loss->predict != NULL) {
-        model->loss->predict(model->loss_options, count, model->outputs, z, ld);
+    const as_model_head *head = &model->head[0];
+    const int64_t ld = network->work.ld[head->value], positions = model->outputs / head->outputs;
+    char *z = (char *)network->work.x[head->value] + (size_t)(first * ld) * k->real_bytes;
+    if (head->loss->predict != NULL) {
+        head->loss->predict(head->options, count * positions, head->outputs, z,
+                            as_position_stride(positions, head->outputs, ld));
     }
     for (int64_t r = 0; r < count; r++) {
         k->to_double(model->outputs, z + (size_t)(r * ld) * k->real_bytes,
@@ -133,13 +159,13 @@ static void choose_metrics(evaluation *e)
     const as_model *model = &e->network->model;
     const as_metric_ops *const *all = as_metrics_get(e->network->setup.kernels);
     e->width = STATE_METRICS;
-    for (const char *const *name = model->loss->metrics; *name != NULL && e->nmetrics < METRICS_MAX; name++) {
+    for (const char *const *name = model->head[0].loss->metrics; *name != NULL && e->nmetrics < METRICS_MAX; name++) {
         for (int i = 0; all[i] != NULL; i++) {
-            const bool fits = all[i]->target != AS_TARGET_LABELS || model->classes > 0;
+            const bool fits = all[i]->target != AS_TARGET_LABELS || model->data.classes > 0;
             if (fits && strcmp(all[i]->name, *name) == 0) {
                 e->metric[e->nmetrics] = all[i];
                 e->offset[e->nmetrics++] = e->width;
-                e->width += all[i]->size(model->outputs, model->classes, model->targets);
+                e->width += all[i]->size(model->head[0].outputs, model->data.classes, model->head[0].targets);
             }
         }
     }
@@ -171,7 +197,8 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
         *loss = sum[STATE_LOSS] / sum[STATE_WEIGHT];
         as_json_real(json, "loss", *loss);
         for (int m = 0; m < e.nmetrics; m++) {
-            e.metric[m]->finish(model->outputs, model->classes, model->targets, sum + e.offset[m], json);
+            e.metric[m]->finish(model->head[0].outputs, model->data.classes, model->head[0].targets, sum + e.offset[m],
+                                json);
         }
     }
     free(e.state);

@@ -50,6 +50,10 @@ typedef struct as_param {
          w += momentum * (span / samples of the batch - w). */
     bool statistic;
     double momentum; /* of a statistic, in [0, 1] */
+    /* Set by the model where the layer shares a parameter of an earlier one: its elements are those of parameter
+       owner_param of layer owner_layer; transposed: stored (columns, rows), in packing, products and sums. */
+    bool tied, transposed;
+    int owner_layer, owner_param;
 } as_param;
 
 /* Which rows a layer looks at. */
@@ -124,6 +128,7 @@ struct as_layer {
        layers gave (adds). */
     bool skips[AS_INPUTS_MAX], adds[AS_INPUTS_MAX];
     double lr_scale;
+    int share;           /* the layer whose parameters it uses, or -1 */
     const as_node *node; /* for messages */
 };
 
@@ -134,6 +139,7 @@ struct as_layer_ops {
     const as_field *fields; /* own options; first one is the scalar shorthand. NULL: none */
     size_t options_bytes;
     int min_inputs, max_inputs; /* both 0: exactly one */
+    bool transposes; /* heeds as_param.transposed: can share a matrix that another kind stores the other way round */
     /* Not collective. layer->ninputs, in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones),
        sets out, saved, scratch, scope, nparams and param[] (names, shapes, init, fans); the model sets out_size, counts
        and offsets. Errors: CONFIG naming layer->name, expected and found; NOMEM. */

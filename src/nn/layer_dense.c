@@ -147,7 +147,11 @@ static void pack(const as_layer *layer, const as_kernels *kernels, int q, const 
     const dense_options *options = layer->options;
     (void)q;
     real *transposed = layer->wants_dx ? (real *)packed + packed_forward(options, kernels) : NULL;
-    kernels->pack(options->in, options->units, param, first, count, packed, transposed);
+    if (layer->param[0].transposed) { /* what is forward for W is transposed for W' */
+        kernels->pack(options->units, options->in, param, first, count, transposed, packed);
+    } else {
+        kernels->pack(options->in, options->units, param, first, count, packed, transposed);
+    }
 }
 
 static void backward(const as_layer *layer, const as_pass *pass)
@@ -174,8 +178,14 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     const int64_t units = options->units, ldy = as_position_stride(options->positions, units, a->ldy);
     int64_t buffer[AS_LANES_MAX + 1];
     const int64_t *lane_row = as_lane_positions(a, options->positions, buffer);
-    a->kernels->outer_lanes(options->in, units, a->x[0], as_position_stride(options->positions, options->in, a->ldx[0]),
-                            a->dy, ldy, a->program, lane_row, a->resume, a->part, units, a->thread, a->threads);
+    const int64_t ldx = as_position_stride(options->positions, options->in, a->ldx[0]);
+    if (layer->param[0].transposed) {
+        a->kernels->outer_lanes(units, options->in, a->dy, ldy, a->x[0], ldx, a->program, lane_row, a->resume, a->part,
+                                options->in, a->thread, a->threads);
+    } else {
+        a->kernels->outer_lanes(options->in, units, a->x[0], ldx, a->dy, ldy, a->program, lane_row, a->resume, a->part,
+                                units, a->thread, a->threads);
+    }
     if (options->bias) {
         a->kernels->column_sum_lanes(units, a->dy, ldy, a->program, lane_row, a->resume, a->part + parts, a->thread,
                                      a->threads);
@@ -194,6 +204,7 @@ const as_layer_ops AS_V(as_layer_dense) = {
     .formula = "y = f(x W + b)",
     .fields = fields,
     .options_bytes = sizeof(dense_options),
+    .transposes = true,
     .plan = plan,
     .forward = forward,
     .backward = backward,

@@ -9,12 +9,16 @@
 
 #include "base/error.h"
 #include "nn/init.h"
+#include "nn/model_ties.h"
 
 as_status as_model_init(const as_model *model, uint64_t seed, void *params)
 {
     for (int i = 0; i < model->nlayers; i++) {
         const as_layer *layer = &model->layer[i];
         for (int q = 0; q < layer->nparams; q++) {
+            if (layer->param[q].tied) {
+                continue;
+            }
             char *out = (char *)params + (size_t)layer->param[q].offset * model->kernels->real_bytes;
             AS_TRY(as_init_fill(model->kernels, &layer->param[q], seed, i, q, out));
         }
@@ -31,7 +35,7 @@ int64_t as_model_stride(const as_model *model, int64_t width)
 
 const as_shape *as_model_shape(const as_model *model, int value)
 {
-    return value == 0 ? &model->in : &model->layer[value - 1].out;
+    return value == 0 ? &model->data.in : &model->layer[value - 1].out;
 }
 
 /* Stride of rows of `width` reals that go with a value: dense where positions of several rows are one array. */
@@ -56,6 +60,10 @@ static as_status reserve_more(const as_model *model, as_arena *arena, as_model_w
             most[k] = layer->adds[k] && ld > most[k] ? ld : most[k];
         }
     }
+    for (int h = 0; h < model->nheads; h++) {
+        const int64_t ld = work->ld[model->head[h].value];
+        most[0] = model->head[h].adds && ld > most[0] ? ld : most[0];
+    }
     for (int k = 0; k < AS_INPUTS_MAX; k++) {
         if (most[k] > 0) {
             AS_TRY(reserve_rows(model, work->rows, most[k], arena, &work->more[k]));
@@ -64,7 +72,7 @@ static as_status reserve_more(const as_model *model, as_arena *arena, as_model_w
     return AS_OK;
 }
 
-as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, bool train, as_arena *arena,
+as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
                              as_model_work *out)
 {
     const size_t n = (size_t)model->nlayers + 1;
@@ -73,8 +81,10 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, b
                            .lds = calloc(n, sizeof *out->lds),
                            .x = calloc(n, sizeof *out->x),
                            .dy = calloc(n, sizeof *out->dy),
-                           .saved = calloc(n, sizeof *out->saved)};
-    if (out->ld == NULL || out->lds == NULL || out->x == NULL || out->dy == NULL || out->saved == NULL) {
+                           .saved = calloc(n, sizeof *out->saved),
+                           .chain = calloc(n, sizeof *out->chain)};
+    if (out->ld == NULL || out->lds == NULL || out->x == NULL || out->dy == NULL || out->saved == NULL ||
+        out->chain == NULL) {
         as_model_work_destroy(out);
         AS_FAIL(AS_NOMEM, "out of memory for the work space of %d layers", model->nlayers);
     }
@@ -82,7 +92,7 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, b
         const as_shape *shape = as_model_shape(model, v);
         out->ld[v] = row_stride(model, shape, as_shape_size(shape));
         AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->x[v]));
-        if (train && (v == model->nlayers || model->wants[v])) {
+        if (train && model->wants[v]) {
             AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->dy[v]));
         }
         if (v > 0 && model->layer[v - 1].saved > 0) {
@@ -92,7 +102,9 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, b
     }
     if (train) {
         AS_TRY(reserve_more(model, arena, out));
+        AS_TRY(as_model_ties_plan(model, depth, arena, out));
     }
+    AS_TRY(as_arena_reserve(arena, (size_t)rows * sizeof *out->counted, (void **)&out->counted));
     AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch), arena, &out->scratch));
     return as_arena_reserve(arena, (size_t)rows * sizeof *out->loss, (void **)&out->loss);
 }
@@ -104,11 +116,12 @@ void as_model_work_destroy(as_model_work *work)
     free(work->x);
     free(work->dy);
     free(work->saved);
+    free(work->chain);
     *work = (as_model_work){.rows = 0};
 }
 
-void as_model_pack_param(const as_model *model, int layer, int param, const void *params, int64_t first, int64_t count,
-                         void *packed)
+static void pack_one(const as_model *model, int layer, int param, const void *params, int64_t first, int64_t count,
+                     void *packed)
 {
     const size_t bytes = model->kernels->real_bytes;
     const as_layer *l = &model->layer[layer];
@@ -116,6 +129,20 @@ void as_model_pack_param(const as_model *model, int layer, int param, const void
     if (place >= 0 && count > 0) {
         l->ops->pack(l, model->kernels, param, (const char *)params + (size_t)l->param[param].offset * bytes, first,
                      count, (char *)packed + (size_t)place * bytes);
+    }
+}
+
+void as_model_pack_param(const as_model *model, int layer, int param, const void *params, int64_t first, int64_t count,
+                         void *packed)
+{
+    pack_one(model, layer, param, params, first, count, packed);
+    for (int i = layer + 1; model->ties && i < model->nlayers; i++) {
+        for (int q = 0; q < model->layer[i].nparams; q++) {
+            const as_param *other = &model->layer[i].param[q];
+            if (other->tied && other->owner_layer == layer && other->owner_param == param) {
+                pack_one(model, i, q, params, first, count, packed);
+            }
+        }
     }
 }
 
@@ -127,7 +154,7 @@ void as_model_pack(const as_model *model, const void *params, int64_t first, int
             const int64_t begin = first > param->offset ? first : param->offset;
             const int64_t end =
                 first + count < param->offset + param->count ? first + count : param->offset + param->count;
-            as_model_pack_param(model, i, q, params, begin - param->offset, end - begin, packed);
+            pack_one(model, i, q, params, begin - param->offset, end - begin, packed);
         }
     }
 }

@@ -3,37 +3,64 @@
 #define AS_NN_MODEL_H
 
 #include "base/arena.h"
+#include "kernels/team.h"
 #include "nn/layer.h"
 #include "nn/loss.h"
 
+enum { AS_HEADS_MAX = 8, AS_POSITIONS_BLOCK = 256 };
+
+/* What a model is fitted to: one sample's input and what it has to learn. */
+typedef struct as_model_data {
+    as_shape in;
+    as_target target;
+    int64_t classes;   /* of labels */
+    int64_t targets;   /* real targets of a sample */
+    int64_t positions; /* labels of a sample: 1, or one for each token or pixel */
+} as_model_data;
+
+/* A loss on an output of the model. Its value for a sample is the sum over the sample's positions. */
+typedef struct as_model_head {
+    const as_loss_ops *loss;
+    void *options;
+    int value;               /* of the program: the outputs (positions, outputs) of a sample */
+    int64_t outputs;         /* of one position */
+    int64_t column, targets; /* its real targets: columns [column, column + targets) */
+    double weight;           /* factor on the loss */
+    bool adds;               /* its gradient is added to what another head gave */
+} as_model_head;
+
 typedef struct as_model {
     const as_kernels *kernels;
-    as_shape in; /* of one sample of the data: value 0 */
+    as_model_data data; /* data.in is the shape of value 0 */
     int nlayers;
     as_layer *layer; /* (nlayers) in order; value i + 1 is the output of layer i, the last one is the model's */
     as_scope scope;  /* the widest of the layers' */
     bool *wants;     /* (nlayers + 1) whether a gradient at the value is of use: something at or below it trains */
     int64_t scratch; /* the most of the layers' */
-    const as_loss_ops *loss;
-    void *loss_options;
-    int64_t in_size, outputs; /* elements of one sample's input and output */
-    int64_t classes, targets;
-    int64_t nparams;        /* elements of the flat parameter vector */
-    int64_t packed_reals;   /* of all packed forms together */
-    int64_t *packed_offset; /* (nlayers * AS_LAYER_PARAMS_MAX), -1: none */
-    double l1, l2;          /* penalties l1 * sum|w| + l2/2 * sum w^2 over parameters with decay */
+    bool ties;       /* some layers share parameters */
+    int nheads;
+    as_model_head head[AS_HEADS_MAX]; /* losses; predictions and metrics are those of the first one */
+    int64_t in_size, outputs;         /* elements of one sample's input and of the first head's output */
+    int64_t nparams;                  /* elements of the flat parameter vector */
+    int64_t packed_reals;             /* of all packed forms together */
+    int64_t *packed_offset;           /* (nlayers * AS_LAYER_PARAMS_MAX), -1: none */
+    double l1, l2;                    /* penalties l1 * sum|w| + l2/2 * sum w^2 over parameters with decay */
 } as_model;
 
-extern const as_field as_model_fields[]; /* type, layers, loss, l1, l2 */
-extern const as_field as_layer_fields[]; /* of every layer: name, from, freeze, lr */
+extern const as_field as_model_fields[];  /* type, layers, blocks, loss, losses, l1, l2 */
+extern const as_field as_layer_fields[];  /* of every layer: name, from, share, freeze, lr */
+extern const as_field as_block_fields[];  /* of `block:` in a list of layers */
+extern const as_field as_repeat_fields[]; /* of `repeat:` */
+extern const as_field as_head_fields[];   /* of an item of `losses:` */
 
-/* Not collective. Reads `model: {type: network, layers: [...], loss: ..., l1:, l2:}`: layers are "kind", {kind: scalar}
-   or {kind: {options}}; every layer takes the common keys name, from (earlier layers, or input), freeze, lr (a factor).
-   Infers shapes from `in`; every output but the last must be read by some layer, and the last layer must give as many
-   outputs as the loss wants for `classes` labels or `targets` reals. Options borrow from document. Errors: CONFIG with
-   file:line:column, layer name, expected and found. */
-as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels, const as_shape *in,
-                         as_target target, int64_t classes, int64_t targets, as_model *out);
+/* Not collective. Reads `model: {type: network, layers: [...], blocks: {...}, loss: ..., losses: [...], l1:, l2:}`:
+   layers are "kind", {kind: scalar} or {kind: {options}}; every layer takes the common keys name, from (earlier layers,
+   or input), share, freeze, lr (a factor); `block` and `repeat` stand for lists of layers. Infers shapes from data->in;
+   every output must be read by a layer or a loss, and a loss must find as many outputs as it wants for the data's
+   labels or targets. Options borrow from document. Errors: CONFIG with file:line:column, layer name, expected and
+   found. */
+as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels,
+                         const as_model_data *data, as_model *out);
 
 /* Not collective. Initial parameters, a function of (seed, model) alone, into params (nparams reals). Errors: NOMEM. */
 as_status as_model_init(const as_model *model, uint64_t seed, void *params);
@@ -55,13 +82,16 @@ typedef struct as_model_work {
     void **saved; /* (nlayers) */
     void *more[AS_INPUTS_MAX]; /* (rows) gradient of input k where it is added to what another layer gave */
     void *scratch;             /* (threads, scratch stride) */
-    double *loss;              /* (rows) */
+    double *loss;              /* (rows) weighted sum of the losses of all heads and positions */
+    double *counted;           /* (rows) what the loss is divided by: sample weight times positions that are learnt */
+    void **chain;              /* (nlayers) sums of a lane, of layers that share parameters */
+    void *stack;               /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
 } as_model_work;
 
-/* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads. train false:
-   no gradients kept. Rows of values with one axis are padded so that they do not collide in the cache. Errors: NOMEM
-   (destroy the work then, too). */
-as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, bool train, as_arena *arena,
+/* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads and tree
+   programs of at most `depth`. train false: no gradients kept. Rows of values with one axis are padded so that they do
+   not collide in the cache. Errors: NOMEM (destroy the work then, too). */
+as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
                              as_model_work *out);
 void as_model_work_destroy(as_model_work *work);
 
@@ -75,23 +105,33 @@ typedef struct as_model_rows { /* rows [first, first + count) of the batch in wo
     const int64_t *id;       /* (work->rows) */
     uint64_t seed;
     int64_t step;
-    const int32_t *label;
-    const double *target;
+    const int32_t *label; /* (work->rows, positions), AS_LABEL_IGNORED where nothing is learnt */
+    const double *target; /* (work->rows, targets) */
     const double *weight; /* of all rows of the batch */
 } as_model_rows;
 
 /* Not collective; different threads on disjoint rows. forward: work->x[0] rows hold the input; fills x[1..nlayers].
-   loss: fills work->loss and dy[nlayers] (when training). backward: dy of all layers; a value that several layers read
-   gets the sum of their gradients, from the last reader to the first. */
+   loss: fills work->loss, counted, and dy of the heads' values (when training). backward: dy of all layers; a value
+   that several layers read gets the sum of their gradients, from the last reader to the first. */
 void as_model_forward(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train);
 void as_model_loss(const as_model *model, as_model_work *work, const as_model_rows *rows, bool gradient);
 void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows);
 
-/* Not collective; all threads of a team, after a barrier. Parameter gradients of all layers in lane order:
+/* Not collective. Positions [first, first + count) of rows whose labels and sample weights are given: label 0 and
+   weight 0 take the place of ignored labels; count <= AS_POSITIONS_BLOCK. label_out is not written where label is NULL.
+ */
+void as_model_mask(const as_model *model, const int32_t *label, const double *weight, int64_t first, int64_t count,
+                   int32_t *label_out, double *weight_out);
+/* Not collective. Whether rows need that: several positions, or an ignored label among them. */
+bool as_model_masked(const as_model *model, const int32_t *label, int64_t rows);
+
+/* Not collective; all threads of a team (NULL: the caller alone, threads == 1, unless the model has no ties), after a
+   barrier. Parameter gradients of all layers in lane order:
    part[p] is the flat vector (nparams) that program part p goes to. Elements of frozen layers are not written: clear
    the parts once, and skip those elements in the update. */
 void as_model_accumulate(const as_model *model, const as_model_work *work, const as_tree_program *program,
-                         const int64_t *lane_row, bool resume, void *const *part, int thread, int threads);
+                         const int64_t *lane_row, bool resume, void *const *part, as_team *team, int thread,
+                         int threads);
 
 /* Not collective. Packs elements [first, first + count) of the flat vector (any range, disjoint ranges on different
  * threads). */

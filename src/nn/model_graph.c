@@ -3,7 +3,12 @@
 
    A layer without `from:` reads the layer before it, the first one the data. `from: name` and `from: [a, b]` name
    earlier layers, or `input` for the data; so a program has no cycle, and the order of the list is the order of
-   computing. */
+   computing.
+
+   `block: name` stands for the layers of model.blocks.name, and `repeat: {times: n, layers: [...]}` for n copies of a
+   list, one after the other. Both open a frame: in it, `input` is what the block reads, names get the block's name and
+   a dot in front, and a name is looked for in the frame first, then in those around it. The block's own name stands for
+   the output of its last layer. */
 #include "nn/model_graph.h"
 
 #include <ctype.h>
@@ -17,17 +22,36 @@
 
 enum { LAYERS_MAX = 4096 };
 
+/* What a name stands for. */
+typedef struct named_value {
+    char name[AS_NAME_MAX];
+    int value;
+} named_value;
+
 typedef struct builder {
     as_document *document;
     as_model *model;
-    const as_node *list; /* the layers, in order */
-    int capacity;        /* layers that model->layer has room for */
+    const as_node *blocks; /* model.blocks, or NULL */
+    int capacity;          /* layers that model->layer has room for */
+    int nnames, name_capacity;
+    named_value *name; /* layers and blocks so far */
 } builder;
+
+/* A list of layers that is being read: the model's own, or that of a block. */
+typedef struct frame {
+    const struct frame *outer;
+    const as_node *list;
+    const char *block; /* name in model.blocks; NULL: none */
+    char prefix[AS_NAME_MAX];
+    int input, last; /* values: what the list reads, and the output of the layer before */
+    bool freeze;
+} frame;
 
 /* What every layer takes beside its own options. */
 typedef struct layer_options {
     const char *name;
     as_texts from;
+    const char *share;
     bool freeze;
     double lr;
 } layer_options;
@@ -43,6 +67,11 @@ const as_field as_layer_fields[] = {{.name = "name",
                                      .standard = "",
                                      .help = "Names of the earlier layers that it reads, or input (the data); the "
                                              "layer before it by default."},
+                                    {.name = "share",
+                                     .type = AS_FIELD_TEXT,
+                                     .offset = offsetof(layer_options, share),
+                                     .standard = "",
+                                     .help = "An earlier layer whose parameters of the same names it uses as well."},
                                     {.name = "freeze",
                                      .type = AS_FIELD_BOOL,
                                      .offset = offsetof(layer_options, freeze),
@@ -89,36 +118,38 @@ static as_status choose_kind(as_document *document, const as_kernels *kernels, c
     return index < nlayers ? AS_OK : as_nonlinearity_make(document, activations[index - nlayers], layer->options);
 }
 
-/* The layer of a name among the first `upto`; -1: none. */
-static int find_name(const as_model *model, int upto, const char *name)
+/* The value that a full name stands for; -1: none. */
+static int find_name(const builder *b, const char *name)
 {
-    for (int i = 0; i < upto; i++) {
-        if (strcmp(model->layer[i].name, name) == 0) {
-            return i;
+    for (int i = 0; i < b->nnames; i++) {
+        if (strcmp(b->name[i].name, name) == 0) {
+            return b->name[i].value;
         }
     }
     return -1;
 }
 
-/* Names become paths in checkpoints. */
-static as_status check_name(const as_model *model, int index, const char *name)
+static as_status add_name(builder *b, const char *name, int value)
 {
-    const as_layer *layer = &model->layer[index];
-    size_t good = 0;
-    while (isalnum((unsigned char)name[good]) || name[good] == '_' || name[good] == '-') {
-        good++;
+    if (b->nnames == b->name_capacity) {
+        const int capacity = b->name_capacity > 0 ? 2 * b->name_capacity : 32;
+        named_value *more = realloc(b->name, (size_t)capacity * sizeof *more);
+        if (more == NULL) {
+            AS_FAIL(AS_NOMEM, "out of memory for %d names of layers", capacity);
+        }
+        b->name = more;
+        b->name_capacity = capacity;
     }
-    if (name[0] == '\0' || name[good] != '\0' || good >= AS_NAME_MAX) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\": expected 1 to %d letters, digits, _ or -",
-                as_node_place(layer->node), name, AS_NAME_MAX - 1);
-    }
-    if (strcmp(name, "input") == 0) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"input\": that is the name of the data", as_node_place(layer->node));
-    }
-    if (find_name(model, index, name) >= 0) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\" is used twice", as_node_place(layer->node), name);
-    }
+    snprintf(b->name[b->nnames].name, AS_NAME_MAX, "%s", name);
+    b->name[b->nnames++].value = value;
     return AS_OK;
+}
+
+/* prefix + name; false where that is too long. */
+static bool join_name(const char *prefix, const char *name, char out[AS_NAME_MAX])
+{
+    const int length = snprintf(out, AS_NAME_MAX, "%s%s", prefix, name);
+    return length >= 0 && length < AS_NAME_MAX;
 }
 
 static bool name_given(const as_node *layers, const char *name)
@@ -134,60 +165,92 @@ static bool name_given(const as_node *layers, const char *name)
     return false;
 }
 
-/* KIND_n with the smallest n >= 1 that gives a name nobody has or asks for. */
-static void make_name(const builder *b, int index, const char *kind, char *name)
+/* The full name of a layer or block: the one given, or else KIND_n with the smallest n >= 1 that nobody has or asks
+   for. Names become paths in checkpoints. */
+static as_status choose_name(const builder *b, const frame *f, const as_node *node, const char *kind, const char *given,
+                             char name[AS_NAME_MAX])
 {
-    for (int n = 1;; n++) {
-        snprintf(name, AS_NAME_MAX, "%.48s_%d", kind, n);
-        if (find_name(b->model, index, name) < 0 && !name_given(b->list, name)) {
-            return;
+    char own[AS_NAME_MAX];
+    const bool asked = given != NULL && given[0] != '\0'; /* an empty name asks for the default */
+    for (int n = 1; !asked; n++) {
+        snprintf(own, sizeof own, "%.48s_%d", kind, n);
+        if (!join_name(f->prefix, own, name) || (find_name(b, name) < 0 && !name_given(f->list, own))) {
+            break;
         }
     }
+    size_t good = 0;
+    while (asked && (isalnum((unsigned char)given[good]) || given[good] == '_' || given[good] == '-')) {
+        good++;
+    }
+    if (asked && (given[good] != '\0' || good >= AS_NAME_MAX)) {
+        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\": expected 1 to %d letters, digits, _ or -", as_node_place(node),
+                given, AS_NAME_MAX - 1);
+    }
+    if (!join_name(f->prefix, asked ? given : own, name)) {
+        AS_FAIL(AS_CONFIG, "%s: the name %s%s has more than %d letters", as_node_place(node), f->prefix,
+                asked ? given : own, AS_NAME_MAX - 1);
+    }
+    if (asked && strcmp(given, "input") == 0) {
+        AS_FAIL(AS_CONFIG, "%s: layer name \"input\": that is the name of the data", as_node_place(node));
+    }
+    if (find_name(b, name) >= 0) {
+        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\" is used twice", as_node_place(node), name);
+    }
+    return AS_OK;
 }
 
-/* The value that `name` stands for in a layer. */
-static as_status find_value(const builder *b, int index, const char *name, int *value)
+/* Why a name stands for nothing. */
+static as_status name_error(const builder *b, const frame *f, const as_node *node, const char *reader, const char *key,
+                            const char *name)
 {
-    const as_model *model = b->model;
-    const as_layer *layer = &model->layer[index];
-    if (strcmp(name, "input") == 0) {
-        *value = 0;
-        return AS_OK;
+    char full[AS_NAME_MAX];
+    if (join_name(f->prefix, name, full) && strcmp(full, reader) == 0) {
+        AS_FAIL(AS_CONFIG, "%s: layer %s: %s: %s: a layer cannot read itself", as_node_place(node), reader, key, name);
     }
-    *value = find_name(model, index, name) + 1;
-    if (*value > 0) {
-        return AS_OK;
+    for (const frame *g = f; g != NULL; g = g->outer) {
+        if (name_given(g->list, name)) {
+            AS_FAIL(AS_CONFIG, "%s: layer %s: %s: %s comes later in the list; a layer reads earlier ones alone",
+                    as_node_place(node), reader, key, name);
+        }
     }
-    if (strcmp(name, layer->name) == 0) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s: from: %s: a layer cannot read itself", as_node_place(layer->node),
-                layer->name, name);
-    }
-    if (name_given(b->list, name)) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s: from: %s comes later in the list; a layer reads earlier ones alone",
-                as_node_place(layer->node), layer->name, name);
-    }
-    const char **names = calloc((size_t)index + 2, sizeof *names);
+    const char **names = calloc((size_t)b->nnames + 2, sizeof *names);
     if (names == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for the names of %d layers", index);
+        AS_FAIL(AS_NOMEM, "out of memory for %d names of layers", b->nnames);
     }
     names[0] = "input";
-    for (int i = 0; i < index; i++) {
-        names[i + 1] = model->layer[i].name;
+    for (int i = 0; i < b->nnames; i++) {
+        names[i + 1] = b->name[i].name;
     }
     const char *near = as_nearest_name(name, names);
     const as_status status =
-        as_error_set(AS_CONFIG, "%s: layer %s: from: \"%s\" is no earlier layer%s%s%s", as_node_place(layer->node),
-                     layer->name, name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+        as_error_set(AS_CONFIG, "%s: layer %s: %s: \"%s\" is no earlier layer%s%s%s", as_node_place(node), reader, key,
+                     name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
                      near != NULL ? "\"?" : "; expected input or the name of one");
     free(names);
     return status;
 }
 
-/* Which values the layer reads, and their shapes. */
-static as_status find_inputs(const builder *b, const as_texts *from, int index)
+/* The value that `name` stands for in a frame. */
+static as_status find_value(const builder *b, const frame *f, const as_node *node, const char *reader, const char *key,
+                            const char *name, int *value)
 {
-    as_model *model = b->model;
-    as_layer *layer = &model->layer[index];
+    if (strcmp(name, "input") == 0) {
+        *value = f->input;
+        return AS_OK;
+    }
+    for (const frame *g = f; g != NULL; g = g->outer) {
+        char full[AS_NAME_MAX];
+        if (join_name(g->prefix, name, full) && (*value = find_name(b, full)) >= 0) {
+            return AS_OK;
+        }
+    }
+    return name_error(b, f, node, reader, key, name);
+}
+
+/* Which values the layer reads, and their shapes. */
+static as_status find_inputs(const builder *b, const frame *f, const as_texts *from, as_layer *layer)
+{
+    const as_model *model = b->model;
     const bool any = layer->ops->max_inputs > 0;
     const int least = any ? layer->ops->min_inputs : 1, most = any ? layer->ops->max_inputs : 1;
     const int64_t n = from->n > 0 ? from->n : 1;
@@ -199,9 +262,9 @@ static as_status find_inputs(const builder *b, const as_texts *from, int index)
                 from->n > 0 ? "" : " (the layer before it, without from:)");
     }
     layer->ninputs = (int)n;
-    layer->from[0] = index; /* the output of the layer before, or the data */
+    layer->from[0] = f->last;
     for (int k = 0; k < (int)from->n; k++) {
-        AS_TRY(find_value(b, index, from->v[k], &layer->from[k]));
+        AS_TRY(find_value(b, f, layer->node, layer->name, "from", from->v[k], &layer->from[k]));
     }
     for (int k = 0; k < layer->ninputs; k++) {
         layer->in[k] = *as_model_shape(model, layer->from[k]);
@@ -210,29 +273,69 @@ static as_status find_inputs(const builder *b, const as_texts *from, int index)
     return AS_OK;
 }
 
-static as_status parse_layer(const builder *b, const as_node *node, int index)
+static as_status parse_layer(const builder *b, const frame *f, const as_node *node, const char *kind,
+                             const as_node *options, as_layer *layer)
 {
-    as_model *model = b->model;
-    as_layer *layer = &model->layer[index];
-    const char *kind = NULL;
-    const as_node *options = NULL;
-    *layer = (as_layer){.node = node, .index = index};
-    AS_TRY(as_kind_read(node, "layer", &kind, &options));
-    if (options == NULL) { /* messages about missing keys need a place */
-        options = as_node_create(b->document, AS_NODE_MAP, node->file, node->line, node->column);
-    }
+    const as_model *model = b->model;
+    *layer = (as_layer){.node = node, .index = model->nlayers, .share = -1};
     AS_TRY(choose_kind(b->document, model->kernels, kind, layer));
-    make_name(b, index, kind, layer->name);
+    AS_TRY(choose_name(b, f, node, kind, NULL, layer->name));
     layer_options common = {.name = NULL};
     const as_fields_part parts[] = {own_part(layer, model->kernels), {as_layer_fields, &common}};
     AS_TRY(as_fields_parse(parts, 2, b->document, options, layer->name));
-    if (common.name != NULL && common.name[0] != '\0') { /* an empty name asks for the default */
-        AS_TRY(check_name(model, index, common.name));
-        snprintf(layer->name, sizeof layer->name, "%s", common.name);
-    }
-    layer->trains = !common.freeze;
+    AS_TRY(choose_name(b, f, node, kind, common.name, layer->name));
+    layer->trains = !common.freeze && !f->freeze;
     layer->lr_scale = common.lr;
-    return find_inputs(b, &common.from, index);
+    if (common.share != NULL) {
+        AS_TRY(find_value(b, f, node, layer->name, "share", common.share, &layer->share));
+        if (--layer->share < 0) {
+            AS_FAIL(AS_CONFIG, "%s: layer %s: share: the data have no parameters", as_node_place(node), layer->name);
+        }
+    }
+    return find_inputs(b, f, &common.from, layer);
+}
+
+/* Uses the owner's elements for the parameters that both layers name alike, turned over where the kind can do that. */
+static as_status tie_params(const builder *b, as_layer *layer)
+{
+    const as_layer *owner = &b->model->layer[layer->share];
+    int tied = 0;
+    if (owner->trains != layer->trains) {
+        AS_FAIL(AS_CONFIG, "%s: layer %s: share: %s: expected both layers frozen, or none", as_node_place(layer->node),
+                layer->name, owner->name);
+    }
+    for (int q = 0; q < layer->nparams; q++) {
+        as_param *mine = &layer->param[q];
+        for (int p = 0; p < owner->nparams; p++) {
+            const as_param *its = &owner->param[p];
+            if (strcmp(mine->name, its->name) != 0) {
+                continue;
+            }
+            const as_shape turned = {.rank = 2, .dim = {its->shape.dim[1], its->shape.dim[0]}};
+            const bool same = mine->shape.rank == its->shape.rank &&
+                              memcmp(mine->shape.dim, its->shape.dim, (size_t)its->shape.rank * sizeof(int64_t)) == 0;
+            mine->transposed = !same && layer->ops->transposes && its->shape.rank == 2 && mine->shape.rank == 2 &&
+                               memcmp(mine->shape.dim, turned.dim, 2 * sizeof(int64_t)) == 0;
+            if (!same && !mine->transposed) {
+                char found[64], expected[64];
+                AS_FAIL(AS_CONFIG, "%s: layer %s: share: %s of layer %s has shape %s, expected %s",
+                        as_node_place(layer->node), layer->name, its->name, owner->name,
+                        as_shape_text(&its->shape, found, sizeof found),
+                        as_shape_text(&mine->shape, expected, sizeof expected));
+            }
+            mine->tied = true;
+            mine->owner_layer = its->tied ? its->owner_layer : layer->share;
+            mine->owner_param = its->tied ? its->owner_param : p;
+            mine->transposed = mine->transposed != its->transposed;
+            mine->offset = its->offset;
+            tied++;
+        }
+    }
+    if (tied == 0) {
+        AS_FAIL(AS_CONFIG, "%s: layer %s: share: layer %s has no parameter of the same name",
+                as_node_place(layer->node), layer->name, owner->name);
+    }
+    return AS_OK;
 }
 
 /* Shapes, parameters and their places in the flat vector. */
@@ -244,9 +347,16 @@ static as_status plan_layer(const builder *b, as_layer *layer)
     if (layer->out_size < 1) {
         AS_FAIL(AS_CONFIG, "%s: layer %s has no output", as_node_place(layer->node), layer->name);
     }
+    if (layer->share >= 0) {
+        AS_TRY(tie_params(b, layer));
+        model->ties = true;
+    }
     for (int q = 0; q < layer->nparams; q++) {
         as_param *param = &layer->param[q];
         param->count = as_shape_size(&param->shape);
+        if (param->tied) {
+            continue;
+        }
         param->offset = model->nparams;
         if (param->count < 0 || param->count > (INT64_C(1) << 48) - model->nparams) {
             AS_FAIL(AS_CONFIG, "%s: layer %s has too many parameters", as_node_place(layer->node), layer->name);
@@ -275,18 +385,172 @@ static as_status grow(builder *b)
     return AS_OK;
 }
 
-as_status as_model_graph_parse(as_document *document, const as_node *node, const as_node *layers, as_model *model)
+static as_status parse_list(builder *b, frame *f);
+
+/* The keys of a block and of a repetition. */
+typedef struct block_options {
+    const char *use, *name;
+    as_texts from;
+    bool freeze;
+    int64_t times;
+    const as_node *layers;
+} block_options;
+
+#define BLOCK_FIELDS                                                                                                   \
+    {.name = "name",                                                                                                   \
+     .type = AS_FIELD_TEXT,                                                                                            \
+     .offset = offsetof(block_options, name),                                                                          \
+     .standard = "",                                                                                                   \
+     .help = "Name of its output, and what the names inside begin with; KIND_1, ... by default."},                     \
+        {.name = "from",                                                                                               \
+         .type = AS_FIELD_TEXTS,                                                                                       \
+         .offset = offsetof(block_options, from),                                                                      \
+         .standard = "",                                                                                               \
+         .help = "The earlier layer that it reads, or input (the data); the layer before it by default."},             \
+    {                                                                                                                  \
+        .name = "freeze", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, freeze), .standard = "false",       \
+        .help = "Keeps the parameters of its layers as they are."                                                      \
+    }
+
+const as_field as_block_fields[] = {{.name = "use",
+                                     .type = AS_FIELD_TEXT,
+                                     .offset = offsetof(block_options, use),
+                                     .help = "Name of a list of layers in model.blocks, which it stands for."},
+                                    BLOCK_FIELDS,
+                                    AS_FIELDS_END};
+
+const as_field as_repeat_fields[] = {{.name = "times",
+                                      .type = AS_FIELD_INT,
+                                      .offset = offsetof(block_options, times),
+                                      .min = 1,
+                                      .max = LAYERS_MAX,
+                                      .help = "How many copies of the layers follow one another."},
+                                     {.name = "layers",
+                                      .type = AS_FIELD_NODE,
+                                      .offset = offsetof(block_options, layers),
+                                      .standard = "",
+                                      .help = "The layers that are repeated."},
+                                     BLOCK_FIELDS,
+                                     AS_FIELDS_END};
+
+static as_status check_list(const as_node *place, const char *what, const as_node *layers)
 {
     if (layers == NULL || layers->kind != AS_NODE_LIST || layers->count < 1 || layers->count > LAYERS_MAX) {
-        AS_FAIL(AS_CONFIG, "%s: model.layers: expected a list of 1 to %d layers",
-                as_node_place(layers != NULL ? layers : node), LAYERS_MAX);
-    }
-    builder b = {.document = document, .model = model, .list = layers};
-    for (int64_t i = 0; i < layers->count; i++) {
-        AS_TRY(grow(&b));
-        AS_TRY(parse_layer(&b, layers->item[i], model->nlayers));
-        AS_TRY(plan_layer(&b, &model->layer[model->nlayers]));
-        model->nlayers++;
+        AS_FAIL(AS_CONFIG, "%s: %s: expected a list of 1 to %d layers", as_node_place(layers != NULL ? layers : place),
+                what, LAYERS_MAX);
     }
     return AS_OK;
+}
+
+/* The list in model.blocks that a block stands for. */
+static as_status find_block(const builder *b, const frame *f, const as_node *node, const char *use,
+                            const as_node **list)
+{
+    const as_node *blocks = b->blocks;
+    *list = as_node_get(blocks, use);
+    if (*list == NULL) {
+        const bool map = blocks != NULL && blocks->kind == AS_NODE_MAP;
+        const char **names = calloc((size_t)(map ? blocks->count : 0) + 1, sizeof *names);
+        if (names == NULL) {
+            AS_FAIL(AS_NOMEM, "out of memory for the names of blocks");
+        }
+        for (int64_t i = 0; map && i < blocks->count; i++) {
+            names[i] = blocks->key[i];
+        }
+        const char *near = as_nearest_name(use, names);
+        const as_status status =
+            as_error_set(AS_CONFIG, "%s: block \"%s\" is not in model.blocks%s%s%s", as_node_place(node), use,
+                         near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+        free(names);
+        return status;
+    }
+    for (const frame *g = f; g != NULL; g = g->outer) {
+        if (g->block != NULL && strcmp(g->block, use) == 0) {
+            AS_FAIL(AS_CONFIG, "%s: block %s contains itself", as_node_place(node), use);
+        }
+    }
+    return check_list(node, use, *list);
+}
+
+/* A block or a repetition: its layers in a frame of their own, once or several times. */
+static as_status parse_block(builder *b, frame *f, const as_node *node, bool repeat, const as_node *options)
+{
+    block_options o = {.times = 1};
+    const as_fields_part part = {repeat ? as_repeat_fields : as_block_fields, &o};
+    AS_TRY(as_fields_parse(&part, 1, b->document, options, repeat ? "repeat" : "block"));
+    frame inner = {.outer = f, .list = o.layers, .block = repeat ? NULL : o.use, .input = f->last};
+    inner.freeze = f->freeze || o.freeze;
+    if (repeat) {
+        AS_TRY(check_list(node, "repeat.layers", o.layers));
+    } else {
+        AS_TRY(find_block(b, f, node, o.use, &inner.list));
+    }
+    char name[AS_NAME_MAX];
+    AS_TRY(choose_name(b, f, node, repeat ? "repeat" : o.use, o.name, name));
+    if (o.from.n > 1) {
+        AS_FAIL(AS_CONFIG, "%s: layer %s: a block reads 1 input, found %lld", as_node_place(node), name,
+                (long long)o.from.n);
+    }
+    if (o.from.n == 1) {
+        AS_TRY(find_value(b, f, node, name, "from", o.from.v[0], &inner.input));
+    }
+    for (int64_t t = 1; t <= (repeat ? o.times : 1); t++) {
+        char number[24] = "";
+        snprintf(number, sizeof number, repeat ? ".%lld." : ".", (long long)t);
+        if (!join_name(name, number, inner.prefix)) {
+            AS_FAIL(AS_CONFIG, "%s: the name %s%s has more than %d letters", as_node_place(node), name, number,
+                    AS_NAME_MAX - 1);
+        }
+        AS_TRY(parse_list(b, &inner));
+        inner.input = inner.last;
+    }
+    f->last = inner.last;
+    return add_name(b, name, inner.last);
+}
+
+/* One item of a list. */
+static as_status parse_item(builder *b, frame *f, const as_node *node)
+{
+    const char *kind = NULL;
+    const as_node *options = NULL;
+    AS_TRY(as_kind_read(node, "layer", &kind, &options));
+    if (options == NULL) { /* messages about missing keys need a place */
+        options = as_node_create(b->document, AS_NODE_MAP, node->file, node->line, node->column);
+    }
+    if (strcmp(kind, "block") == 0 || strcmp(kind, "repeat") == 0) {
+        return parse_block(b, f, node, kind[0] == 'r', options);
+    }
+    as_model *model = b->model;
+    if (model->nlayers == LAYERS_MAX) {
+        AS_FAIL(AS_CONFIG, "%s: model.layers: more than %d layers", as_node_place(node), LAYERS_MAX);
+    }
+    AS_TRY(grow(b));
+    as_layer *layer = &model->layer[model->nlayers];
+    AS_TRY(parse_layer(b, f, node, kind, options, layer));
+    AS_TRY(plan_layer(b, layer));
+    f->last = ++model->nlayers;
+    return add_name(b, layer->name, f->last);
+}
+
+static as_status parse_list(builder *b, frame *f)
+{
+    f->last = f->input;
+    for (int64_t i = 0; i < f->list->count; i++) {
+        AS_TRY(parse_item(b, f, f->list->item[i]));
+    }
+    return AS_OK;
+}
+
+as_status as_model_graph_parse(as_document *document, const as_node *node, const as_node *layers, const as_node *blocks,
+                               as_model *model)
+{
+    AS_TRY(check_list(node, "model.layers", layers));
+    if (blocks != NULL && blocks->kind != AS_NODE_MAP && blocks->kind != AS_NODE_NULL) {
+        AS_FAIL(AS_CONFIG, "%s: model.blocks: expected a map from names to lists of layers", as_node_place(blocks));
+    }
+    builder b = {.document = document, .model = model, .blocks = blocks};
+    frame outermost = {.list = layers};
+    const as_status status = parse_list(&b, &outermost);
+    free(b.name);
+    return status;
 }

@@ -9,7 +9,7 @@
 
 typedef struct model_options {
     const char *type;
-    const as_node *layers, *loss;
+    const as_node *layers, *blocks, *loss, *losses;
     double l1, l2;
 } model_options;
 
@@ -23,12 +23,22 @@ const as_field as_model_fields[] = {
      .type = AS_FIELD_NODE,
      .offset = offsetof(model_options, layers),
      .standard = "",
-     .help = "The layers from the input to the output: each a kind, or {kind: {options}}."},
+     .help = "The layers from the input to the output: each a kind, or {kind: {options}}; block and repeat for lists."},
+    {.name = "blocks",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(model_options, blocks),
+     .standard = "",
+     .help = "Lists of layers by name, which stand where a layer says block: NAME."},
     {.name = "loss",
      .type = AS_FIELD_NODE,
      .offset = offsetof(model_options, loss),
      .standard = "",
      .help = "The loss: a kind, or {kind: {options}}; cross_entropy for labels and mse for real targets by default."},
+    {.name = "losses",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(model_options, losses),
+     .standard = "",
+     .help = "Instead of loss: a list of {loss, from, weight, columns}, whose weighted sum is minimised."},
     {.name = "l1",
      .type = AS_FIELD_REAL,
      .offset = offsetof(model_options, l1),
@@ -45,8 +55,42 @@ const as_field as_model_fields[] = {
      .help = "Penalty l2 / 2 * sum w^2 over weights (not biases)."},
     AS_FIELDS_END};
 
+typedef struct head_options {
+    const as_node *loss;
+    const char *from;
+    double weight;
+    as_ints columns;
+} head_options;
+
+const as_field as_head_fields[] = {
+    {.name = "loss",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(head_options, loss),
+     .standard = "",
+     .help = "The loss: a kind, or {kind: {options}}; cross_entropy for labels and mse for real targets by default."},
+    {.name = "from",
+     .type = AS_FIELD_TEXT,
+     .offset = offsetof(head_options, from),
+     .standard = "",
+     .help = "The layer whose output it judges; the last one by default."},
+    {.name = "weight",
+     .type = AS_FIELD_REAL,
+     .offset = offsetof(head_options, weight),
+     .standard = "1",
+     .min = 0,
+     .max = 1e12,
+     .help = "Factor on this loss in the sum."},
+    {.name = "columns",
+     .type = AS_FIELD_INTS,
+     .offset = offsetof(head_options, columns),
+     .standard = "",
+     .min = 0,
+     .max = 1e12,
+     .help = "First and last of the real targets that it learns, from 0; all of them by default."},
+    AS_FIELDS_END};
+
 /* Which values want a gradient, and which readers of a value add theirs to what a later reader gave: gradients come
-   from the last reader to the first, and the loss is the first to write. */
+   from the last reader to the first, and the losses are the first to write. */
 static as_status place_gradients(const as_node *layers, as_model *model)
 {
     model->wants = calloc((size_t)model->nlayers + 1, sizeof *model->wants);
@@ -63,7 +107,13 @@ static as_status place_gradients(const as_node *layers, as_model *model)
         }
         model->wants[i + 1] = layer->wants_dx || as_layer_learns(layer);
     }
-    given[model->nlayers] = true;
+    bool trains = false;
+    for (int h = 0; h < model->nheads; h++) {
+        as_model_head *head = &model->head[h];
+        head->adds = given[head->value];
+        given[head->value] = true;
+        trains = trains || model->wants[head->value];
+    }
     for (int i = model->nlayers - 1; i >= 0; i--) {
         as_layer *layer = &model->layer[i];
         for (int k = 0; k < layer->ninputs; k++) {
@@ -72,7 +122,7 @@ static as_status place_gradients(const as_node *layers, as_model *model)
         }
     }
     free(given);
-    if (!model->wants[model->nlayers]) {
+    if (!trains) {
         AS_FAIL(AS_CONFIG, "%s: model.layers: no layer has parameters that train", as_node_place(layers));
     }
     return AS_OK;
@@ -81,8 +131,11 @@ static as_status place_gradients(const as_node *layers, as_model *model)
 /* Every output is read, or there was no point in computing it. */
 static as_status check_readers(const as_model *model)
 {
-    for (int v = 1; v < model->nlayers; v++) {
+    for (int v = 1; v <= model->nlayers; v++) {
         bool read = false;
+        for (int h = 0; h < model->nheads; h++) {
+            read = read || model->head[h].value == v;
+        }
         for (int i = v; i < model->nlayers && !read; i++) {
             for (int k = 0; k < model->layer[i].ninputs; k++) {
                 read = read || model->layer[i].from[k] == v;
@@ -116,8 +169,9 @@ static as_status place_packed(as_model *model)
     return AS_OK;
 }
 
-static as_status choose_loss(as_document *document, const as_node *node, as_target target, as_model *model)
+static as_status choose_loss(as_document *document, const as_node *node, const as_model *model, as_model_head *head)
 {
+    const as_target target = model->data.target;
     const char *name = target == AS_TARGET_REALS ? "mse" : "cross_entropy";
     const as_node *options = NULL;
     if (node != NULL && node->kind != AS_NODE_NULL) {
@@ -130,38 +184,100 @@ static as_status choose_loss(as_document *document, const as_node *node, as_targ
     }
     int index = 0;
     AS_TRY(as_kind_find(node, "loss", name, names, &index));
-    model->loss = table[index];
-    model->loss_options = as_document_alloc(document, model->loss->options_bytes + 1);
-    if (model->loss_options == NULL) {
+    head->loss = table[index];
+    head->options = as_document_alloc(document, head->loss->options_bytes + 1);
+    if (head->options == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for the options of loss %s", name);
     }
-    const as_fields_part part = {model->loss->fields != NULL ? model->loss->fields : as_no_fields, model->loss_options};
+    const as_fields_part part = {head->loss->fields != NULL ? head->loss->fields : as_no_fields, head->options};
     AS_TRY(as_fields_parse(&part, 1, document, options, name));
-    if (model->loss->target != AS_TARGET_NONE && target != AS_TARGET_NONE && model->loss->target != target) {
+    if (head->loss->target != AS_TARGET_NONE && target != AS_TARGET_NONE && head->loss->target != target) {
         AS_FAIL(AS_CONFIG, "%s: loss %s learns %s, but the data have %s", as_node_place(node), name,
-                model->loss->target == AS_TARGET_LABELS ? "class labels" : "real targets",
+                head->loss->target == AS_TARGET_LABELS ? "class labels" : "real targets",
                 target == AS_TARGET_LABELS ? "class labels" : "real targets");
     }
     return AS_OK;
 }
 
-static as_status check_outputs(const as_node *node, as_model *model)
+/* The output that the head judges is as wide as its loss wants, at each of the positions that have a label. */
+static as_status check_outputs(const as_node *node, const as_model *model, as_model_head *head)
 {
-    const as_layer *last = &model->layer[model->nlayers - 1];
-    model->outputs = last->out_size;
-    const int64_t wanted = model->loss->outputs(model->loss_options, model->classes, model->targets);
-    if (wanted != model->outputs) {
-        const bool labels = model->classes > 0;
-        AS_FAIL(AS_CONFIG, "%s: layer %s: loss %s of data with %lld %s expects %lld outputs, found %lld",
-                as_node_place(last->node != NULL ? last->node : node), last->name, model->loss->name,
-                (long long)(labels ? model->classes : model->targets), labels ? "classes" : "targets",
-                (long long)wanted, (long long)model->outputs);
+    const as_shape *out = as_model_shape(model, head->value);
+    const bool labels = model->data.classes > 0;
+    const int64_t positions = model->data.positions, found = as_shape_size(out);
+    const as_layer *layer = &model->layer[head->value - 1];
+    head->outputs = head->loss->outputs(head->options, model->data.classes, head->targets);
+    const char *place = as_node_place(layer->node != NULL ? layer->node : node);
+    const long long things = (long long)(labels ? model->data.classes : head->targets);
+    if (positions == 1 && head->outputs != found) {
+        AS_FAIL(AS_CONFIG, "%s: layer %s: loss %s of data with %lld %s expects %lld outputs, found %lld", place,
+                layer->name, head->loss->name, things, labels ? "classes" : "targets", (long long)head->outputs,
+                (long long)found);
+    }
+    if (positions > 1 && (as_shape_positions(out) != positions || as_shape_channels(out) != head->outputs)) {
+        char text[64];
+        AS_FAIL(
+            AS_CONFIG,
+            "%s: layer %s: loss %s of data with %lld labels a sample, of %lld classes, expects %lld outputs at each of "
+            "%lld positions, found shape %s",
+            place, layer->name, head->loss->name, (long long)positions, things, (long long)head->outputs,
+            (long long)positions, as_shape_text(out, text, sizeof text));
     }
     return AS_OK;
 }
 
-static as_status parse(as_document *document, const as_node *node, const as_shape *in, as_target target,
-                       as_model *model)
+/* An item of `losses:`. */
+static as_status parse_head(as_document *document, const as_node *node, as_model *model, as_model_head *head)
+{
+    head_options o = {.loss = NULL};
+    const as_fields_part part = {as_head_fields, &o};
+    AS_TRY(as_fields_parse(&part, 1, document, node, "losses"));
+    head->weight = o.weight;
+    for (int i = 0; o.from != NULL && i < model->nlayers; i++) {
+        head->value = strcmp(model->layer[i].name, o.from) == 0 ? i + 1 : head->value;
+    }
+    if (o.from != NULL && (head->value == 0 || strcmp(model->layer[head->value - 1].name, o.from) != 0)) {
+        AS_FAIL(AS_CONFIG, "%s: model.losses: from: \"%s\" is no layer", as_node_place(node), o.from);
+    }
+    if (o.columns.n > 0) {
+        const int64_t first = o.columns.v[0], last = o.columns.v[o.columns.n - 1];
+        if (o.columns.n != 2 || last < first || last >= model->data.targets) {
+            AS_FAIL(AS_CONFIG, "%s: model.losses: columns: expected [first, last] of the %lld real targets, from 0",
+                    as_node_place(node), (long long)model->data.targets);
+        }
+        head->column = first;
+        head->targets = last - first + 1;
+    }
+    AS_TRY(choose_loss(document, o.loss, model, head));
+    return check_outputs(node, model, head);
+}
+
+static as_status parse_heads(as_document *document, const as_node *node, const model_options *options, as_model *model)
+{
+    const as_node *losses = options->losses;
+    const bool several = losses != NULL && losses->kind != AS_NODE_NULL;
+    if (several && (options->loss != NULL && options->loss->kind != AS_NODE_NULL)) {
+        AS_FAIL(AS_CONFIG, "%s: model: expected loss or losses, found both", as_node_place(losses));
+    }
+    if (several && (losses->kind != AS_NODE_LIST || losses->count < 1 || losses->count > AS_HEADS_MAX)) {
+        AS_FAIL(AS_CONFIG, "%s: model.losses: expected a list of 1 to %d losses", as_node_place(losses), AS_HEADS_MAX);
+    }
+    model->nheads = several ? (int)losses->count : 1;
+    for (int h = 0; h < model->nheads; h++) {
+        as_model_head *head = &model->head[h];
+        *head = (as_model_head){.value = model->nlayers, .targets = model->data.targets, .weight = 1};
+        if (several) {
+            AS_TRY(parse_head(document, losses->item[h], model, head));
+        } else {
+            AS_TRY(choose_loss(document, options->loss, model, head));
+            AS_TRY(check_outputs(node, model, head));
+        }
+    }
+    model->outputs = as_shape_size(as_model_shape(model, model->head[0].value));
+    return AS_OK;
+}
+
+static as_status parse(as_document *document, const as_node *node, as_model *model)
 {
     model_options options = {.type = NULL};
     if (node == NULL || node->kind != AS_NODE_MAP) {
@@ -175,25 +291,24 @@ static as_status parse(as_document *document, const as_node *node, const as_shap
     }
     model->l1 = options.l1;
     model->l2 = options.l2;
-    model->in_size = as_shape_size(in);
+    model->in_size = as_shape_size(&model->data.in);
     if (model->in_size < 1) {
         char text[128];
         AS_FAIL(AS_CONFIG, "%s: model: the data have inputs of shape %s, which hold nothing to learn from",
-                as_node_place(node), as_shape_text(in, text, sizeof text));
+                as_node_place(node), as_shape_text(&model->data.in, text, sizeof text));
     }
-    AS_TRY(as_model_graph_parse(document, node, options.layers, model));
+    AS_TRY(as_model_graph_parse(document, node, options.layers, options.blocks, model));
+    AS_TRY(parse_heads(document, node, &options, model));
     AS_TRY(check_readers(model));
     AS_TRY(place_gradients(options.layers, model));
-    AS_TRY(choose_loss(document, options.loss, target, model));
-    AS_TRY(check_outputs(node, model));
     return place_packed(model);
 }
 
-as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels, const as_shape *in,
-                         as_target target, int64_t classes, int64_t targets, as_model *out)
+as_status as_model_parse(as_document *document, const as_node *node, const as_kernels *kernels,
+                         const as_model_data *data, as_model *out)
 {
-    *out = (as_model){.kernels = kernels, .in = *in, .classes = classes, .targets = targets};
-    const as_status status = parse(document, node, in, target, out);
+    *out = (as_model){.kernels = kernels, .data = *data};
+    const as_status status = parse(document, node, out);
     if (status != AS_OK) {
         as_model_destroy(out);
     }

@@ -5,8 +5,10 @@
 
    backward visits the layers at or below which something trains, and no others. Parameters of frozen layers are
    not summed: their elements of the parts are left as they are, which is zero where the caller cleared them once. */
+#include <string.h>
+
 #include "base/error.h"
-#include "nn/model.h"
+#include "nn/model_ties.h"
 
 enum { PARTS_MAX = 64 }; /* a program has at most two parts for each level of the tree */
 
@@ -79,31 +81,107 @@ void as_model_forward(const as_model *model, as_model_work *work, const as_model
     }
 }
 
-void as_model_loss(const as_model *model, as_model_work *work, const as_model_rows *rows, bool gradient)
-{
-    const int64_t first = rows->first, ld = work->ld[model->nlayers];
-    const as_loss_pass pass = {
-        .options = model->loss_options,
-        .rows = rows->count,
-        .outputs = model->outputs,
-        .z = row_at(model, work->x[model->nlayers], first, ld),
-        .ldz = ld,
-        .label = rows->label == NULL ? NULL : rows->label + first,
-        .target = rows->target == NULL ? NULL : rows->target + first * model->targets,
-        .targets = model->targets,
-        .weight = rows->weight + first,
-        .loss = work->loss + first,
-        .dz = gradient ? row_at(model, work->dy[model->nlayers], first, ld) : NULL,
-    };
-    model->loss->rows(&pass);
-}
-
 /* dy of value v += what input k of a layer gave, rows of the pass. */
 static void add_gradient(const as_model *model, as_model_work *work, const as_model_rows *rows, int v, int k)
 {
     const int64_t ld = work->ld[v], n = (rows->count - 1) * ld + as_shape_size(as_model_shape(model, v));
     void *sum = row_at(model, work->dy[v], rows->first, ld);
     model->kernels->add(n, sum, row_at(model, work->more[k], rows->first, ld), sum);
+}
+
+bool as_model_masked(const as_model *model, const int32_t *label, int64_t rows)
+{
+    bool masked = model->data.positions > 1;
+    for (int64_t r = 0; label != NULL && r < rows && !masked; r++) {
+        masked = label[r] < 0;
+    }
+    return masked;
+}
+
+void as_model_mask(const as_model *model, const int32_t *label, const double *weight, int64_t first, int64_t count,
+                   int32_t *label_out, double *weight_out)
+{
+    for (int64_t q = 0; q < count; q++) {
+        const bool learnt = label == NULL || label[first + q] >= 0;
+        weight_out[q] = learnt ? weight[(first + q) / model->data.positions] : 0.0;
+        if (label != NULL) {
+            label_out[q] = learnt ? label[first + q] : 0;
+        }
+    }
+}
+
+/* A head where positions are ignored, many, weighted, or have columns of their own: in blocks with weights of their
+   own, whose losses are added to those of their samples. */
+static void masked_head(const as_model *model, const as_model_head *head, as_loss_pass pass, bool first_head,
+                        double *counted)
+{
+    const int64_t positions = model->data.positions, total = pass.rows * positions;
+    const int64_t all = model->data.targets, block = head->targets == all ? AS_POSITIONS_BLOCK : 1;
+    const size_t bytes = model->kernels->real_bytes;
+    const as_loss_pass whole = pass;
+    int32_t label[AS_POSITIONS_BLOCK];
+    double weight[AS_POSITIONS_BLOCK], loss[AS_POSITIONS_BLOCK];
+    for (int64_t r = 0; r < whole.rows && first_head; r++) {
+        whole.loss[r] = 0;
+        counted[r] = 0;
+    }
+    for (int64_t first = 0; first < total; first += block) {
+        const int64_t count = total - first < block ? total - first : block;
+        as_model_mask(model, whole.label, whole.weight, first, count, label, weight);
+        for (int64_t q = 0; q < count; q++) {
+            if (first_head) {
+                counted[(first + q) / positions] += weight[q];
+            }
+            weight[q] *= head->weight;
+        }
+        pass.rows = count;
+        pass.z = (const char *)whole.z + (size_t)(first * pass.ldz) * bytes;
+        pass.dz = whole.dz == NULL ? NULL : (char *)whole.dz + (size_t)(first * pass.ldz) * bytes;
+        pass.label = whole.label == NULL ? NULL : label;
+        pass.target = whole.target == NULL ? NULL : whole.target + first * all;
+        pass.weight = weight;
+        pass.loss = loss;
+        head->loss->rows(&pass);
+        for (int64_t q = 0; q < count; q++) {
+            whole.loss[(first + q) / positions] += loss[q];
+        }
+    }
+}
+
+void as_model_loss(const as_model *model, as_model_work *work, const as_model_rows *rows, bool gradient)
+{
+    const int64_t first = rows->first, positions = model->data.positions;
+    const int32_t *label = rows->label == NULL ? NULL : rows->label + first * positions;
+    const bool masked = as_model_masked(model, label, rows->count);
+    for (int h = 0; h < model->nheads; h++) {
+        const as_model_head *head = &model->head[h];
+        const int v = head->value;
+        const bool wanted = gradient && model->wants[v];
+        const int64_t ld = work->ld[v];
+        void *dz = !wanted ? NULL : row_at(model, head->adds ? work->more[0] : work->dy[v], first, ld);
+        const as_loss_pass pass = {
+            .options = head->options,
+            .rows = rows->count,
+            .outputs = head->outputs,
+            .z = row_at(model, work->x[v], first, ld),
+            .ldz = positions > 1 ? head->outputs : ld,
+            .label = label,
+            .target = rows->target == NULL ? NULL : rows->target + first * model->data.targets + head->column,
+            .targets = head->targets,
+            .weight = rows->weight + first,
+            .loss = work->loss + first,
+            .dz = dz,
+        };
+        if (h == 0 && !masked && head->weight == 1 && head->targets == model->data.targets) {
+            head->loss->rows(&pass);
+            memcpy(work->counted + first, pass.weight, (size_t)rows->count * sizeof(double));
+        } else {
+            masked_head(model, head, pass, h == 0, work->counted + first);
+        }
+        if (wanted && head->adds && rows->count > 0) {
+            add_gradient(model, work, rows, v, 0);
+        }
+    }
 }
 
 static void layer_backward(const as_model *model, as_model_work *work, const as_model_rows *rows,
@@ -145,15 +223,40 @@ void as_model_backward(const as_model *model, as_model_work *work, const as_mode
     }
 }
 
+/* The sums of one layer into its parts: part[q * parts + p] is parameter q of part p. */
+static void layer_accumulate(const as_model *model, const as_model_work *work, int i, const as_tree_program *program,
+                             const int64_t *lane_row, bool resume, void *const *part, int thread, int threads)
+{
+    const as_layer *layer = &model->layer[i];
+    as_accumulate a = {.kernels = model->kernels,
+                       .dy = work->dy[i + 1],
+                       .ldy = work->ld[i + 1],
+                       .saved = work->saved[i],
+                       .lds = work->lds[i],
+                       .scratch = scratch_of(model, work, thread),
+                       .program = program,
+                       .lane_row = lane_row,
+                       .resume = resume,
+                       .part = part,
+                       .thread = thread,
+                       .threads = threads};
+    for (int k = 0; k < layer->ninputs; k++) {
+        a.x[k] = work->x[layer->from[k]];
+        a.ldx[k] = work->ld[layer->from[k]];
+    }
+    layer->ops->accumulate(layer, &a);
+}
+
 void as_model_accumulate(const as_model *model, const as_model_work *work, const as_tree_program *program,
-                         const int64_t *lane_row, bool resume, void *const *part, int thread, int threads)
+                         const int64_t *lane_row, bool resume, void *const *part, as_team *team, int thread,
+                         int threads)
 {
     const size_t bytes = model->kernels->real_bytes;
     const int parts = program->parts;
     AS_ASSERT(parts <= PARTS_MAX);
     for (int i = model->nlayers - 1; i >= 0; i--) {
         const as_layer *layer = &model->layer[i];
-        if (!layer->trains || layer->nparams == 0) {
+        if (!layer->trains || layer->nparams == 0 || work->chain[i] != NULL) {
             continue;
         }
         void *own[AS_LAYER_PARAMS_MAX * PARTS_MAX];
@@ -162,22 +265,9 @@ void as_model_accumulate(const as_model *model, const as_model_work *work, const
                 own[q * parts + p] = (char *)part[p] + (size_t)layer->param[q].offset * bytes;
             }
         }
-        as_accumulate a = {.kernels = model->kernels,
-                           .dy = work->dy[i + 1],
-                           .ldy = work->ld[i + 1],
-                           .saved = work->saved[i],
-                           .lds = work->lds[i],
-                           .scratch = scratch_of(model, work, thread),
-                           .program = program,
-                           .lane_row = lane_row,
-                           .resume = resume,
-                           .part = own,
-                           .thread = thread,
-                           .threads = threads};
-        for (int k = 0; k < layer->ninputs; k++) {
-            a.x[k] = work->x[layer->from[k]];
-            a.ldx[k] = work->ld[layer->from[k]];
-        }
-        layer->ops->accumulate(layer, &a);
+        layer_accumulate(model, work, i, program, lane_row, resume, own, thread, threads);
+    }
+    if (model->ties) {
+        as_model_ties_accumulate(model, work, layer_accumulate, program, lane_row, resume, part, team, thread, threads);
     }
 }

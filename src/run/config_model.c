@@ -65,6 +65,9 @@ static as_status write_layers(as_document *document, const as_node *model, const
         AS_FAIL(AS_CONFIG, "%s: model.layers: expected a list of layers",
                 as_node_place(layers != NULL ? layers : model));
     }
+    const int plain = kinds.n; /* kinds below are layers, with the keys that all layers take */
+    add_name(&kinds, "block", as_block_fields);
+    add_name(&kinds, "repeat", as_repeat_fields);
     as_text_add(text, "%*slayers:\n", indent, "");
     for (int64_t i = 0; i < layers->count; i++) {
         const char *kind = NULL;
@@ -73,7 +76,8 @@ static as_status write_layers(as_document *document, const as_node *model, const
         AS_TRY(as_kind_read(layers->item[i], "layer", &kind, &options));
         AS_TRY(as_kind_find(layers->item[i], "layer", kind, kinds.name, &index));
         as_text_add(text, "%*s- %s:\n", indent + 2, "", kind);
-        AS_TRY(resolve(document, kinds.fields[index], as_layer_fields, options, kind, indent + 6, text));
+        AS_TRY(resolve(document, kinds.fields[index], index < plain ? as_layer_fields : NULL, options, kind, indent + 6,
+                       text));
     }
     return AS_OK;
 }

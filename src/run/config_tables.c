@@ -36,6 +36,9 @@ void as_config_visit(void (*visit)(void *context, const as_config_table *table),
             as_source_fields);
     section(&w, "model", "What is trained.", as_model_fields);
     section(&w, "model.layers", "Keys that every layer takes beside those of its kind.", as_layer_fields);
+    section(&w, "model.layers.block", "A list of layers from model.blocks, in the place of a layer.", as_block_fields);
+    section(&w, "model.layers.repeat", "Copies of a list of layers, in the place of a layer.", as_repeat_fields);
+    section(&w, "model.losses", "One of several losses.", as_head_fields);
     section(&w, "optimizer", "Keys that every optimizer takes beside those of its kind.", as_optimizer_fields);
     section(&w, "schedule", "Keys that every schedule takes beside those of its kind.", as_schedule_fields);
     section(&w, "train", "How long and in what batches.", as_train_fields);

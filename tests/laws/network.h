@@ -32,8 +32,8 @@ static inline as_status network_parse(network *net, const as_kernels *kernels, c
     assert_int_equal(as_document_create(&net->document), AS_OK);
     as_status status = as_yaml_parse(net->document, "test.yaml", text, &root);
     if (status == AS_OK) {
-        status = as_model_parse(net->document, as_node_get(root, "model"), kernels, &(as_shape){2, {2, IN / 2}},
-                                AS_TARGET_REALS, 0, OUT, &net->model);
+        const as_model_data data = {.in = {2, {2, IN / 2}}, .target = AS_TARGET_REALS, .targets = OUT, .positions = 1};
+        status = as_model_parse(net->document, as_node_get(root, "model"), kernels, &data, &net->model);
     }
     if (status != AS_OK) {
         as_document_destroy(&net->document);
@@ -61,7 +61,7 @@ static inline void network_open(network *net, const as_kernels *kernels, const c
     as_model *model = &net->model;
     const size_t vector = (size_t)model->nparams * kernels->real_bytes;
     assert_int_equal(as_arena_create(&net->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(model, ROWS, THREADS, true, net->arena, &net->work), AS_OK);
+    assert_int_equal(as_model_work_plan(model, ROWS, THREADS, AS_TREE_DEPTH_MAX, true, net->arena, &net->work), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->params), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[0]), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[1]), AS_OK);
@@ -159,6 +159,22 @@ static inline bool network_trains(const network *net, int64_t i)
     return false;
 }
 
+typedef struct network_sum {
+    network *net;
+    const as_tree_program *program;
+    const int64_t *lane_row;
+    void *const *part;
+    as_team *team;
+    int threads;
+} network_sum;
+
+static inline void network_sum_body(void *argument, int thread)
+{
+    const network_sum *s = argument;
+    as_model_accumulate(&s->net->model, &s->net->work, s->program, s->lane_row, false, s->part, s->team, thread,
+                        s->threads);
+}
+
 /* Parameter gradients of lanes [first, first + lanes) into `part` (one vector for each part of the program). */
 static inline int network_accumulate(network *net, int first, int lanes, void *const *part, int threads)
 {
@@ -168,9 +184,11 @@ static inline int network_accumulate(network *net, int first, int lanes, void *c
     for (int l = 0; l <= lanes; l++) {
         rows[l] = lane_row[first + l];
     }
-    for (int t = 0; t < threads; t++) {
-        as_model_accumulate(&net->model, &net->work, &program, rows, false, part, t, threads);
-    }
+    as_team *team = NULL;
+    assert_int_equal(as_team_create(threads, &team), AS_OK);
+    network_sum sum = {net, &program, rows, part, team, threads};
+    as_team_run(team, network_sum_body, &sum);
+    as_team_destroy(&team);
     const int parts = program.parts;
     as_tree_program_destroy(&program);
     return parts;

@@ -39,6 +39,12 @@ static const char *const graphs[] = {
     "dense: {units: 3, over: last, name: a}, slice: {from: input, axis: 0, size: 1}, flatten: {name: s}, flatten: "
     "{from: "
     "a}, concat: {from: [flatten_1, s]}, dense: 3",
+    /* One weight in three layers, once turned over; a shared layer between its owner and the head. */
+    "dense: {units: 4, over: last, name: a}, tanh, dense: {units: 3, over: last, share: a, bias: false}, tanh, dense: "
+    "{units: 4, over: last, share: a}, dense: 3",
+    "dense: {units: 5, name: a}, tanh, dense: {units: 5, name: b, activation: tanh}, dense: {units: 5, share: b, bias: "
+    "false}, dense: {units: 5, share: b, activation: tanh}, dense: 3",
+    "affine: {name: a}, dense: {units: 3, over: last}, affine: {share: a}, dense: 3",
     "dense: {units: 6, name: a}, tanh, dense: {units: 6}, add: {from: [a, dense_1], name: b}, tanh, dense: {units: 6}, "
     "add: {from: [b, dense_2]}, dense: 3",
 };
@@ -220,9 +226,9 @@ static void check_resume(const char *text)
     const int64_t n = net.model.nparams, whole[2] = {4, 9}, piece[2][2] = {{4, 6}, {6, 9}};
     as_tree_program lane;
     assert_int_equal(as_tree_program_make(&net.tree, 2, 1, &lane), AS_OK);
-    as_model_accumulate(&net.model, &net.work, &lane, whole, false, &net.gradient[0], 0, 1);
-    as_model_accumulate(&net.model, &net.work, &lane, piece[0], false, &net.gradient[1], 0, 1);
-    as_model_accumulate(&net.model, &net.work, &lane, piece[1], true, &net.gradient[1], 0, 1);
+    as_model_accumulate(&net.model, &net.work, &lane, whole, false, &net.gradient[0], NULL, 0, 1);
+    as_model_accumulate(&net.model, &net.work, &lane, piece[0], false, &net.gradient[1], NULL, 0, 1);
+    as_model_accumulate(&net.model, &net.work, &lane, piece[1], true, &net.gradient[1], NULL, 0, 1);
     assert_same(f64(), net.gradient[1], net.gradient[0], n, text, "gradient of a lane in two pieces");
     as_tree_program_destroy(&lane);
     network_close(&net);

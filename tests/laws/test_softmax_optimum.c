@@ -29,13 +29,13 @@ static void open_regression(regression *r, const as_kernels *kernels)
                                    "optimizer: {type: sgd, lr: 0.5, momentum: 0.9, nesterov: true}\n",
                                    &root),
                      AS_OK);
-    assert_int_equal(as_model_parse(r->document, as_node_get(root, "model"), kernels, &(as_shape){1, {SOFTMAX_D}},
-                                    AS_TARGET_LABELS, SOFTMAX_K, 0, &r->model),
-                     AS_OK);
+    const as_model_data data = {
+        .in = {1, {SOFTMAX_D}}, .target = AS_TARGET_LABELS, .classes = SOFTMAX_K, .positions = 1};
+    assert_int_equal(as_model_parse(r->document, as_node_get(root, "model"), kernels, &data, &r->model), AS_OK);
     assert_int_equal(as_optimizer_parse(r->document, as_node_get(root, "optimizer"), kernels, &r->optimizer), AS_OK);
     const size_t vector = (size_t)r->model.nparams * kernels->real_bytes;
     assert_int_equal(as_arena_create(&r->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(&r->model, SOFTMAX_N, 1, true, r->arena, &r->work), AS_OK);
+    assert_int_equal(as_model_work_plan(&r->model, SOFTMAX_N, 1, 1, true, r->arena, &r->work), AS_OK);
     assert_int_equal(as_arena_reserve(r->arena, vector, &r->params), AS_OK);
     assert_int_equal(as_arena_reserve(r->arena, vector, &r->gradient), AS_OK);
     assert_int_equal(as_arena_reserve(r->arena, vector, &r->momentum), AS_OK);
@@ -76,7 +76,7 @@ static void descend(regression *r, int64_t t)
     as_model_forward(&r->model, &r->work, &rows, true);
     as_model_loss(&r->model, &r->work, &rows, true);
     as_model_backward(&r->model, &r->work, &rows);
-    as_model_accumulate(&r->model, &r->work, &r->program, r->lane_row, false, &r->gradient, 0, 1);
+    as_model_accumulate(&r->model, &r->work, &r->program, r->lane_row, false, &r->gradient, NULL, 0, 1);
     for (int64_t i = 0; i < r->model.nparams; i++) {
         set_real(kernels, r->gradient, i, get_real(kernels, r->gradient, i) / SOFTMAX_N);
     }
