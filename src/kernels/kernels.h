@@ -35,7 +35,8 @@ typedef struct as_kernels {
        pack: copies elements [first, first + count) (row-major index) of w (k, n) to their places in the packed forms:
        forward for Y = X W (chain over k), transposed for dX = dY W' (chain over n); either may be NULL. Disjoint
        element ranges may be packed by different threads at once. Padding of the packed forms must be zero beforehand
-       (arenas are) and stays zero. Fast for ranges of whole rows, in multiples of 16 rows. */
+       (arenas are) and stays zero. Fast for whole rows, from a row that 16 divides, in multiples of 16 rows or to the
+       last. */
     int64_t (*pack_reals)(int64_t k, int64_t n);
     void (*pack)(int64_t k, int64_t n, const void *w, int64_t first, int64_t count, void *forward, void *transposed);
 

@@ -19,7 +19,7 @@ enum {
     LOW = 3 * MR,                 /* rows of a low block */
     PAD = 64 / (int)sizeof(real), /* reals between copied rows */
     CONFLICT = 4096,              /* rows of A that lie a multiple of this many bytes apart share a set of the L1 */
-    COPY_PANELS = 4,              /* they are copied apart when more panels than this pass by */
+    COPY_PANELS = 8,              /* they are copied apart when more panels than this pass by */
     STREAM_K = 64,                /* rows of no more reals than this are too short for the hardware to fetch ahead */
     TURN = 4,                     /* chain steps per turn of the loop */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */

@@ -1,5 +1,5 @@
-/* Packing of weights, forward (B = w) and transposed (B = w'). Copies only. A range that covers VL whole rows, from a
-   row that VL divides, is transposed in registers; other ranges element by element, several times slower. */
+/* Packing of weights, forward (B = w) and transposed (B = w'). Copies only. Bands of VL whole rows, from a row that VL
+   divides, pass through registers once for both forms; other ranges go element by element, several times slower. */
 #include "kernels/table.h"
 #include "kernels/transpose.h"
 
@@ -40,37 +40,66 @@ static void pack_row_transposed(int64_t k, int64_t n, const real *w, int64_t i, 
     }
 }
 
-/* Row i, VL rows below it and all columns [0, n): VL x VL blocks are transposed in registers. i is a multiple of VL. */
+/* Rows [i, i + rows) of w, all columns, into both forms (or one): VL divides i, and rows is VL or ends the matrix.
+   Blocks of VL x VL are read once, and whole vectors are written, which beyond the matrix set padding to zero. */
 #if defined(AS_ISA_AVX512)
-static void pack_rows_transposed(int64_t k, int64_t n, const real *w, int64_t i, real *transposed)
+/* The lines that the next block is written to: as a rule they are not in L2. */
+AS_INLINE void fetch_written(const real *to, int64_t count, int64_t row)
+{
+    for (int64_t r = 0; r < count; r++) {
+        __builtin_prefetch(to + r * row, 1);
+    }
+}
+
+static void pack_band(int64_t k, int64_t n, const real *w, int64_t i, int64_t rows, real *forward, real *transposed)
 {
     const int64_t i0 = i / NR * NR, width = panel_width(k, i0);
-    real *const to = transposed + i0 * n + (i - i0);
-    int64_t j = 0;
-    for (; j + VL <= n; j += VL) {
+    for (int64_t j = 0; j < n; j += VL) {
+        const int64_t next = j + VL < n ? j + VL : j;
+        const int64_t j0 = j / NR * NR, across = panel_width(n, j0), columns = n - j < VL ? n - j : VL;
+        const vmask valid = v_first(columns);
+        const real *const from = w + i * n + j;
         vreal x[VL];
         AS_UNROLL
         for (int r = 0; r < VL; r++) {
-            x[r] = v_load(w + (i + r) * n + j);
+            x[r] = r < rows ? v_load_masked(from + r * n, valid) : v_splat(0);
         }
-        transpose_block(x);
-        AS_UNROLL
-        for (int r = 0; r < VL; r++) {
-            v_store(to + (j + r) * width, x[r]);
+        if (forward != NULL) {
+            real *const to = forward + j0 * k + i * across + (j - j0);
+            fetch_written(forward + next / NR * NR * k + i * across + next % NR, next > j ? rows : 0, across);
+            AS_UNROLL
+            for (int r = 0; r < VL; r++) {
+                if (r < rows) {
+                    v_store(to + r * across, x[r]);
+                }
+            }
         }
-    }
-    for (int r = 0; r < VL; r++) {
-        pack_row_transposed(k, n, w, i + r, j, n, transposed);
+        if (transposed != NULL) {
+            real *const to = transposed + i0 * n + (i - i0) + j * width;
+            fetch_written(to + (next - j) * width, next > j ? VL : 0, width);
+            transpose_block(x);
+            AS_UNROLL
+            for (int r = 0; r < VL; r++) {
+                if (r < columns) {
+                    v_store(to + r * width, x[r]);
+                }
+            }
+        }
     }
 }
 #else
-static void pack_rows_transposed(int64_t k, int64_t n, const real *w, int64_t i, real *transposed)
+static void pack_band(int64_t k, int64_t n, const real *w, int64_t i, int64_t rows, real *forward, real *transposed)
 {
-    const int64_t i0 = i / NR * NR, width = panel_width(k, i0);
-    real *const to = transposed + i0 * n + (i - i0);
-    for (int64_t j = 0; j < n; j++) {
-        for (int r = 0; r < VL; r++) {
-            to[j * width + r] = w[(i + r) * n + j];
+    for (int64_t r = i; forward != NULL && r < i + rows; r++) {
+        pack_row(k, n, w, r, 0, n, forward);
+    }
+    if (transposed != NULL) {
+        const int64_t i0 = i / NR * NR, width = panel_width(k, i0);
+        real *const to = transposed + i0 * n + (i - i0);
+        for (int64_t j = 0; j < n; j++) {
+            for (int64_t r = 0; r < rows; r++) {
+                to[j * width + r] = w[(i + r) * n + j];
+            }
         }
     }
 }
@@ -80,15 +109,10 @@ void AS_V(as_pack)(int64_t k, int64_t n, const void *w, int64_t first, int64_t c
 {
     const int64_t last = first + count;
     while (first < last) {
-        const int64_t i = first / n, j = first - i * n;
-        if (j == 0 && i % VL == 0 && last - first >= VL * n) {
-            for (int r = 0; forward != NULL && r < VL; r++) {
-                pack_row(k, n, w, i + r, 0, n, forward);
-            }
-            if (transposed != NULL) {
-                pack_rows_transposed(k, n, w, i, transposed);
-            }
-            first += VL * n;
+        const int64_t i = first / n, j = first - i * n, rows = k - i < VL ? k - i : VL;
+        if (j == 0 && i % VL == 0 && last - first >= rows * n) {
+            pack_band(k, n, w, i, rows, forward, transposed);
+            first += rows * n;
             continue;
         }
         const int64_t end = n - j < last - first ? n : j + (last - first);

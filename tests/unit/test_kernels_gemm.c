@@ -185,8 +185,8 @@ static void test_relu_keeps_nan(void **state)
 /* Any cut of the element range gives the packed forms of one call. */
 static void pack_by_pieces(const as_kernels *K)
 {
-    static const int64_t sizes[][2] = {{70, 45}, {33, 100}, {1, 200}, {200, 1}, {64, 64}, {37, 17}};
-    static const int64_t pieces[] = {1, 7, 64, 1024, 1 << 20};
+    static const int64_t sizes[][2] = {{70, 45}, {33, 100}, {1, 200}, {200, 1}, {64, 64}, {37, 17}, {25, 32}, {16, 10}};
+    static const int64_t pieces[] = {1, 7, 64, 320, 1024, 1 << 20};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const int64_t k = sizes[s][0], n = sizes[s][1], reals = K->pack_reals(k, n);
         void *const w = random_reals(K, k * n, 5), *const f0 = new_reals(K, reals), *const t0 = new_reals(K, reals);
