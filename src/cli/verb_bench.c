@@ -1,4 +1,4 @@
-/* allsum bench gemm|elementwise|sum|step: what the machine and the kernels reach here. */
+/* allsum bench gemm|conv|attention|elementwise|io|sum|step: what the machine and the kernels reach here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,10 +6,11 @@
 #include "base/fields.h"
 #include "cli/verb.h"
 #include "run/bench.h"
+#include "run/bench_io.h"
 #include "run/bench_step.h"
 #include "run/bench_sum.h"
 
-static const char *const subjects[] = {"gemm", "elementwise", "sum", "step", NULL};
+static const char *const subjects[] = {"gemm", "conv", "attention", "elementwise", "io", "sum", "step", NULL};
 
 /* Measures the subject into text. The sum and the steps are collective; the others are measured by every rank for
  * itself. */
@@ -20,11 +21,21 @@ static as_status measure(as_context *context, as_world *world, as_team *team, co
     if (strcmp(subject, "gemm") == 0) {
         return as_bench_gemm(team, kernels, json, text);
     }
+    if (strcmp(subject, "conv") == 0) {
+        return as_bench_conv(team, kernels, json, text);
+    }
+    if (strcmp(subject, "attention") == 0) {
+        return as_bench_attention(team, kernels, json, text);
+    }
     if (strcmp(subject, "elementwise") == 0) {
         return as_bench_elementwise(team, kernels, json, text);
     }
     if (strcmp(subject, "step") == 0) {
         return as_bench_step(world, team, kernels, json, text);
+    }
+    if (strcmp(subject, "io") == 0) {
+        const char *const dir = as_option_get(context, "dir");
+        return as_bench_io(world, dir != NULL ? dir : ".", json, text);
     }
     return as_bench_sum(world, team, kernels, json, text);
 }
@@ -37,7 +48,7 @@ static as_status check_subject(const char *subject)
         }
     }
     const char *const near = as_nearest_name(subject, subjects);
-    AS_FAIL(AS_USAGE, "bench: expected gemm, elementwise, sum or step, found '%s'%s%s%s", subject,
+    AS_FAIL(AS_USAGE, "bench: expected gemm, conv, attention, elementwise, io, sum or step, found '%s'%s%s%s", subject,
             near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
 }
 
@@ -74,20 +85,26 @@ static as_status run(as_context *context)
 static const as_option options[] = {
     AS_OPTION_THREADS,
     {.name = "precision", .value = "BITS", .help = "32 (default) or 64"},
+    {.name = "dir", .value = "DIR", .help = "io: folder for the files (default: the current one)"},
     {.name = "json", .help = "one JSON object instead of a table"},
     AS_OPTIONS_END,
 };
 
 const as_verb as_verb_bench = {
     .name = "bench",
-    .arguments = "gemm|elementwise|sum|step",
-    .summary = "Measure kernels and sums on this machine",
-    .details = "gemm         matrix products and weight gradients beside the arithmetic peak\n"
-               "elementwise  passes over memory: sums, gathering, packing\n"
-               "sum          the sum over ranks beside its bytes (run under mpirun)\n"
-               "step         whole training steps of four networks\n\n"
-               "Median and best of nine repetitions; with several ranks they measure at the same time and rank 0 "
-               "reports its own figures.\n",
+    .arguments = "gemm|conv|attention|elementwise|io|sum|step",
+    .summary = "Measure kernels, sums, files and steps on this machine",
+    .details =
+        "gemm         matrix products and weight gradients beside the arithmetic peak\n"
+        "conv         convolutions of two small networks for images\n"
+        "attention    causal attention, forward and backward\n"
+        "elementwise  passes over memory: sums, gathering, packing\n"
+        "io           checkpoints and data files, in the folder --dir\n"
+        "sum          the sum over ranks beside its bytes (run under mpirun)\n"
+        "step         whole training steps of four networks\n\n"
+        "The first four begin with the limits of this machine: multiply-adds, and memory at three sizes of arrays. "
+        "Median and best of nine repetitions; with several ranks they measure at the same time and rank 0 "
+        "reports its own figures.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -117,8 +117,8 @@ static as_status measure_step(const as_bench_report *r)
 
 as_status as_bench_elementwise(as_team *team, const as_kernels *kernels, bool json, as_text *text)
 {
-    const as_bench_report r = {team, kernels, json, text};
-    as_bench_begin(&r, "passes over memory, GB/s", "GB/s");
+    as_bench_report r = {.team = team, .kernels = kernels, .json = json, .text = text};
+    AS_TRY(as_bench_begin(&r, "passes over memory", false));
     for (int64_t bytes = 32 << 10; bytes <= 128 << 20; bytes *= 8) {
         AS_TRY(measure_add(&r, bytes));
     }

@@ -148,8 +148,8 @@ as_status as_bench_gemm(as_team *team, const as_kernels *kernels, bool json, as_
     static const int64_t few[][3] = {{784, 512, 128}, {512, 512, 128}, {512, 10, 128}};
     static const int64_t many[][3] = {{784, 10, 256},  {784, 512, 1024}, {512, 512, 1024},
                                       {64, 256, 4096}, {256, 256, 4096}, {1024, 4096, 512}};
-    const as_bench_report r = {team, kernels, json, text};
-    as_bench_begin(&r, "matrix products, GFLOP/s", "GFLOP/s");
+    as_bench_report r = {.team = team, .kernels = kernels, .json = json, .text = text};
+    AS_TRY(as_bench_begin(&r, "matrix products", true));
     AS_TRY(measure_peaks(&r));
     for (size_t i = 0; i < sizeof products / sizeof products[0]; i++) {
         AS_TRY(measure_gemm(&r, products[i][0], products[i][1], products[i][2]));

@@ -4,11 +4,23 @@
 
 #include "run/bench.h"
 
+/* What the machine can do at the most, on all threads: multiply-adds on registers, and bytes per second of reading an
+   array, copying one, and adding two into a third (2 and 3 arrays counted), at sizes for caches near, far, and memory.
+ */
+enum { AS_BENCH_LEVELS = 3 };
+typedef struct as_bench_limits {
+    double peak;
+    size_t bytes[AS_BENCH_LEVELS]; /* of an array of one thread */
+    double read[AS_BENCH_LEVELS], copy[AS_BENCH_LEVELS], add[AS_BENCH_LEVELS];
+} as_bench_limits;
+
 typedef struct as_bench_report {
     as_team *team;
     const as_kernels *kernels;
     bool json;
     as_text *text;
+    as_bench_limits limits;
+    bool flops; /* rates are of flops: rows show their share of the peak */
 } as_bench_report;
 
 /* What a body works on; each uses the members that it names. Bodies repeat their work `turns` times. */
@@ -30,8 +42,12 @@ enum { AS_BENCH_REPEATS = 9 };
 void as_bench_rates(as_team *team, as_bench_body *body, as_bench_job *job, double seconds,
                     double rate[AS_BENCH_REPEATS]);
 
-/* Not collective. Table or JSON object: head, rows (median and best, in 1e9 per second), end. */
-void as_bench_begin(const as_bench_report *report, const char *what, const char *unit);
+/* Not collective. Takes some seconds. Errors: NOMEM. Source: bench_limits.c. */
+as_status as_bench_limits_measure(as_team *team, const as_kernels *kernels, as_bench_limits *limits);
+
+/* Not collective. Table or JSON object: head with the limits of the machine, which begin measures; rows (median and
+   best, in 1e9 per second); end. Errors: NOMEM. */
+as_status as_bench_begin(as_bench_report *report, const char *what, bool flops);
 void as_bench_row(const as_bench_report *report, as_team *team, const char *name, as_bench_body *body,
                   as_bench_job *job);
 void as_bench_end(const as_bench_report *report);
