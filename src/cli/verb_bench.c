@@ -31,6 +31,10 @@ static as_status measure(as_context *context, as_world *world, as_team *team, co
         return as_bench_elementwise(team, kernels, json, text);
     }
     if (strcmp(subject, "step") == 0) {
+        const char *const along = as_option_get(context, "sweep");
+        if (along != NULL) {
+            return as_bench_sweep(world, team, kernels, along, json, text);
+        }
         return as_bench_step(world, team, kernels, json, text);
     }
     if (strcmp(subject, "io") == 0) {
@@ -86,6 +90,7 @@ static const as_option options[] = {
     AS_OPTION_THREADS,
     {.name = "precision", .value = "BITS", .help = "32 (default) or 64"},
     {.name = "dir", .value = "DIR", .help = "io: folder for the files (default: the current one)"},
+    {.name = "sweep", .value = "AXIS", .help = "step: along batch, width or depth instead of the four networks"},
     {.name = "json", .help = "one JSON object instead of a table"},
     AS_OPTIONS_END,
 };

@@ -14,17 +14,11 @@
 
 enum { CHUNKS = 9, WARM_UP = 3 };
 
-typedef struct workload {
-    const char *name, *config;
-    int64_t width, rows, batch, steps; /* steps of a chunk */
-    bool images;                       /* uint8 inputs and 10 classes; else float32 inputs and one real target */
-} workload;
-
 #define MLP                                                                                                            \
     "{model: {layers: [{dense: {units: 512, activation: relu}}, {dense: {units: 512, activation: relu}}, "             \
     "{dense: {units: 10}}], loss: cross_entropy}, optimizer: {type: adam, lr: 1.0e-3}}"
 
-static const workload workloads[] = {
+static const as_bench_workload workloads[] = {
     {.name = "softmax b256",
      .config = "{model: {layers: [{dense: {units: 10}}], loss: cross_entropy}, optimizer: {type: sgd, lr: 0.05}}",
      .width = 784,
@@ -46,7 +40,7 @@ static const workload workloads[] = {
 
 /* Everything of one workload on one rank. */
 typedef struct bench {
-    const workload *work;
+    const as_bench_workload *work;
     as_world *world;
     as_document *document;
     as_lanes lanes;
@@ -91,7 +85,7 @@ static void fill_data(bench *b)
 
 static as_status make_data(bench *b)
 {
-    const workload *w = b->work;
+    const as_bench_workload *w = b->work;
     as_dataset *d = &b->data;
     *d = (as_dataset){.rows = w->rows,
                       .shape = {.rank = 1, .dim = {w->width}},
@@ -126,7 +120,7 @@ static as_status make_data(bench *b)
 
 static as_status make(bench *b, as_team *team, const as_kernels *kernels)
 {
-    const workload *w = b->work;
+    const as_bench_workload *w = b->work;
     as_node *root = NULL;
     AS_TRY(as_document_create(&b->document));
     AS_TRY(as_yaml_parse(b->document, w->name, w->config, &root));
@@ -218,48 +212,79 @@ static void write_row(const bench *b, double peak, bool json, as_text *text)
 {
     const double rate = b->rate[CHUNKS / 2], flops = rate * b->estimator->ops->flops(b->estimator);
     if (!json) {
-        as_text_add(text, "%-14s %12.0f %12.0f -%12.0f %8.1f %6.0f%%   %3.0f %3.0f %3.0f %3.0f %3.0f\n", b->work->name,
-                    rate, b->rate[0], b->rate[CHUNKS - 1], flops * 1e-9, 100 * flops / peak, b->share[AS_TIME_DATA],
-                    b->share[AS_TIME_FORWARD], b->share[AS_TIME_BACKWARD], b->share[AS_TIME_SUM],
-                    b->share[AS_TIME_UPDATE]);
+        as_text_add(text, "%-14s %9.3f %11.0f %11.0f -%11.0f %8.1f %6.0f%%   %3.0f %3.0f %3.0f %3.0f %3.0f\n",
+                    b->work->name, 1e3 * (double)b->work->batch / rate, rate, b->rate[0], b->rate[CHUNKS - 1],
+                    flops * 1e-9, 100 * flops / peak, b->share[AS_TIME_DATA], b->share[AS_TIME_FORWARD],
+                    b->share[AS_TIME_BACKWARD], b->share[AS_TIME_SUM], b->share[AS_TIME_UPDATE]);
         return;
     }
     as_json_open(text, b->work->name, '{');
+    as_json_real(text, "seconds_per_step", (double)b->work->batch / rate);
     as_json_real(text, "samples_per_second", rate);
     as_json_real(text, "least", b->rate[0]);
     as_json_real(text, "most", b->rate[CHUNKS - 1]);
     as_json_real(text, "flops_per_second", flops);
     as_json_real(text, "share_of_peak", flops / peak);
+    static const char *const part[AS_TIMES] = {[AS_TIME_DATA] = "data",
+                                               [AS_TIME_FORWARD] = "forward",
+                                               [AS_TIME_BACKWARD] = "backward",
+                                               [AS_TIME_SUM] = "sum",
+                                               [AS_TIME_UPDATE] = "update"};
+    as_json_open(text, "share_of_time", '{');
+    for (int i = 0; i < AS_TIMES; i++) {
+        as_json_real(text, part[i], b->share[i] / 100);
+    }
+    as_json_close(text, '}');
     as_json_close(text, '}');
 }
 
-as_status as_bench_step(as_world *world, as_team *team, const as_kernels *kernels, bool json, as_text *text)
+double as_bench_step_begin(as_world *world, as_team *team, const as_kernels *kernels, bool json, as_text *text)
 {
     const double peak = as_bench_peak(team, kernels) * as_world_size(world);
     if (json) {
         as_json_open(text, NULL, '{');
+        as_json_int(text, "ranks", as_world_size(world));
+        as_json_int(text, "threads", as_team_size(team));
+        as_json_text(text, "isa", kernels->isa);
         as_json_real(text, "peak_flops_per_second", peak);
     } else {
         as_text_add(text, "%d ranks x %d threads, %s, arithmetic peak %.0f GFLOP/s\n", as_world_size(world),
                     as_team_size(team), kernels->isa, peak * 1e-9);
-        as_text_add(text, "%-14s %12s %26s %8s %7s   %% data fwd bwd sum upd\n", "step", "samples/s", "least - most",
-                    "GFLOP/s", "of peak");
+        as_text_add(text, "%-14s %9s %11s %24s %8s %7s   %% data fwd bwd sum upd\n", "step", "ms", "samples/s",
+                    "least - most", "GFLOP/s", "of peak");
     }
-    as_status status = AS_OK;
-    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0] && status == AS_OK; i++) {
-        bench b = {.work = &workloads[i], .world = world};
-        status = as_world_agree(world, make(&b, team, kernels));
-        if (status == AS_OK) {
-            status = run_steps(&b);
-        }
-        if (status == AS_OK) {
-            write_row(&b, peak, json, text);
-        }
-        destroy(&b);
-    }
+    return peak;
+}
+
+void as_bench_step_end(bool json, as_text *text)
+{
     if (json) {
         as_json_close(text, '}');
         as_text_add(text, "\n");
     }
+}
+
+as_status as_bench_step_row(as_world *world, as_team *team, const as_kernels *kernels, const as_bench_workload *work,
+                            double peak, bool json, as_text *text)
+{
+    bench b = {.work = work, .world = world};
+    as_status status = as_world_agree(world, make(&b, team, kernels));
+    if (status == AS_OK) {
+        status = run_steps(&b);
+    }
+    if (status == AS_OK) {
+        write_row(&b, peak, json, text);
+    }
+    destroy(&b);
     return status;
+}
+
+as_status as_bench_step(as_world *world, as_team *team, const as_kernels *kernels, bool json, as_text *text)
+{
+    const double peak = as_bench_step_begin(world, team, kernels, json, text);
+    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
+        AS_TRY(as_bench_step_row(world, team, kernels, &workloads[i], peak, json, text));
+    }
+    as_bench_step_end(json, text);
+    return AS_OK;
 }

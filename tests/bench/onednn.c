@@ -170,7 +170,8 @@ int main(int argc, char **argv)
     o.report.peak = as_bench_peak(o.team, o.kernels);
     snprintf(o.ran, sizeof o.ran, "oneDNN %d.%d.%d, ours %s, %d thread%s", version->major, version->minor,
              version->patch, o.kernels->isa, threads, threads > 1 ? "s" : "");
-    const as_status status = compare_gemm(&o);
+    as_status status = compare_gemm(&o);
+    status = status == AS_OK ? onednn_compare_conv(&o) : status;
     if (status != AS_OK) {
         fprintf(stderr, "%s\n", as_error_message());
     }

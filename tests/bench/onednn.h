@@ -13,4 +13,7 @@ typedef struct onednn {
     char ran[96];
 } onednn;
 
+/* Convolutions at the shapes of LeNet and of a residual network. Errors: NOMEM; INTERNAL when oneDNN fails. */
+as_status onednn_compare_conv(onednn *o);
+
 #endif

@@ -1,0 +1,49 @@
+"""The hottest places of each workload of tests/bench/compare: perf's samples of one training process by function.
+
+usage: python3 tests/bench/hot.py [--tasks "softmax b256,..."] [--threads 1] [--top 6] [--program build/allsum]
+Needs perf, and Python with numpy and torch for the made-up data (as tests/bench/compare). Functions that the compiler merged into
+their callers count as those; names of kernels end in their variant.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from workloads import TASKS, config
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--tasks", default=",".join(TASKS))
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--top", type=int, default=6)
+    p.add_argument("--program", default="build/allsum")
+    args = p.parse_args()
+    program = os.path.abspath(args.program)
+    kinds = {line.split()[0] for line in subprocess.run([program, "list"], check=True, capture_output=True, text=True).stdout.splitlines()
+             if line.startswith("  ")}
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, os.path.join(HERE, "peers", "train.py"), "--make-data", folder], check=True)
+        for name in args.tasks.split(","):
+            task = TASKS[name]
+            missing = [kind for kind in task.needs if kind not in kinds]
+            if missing:
+                print(f"{name}: left out: this build has no {', '.join(missing)}")
+                continue
+            path, data = os.path.join(folder, "hot.yaml"), os.path.join(folder, "perf.data")
+            with open(path, "w") as f:
+                f.write(config(task, 1, 3 * task.steps, 1, folder))
+            subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", data, program, "train", path, "-q", "--threads",
+                            str(args.threads), "-o", os.path.join(folder, "run-" + name.replace(" ", "-"))], check=True, capture_output=True)
+            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--comm", "allsum", "--sort", "symbol", "-F", "overhead,symbol"],
+                                    check=True, capture_output=True, text=True).stdout
+            found = re.findall(r"^\s+([\d.]+)%\s+\[[.k]\]\s+(\S+)", report, re.M)[:args.top]
+            print(f"{name}: " + ", ".join(f"{symbol} {share} %" for share, symbol in found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
