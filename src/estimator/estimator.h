@@ -10,6 +10,13 @@
 typedef struct as_estimator as_estimator;
 typedef struct as_estimator_ops as_estimator_ops;
 
+/* Choices that change speed and never a bit; 0: made by the estimator. For tests and measurements. */
+typedef struct as_tuning {
+    int owners; /* threads that take lanes of their own from the data to the sum; 1: all threads share all rows */
+    int64_t tile_rows;  /* rows whose gradients are summed at a time */
+    int64_t chunk_rows; /* rows that a thread takes through all layers at a time */
+} as_tuning;
+
 /* What an estimator is made from. Borrowed for its life time. */
 typedef struct as_setup {
     as_document *document;
@@ -26,6 +33,7 @@ typedef struct as_setup {
     int64_t capacity; /* most rows of a batch on this rank */
     int64_t total_steps, steps_per_epoch;
     const as_log *log;
+    as_tuning tuning;
 } as_setup;
 
 /* One array of the state that a checkpoint holds. */

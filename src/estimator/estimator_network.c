@@ -11,9 +11,8 @@
 #include "estimator/network.h"
 
 enum {
-    CACHE_BYTES = 1 << 20, /* what a thread's rows may take of its second-level cache */
-    PACKED_ROWS = 16,      /* rows that packing takes together */
-    BAND = 4 * AS_BLOCK    /* least elements of a band */
+    PACKED_ROWS = 16,   /* rows that packing takes together */
+    BAND = 4 * AS_BLOCK /* least elements of a band */
 };
 
 static as_status reserve(as_network *network, int64_t reals, void **slot)
@@ -61,129 +60,6 @@ static as_status plan_tensors(as_network *network)
     return AS_OK;
 }
 
-/* Whether lanes [first, first + lanes) are one node of the tree. */
-static as_status is_node(const as_tree *tree, int first, int lanes, bool *out)
-{
-    as_tree_program program;
-    AS_TRY(as_tree_program_make(tree, first, lanes, &program));
-    *out = program.parts == 1;
-    as_tree_program_destroy(&program);
-    return AS_OK;
-}
-
-typedef struct node_span {
-    int first, lanes;
-} node_span;
-
-/* Programs, vectors and merges of the tiles: a stack of finished nodes whose siblings merge as soon as both are there.
- */
-static as_status plan_merges(as_network *network)
-{
-    const as_lanes *lanes = network->setup.lanes;
-    node_span stack[4 * AS_TREE_DEPTH_MAX];
-    int depth = 0;
-    for (int t = 0; t < network->ntiles; t++) {
-        network_tile *tile = &network->tile[t];
-        AS_TRY(as_tree_program_make(&lanes->tree, lanes->first + tile->lane, tile->lanes, &tile->program));
-        tile->slot = depth;
-        for (int p = 0; p < tile->program.parts; p++) {
-            if (depth == 4 * AS_TREE_DEPTH_MAX) {
-                AS_FAIL(AS_INTERNAL, "tile %d needs more than %d vectors", t, depth);
-            }
-            stack[depth++] = (node_span){tile->program.part_first[p], tile->program.part_lanes[p]};
-        }
-        network->nvectors = depth > network->nvectors ? depth : network->nvectors;
-        while (depth >= 2 && tile->nmerges < AS_TREE_DEPTH_MAX) {
-            bool merges;
-            AS_TRY(is_node(&lanes->tree, stack[depth - 2].first, stack[depth - 2].lanes + stack[depth - 1].lanes,
-                           &merges));
-            if (!merges) {
-                break;
-            }
-            depth--;
-            stack[depth - 1].lanes += stack[depth].lanes;
-            tile->merge[tile->nmerges++] = depth - 1;
-        }
-    }
-    if (depth != lanes->program.parts) {
-        AS_FAIL(AS_INTERNAL, "tiles leave %d parts, the rank has %d", depth, lanes->program.parts);
-    }
-    return AS_OK;
-}
-
-/* Bytes of activations, their gradients and what layers save, for one row. */
-static int64_t row_bytes(const as_network *network)
-{
-    const as_model *model = &network->model;
-    int64_t reals = 2 * model->in_size;
-    for (int l = 0; l < model->nlayers; l++) {
-        reals += 2 * model->layer[l].out_size + model->layer[l].saved;
-    }
-    return reals * (int64_t)network->setup.kernels->real_bytes;
-}
-
-/* How many rows to work on at a time. Tiles cost one pass over the gradient vector each, so they pay only where a
-   tile's activations fit the cache and the vector is small beside them. Never changes a result. */
-static int64_t choose_tile_rows(const as_network *network)
-{
-    const as_setup *setup = &network->setup;
-    if (setup->micro_batch > 0) {
-        return setup->micro_batch;
-    }
-    const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
-    const int64_t cached = as_team_size(setup->team) * (int64_t)CACHE_BYTES / row_bytes(network);
-    if (cached < 64 || setup->capacity <= 2 * cached || vector > CACHE_BYTES / 2) {
-        return setup->capacity;
-    }
-    return cached;
-}
-
-/* Appends the node over lanes [a, b), whose splits in pre-order begin at `split`, as tiles of at most `most` lanes:
-   each is a node of the tree, so that every tile gives one vector and siblings meet. */
-static void cut_node(as_network *network, const int16_t *split, int a, int b, int most)
-{
-    const int first = network->setup.lanes->first, last = first + network->setup.lanes->count;
-    if (b <= first || a >= last) {
-        return;
-    }
-    if (a >= first && b <= last && (b - a <= most || b - a == 1)) {
-        network->tile[network->ntiles++] = (network_tile){.lane = a - first, .lanes = b - a};
-        return;
-    }
-    const int middle = split[0];
-    cut_node(network, split + 1, a, middle, most);
-    cut_node(network, split + (middle - a), middle, b, most);
-}
-
-static as_status plan_tiles(as_network *network)
-{
-    const as_setup *setup = &network->setup;
-    const int64_t capacity = setup->capacity > 0 ? setup->capacity : 1;
-    const int own = setup->lanes->count;
-    const int64_t lane_rows = (capacity + own - 1) / own;
-    int64_t limit = choose_tile_rows(network);
-    if (network->model.scope == AS_SCOPE_LANE && limit < lane_rows) {
-        limit = lane_rows; /* its layers want whole lanes */
-    }
-    const int64_t most = limit / lane_rows > 1 ? limit / lane_rows : 1;
-    network->tile = calloc((size_t)own, sizeof *network->tile);
-    if (network->tile == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", own);
-    }
-    if (limit >= capacity) {
-        network->tile[network->ntiles++] = (network_tile){.lanes = own};
-        network->tile_rows = capacity;
-    } else {
-        cut_node(network, setup->lanes->tree.split, 0, setup->lanes->lanes, (int)(most < own ? most : own));
-        network->tile_rows = limit < lane_rows ? limit : most * lane_rows < capacity ? most * lane_rows : capacity;
-    }
-    /* A thread's rows go through all layers in chunks only where the weights stay in cache as well. */
-    const int64_t weights = network->n * (int64_t)setup->kernels->real_bytes;
-    network->chunk = weights <= CACHE_BYTES / 2 ? CACHE_BYTES / 2 / row_bytes(network) : network->tile_rows;
-    network->chunk = network->chunk < 32 ? 32 : network->chunk;
-    return plan_merges(network);
-}
-
 static as_status plan_memory(as_network *network)
 {
     const as_setup *setup = &network->setup;
@@ -204,10 +80,11 @@ static as_status plan_memory(as_network *network)
     if (network->vector == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for %d vectors", network->nvectors);
     }
+    for (int p = 0; p < setup->lanes->program.parts; p++) {
+        network->vector[network->part_slot[p]] = as_sum_part(network->sum, p);
+    }
     for (int v = 0; v < network->nvectors; v++) {
-        if (v < setup->lanes->program.parts) {
-            network->vector[v] = as_sum_part(network->sum, v);
-        } else {
+        if (network->vector[v] == NULL) {
             AS_TRY(reserve(network, network->n, &network->vector[v]));
         }
     }
@@ -215,8 +92,8 @@ static as_status plan_memory(as_network *network)
     for (int t = 0; t < network->ntiles; t++) {
         depth = network->tile[t].program.depth > depth ? network->tile[t].program.depth : depth;
     }
-    AS_TRY(as_model_work_plan(&network->model, network->tile_rows, as_team_size(setup->team), depth, true,
-                              network->arena, &network->work));
+    AS_TRY(as_model_work_plan(&network->model, network->owners * network->tile_rows, as_team_size(setup->team), depth,
+                              true, network->arena, &network->work));
     return as_arena_commit(network->arena);
 }
 
@@ -278,7 +155,7 @@ static as_status plan(as_network *network)
     network->update = as_update_get(setup->kernels);
     network->n = network->model.nparams;
     AS_TRY(plan_tensors(network));
-    AS_TRY(plan_tiles(network));
+    AS_TRY(network_plan_tiles(network));
     return as_arena_create(&network->arena);
 }
 
@@ -300,6 +177,9 @@ static void destroy(as_estimator **estimator)
         as_tree_program_destroy(&network->tile[t].program);
     }
     free(network->tile);
+    free(network->join);
+    free(network->part_slot);
+    free(network->owner_bad);
     free(network->tensor);
     free(network->vector);
     free(network->item);

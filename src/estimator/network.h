@@ -15,12 +15,25 @@ enum { AS_BAD_MAX = 8 };
 /* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program
    emits parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
 typedef struct network_tile {
+    int owner;       /* the thread that works on it, where threads own lanes; else 0 */
     int lane, lanes; /* own lanes [lane, lane + lanes) */
     as_tree_program program;
     int slot; /* first vector of its parts */
     int nmerges;
     int merge[AS_TREE_DEPTH_MAX]; /* left vector of each merge; right is the next one */
 } network_tile;
+
+/* vector[left] += vector[right], when all owners are done. */
+typedef struct network_join {
+    int left, right;
+} network_join;
+
+/* Samples whose loss is not finite. */
+typedef struct network_bad {
+    int count;
+    int64_t id[AS_BAD_MAX]; /* the first of them */
+    int layer;              /* where the first one ceased to be finite; -1: in its input, nlayers: in the loss */
+} network_bad;
 
 /* One parameter array, as the update walks the flat vector. */
 typedef struct network_tensor {
@@ -53,10 +66,13 @@ typedef struct as_network {
     double *block;                  /* (blocks of the slice, 2): squared norm, penalty */
     as_arena *arena;
 
-    int64_t tile_rows; /* most rows of a tile */
-    int ntiles, nvectors;
-    network_tile *tile;
-    void **vector; /* (nvectors) the rank's parts first, then spare ones */
+    int owners;        /* threads that work on tiles of their own; 1: all threads work on every tile together */
+    int64_t tile_rows; /* most rows of a tile; the work space has as many for each owner */
+    int ntiles, nvectors, njoins;
+    network_tile *tile; /* (ntiles) owner by owner */
+    network_join *join; /* (njoins) in order */
+    int16_t *part_slot; /* (parts of the rank) the vectors that are parts of the sum in the end */
+    void **vector;      /* (nvectors) */
     as_model_work work;
     int64_t chunk; /* rows that a thread takes through all layers at a time */
 
@@ -64,9 +80,8 @@ typedef struct as_network {
     int64_t step;
     const void *use_params, *use_packed; /* what forward reads: parameters or averages */
     double times[AS_TIMES];
-    int nbad;                   /* samples of this step whose loss is not finite */
-    int64_t bad_id[AS_BAD_MAX]; /* the first of them */
-    int bad_layer;              /* where the first one ceased to be finite; -1: in its input, nlayers: in the loss */
+    network_bad bad;        /* of the running step, all threads */
+    network_bad *owner_bad; /* (owners) */
     int nitems;
     as_state_item *item;
 } as_network;
@@ -77,16 +92,19 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
                            double *loss);
 as_status network_predict(as_estimator *estimator, const as_batch *batch, double *out);
 
-/* Not collective; one thread. Puts rows [base + first, base + first + count) of the batch, normalised, at rows
-   [first, first + count) of the work space. */
-void network_gather(as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count);
+/* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
+as_status network_plan_tiles(as_network *network);
+/* Not collective; one thread. Puts `count` rows of the batch from row `from` on, normalised, at rows [first, first +
+   count) of the work space. */
+void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count);
 /* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices
    are packed here; otherwise their owners have done it. */
 as_status network_share(as_network *network, void *params, void *packed, bool all);
 /* Collective. Forward reads from now on the weights that are judged: the averages where they are kept. */
 as_status network_use_judged(as_network *network);
-/* The rows that as_model_* functions see for rows [first, first + count) of the work space. */
-as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t base, int64_t first,
+/* What as_model_* functions see of `count` rows of the batch from row `from` on, which are rows [first, first + count)
+   of the work space. */
+as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t from, int64_t first,
                            int64_t count);
 
 #endif

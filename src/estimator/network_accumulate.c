@@ -1,9 +1,12 @@
 /* One rank's share of a step: gather, forward, loss, backward on rows that each thread owns; then the sums over
-   samples, lane by lane along the fixed tree, divided among threads by output tile.
+   samples, lane by lane along the fixed tree.
 
    The batch is worked on in tiles of whole lanes (one, unless micro_batch or the cache asks for more). A tile gives
    vectors for the nodes of the tree that it covers; vectors of sibling nodes are merged as soon as both are there, so
-   what remains are the parts of this rank, whatever the tiles were. A lane longer than a tile continues its chains. */
+   what remains are the parts of this rank, whatever the tiles were. A lane longer than a tile continues its chains.
+
+   Either all threads work on every tile, each on its own rows and then on its share of the gradients, or every thread
+   owns tiles, works on them alone, and their vectors are joined at the end (network_tiles.c). */
 #include "base/clock.h"
 #include "base/error.h"
 #include "estimator/network.h"
@@ -11,56 +14,67 @@
 typedef struct tile_job {
     as_network *network;
     const network_tile *tile;
-    int64_t base, rows;      /* rows of the batch that the work space holds now */
-    const int64_t *lane_row; /* (tile lanes + 1), counted from base */
+    as_model_work work;      /* the network's, with the scratch of the owner */
+    int owner, threads;      /* threads that share the tile; barriers are for several */
+    int64_t from;            /* row of the batch that lies at row `at` of the work space */
+    int64_t at, rows;        /* of the work space */
+    const int64_t *lane_row; /* (tile lanes + 1) rows of the work space */
     bool resume;
 } tile_job;
 
-as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count)
+as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
 {
     return (as_model_rows){
         .params = network->use_params,
         .packed = network->use_packed,
         .first = first,
         .count = count,
-        .id = batch->id + base,
+        .id = batch->id + from,
         .seed = network->setup.seed,
         .step = network->step,
-        .label = batch->label == NULL ? NULL : batch->label + base * network->model.data.positions,
-        .target = batch->target == NULL ? NULL : batch->target + base * network->model.data.targets,
-        .weight = batch->weight + base,
+        .label = batch->label == NULL ? NULL : batch->label + from * network->model.data.positions,
+        .target = batch->target == NULL ? NULL : batch->target + from * network->model.data.targets,
+        .weight = batch->weight + from,
     };
 }
 
-void network_gather(as_network *network, const as_batch *batch, int64_t base, int64_t first, int64_t count)
+void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
 {
     const as_kernels *k = network->setup.kernels;
     const as_dataset *data = batch->data;
     const as_normalization *norm = network->setup.normalization;
     const bool plain = norm == NULL || norm->identity;
     const as_model_work *work = &network->work;
-    k->gather(count, data->width, data->x, data->type, data->stride, batch->at + base + first,
-              plain ? NULL : norm->scale_real, plain ? NULL : norm->shift_real,
-              (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes, work->ld[0]);
+    k->gather(count, data->width, data->x, data->type, data->stride, batch->at + from, plain ? NULL : norm->scale_real,
+              plain ? NULL : norm->shift_real, (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes,
+              work->ld[0]);
 }
 
-/* Forward, loss and backward of rows [first, first + count) of the tile; they are lanes [lane, lane + lanes) of it, or
-   any rows where lanes is 0. */
+/* Whether this thread is the one whose time is taken. */
+static bool clocked(const tile_job *job, int thread)
+{
+    return thread == 0 && job->owner == 0;
+}
+
+/* Forward, loss and backward of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of
+   the tile, or any rows where lanes is 0. */
 static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, int lane, int lanes)
 {
     as_network *network = job->network;
-    as_model_rows rows = network_rows(network, network->batch, job->base, first, count);
+    const int64_t from = job->from + first - job->at;
+    as_model_rows rows = network_rows(network, network->batch, from, first, count);
     rows.thread = thread;
     rows.lanes = lanes;
     rows.lane_row = job->lane_row + lane;
-    const double t0 = thread == 0 ? as_clock_seconds() : 0;
-    network_gather(network, network->batch, job->base, first, count);
-    const double t1 = thread == 0 ? as_clock_seconds() : 0;
-    as_model_forward(&network->model, &network->work, &rows, true);
-    as_model_loss(&network->model, &network->work, &rows, true);
-    const double t2 = thread == 0 ? as_clock_seconds() : 0;
-    as_model_backward(&network->model, &network->work, &rows);
-    if (thread == 0) {
+    const bool clock = clocked(job, thread);
+    const double t0 = clock ? as_clock_seconds() : 0;
+    network_gather(network, network->batch, from, first, count);
+    const double t1 = clock ? as_clock_seconds() : 0;
+    as_model_forward(&network->model, &job->work, &rows, true);
+    as_model_loss(&network->model, &job->work, &rows, true);
+    const double t2 = clock ? as_clock_seconds() : 0;
+    as_model_backward(&network->model, &job->work, &rows);
+    if (clock) {
         network->times[AS_TIME_DATA] += t1 - t0;
         network->times[AS_TIME_FORWARD] += t2 - t1;
         network->times[AS_TIME_BACKWARD] += as_clock_seconds() - t2;
@@ -68,23 +82,23 @@ static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, i
 }
 
 /* The thread's rows, chunk by chunk. */
-static void rows_of_tile(tile_job *job, int thread, int threads)
+static void rows_of_tile(tile_job *job, int thread)
 {
-    as_network *network = job->network;
+    const int64_t chunk = job->network->chunk;
     int64_t first, count;
-    as_team_share(job->rows, job->rows >= 64 * threads ? 8 : 1, thread, threads, &first, &count);
-    for (int64_t done = 0; done < count; done += network->chunk) {
-        const int64_t here = count - done < network->chunk ? count - done : network->chunk;
-        pass_rows(job, thread, first + done, here, 0, 0);
+    as_team_share(job->rows, job->rows >= 64 * job->threads ? 8 : 1, thread, job->threads, &first, &count);
+    for (int64_t done = 0; done < count; done += chunk) {
+        const int64_t here = count - done < chunk ? count - done : chunk;
+        pass_rows(job, thread, job->at + first + done, here, 0, 0);
     }
 }
 
 /* The thread's lanes, as many at a time as a chunk holds, and at least one. */
-static void lanes_of_tile(tile_job *job, int thread, int threads)
+static void lanes_of_tile(tile_job *job, int thread)
 {
     const int64_t *row = job->lane_row;
     int64_t first, count;
-    as_team_share(job->tile->lanes, 1, thread, threads, &first, &count);
+    as_team_share(job->tile->lanes, 1, thread, job->threads, &first, &count);
     for (int lane = (int)first; lane < (int)(first + count);) {
         int end = lane + 1;
         while (end < (int)(first + count) && row[end + 1] - row[lane] <= job->network->chunk) {
@@ -112,19 +126,36 @@ static int find_bad_layer(const as_network *network, int64_t row)
 }
 
 /* Remembers a sample whose loss is not finite, for the message of the verdict. */
-static void note_bad(as_network *network, int64_t batch_row, int64_t work_row)
+static void note_bad(const tile_job *job, int64_t row)
 {
-    if (network->nbad == 0) {
-        network->bad_layer = find_bad_layer(network, work_row);
+    network_bad *bad = &job->network->owner_bad[job->owner];
+    if (bad->count == 0) {
+        bad->layer = find_bad_layer(job->network, row);
     }
-    if (network->nbad < AS_BAD_MAX) {
-        network->bad_id[network->nbad] = network->batch->id[batch_row];
+    if (bad->count < AS_BAD_MAX) {
+        bad->id[bad->count] = job->network->batch->id[job->from + row - job->at];
     }
-    network->nbad++;
+    bad->count++;
 }
 
-/* Head of the tile's lanes, in row order; thread 0 alone. */
-static void sum_heads(tile_job *job)
+/* What the owners have noted, in the order of the lanes. */
+static void collect_bad(as_network *network)
+{
+    network_bad *all = &network->bad;
+    for (int owner = 0; owner < network->owners; owner++) {
+        const network_bad *bad = &network->owner_bad[owner];
+        if (all->count == 0) {
+            all->layer = bad->layer;
+        }
+        for (int i = 0; i < bad->count && i < AS_BAD_MAX && all->count + i < AS_BAD_MAX; i++) {
+            all->id[all->count + i] = bad->id[i];
+        }
+        all->count += bad->count;
+    }
+}
+
+/* Head of the tile's lanes, in row order; one thread. */
+static void sum_heads(const tile_job *job)
 {
     as_network *network = job->network;
     for (int l = 0; l < job->tile->lanes; l++) {
@@ -135,70 +166,144 @@ static void sum_heads(tile_job *job)
             head[AS_HEAD_WEIGHT] += network->work.counted[r];
             head[AS_HEAD_LOSS] += loss;
             if (!__builtin_isfinite(loss)) {
-                note_bad(network, job->base + r, r);
+                note_bad(job, r);
             }
         }
     }
 }
 
-/* vector[left] += vector[left + 1] for each merge, by all threads in ranges of blocks. */
-static void merge_vectors(const tile_job *job, int thread, int threads)
+/* vector[left] += vector[right], elements [first, first + count). */
+static void add_vectors(const as_network *network, int left, int right, int64_t first, int64_t count)
 {
-    const as_network *network = job->network;
     const as_kernels *k = network->setup.kernels;
-    int64_t first, count;
-    as_team_share(network->n, AS_BLOCK, thread, threads, &first, &count);
     const size_t offset = (size_t)first * k->real_bytes;
+    char *to = network->vector[left];
+    k->add(count, to + offset, (const char *)network->vector[right] + offset, to + offset);
+}
+
+/* The merges of a tile, by its threads in ranges of blocks. */
+static void merge_vectors(const tile_job *job, int thread)
+{
+    int64_t first, count;
+    as_team_share(job->network->n, AS_BLOCK, thread, job->threads, &first, &count);
     for (int m = 0; m < job->tile->nmerges; m++) {
-        char *left = network->vector[job->tile->merge[m]];
-        const char *right = network->vector[job->tile->merge[m] + 1];
-        k->add(count, left + offset, right + offset, left + offset);
+        add_vectors(job->network, job->tile->merge[m], job->tile->merge[m] + 1, first, count);
+    }
+}
+
+/* What one of the threads that share a tile does for it. */
+static void work_on_tile(tile_job *job, int thread)
+{
+    as_network *network = job->network;
+    const bool clock = clocked(job, thread), together = job->threads > 1;
+    if (network->model.scope == AS_SCOPE_LANE) {
+        lanes_of_tile(job, thread);
+    } else {
+        rows_of_tile(job, thread);
+    }
+    if (together) {
+        as_team_barrier(network->setup.team);
+    }
+    const double t0 = clock ? as_clock_seconds() : 0;
+    if (thread == 0) {
+        sum_heads(job);
+    }
+    as_model_accumulate(&network->model, &job->work, &job->tile->program, job->lane_row, job->resume,
+                        network->vector + job->tile->slot, together ? network->setup.team : NULL, thread, job->threads);
+    if (job->tile->nmerges > 0) {
+        if (together) {
+            as_team_barrier(network->setup.team);
+        }
+        merge_vectors(job, thread);
+    }
+    if (clock) {
+        network->times[AS_TIME_BACKWARD] += as_clock_seconds() - t0;
     }
 }
 
 static void tile_body(void *argument, int thread)
 {
-    tile_job *job = argument;
-    as_network *network = job->network;
-    as_team *team = network->setup.team;
-    const int threads = as_team_size(team);
-    if (network->model.scope == AS_SCOPE_LANE) {
-        lanes_of_tile(job, thread, threads);
+    work_on_tile(argument, thread);
+}
+
+/* Now, by its owner; or by all threads together. */
+static void run_job(tile_job *job)
+{
+    if (job->network->owners > 1) {
+        work_on_tile(job, 0);
     } else {
-        rows_of_tile(job, thread, threads);
-    }
-    as_team_barrier(team);
-    const double t0 = thread == 0 ? as_clock_seconds() : 0;
-    if (thread == 0) {
-        sum_heads(job);
-    }
-    as_model_accumulate(&network->model, &network->work, &job->tile->program, job->lane_row, job->resume,
-                        network->vector + job->tile->slot, team, thread, threads);
-    if (job->tile->nmerges > 0) {
-        as_team_barrier(team);
-        merge_vectors(job, thread, threads);
-    }
-    if (thread == 0) {
-        network->times[AS_TIME_BACKWARD] += as_clock_seconds() - t0;
+        as_team_run(job->network->setup.team, tile_body, job);
     }
 }
 
 /* A lane that has more rows than a tile: piece by piece, its chains continued; merges come with the last piece. */
-static void run_long_lane(as_network *network, const network_tile *tile, int64_t first, int64_t last)
+static void run_long_lane(tile_job job, int64_t first, int64_t last)
 {
-    const network_tile part = {.lane = tile->lane, .lanes = tile->lanes, .program = tile->program, .slot = tile->slot};
-    for (int64_t at = first; at < last; at += network->tile_rows) {
-        const bool ends = last - at <= network->tile_rows;
-        const int64_t rows = ends ? last - at : network->tile_rows;
-        const int64_t lane_row[2] = {0, rows};
-        tile_job job = {.network = network,
-                        .tile = ends ? tile : &part,
-                        .base = at,
-                        .rows = rows,
-                        .lane_row = lane_row,
-                        .resume = at > first};
-        as_team_run(network->setup.team, tile_body, &job);
+    const network_tile *tile = job.tile;
+    const network_tile part = {
+        .owner = tile->owner, .lane = tile->lane, .lanes = tile->lanes, .program = tile->program, .slot = tile->slot};
+    const int64_t most = job.network->tile_rows;
+    for (int64_t from = first; from < last; from += most) {
+        const bool ends = last - from <= most;
+        const int64_t rows = ends ? last - from : most;
+        const int64_t lane_row[2] = {job.at, job.at + rows};
+        job.tile = ends ? tile : &part;
+        job.from = from;
+        job.rows = rows;
+        job.lane_row = lane_row;
+        job.resume = from > first;
+        run_job(&job);
     }
+}
+
+static void run_tile(as_network *network, const network_tile *tile)
+{
+    const int64_t *row = network->batch->lane_row + tile->lane;
+    const int64_t first = row[0], last = row[tile->lanes];
+    int64_t lane_row[AS_LANES_MAX + 1];
+    tile_job job = {.network = network,
+                    .tile = tile,
+                    .work = network->work,
+                    .owner = tile->owner,
+                    .threads = network->owners > 1 ? 1 : as_team_size(network->setup.team),
+                    .from = first,
+                    .at = tile->owner * network->tile_rows,
+                    .rows = last - first,
+                    .lane_row = lane_row};
+    job.work.scratch = as_model_scratch(&network->model, &network->work, tile->owner);
+    if (tile->lanes == 1 && last - first > network->tile_rows) {
+        run_long_lane(job, first, last);
+        return;
+    }
+    for (int l = 0; l <= tile->lanes; l++) {
+        lane_row[l] = row[l] - first + job.at;
+    }
+    run_job(&job);
+}
+
+/* The vectors of all owners to the parts of the rank, block by block, so that sums of sums stay in the cache. */
+static void join_vectors(const as_network *network, int thread)
+{
+    int64_t first, count;
+    as_team_share(network->n, AS_BLOCK, thread, as_team_size(network->setup.team), &first, &count);
+    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
+        const int64_t left = first + count - i, n = left < AS_BLOCK ? left : AS_BLOCK;
+        for (int j = 0; j < network->njoins; j++) {
+            add_vectors(network, network->join[j].left, network->join[j].right, i, n);
+        }
+    }
+}
+
+static void owner_body(void *argument, int thread)
+{
+    as_network *network = argument;
+    for (int t = 0; t < network->ntiles; t++) {
+        if (network->tile[t].owner == thread) {
+            run_tile(network, &network->tile[t]);
+        }
+    }
+    as_team_barrier(network->setup.team);
+    join_vectors(network, thread);
 }
 
 as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int64_t step)
@@ -206,23 +311,20 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     as_network *network = (as_network *)estimator;
     network->batch = batch;
     network->step = step;
-    network->nbad = 0;
+    network->bad.count = 0;
     network->use_params = network->params;
     network->use_packed = network->packed;
-    as_sum_clear(network->sum);
-    int64_t lane_row[AS_LANES_MAX + 1];
-    for (int t = 0; t < network->ntiles; t++) {
-        const network_tile *tile = &network->tile[t];
-        const int64_t first = batch->lane_row[tile->lane], last = batch->lane_row[tile->lane + tile->lanes];
-        if (tile->lanes == 1 && last - first > network->tile_rows) {
-            run_long_lane(network, tile, first, last);
-            continue;
-        }
-        for (int l = 0; l <= tile->lanes; l++) {
-            lane_row[l] = batch->lane_row[tile->lane + l] - first;
-        }
-        tile_job job = {.network = network, .tile = tile, .base = first, .rows = last - first, .lane_row = lane_row};
-        as_team_run(network->setup.team, tile_body, &job);
+    for (int owner = 0; owner < network->owners; owner++) {
+        network->owner_bad[owner].count = 0;
     }
+    as_sum_clear(network->sum);
+    if (network->owners > 1) {
+        as_team_run(network->setup.team, owner_body, network);
+    } else {
+        for (int t = 0; t < network->ntiles; t++) {
+            run_tile(network, &network->tile[t]);
+        }
+    }
+    collect_bad(network);
     return AS_OK;
 }

@@ -29,9 +29,9 @@ static void forward_rows(const evaluation *e, int thread)
     as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
     for (int64_t done = 0; done < count; done += network->chunk) {
         const int64_t here = count - done < network->chunk ? count - done : network->chunk;
-        as_model_rows rows = network_rows(network, e->batch, e->base, first + done, here);
+        as_model_rows rows = network_rows(network, e->batch, e->base + first + done, first + done, here);
         rows.thread = thread;
-        network_gather(network, e->batch, e->base, first + done, here);
+        network_gather(network, e->batch, e->base + first + done, first + done, here);
         as_model_forward(&network->model, &network->work, &rows, false);
         if (e->out == NULL) {
             as_model_loss(&network->model, &network->work, &rows, false);

@@ -214,19 +214,19 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
 {
     const as_model *model = &network->model;
     as_status mine = AS_OK;
-    if (network->nbad > 0) {
+    if (network->bad.count > 0) {
         char ids[256];
         size_t used = 0;
-        for (int i = 0; i < network->nbad && i < AS_BAD_MAX; i++) {
+        for (int i = 0; i < network->bad.count && i < AS_BAD_MAX; i++) {
             used += (size_t)snprintf(ids + used, sizeof ids - used, "%s%lld", i > 0 ? ", " : "",
-                                     (long long)network->bad_id[i]);
+                                     (long long)network->bad.id[i]);
         }
-        const char *where = network->bad_layer < 0                ? "the input"
-                            : network->bad_layer < model->nlayers ? model->layer[network->bad_layer].name
+        const char *where = network->bad.layer < 0                ? "the input"
+                            : network->bad.layer < model->nlayers ? model->layer[network->bad.layer].name
                                                                   : "the loss";
         mine = as_error_set(AS_DIVERGED, "step %lld: loss is %g; not finite first in %s, for sample%s %s%s",
-                            (long long)step, loss, where, network->nbad > 1 ? "s" : "", ids,
-                            network->nbad > AS_BAD_MAX ? " and others" : "");
+                            (long long)step, loss, where, network->bad.count > 1 ? "s" : "", ids,
+                            network->bad.count > AS_BAD_MAX ? " and others" : "");
     }
     AS_TRY(as_world_agree(network->setup.world, mine));
     const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));

@@ -94,20 +94,22 @@ typedef struct as_model_work {
 as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
                              as_model_work *out);
 void as_model_work_destroy(as_model_work *work);
+/* Not collective. Scratch memory of a thread. Borrowed. */
+void *as_model_scratch(const as_model *model, const as_model_work *work, int thread);
 
-typedef struct as_model_rows { /* rows [first, first + count) of the batch in work */
+typedef struct as_model_rows { /* rows [first, first + count) of the work space */
     const void *params;        /* flat vector */
     const void *packed;        /* packed forms */
     int64_t first, count;
     int thread;              /* of the caller: whose scratch is used */
     int lanes;               /* whole lanes among these rows; needed to train where the model's scope is a lane */
     const int64_t *lane_row; /* (lanes + 1) their first rows; lane_row[0] == first */
-    const int64_t *id;       /* (work->rows) */
+    const int64_t *id;       /* (count) of these rows, like label, target and weight */
     uint64_t seed;
     int64_t step;
-    const int32_t *label; /* (work->rows, positions), AS_LABEL_IGNORED where nothing is learnt */
-    const double *target; /* (work->rows, targets) */
-    const double *weight; /* of all rows of the batch */
+    const int32_t *label; /* (count, positions), AS_LABEL_IGNORED where nothing is learnt */
+    const double *target; /* (count, targets) */
+    const double *weight; /* (count) */
 } as_model_rows;
 
 /* Not collective; different threads on disjoint rows. forward: work->x[0] rows hold the input; fills x[1..nlayers].

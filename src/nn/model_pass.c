@@ -29,7 +29,7 @@ static void find_params(const as_model *model, const as_model_rows *rows, int i,
     }
 }
 
-static void *scratch_of(const as_model *model, const as_model_work *work, int thread)
+void *as_model_scratch(const as_model *model, const as_model_work *work, int thread)
 {
     return row_at(model, work->scratch, thread, as_model_stride(model, model->scratch));
 }
@@ -44,8 +44,8 @@ static as_pass make_pass(const as_model *model, const as_model_work *work, const
                     .ldy = work->ld[i + 1],
                     .saved = row_at(model, work->saved[i], first, work->lds[i]),
                     .lds = work->lds[i],
-                    .scratch = scratch_of(model, work, rows->thread),
-                    .id = rows->id == NULL ? NULL : rows->id + first,
+                    .scratch = as_model_scratch(model, work, rows->thread),
+                    .id = rows->id,
                     .seed = rows->seed,
                     .step = rows->step};
     for (int k = 0; k < layer->ninputs; k++) {
@@ -151,7 +151,7 @@ static void masked_head(const as_model *model, const as_model_head *head, as_los
 void as_model_loss(const as_model *model, as_model_work *work, const as_model_rows *rows, bool gradient)
 {
     const int64_t first = rows->first, positions = model->data.positions;
-    const int32_t *label = rows->label == NULL ? NULL : rows->label + first * positions;
+    const int32_t *label = rows->label;
     const bool masked = as_model_masked(model, label, rows->count);
     for (int h = 0; h < model->nheads; h++) {
         const as_model_head *head = &model->head[h];
@@ -166,9 +166,9 @@ void as_model_loss(const as_model *model, as_model_work *work, const as_model_ro
             .z = row_at(model, work->x[v], first, ld),
             .ldz = positions > 1 ? head->outputs : ld,
             .label = label,
-            .target = rows->target == NULL ? NULL : rows->target + first * model->data.targets + head->column,
+            .target = rows->target == NULL ? NULL : rows->target + head->column,
             .targets = head->targets,
-            .weight = rows->weight + first,
+            .weight = rows->weight,
             .loss = work->loss + first,
             .dz = dz,
         };
@@ -233,7 +233,7 @@ static void layer_accumulate(const as_model *model, const as_model_work *work, i
                        .ldy = work->ld[i + 1],
                        .saved = work->saved[i],
                        .lds = work->lds[i],
-                       .scratch = scratch_of(model, work, thread),
+                       .scratch = as_model_scratch(model, work, thread),
                        .program = program,
                        .lane_row = lane_row,
                        .resume = resume,

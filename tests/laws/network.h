@@ -92,11 +92,11 @@ static inline as_model_rows network_rows(const network *net, int64_t first, int6
                            .packed = net->packed,
                            .first = first,
                            .count = count,
-                           .id = net->id,
+                           .id = net->id + first,
                            .seed = 9,
                            .step = net->step,
-                           .target = net->target,
-                           .weight = net->weight};
+                           .target = net->target + first * OUT,
+                           .weight = net->weight + first};
 }
 
 /* The piece of at most `rows` rows from row `first` on; where layers look at whole lanes, one lane, or all of them. */

@@ -1,0 +1,244 @@
+/* Which lanes are worked on together, by whom, and how their vectors meet. Nothing here changes a result: a vector is
+   always the sum over one node of the lane tree, and nodes meet as the tree says.
+
+   Two ways to use threads. Together: all threads take rows of the same tile, meet, and divide its weight gradients by
+   output; every thread then reads what the others wrote. As owners: a thread takes some lanes from the data to the sum
+   by itself, and the threads meet once at the end to join their vectors. Owners pay where the vector is small beside
+   the activations (few parameters, many rows), and where lanes divide evenly.
+
+   Tiles cost one pass over a vector each, so they pay only where a tile's activations fit the cache and the vector is
+   small beside them. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "estimator/network.h"
+
+enum {
+    CACHE_BYTES = 1 << 20, /* what a thread's rows may take of its second-level cache */
+    OWNERS_WORTH = 8,      /* bytes of activations for one of the vector, from which on threads own lanes */
+    CHUNK_LEAST = 32       /* rows */
+};
+
+/* Whether lanes [first, first + lanes) are one node of the tree. */
+static as_status is_node(const as_tree *tree, int first, int lanes, bool *out)
+{
+    as_tree_program program;
+    AS_TRY(as_tree_program_make(tree, first, lanes, &program));
+    *out = program.parts == 1;
+    as_tree_program_destroy(&program);
+    return AS_OK;
+}
+
+/* A vector that holds the sum over a node: lanes [first, first + lanes). */
+typedef struct node_span {
+    int slot, first, lanes;
+} node_span;
+
+typedef struct node_stack {
+    int depth;
+    node_span node[4 * AS_TREE_DEPTH_MAX];
+} node_stack;
+
+static as_status push(node_stack *stack, node_span node)
+{
+    if (stack->depth == 4 * AS_TREE_DEPTH_MAX) {
+        AS_FAIL(AS_INTERNAL, "lanes from %d on need more than %d vectors", node.first, stack->depth);
+    }
+    stack->node[stack->depth++] = node;
+    return AS_OK;
+}
+
+/* Whether the two nodes on top are siblings; if so, they become one, in the left one's vector. */
+static as_status meet(const as_tree *tree, node_stack *stack, bool *out)
+{
+    *out = false;
+    if (stack->depth < 2) {
+        return AS_OK;
+    }
+    node_span *left = &stack->node[stack->depth - 2];
+    const node_span *right = left + 1;
+    AS_TRY(is_node(tree, left->first, left->lanes + right->lanes, out));
+    if (*out) {
+        left->lanes += right->lanes;
+        stack->depth--;
+    }
+    return AS_OK;
+}
+
+/* Programs, vectors and merges of an owner's tiles, whose vectors begin at `base`: a stack of finished nodes whose
+   siblings merge as soon as both are there. */
+static as_status plan_merges(as_network *network, int owner, int base, node_stack *stack)
+{
+    const as_lanes *lanes = network->setup.lanes;
+    for (int t = 0; t < network->ntiles; t++) {
+        network_tile *tile = &network->tile[t];
+        if (tile->owner != owner) {
+            continue;
+        }
+        AS_TRY(as_tree_program_make(&lanes->tree, lanes->first + tile->lane, tile->lanes, &tile->program));
+        tile->slot = base + stack->depth;
+        for (int p = 0; p < tile->program.parts; p++) {
+            AS_TRY(push(stack,
+                        (node_span){base + stack->depth, tile->program.part_first[p], tile->program.part_lanes[p]}));
+        }
+        network->nvectors = base + stack->depth > network->nvectors ? base + stack->depth : network->nvectors;
+        bool merges = true;
+        while (tile->nmerges < AS_TREE_DEPTH_MAX) {
+            AS_TRY(meet(&lanes->tree, stack, &merges));
+            if (!merges) {
+                break;
+            }
+            tile->merge[tile->nmerges++] = base + stack->depth - 1;
+        }
+    }
+    return AS_OK;
+}
+
+/* Tiles to vectors, owner by owner; then the joins of the owners' vectors to the parts of the rank. */
+static as_status plan_vectors(as_network *network)
+{
+    const as_lanes *lanes = network->setup.lanes;
+    node_stack all = {0};
+    network->join = calloc((size_t)(network->owners * 2 * AS_TREE_DEPTH_MAX), sizeof *network->join);
+    network->part_slot = calloc((size_t)lanes->program.parts + 1, sizeof *network->part_slot);
+    network->owner_bad = calloc((size_t)network->owners, sizeof *network->owner_bad);
+    if (network->join == NULL || network->part_slot == NULL || network->owner_bad == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the vectors of %d owners", network->owners);
+    }
+    for (int owner = 0; owner < network->owners; owner++) {
+        node_stack own = {0};
+        AS_TRY(plan_merges(network, owner, network->nvectors, &own));
+        for (int i = 0; i < own.depth; i++) {
+            AS_TRY(push(&all, own.node[i]));
+            for (bool merges = true; merges;) {
+                const int right = all.node[all.depth - 1].slot;
+                AS_TRY(meet(&lanes->tree, &all, &merges));
+                if (merges) {
+                    network->join[network->njoins++] = (network_join){all.node[all.depth - 1].slot, right};
+                }
+            }
+        }
+    }
+    if (all.depth != lanes->program.parts) {
+        AS_FAIL(AS_INTERNAL, "tiles leave %d parts, the rank has %d", all.depth, lanes->program.parts);
+    }
+    for (int p = 0; p < all.depth; p++) {
+        network->part_slot[p] = (int16_t)all.node[p].slot;
+    }
+    return AS_OK;
+}
+
+/* Bytes of activations, their gradients and what layers save, for one row. */
+static int64_t row_bytes(const as_network *network)
+{
+    const as_model *model = &network->model;
+    int64_t reals = 2 * model->in_size;
+    for (int l = 0; l < model->nlayers; l++) {
+        reals += 2 * model->layer[l].out_size + model->layer[l].saved;
+    }
+    return reals * (int64_t)network->setup.kernels->real_bytes;
+}
+
+static int choose_owners(const as_network *network, int64_t capacity)
+{
+    const as_setup *setup = &network->setup;
+    const int threads = as_team_size(setup->team), own = setup->lanes->count;
+    if (network->model.ties) {
+        return 1; /* Sums of shared parameters have one place. */
+    }
+    if (setup->tuning.owners > 0) {
+        return setup->tuning.owners < own && setup->tuning.owners <= threads ? setup->tuning.owners : 1;
+    }
+    const int idle = (own + threads - 1) / threads * threads - own; /* lanes that the longest owner has more */
+    const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
+    const bool even = own >= threads && idle * OWNERS_WORTH <= own;
+    return threads > 1 && setup->micro_batch == 0 && even && OWNERS_WORTH * vector <= capacity * row_bytes(network)
+               ? threads
+               : 1;
+}
+
+/* How many of the `rows` rows of an owner to work on at a time. */
+static int64_t choose_tile_rows(const as_network *network, int64_t rows)
+{
+    const as_setup *setup = &network->setup;
+    if (setup->micro_batch > 0) {
+        return setup->micro_batch;
+    }
+    if (setup->tuning.tile_rows > 0) {
+        return setup->tuning.tile_rows;
+    }
+    const int threads = as_team_size(setup->team) / network->owners;
+    const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
+    const int64_t cached = threads * (int64_t)CACHE_BYTES / row_bytes(network);
+    return cached < 64 || rows <= 2 * cached || vector > CACHE_BYTES / 2 ? rows : cached;
+}
+
+/* A thread's rows go through all layers in chunks only where the weights stay in cache as well. */
+static int64_t choose_chunk(const as_network *network)
+{
+    if (network->setup.tuning.chunk_rows > 0) {
+        return network->setup.tuning.chunk_rows;
+    }
+    const int64_t weights = network->n * (int64_t)network->setup.kernels->real_bytes;
+    const int64_t rows = weights <= CACHE_BYTES / 2 ? CACHE_BYTES / 2 / row_bytes(network) : network->tile_rows;
+    return rows < CHUNK_LEAST ? CHUNK_LEAST : rows;
+}
+
+/* The own lanes [first, end) of an owner. */
+typedef struct lane_range {
+    int owner, first, end;
+} lane_range;
+
+/* Appends what the node over lanes [a, b), whose splits in pre-order begin at `split`, has of the range, as tiles of at
+   most `most` lanes: each is a node of the tree, so that every tile gives one vector and siblings meet. */
+static void cut_node(as_network *network, const lane_range *range, const int16_t *split, int a, int b, int most)
+{
+    const int origin = network->setup.lanes->first, first = origin + range->first, end = origin + range->end;
+    if (b <= first || a >= end) {
+        return;
+    }
+    if (a >= first && b <= end && (b - a <= most || b - a == 1)) {
+        network->tile[network->ntiles++] = (network_tile){.owner = range->owner, .lane = a - origin, .lanes = b - a};
+        return;
+    }
+    const int middle = split[0];
+    cut_node(network, range, split + 1, a, middle, most);
+    cut_node(network, range, split + (middle - a), middle, b, most);
+}
+
+as_status network_plan_tiles(as_network *network)
+{
+    const as_setup *setup = &network->setup;
+    const int64_t capacity = setup->capacity > 0 ? setup->capacity : 1;
+    const int own = setup->lanes->count;
+    const int64_t lane_rows = (capacity + own - 1) / own;
+    network->owners = choose_owners(network, capacity);
+    int longest, first;
+    as_tree_share(own, network->owners, 0, &first, &longest);
+    const int64_t rows = network->owners == 1 ? capacity : longest * lane_rows;
+    int64_t limit = choose_tile_rows(network, rows);
+    if (network->model.scope == AS_SCOPE_LANE && limit < lane_rows) {
+        limit = lane_rows; /* its layers want whole lanes */
+    }
+    const int64_t most = limit / lane_rows > 1 ? limit / lane_rows : 1;
+    network->tile = calloc((size_t)own, sizeof *network->tile);
+    if (network->tile == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d tiles", own);
+    }
+    for (int owner = 0; owner < network->owners; owner++) {
+        int begin, count;
+        as_tree_share(own, network->owners, owner, &begin, &count);
+        const lane_range range = {owner, begin, begin + count};
+        if (limit >= rows) {
+            network->tile[network->ntiles++] = (network_tile){.owner = owner, .lane = begin, .lanes = count};
+        } else {
+            cut_node(network, &range, setup->lanes->tree.split, 0, setup->lanes->lanes, (int)(most < own ? most : own));
+        }
+    }
+    network->tile_rows = limit >= rows             ? rows
+                         : limit < lane_rows       ? limit
+                         : most * lane_rows < rows ? most * lane_rows
+                                                   : rows;
+    network->chunk = choose_chunk(network);
+    return plan_vectors(network);
+}

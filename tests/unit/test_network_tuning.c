@@ -1,0 +1,175 @@
+/* Every choice that is made for speed alone (who owns lanes, rows of a tile, rows of a chunk, threads) leaves every bit
+   of the state and of the messages as it was. */
+#include "data_setup.h"
+
+#include "estimator/estimator.h"
+
+enum { BATCH = 150, STEPS = 3, THREADS_MAX = 3 };
+
+static const char config[] =
+    "{model: {layers: [{dense: {units: 33, activation: tanh}}, {dropout: 0.2}, {dense: {units: 20, activation: relu}}, "
+    "{dense: {units: 17, activation: gelu, freeze: true}}, {dense: {units: 10}}], loss: cross_entropy, l2: 0.01}, "
+    "optimizer: {type: adam, lr: 1.0e-2}}";
+
+typedef struct fixture {
+    data_setup *setup;
+    as_lanes lanes;
+    as_data_options options;
+    as_dataset data;
+    as_normalization normalization;
+    as_sampler *sampler;
+    const as_node *root;
+    const as_kernels *kernels;
+} fixture;
+
+static void open_fixture(data_setup *setup, int lanes, fixture *f)
+{
+    as_node *root = NULL;
+    *f = (fixture){.setup = setup, .kernels = as_kernels_get(as_isa_detect(), AS_FLOAT32)};
+    assert_ok(as_yaml_parse(setup->document, "test", config, &root));
+    f->root = root;
+    assert_ok(parse_data(setup, "{train: {format: builtin, name: digits}, normalize: mean_std}", &f->options));
+    assert_ok(as_lanes_create(lanes, setup->world, &f->lanes));
+    assert_ok(as_dataset_open(&f->options, AS_TRAIN, setup->world, &f->lanes, 1, NULL, &f->data));
+    assert_ok(as_normalization_fit(&f->options, &f->data, setup->world, f->kernels, &f->normalization));
+    assert_ok(as_sampler_create(&f->data, BATCH, true, 1, &f->sampler));
+}
+
+static void close_fixture(fixture *f)
+{
+    as_sampler_destroy(&f->sampler);
+    as_normalization_destroy(&f->normalization);
+    as_dataset_close(&f->data);
+    as_lanes_destroy(&f->lanes);
+}
+
+/* What a few steps leave: state and last loss, or the message of the step that failed. */
+typedef struct outcome {
+    char *bytes;
+    size_t size;
+    char message[512];
+} outcome;
+
+static void keep(outcome *out, const void *data, size_t bytes)
+{
+    out->bytes = realloc(out->bytes, out->size + bytes + 1);
+    assert_non_null(out->bytes);
+    memcpy(out->bytes + out->size, data, bytes);
+    out->size += bytes;
+}
+
+static void keep_state(as_estimator *estimator, outcome *out)
+{
+    int n;
+    as_state_item *item;
+    assert_ok(estimator->ops->state(estimator, &n, &item));
+    for (int i = 0; i < n; i++) {
+        const size_t size = (size_t)as_shape_size(&item[i].shape) * as_dtype_bytes(item[i].type);
+        const size_t skip = item[i].sliced ? (size_t)item[i].flat_first * as_dtype_bytes(item[i].type) : 0;
+        keep(out, (const char *)item[i].data + skip, size);
+    }
+}
+
+static outcome train(const fixture *f, int threads, as_tuning tuning)
+{
+    outcome out = {0};
+    as_team *team;
+    as_batch batch;
+    as_estimator *estimator;
+    assert_ok(as_team_create(threads, &team));
+    assert_ok(as_sampler_batch_create(f->sampler, &batch));
+    const as_setup setup = {.document = f->setup->document,
+                            .model = as_node_get(f->root, "model"),
+                            .optimizer = as_node_get(f->root, "optimizer"),
+                            .kernels = f->kernels,
+                            .world = f->setup->world,
+                            .team = team,
+                            .lanes = &f->lanes,
+                            .data = &f->data,
+                            .normalization = &f->normalization,
+                            .seed = 1,
+                            .capacity = as_sampler_capacity(f->sampler),
+                            .total_steps = 100,
+                            .steps_per_epoch = as_sampler_batches(f->sampler),
+                            .tuning = tuning};
+    assert_ok(as_estimator_create(&setup, &estimator));
+    assert_ok(estimator->ops->init(estimator));
+    as_status status = AS_OK;
+    for (int64_t t = 0; t < STEPS && status == AS_OK; t++) {
+        as_step_report report;
+        /* The last batch of an epoch is a smaller one. */
+        as_sampler_fill(f->sampler, 0, as_sampler_batches(f->sampler) - STEPS + t, &batch);
+        assert_ok(estimator->ops->accumulate(estimator, &batch, t));
+        status = estimator->ops->update(estimator, t, &report);
+        keep(&out, &report.loss, sizeof report.loss);
+        keep(&out, &report.grad_norm, sizeof report.grad_norm);
+    }
+    if (status == AS_OK) {
+        keep_state(estimator, &out);
+    } else {
+        assert_int_equal(status, AS_DIVERGED);
+        snprintf(out.message, sizeof out.message, "%s", as_error_message());
+    }
+    estimator->ops->destroy(&estimator);
+    as_sampler_batch_destroy(&batch);
+    as_team_destroy(&team);
+    return out;
+}
+
+static void compare_all(const fixture *f)
+{
+    static const int64_t tiles[] = {0, 1, 20, 64}, chunks[] = {0, 1, 5, 1000};
+    outcome first = train(f, 1, (as_tuning){.owners = 1});
+    for (int threads = 1; threads <= THREADS_MAX; threads++) {
+        for (int owners = 0; owners <= threads; owners++) {
+            for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+                const as_tuning tuning = {
+                    .owners = owners, .tile_rows = tiles[t], .chunk_rows = chunks[(t + (size_t)owners) % 4]};
+                outcome found = train(f, threads, tuning);
+                if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0 ||
+                    strcmp(found.message, first.message) != 0) {
+                    fail_msg("%d lanes, %d threads, %d owners, tiles of %lld rows, chunks of %lld: another result (%s)",
+                             f->lanes.lanes, threads, owners, (long long)tuning.tile_rows, (long long)tuning.chunk_rows,
+                             found.message);
+                }
+                free(found.bytes);
+            }
+        }
+    }
+    free(first.bytes);
+}
+
+static void test_speed_never_changes_a_bit(void **state)
+{
+    static const int lanes[] = {1, 5, 8, 24};
+    for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
+        fixture f;
+        open_fixture(*state, lanes[l], &f);
+        compare_all(&f);
+        close_fixture(&f);
+    }
+}
+
+/* Samples with an infinite weight have no finite loss: all are named, in the order of the lanes. */
+static void test_speed_never_changes_a_message(void **state)
+{
+    fixture f;
+    open_fixture(*state, 8, &f);
+    for (int64_t r = 0; r < f.data.local_rows; r += 41) {
+        f.data.weight[r] = 1.0 / 0.0;
+    }
+    outcome first = train(&f, 1, (as_tuning){.owners = 1});
+    assert_non_null(strstr(first.message, "samples"));
+    free(first.bytes);
+    compare_all(&f);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_speed_never_changes_a_bit),
+        cmocka_unit_test(test_speed_never_changes_a_message),
+    };
+    return cmocka_run_group_tests(tests, setup_begin, setup_end);
+}
