@@ -116,11 +116,13 @@ as_status as_predictor_run(as_predictor *predictor, int64_t rows, const double *
     const as_model_file *model = &predictor->model;
     as_dataset data = model->facts;
     data.type = AS_F64;
+    data.stride = data.width;
     for (int64_t first = 0; first < rows; first += PREDICT_ROWS) {
         data.x = (void *)(uintptr_t)(x + first * data.width);
         const as_batch batch = {.data = &data,
                                 .rows = rows - first < PREDICT_ROWS ? rows - first : PREDICT_ROWS,
                                 .row = predictor->row,
+                                .at = predictor->row,
                                 .id = predictor->id,
                                 .weight = predictor->weight};
         AS_TRY(model->estimator->ops->predict(model->estimator, &batch, y + first * as_predictor_outputs(predictor)));
