@@ -78,7 +78,7 @@ typedef struct as_pass {
     void *y;
     int64_t ldy; /* output (rows, out): written by forward, read by backward */
     void *saved;
-    int64_t lds; /* (rows, layer->saved), kept from forward to backward, padded where y is; NULL if saved == 0 */
+    int64_t lds; /* (rows, layer->saved), kept from forward to backward; padded where x and y have one axis; or NULL */
     void *dy;    /* backward: d loss / d y (rows, out), ld = ldy; may be overwritten in place */
     void *dx[AS_INPUTS_MAX]; /* backward: d loss / d x[k] (rows, in), ld = ldx[k], to be written; NULL: not wanted.
                                 Never the same memory as dy or as each other. */

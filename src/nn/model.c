@@ -44,6 +44,16 @@ static int64_t row_stride(const as_model *model, const as_shape *shape, int64_t 
     return shape->rank >= 2 ? width : as_model_stride(model, width);
 }
 
+/* Stride of what a layer saves: dense where it sees positions, on either side. */
+static int64_t saved_stride(const as_model *model, const as_layer *layer)
+{
+    bool dense = layer->out.rank >= 2;
+    for (int k = 0; k < layer->ninputs; k++) {
+        dense = dense || layer->in[k].rank >= 2;
+    }
+    return dense ? layer->saved : as_model_stride(model, layer->saved);
+}
+
 static as_status reserve_rows(const as_model *model, int64_t rows, int64_t ld, as_arena *arena, void **slot)
 {
     return as_arena_reserve(arena, (size_t)rows * (size_t)ld * model->kernels->real_bytes, slot);
@@ -96,7 +106,7 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
             AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->dy[v]));
         }
         if (v > 0 && model->layer[v - 1].saved > 0) {
-            out->lds[v - 1] = row_stride(model, shape, model->layer[v - 1].saved);
+            out->lds[v - 1] = saved_stride(model, &model->layer[v - 1]);
             AS_TRY(reserve_rows(model, rows, out->lds[v - 1], arena, &out->saved[v - 1]));
         }
     }

@@ -21,6 +21,14 @@ static const char *const items[] = {
     "slice: {start: 1, size: 1, axis: 0}",
 };
 
+/* Layers that want two axes. */
+static const char *const sequences[] = {
+    "lstm: 5",
+    "lstm: {units: 5, output: last}",
+    "gru: 5",
+    "gru: {units: 5, output: last}",
+};
+
 /* Layers of several inputs, and values with several readers. */
 static const char *const graphs[] = {
     "dense: {units: 7, name: a}, tanh, dense: {units: 7, name: b}, add: {from: [a, b]}, dense: 3",
@@ -49,15 +57,21 @@ static const char *const graphs[] = {
     "add: {from: [b, dense_2]}, dense: 3",
 };
 
-static bool listed(const char *kind)
+static bool named(const char *const *list, size_t n, const char *kind)
 {
     const size_t length = strlen(kind);
-    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
-        if (strncmp(items[i], kind, length) == 0 && items[i][length] == ':') {
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(list[i], kind, length) == 0 && list[i][length] == ':') {
             return true;
         }
     }
     return false;
+}
+
+static bool listed(const char *kind)
+{
+    return named(items, sizeof items / sizeof *items, kind) ||
+           named(sequences, sizeof sequences / sizeof *sequences, kind);
 }
 
 /* The layer under test between two others, so that its input gradient is checked through them, after a shape of two
@@ -88,6 +102,15 @@ static void for_each_network(const as_kernels *kernels, law check)
     char text[512];
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         check_item(items[i], check);
+    }
+    for (size_t i = 0; i < sizeof sequences / sizeof *sequences; i++) {
+        snprintf(
+            text, sizeof text,
+            "model: {layers: [dense: {units: 12}, reshape: {shape: [4, 3]}, %s, tanh, flatten, dense: 3], loss: mse}",
+            sequences[i]);
+        check(text);
+        snprintf(text, sizeof text, "model: {layers: [%s, dense: 3], loss: mse}", sequences[i]);
+        check(text);
     }
     for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
         snprintf(text, sizeof text, "model: {layers: [%s], loss: mse}", graphs[i]);
