@@ -107,20 +107,33 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return AS_OK;
 }
 
+/* Rows that a product and the activation beside it take at a time, so that what one leaves is in L2 for the other. A
+   weight that is not in L2 itself is better read once for all rows. Never a question of bits. */
+static int64_t rows_at_once(const dense_options *options, int64_t rows)
+{
+    enum { ROWS = 84, WEIGHT_IN_L2 = 1792 * 1024 };
+    const bool small = options->in <= WEIGHT_IN_L2 / (int64_t)sizeof(real) / options->units;
+    return options->f.ops != NULL && small && rows > ROWS ? ROWS : rows;
+}
+
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
     const as_nonlinearity *f = &options->f;
     const bool keep = layer->saved > 0;
     const int64_t rows = pass->rows * options->positions, units = options->units;
-    void *z = keep ? pass->saved : pass->y;
-    const int64_t ldy = as_position_stride(options->positions, units, pass->ldy),
+    const int64_t ldx = as_position_stride(options->positions, options->in, pass->ldx[0]),
+                  ldy = as_position_stride(options->positions, units, pass->ldy),
                   ldz = keep ? as_position_stride(options->positions, units, pass->lds) : ldy;
-    pass->kernels->gemm(rows, units, options->in, pass->x[0],
-                        as_position_stride(options->positions, options->in, pass->ldx[0]), pass->packed[0],
-                        options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
-    if (f->ops != NULL && !options->relu) {
-        as_nonlinearity_forward(f, pass->kernels, rows, units, z, ldz, pass->y, ldy);
+    const int64_t most = options->relu ? rows : rows_at_once(options, rows);
+    for (int64_t i = 0; i < rows; i += most) {
+        const int64_t count = rows - i < most ? rows - i : most;
+        real *const y = (real *)pass->y + i * ldy, *const z = keep ? (real *)pass->saved + i * ldz : y;
+        pass->kernels->gemm(count, units, options->in, (const real *)pass->x[0] + i * ldx, ldx, pass->packed[0],
+                            options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
+        if (f->ops != NULL && !options->relu) {
+            as_nonlinearity_forward(f, pass->kernels, count, units, z, ldz, y, ldy);
+        }
     }
 }
 
@@ -157,17 +170,24 @@ static void pack(const as_layer *layer, const as_kernels *kernels, int q, const 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
-    const int64_t rows = pass->rows * options->positions,
-                  ldy = as_position_stride(options->positions, options->units, pass->ldy);
-    if (options->f.ops != NULL) {
-        as_nonlinearity_backward(&options->f, pass->kernels, rows, options->units, pass->saved,
-                                 as_position_stride(options->positions, options->units, pass->lds), pass->y, ldy,
-                                 pass->dy);
-    }
-    if (pass->dx[0] != NULL) {
-        const real *transposed = (const real *)pass->packed[0] + packed_forward(options, pass->kernels);
-        pass->kernels->gemm(rows, options->in, options->units, pass->dy, ldy, transposed, NULL, false, pass->dx[0],
-                            as_position_stride(options->positions, options->in, pass->ldx[0]));
+    const int64_t rows = pass->rows * options->positions, units = options->units;
+    const int64_t ldx = as_position_stride(options->positions, options->in, pass->ldx[0]),
+                  ldy = as_position_stride(options->positions, units, pass->ldy),
+                  ldz = as_position_stride(options->positions, units, pass->lds);
+    const real *const transposed = (const real *)pass->packed[0] + packed_forward(options, pass->kernels);
+    const int64_t most = rows_at_once(options, rows);
+    for (int64_t i = 0; i < rows; i += most) {
+        const int64_t count = rows - i < most ? rows - i : most;
+        real *const dy = (real *)pass->dy + i * ldy;
+        if (options->f.ops != NULL) {
+            as_nonlinearity_backward(&options->f, pass->kernels, count, units,
+                                     layer->saved > 0 ? (const real *)pass->saved + i * ldz : NULL, ldz,
+                                     (const real *)pass->y + i * ldy, ldy, dy);
+        }
+        if (pass->dx[0] != NULL) {
+            pass->kernels->gemm(count, options->in, units, dy, ldy, transposed, NULL, false,
+                                (real *)pass->dx[0] + i * ldx, ldx);
+        }
     }
 }
 
