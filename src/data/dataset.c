@@ -319,11 +319,19 @@ static as_status count_classes(const as_load *load, as_dataset *data, as_world *
     return status;
 }
 
-static as_status check_options(const as_data_options *options, as_role role, as_dataset *data)
+static as_status check_options(const as_data_options *options, as_role role, uint64_t seed, as_dataset *data)
 {
     const as_reals *weights = &options->class_weights;
     if (data->tokenizer != NULL && options->normalize != AS_NORMALIZE_NONE) {
         AS_FAIL(AS_CONFIG, "data.normalize: expected none, for %s has tokens", data->place);
+    }
+    if (role == AS_TRAIN && options->augment.n > 0) {
+        AS_TRY(as_augment_check(&options->augment, &data->shape, data->positions, data->place));
+        if (data->tokenizer != NULL) {
+            AS_FAIL(AS_CONFIG, "data.augment: expected none, for %s has tokens", data->place);
+        }
+        data->augment = &options->augment;
+        data->seed = seed;
     }
     if (weights->n == 0 || role != AS_TRAIN) {
         return AS_OK;
@@ -356,7 +364,7 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
     as_selection_destroy(&selection);
     AS_TRY(status);
     AS_TRY(count_classes(load, data, world));
-    AS_TRY(check_options(options, role, data));
+    AS_TRY(check_options(options, role, seed, data));
     return as_dataset_fingerprint(data, world);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/target.h"
 #include "comm/lanes.h"
+#include "data/augment.h"
 #include "data/format.h"
 #include "kernels/kernels.h"
 
@@ -22,6 +23,7 @@ typedef struct as_data_options {
     as_reals class_weights; /* (classes), or empty */
     as_ints ignore_label;   /* stored label values that become AS_LABEL_IGNORED, or empty */
     int64_t classes;        /* 0: largest label of train + 1 */
+    as_augment augment;     /* of the training inputs */
 } as_data_options;
 enum { AS_NORMALIZE_NONE, AS_NORMALIZE_SCALE, AS_NORMALIZE_MEAN_STD, AS_NORMALIZE_GIVEN };
 enum { AS_MISSING_ERROR, AS_MISSING_DROP, AS_MISSING_MEAN };
@@ -68,17 +70,19 @@ typedef struct as_dataset {
     int64_t vocabulary;      /* of the tokenizer; 0: inputs are numbers */
     as_data_parts inputs, answers; /* named parts of x, and of the real targets */
     const as_lanes *lanes;
-    int64_t *lane_first;     /* (lanes->lanes + 1) position of each lane's first sample in the assigned order */
-    int64_t local_rows;      /* rows held by this rank: its lanes', one after the other */
-    void *x;                 /* inputs, of type: row r is elements [start[r] * stride, + width) */
-    int64_t *start;          /* (local_rows) or NULL: r itself */
-    int32_t *label;          /* (local_rows, positions), AS_LABEL_IGNORED where nothing is to be learnt; or NULL */
-    double *target_values;   /* (local_rows, targets) or NULL */
-    double *weight;          /* (local_rows): sample weight, in training x class weight; never NULL */
-    int64_t *id;             /* (local_rows) sample id: row number in the file */
-    uint8_t fingerprint[32]; /* SHA-256 over what all ranks read, the same for every layout; in checkpoints */
-    char place[512];         /* for messages */
-    void *block;             /* owner of the arrays */
+    const as_augment *augment; /* changes of each sample when it is gathered; NULL: none */
+    uint64_t seed;             /* of those */
+    int64_t *lane_first;       /* (lanes->lanes + 1) position of each lane's first sample in the assigned order */
+    int64_t local_rows;        /* rows held by this rank: its lanes', one after the other */
+    void *x;                   /* inputs, of type: row r is elements [start[r] * stride, + width) */
+    int64_t *start;            /* (local_rows) or NULL: r itself */
+    int32_t *label;            /* (local_rows, positions), AS_LABEL_IGNORED where nothing is to be learnt; or NULL */
+    double *target_values;     /* (local_rows, targets) or NULL */
+    double *weight;            /* (local_rows): sample weight, in training x class weight; never NULL */
+    int64_t *id;               /* (local_rows) sample id: row number in the file */
+    uint8_t fingerprint[32];   /* SHA-256 over what all ranks read, the same for every layout; in checkpoints */
+    char place[512];           /* for messages */
+    void *block;               /* owner of the arrays */
 } as_dataset;
 
 /* Collective. Reads this rank's lanes' rows of the role (training and validation share options->train; test and eval

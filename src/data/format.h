@@ -55,6 +55,9 @@ const as_format_ops *const *as_formats_get(void);
 /* What y is: labels where it has an integer type and one value a row, unless `labels` says. */
 typedef enum as_labels { AS_LABELS_AUTO, AS_LABELS_TRUE, AS_LABELS_FALSE } as_labels;
 
+/* Where the channels of a sample are: last, as everything here wants them, or first in the file. */
+typedef enum as_layout { AS_LAYOUT_NHWC, AS_LAYOUT_NCHW } as_layout;
+
 /* `window: {length, horizon, stride}`: rows of a source are moments of a series, samples are windows over them. */
 typedef struct as_window {
     int64_t length;  /* 0: no windows */
@@ -67,6 +70,8 @@ typedef struct as_source {
     const as_format_ops *ops; /* NULL: absent */
     void *options;            /* of the kind; owned by the document */
     int labels;               /* as_labels */
+    int layout;               /* as_layout */
+    as_ints shape;            /* of one sample; empty: as stored */
     as_window window;
 } as_source;
 

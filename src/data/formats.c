@@ -52,6 +52,8 @@ typedef struct common {
 
 enum { FORMATS = sizeof formats / sizeof formats[0] - 1 };
 
+static const char *const layout_choices[] = {[AS_LAYOUT_NHWC] = "nhwc", [AS_LAYOUT_NCHW] = "nchw", NULL};
+
 static const char *const label_choices[] = {[AS_LABELS_AUTO] = "auto", "true", "false", NULL};
 
 const as_field as_source_fields[] = {
@@ -61,6 +63,21 @@ const as_field as_source_fields[] = {
      .standard = "auto",
      .choices = label_choices,
      .help = "whether y holds class labels (0, 1, 2, ...); auto: when it has an integer type and one value a row"},
+    {.name = "layout",
+     .type = AS_FIELD_CHOICE,
+     .offset = offsetof(common, source.layout),
+     .standard = "nhwc",
+     .choices = layout_choices,
+     .help = "where the channels are in the file: last, or nchw: first of the axes of a sample; they are moved to the "
+             "end when the data are read (y too, if it has as many axes as x)"},
+    {.name = "shape",
+     .type = AS_FIELD_INTS,
+     .offset = offsetof(common, source.shape),
+     .standard = "",
+     .min = 1,
+     .max = 1 << 30,
+     .help =
+         "shape of one sample of x, such as [28, 28, 1] for grey images; it has as many elements as the stored one"},
     {.name = "window",
      .type = AS_FIELD_NODE,
      .offset = offsetof(common, window),
@@ -173,6 +190,8 @@ as_status as_source_parse(as_document *document, const as_node *node, const char
     const as_fields_part parts[] = {{out->ops->fields, out->options}, {as_source_fields, &shared}};
     AS_TRY(as_fields_parse(parts, 2, document, map, path));
     out->labels = shared.source.labels;
+    out->layout = shared.source.layout;
+    out->shape = shared.source.shape;
     if (shared.window != NULL && shared.window->kind != AS_NODE_NULL) {
         char key[128];
         snprintf(key, sizeof key, "%s.window", path);
@@ -203,6 +222,8 @@ as_status as_source_inputs(as_document *document, const char *format, const char
     AS_TRY(as_node_append(document, map, ops->fields[0].name, 0, 0, path)); /* the first key of a format is its file */
     AS_TRY(as_source_parse(document, map, "inputs", out));
     out->window = training->window;
+    out->layout = training->layout;
+    out->shape = training->shape;
     if (ops->inputs != NULL) {
         ops->inputs(out->options, training->ops == ops ? training->options : NULL);
     }

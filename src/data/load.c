@@ -43,6 +43,9 @@ as_status as_load_open(const as_source *source, const as_data_options *options, 
     }
     memcpy(out->column, out->stored, sizeof out->column);
     as_status status = check_rows(out);
+    if (status == AS_OK) {
+        status = as_load_arrange(source, out);
+    }
     if (status == AS_OK && out->window.length > 0) {
         status = as_load_windows(out, inputs);
     }

@@ -13,7 +13,8 @@ typedef struct as_load {
     as_column column[AS_PARTS]; /* of the samples */
     as_column stored[AS_PARTS]; /* of the file: the moments, where samples are windows */
     as_window window;
-    bool echo; /* a series is its own target: what comes next */
+    bool first[AS_PARTS]; /* channels come first in the file: they are moved to the end */
+    bool echo;            /* a series is its own target: what comes next */
 } as_load;
 
 /* Not collective. Opens; checks that the parts have the same number of rows. known: NULL, or the tokenizer to read

@@ -9,7 +9,7 @@
 /* The options and the nodes that need reading of their own. */
 typedef struct section {
     as_data_options options;
-    const as_node *train, *test, *normalize, *fill;
+    const as_node *train, *test, *normalize, *fill, *augment;
 } section;
 
 typedef struct given {
@@ -70,6 +70,12 @@ const as_field as_data_fields[] = {
      .offset = offsetof(section, fill),
      .standard = "",
      .help = "one more value that counts as missing, beside those that the file names"},
+    {.name = "augment",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(section, augment),
+     .standard = "",
+     .help = "list of changes of the training inputs, drawn anew in each epoch and applied in this order before "
+             "normalisation, such as [{shift: 2}, {flip: horizontal}]"},
     {.name = "class_weights",
      .type = AS_FIELD_REALS,
      .offset = offsetof(section, options.class_weights),
@@ -158,7 +164,7 @@ as_status as_data_options_parse(as_document *document, const as_node *node, as_d
         }
         out->has_fill = true;
     }
-    return AS_OK;
+    return as_augment_parse(document, s.augment, "data.augment", &out->augment);
 }
 
 as_status as_data_options_write(const as_data_options *options, int indent, as_text *text)
@@ -180,5 +186,6 @@ as_status as_data_options_write(const as_data_options *options, int indent, as_t
     if (options->has_fill) {
         as_text_add(text, "%*sfill: %s\n", indent, "", as_real_text(options->fill, mean));
     }
+    AS_TRY(as_augment_write(&options->augment, indent, text));
     return as_fields_write(as_data_fields, &s, indent, text);
 }

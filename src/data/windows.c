@@ -20,6 +20,47 @@ static as_status grow_shape(const as_column *stored, int64_t length, as_shape *o
     return AS_OK;
 }
 
+static void channels_last(as_load *load, as_part part)
+{
+    as_shape *shape = &load->stored[part].shape;
+    const int64_t channels = shape->dim[0];
+    memmove(shape->dim, shape->dim + 1, (size_t)(shape->rank - 1) * sizeof *shape->dim);
+    shape->dim[shape->rank - 1] = channels;
+    load->first[part] = true;
+}
+
+as_status as_load_arrange(const as_source *source, as_load *load)
+{
+    as_column *x = &load->stored[AS_PART_X], *y = &load->stored[AS_PART_Y];
+    if (source->layout == AS_LAYOUT_NCHW) {
+        if (x->shape.rank < 2) {
+            AS_FAIL(AS_CONFIG, "%s: layout: nchw expects samples of channels first, found %d ax%cs", x->place,
+                    x->shape.rank, x->shape.rank == 1 ? 'i' : 'e');
+        }
+        if (y->present && y->shape.rank == x->shape.rank) {
+            channels_last(load, AS_PART_Y);
+        }
+        channels_last(load, AS_PART_X);
+    }
+    if (source->shape.n > 0) {
+        as_shape shape = {.rank = (int)source->shape.n};
+        char found[128], given[128];
+        for (int64_t i = 0; i < source->shape.n && i < AS_SHAPE_MAX; i++) {
+            shape.dim[i] = source->shape.v[i];
+        }
+        if (shape.rank > AS_SHAPE_MAX || as_shape_size(&shape) != as_shape_size(&x->shape)) {
+            shape.rank = shape.rank > AS_SHAPE_MAX ? AS_SHAPE_MAX : shape.rank;
+            AS_FAIL(AS_CONFIG, "%s: shape: expected %lld elements as in the stored %s, found %s", x->place,
+                    (long long)as_shape_size(&x->shape), as_shape_text(&x->shape, found, sizeof found),
+                    as_shape_text(&shape, given, sizeof given));
+        }
+        x->shape = shape;
+    }
+    load->column[AS_PART_X].shape = x->shape;
+    load->column[AS_PART_Y].shape = y->shape;
+    return AS_OK;
+}
+
 as_status as_load_windows(as_load *load, bool inputs)
 {
     const as_window *w = &load->window;
@@ -48,19 +89,46 @@ as_status as_load_windows(as_load *load, bool inputs)
     return y->present && w->horizon > 1 ? grow_shape(&load->stored[AS_PART_Y], w->horizon, &y->shape) : AS_OK;
 }
 
+/* Channels of `count` samples of a part from first to last: (channels, places) to (places, channels). */
+static as_status move_channels(const as_load *load, as_part part, int64_t count, uint8_t *data)
+{
+    const as_shape *shape = &load->stored[part].shape; /* as it shall be */
+    const int64_t n = as_shape_size(shape), channels = shape->dim[shape->rank - 1], places = n / channels;
+    const size_t bytes = as_dtype_bytes(load->stored[part].type);
+    uint8_t *copy = malloc((size_t)n * bytes);
+    if (copy == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for a sample", load->stored[part].place);
+    }
+    for (int64_t i = 0; i < count; i++, data += (size_t)n * bytes) {
+        memcpy(copy, data, (size_t)n * bytes);
+        for (int64_t p = 0; p < places; p++) {
+            for (int64_t c = 0; c < channels; c++) {
+                memcpy(data + (size_t)(p * channels + c) * bytes, copy + (size_t)(c * places + p) * bytes, bytes);
+            }
+        }
+    }
+    free(copy);
+    return AS_OK;
+}
+
+static as_status read_stored(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
+{
+    AS_TRY(load->ops->read(load->file, part, first, count, data));
+    return load->first[part] ? move_channels(load, part, count, data) : AS_OK;
+}
+
 as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
 {
     const as_window *w = &load->window;
     if (w->length == 0) {
-        return load->ops->read(load->file, part, first, count, data);
+        return read_stored(load, part, first, count, data);
     }
     const as_part from = load->echo ? AS_PART_X : part;
     const int64_t skip = part == AS_PART_X ? 0 : w->horizon > 0 ? w->length : w->length - 1;
     const int64_t moments = part == AS_PART_X ? w->length : w->horizon > 0 ? w->horizon : 1;
     const size_t bytes = (size_t)as_shape_size(&load->column[part].shape) * as_dtype_bytes(load->column[part].type);
     for (int64_t i = 0; i < count; i++) {
-        AS_TRY(load->ops->read(load->file, from, (first + i) * w->stride + skip, moments,
-                               (uint8_t *)data + (size_t)i * bytes));
+        AS_TRY(read_stored(load, from, (first + i) * w->stride + skip, moments, (uint8_t *)data + (size_t)i * bytes));
     }
     return AS_OK;
 }

@@ -5,6 +5,10 @@
 
 #include "data/load.h"
 
+/* Not collective. The shapes that `layout:` and `shape:` of the source give the samples of an open one. Errors: CONFIG.
+ */
+as_status as_load_arrange(const as_source *source, as_load *load);
+
 /* Not collective. Turns the columns of an open source whose rows are moments into columns of windows (load->window).
    Errors: CONFIG for a format that has windows of its own, weights, or too many axes; DATA for fewer moments than a
    window takes. */

@@ -74,6 +74,10 @@ static as_status plan_memory(as_network *network)
     for (int s = 0; s < network->nslots; s++) {
         AS_TRY(reserve(network, network->count, &network->slot[s]));
     }
+    if (network->setup.data->augment != NULL) {
+        network->augment_reals = (network->setup.data->width + 63) / 64 * 64;
+        AS_TRY(reserve(network, network->augment_reals * as_team_size(network->setup.team), &network->augment_work));
+    }
     const int64_t blocks = (network->count + AS_BLOCK - 1) / AS_BLOCK;
     AS_TRY(as_arena_reserve(network->arena, (size_t)(2 * blocks) * sizeof(double), (void **)&network->block));
     network->vector = calloc((size_t)network->nvectors + 1, sizeof *network->vector);

@@ -65,6 +65,8 @@ typedef struct as_network {
     void *slot[AS_SLOTS_MAX];       /* own slice */
     double *block;                  /* (blocks of the slice, 2): squared norm, penalty */
     as_arena *arena;
+    void *augment_work; /* (threads, augment_reals): a sample for each thread; NULL: no augmentation */
+    int64_t augment_reals;
 
     int owners;        /* threads that work on tiles of their own; 1: all threads work on every tile together */
     int64_t tile_rows; /* most rows of a tile; the work space has as many for each owner */

@@ -43,7 +43,7 @@ void network_gather(as_network *network, const as_batch *batch, int64_t from, in
     const as_kernels *k = network->setup.kernels;
     const as_dataset *data = batch->data;
     const as_normalization *norm = network->setup.normalization;
-    const bool plain = norm == NULL || norm->identity;
+    const bool plain = norm == NULL || norm->identity || data->augment != NULL;
     const as_model_work *work = &network->work;
     k->gather(count, data->width, data->x, data->type, data->stride, batch->at + from, plain ? NULL : norm->scale_real,
               plain ? NULL : norm->shift_real, (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes,
@@ -54,6 +54,30 @@ void network_gather(as_network *network, const as_batch *batch, int64_t from, in
 static bool clocked(const tile_job *job, int thread)
 {
     return thread == 0 && job->owner == 0;
+}
+
+/* Changes the gathered rows as `data.augment` says, and normalises them. slot: of the work space, one for each thread
+   that gathers. */
+static void augment_rows(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count,
+                         int slot)
+{
+    const as_dataset *data = batch->data;
+    const as_normalization *norm = network->setup.normalization;
+    const bool plain = norm == NULL || norm->identity;
+    const size_t bytes = network->setup.kernels->real_bytes;
+    const as_augment_rows rows = {
+        .shape = &data->shape,
+        .rows = count,
+        .x = (char *)network->work.x[0] + (size_t)(first * network->work.ld[0]) * bytes,
+        .ld = network->work.ld[0],
+        .id = batch->id + from,
+        .seed = data->seed,
+        .epoch = batch->epoch,
+        .scale = plain ? NULL : norm->scale_real,
+        .shift = plain ? NULL : norm->shift_real,
+        .work = (char *)network->augment_work + (size_t)(slot * network->augment_reals) * bytes,
+    };
+    as_augment_run_get(network->setup.kernels)->rows(data->augment, &rows);
 }
 
 /* Forward, loss and backward of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of
@@ -69,6 +93,9 @@ static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, i
     const bool clock = clocked(job, thread);
     const double t0 = clock ? as_clock_seconds() : 0;
     network_gather(network, network->batch, from, first, count);
+    if (network->batch->data->augment != NULL) {
+        augment_rows(network, network->batch, from, first, count, job->owner + thread);
+    }
     const double t1 = clock ? as_clock_seconds() : 0;
     as_model_forward(&network->model, &job->work, &rows, true);
     as_model_loss(&network->model, &job->work, &rows, true);

@@ -2,6 +2,7 @@
  */
 #include "run/kinds.h"
 
+#include "data/augment.h"
 #include "data/format.h"
 #include "estimator/estimator.h"
 #include "nn/activation.h"
@@ -11,7 +12,7 @@
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 
-enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS };
+enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS, AUGMENTS };
 
 const as_kind_group as_kind_groups[] = {
     [MODELS] = {"models", "model", "what is trained: `type:` of the model"},
@@ -23,6 +24,7 @@ const as_kind_group as_kind_groups[] = {
     [OPTIMIZERS] = {"optimizers", "optimizer", "how the parameters follow the gradient"},
     [SCHEDULES] = {"schedules", "schedule", "how the learning rate changes over the steps"},
     [FORMATS] = {"formats", "data.train", "data files: `format:` of a source"},
+    [AUGMENTS] = {"augmentations", "data.augment", "changes of the training inputs: rows of `augment:`"},
     {.name = NULL},
 };
 
@@ -48,5 +50,6 @@ void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *con
     VISIT(METRICS, as_metric_ops, as_metrics_get(kernels), (*k)->formula, NULL, 0)
     VISIT(OPTIMIZERS, as_optimizer_ops, as_optimizers_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(SCHEDULES, as_schedule_ops, as_schedules_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(AUGMENTS, as_augment_ops, as_augments_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields, (*k)->options_bytes)
 }
