@@ -63,3 +63,35 @@ int64_t as_utf8_boundary(const uint8_t *text, int64_t n, int64_t at)
     }
     return at;
 }
+
+/* Whether the rest of the text may be the beginning of a character. */
+static int may_go_on(const uint8_t *text, int64_t n)
+{
+    static const uint8_t completions[3][3] = {{0x80, 0x80, 0x80}, {0xBF, 0xBF, 0xBF}, {0x90, 0x80, 0x80}};
+    uint8_t whole[8];
+    for (int k = 0; k < 3 && n < 4; k++) { /* the least, the largest, and the least after F0 */
+        memcpy(whole, text, (size_t)n);
+        memcpy(whole + n, completions[k], 3);
+        if (text[0] >= 0xC2 && character(whole, n + 3) > n) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int64_t as_utf8_clean(const uint8_t *text, int64_t n, int last, uint8_t *out, int64_t *size)
+{
+    int64_t at = 0;
+    *size = 0;
+    while (at < n) {
+        const int64_t length = text[at] < 0x80 ? 1 : character(text + at, n - at);
+        if (length == 0 && !last && may_go_on(text + at, n - at)) {
+            break;
+        }
+        memcpy(out + *size, length > 0 ? text + at : (const uint8_t *)"\xEF\xBF\xBD",
+               (size_t)(length > 0 ? length : 3));
+        *size += length > 0 ? length : 3;
+        at += length > 0 ? length : 1;
+    }
+    return at;
+}

@@ -135,6 +135,9 @@ static as_status describe_file(const char *path, as_description *d)
         }
         return describe_hdf5(path, d);
     }
+    if (memcmp(head, "CDF", 3) == 0) {
+        return describe_data(path, "netcdf", "file", d);
+    }
     if (memcmp(head, "\x93NUMPY", 6) == 0) {
         return describe_data(path, "npy", "x", d);
     }

@@ -32,7 +32,8 @@ static as_status find_format(const char *file, const char *format, const char **
         const bool h5 = ends_with(file, ".h5") || ends_with(file, ".hdf5") || ends_with(file, ".nc");
         const bool npy = ends_with(file, ".npy") || ends_with(file, ".npy.gz"), csv = ends_with(file, ".csv");
         const bool idx = strstr(file, "ubyte") != NULL || ends_with(file, ".idx") || ends_with(file, ".idx.gz");
-        format = h5 ? "hdf5" : npy ? "npy" : csv ? "csv" : idx ? "idx" : NULL;
+        const bool cdf = ends_with(file, ".cdf"), text = ends_with(file, ".txt") || ends_with(file, ".txt.gz");
+        format = h5 ? "hdf5" : cdf ? "netcdf" : text ? "text" : npy ? "npy" : csv ? "csv" : idx ? "idx" : NULL;
     }
     if (format == NULL) {
         AS_FAIL(AS_USAGE, "--in %s: format not known by its name; give --format", file);
@@ -174,7 +175,7 @@ static as_status run(as_context *context)
 }
 
 static const as_option options[] = {
-    {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5, CSV, NPY or IDX"},
+    {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5, netCDF, CSV, NPY, IDX or text"},
     {.name = "out", .letter = 'o', .value = "FILE.h5", .help = "HDF5 file to write"},
     {.name = "format", .value = "FORMAT", .help = "format of the input, where its name does not tell"},
     AS_OPTION_SET,

@@ -61,6 +61,10 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
     out->item = x->step == 0 ? out->width : load->window.length > 0 ? out->width / load->window.length : 1;
     out->stride = x->step == 0 ? out->width : 1;
     target_kind(source, y, out);
+    if (load->window.length == 0 && source->layout == AS_LAYOUT_NHWC && source->shape.n == 0) {
+        out->inputs = x->parts;
+        out->answers = y->present ? y->parts : (as_data_parts){0};
+    }
     if (y->present && y->ahead > 0) { /* the next tokens */
         out->target = AS_TARGET_LABELS;
         out->targets = 0;
@@ -319,6 +323,49 @@ static as_status count_classes(const as_load *load, as_dataset *data, as_world *
     return status;
 }
 
+/* Bytes of the text behind this rank's labels. */
+static as_status own_label_bytes(const as_dataset *data, int64_t *out)
+{
+    const int64_t elements = data->local_rows == 0 ? 0 : data->start[data->local_rows - 1] + data->width + data->ahead;
+    int64_t *before = malloc(((size_t)elements + 1) * sizeof *before), bytes = 0;
+    if (before == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for the lengths of %lld tokens", data->place, (long long)elements);
+    }
+    before[0] = *out = 0;
+    for (int64_t i = 0; i < elements; i++) {
+        const int64_t token = data->type == AS_U8 ? ((const uint8_t *)data->x)[i] : ((const uint16_t *)data->x)[i];
+        as_tokenizer_bytes(data->tokenizer, token, &bytes);
+        before[i + 1] = before[i] + bytes;
+    }
+    for (int64_t r = 0; r < data->local_rows; r++) {
+        const int64_t from = data->start[r] + data->ahead;
+        *out += before[from + data->positions] - before[from];
+    }
+    free(before);
+    return AS_OK;
+}
+
+/* Collective. */
+static as_status count_label_bytes(as_dataset *data, as_world *world)
+{
+    if (data->tokenizer == NULL || data->ahead == 0) {
+        return AS_OK;
+    }
+    const int ranks = as_world_size(world);
+    int64_t mine = 0, *all = calloc((size_t)ranks, sizeof *all);
+    as_status status = all != NULL ? own_label_bytes(data, &mine)
+                                   : as_error_set(AS_NOMEM, "out of memory for the sums of %d ranks", ranks);
+    status = as_world_agree(world, status);
+    if (status == AS_OK) {
+        status = as_world_all_gather(world, &mine, sizeof mine, all);
+    }
+    for (int rank = 0; status == AS_OK && rank < ranks; rank++) {
+        data->label_bytes += all[rank];
+    }
+    free(all);
+    return status;
+}
+
 static as_status check_options(const as_data_options *options, as_role role, uint64_t seed, as_dataset *data)
 {
     const as_reals *weights = &options->class_weights;
@@ -364,6 +411,7 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
     as_selection_destroy(&selection);
     AS_TRY(status);
     AS_TRY(count_classes(load, data, world));
+    AS_TRY(count_label_bytes(data, world));
     AS_TRY(check_options(options, role, seed, data));
     return as_dataset_fingerprint(data, world);
 }

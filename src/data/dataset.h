@@ -39,19 +39,6 @@ as_status as_data_options_write(const as_data_options *options, int indent, stru
 /* AS_PREDICT: as AS_TEST, but targets and weights of the source are not read. */
 typedef enum as_role { AS_TRAIN, AS_VALIDATION, AS_TEST, AS_PREDICT } as_role;
 
-/* A named part of a sample's inputs, or of its targets: elements [first, first + size of shape). */
-typedef struct as_data_part {
-    char name[AS_PART_NAME_MAX];
-    int64_t first;
-    as_shape shape;
-} as_data_part;
-
-/* The parts of one side of a sample, one after the other; n == 0: it is one piece without a name. */
-typedef struct as_data_parts {
-    int n;
-    as_data_part part[AS_DATA_PARTS_MAX];
-} as_data_parts;
-
 typedef struct as_dataset {
     int64_t rows;      /* of all ranks */
     as_shape shape;    /* of one input */
@@ -68,6 +55,8 @@ typedef struct as_dataset {
     int64_t ahead;           /* > 0: the labels of a row are its own elements so much further on, and label is NULL */
     as_tokenizer *tokenizer; /* inputs are tokens of it; NULL: they are numbers. Owned */
     int64_t vocabulary;      /* of the tokenizer; 0: inputs are numbers */
+    int64_t label_bytes;     /* of tokens: bytes of text that the labels of all rows stand for; with rows x positions
+                                labels,     what turns a loss for each token into bits for each byte. 0: no tokens */
     as_data_parts inputs, answers; /* named parts of x, and of the real targets */
     const as_lanes *lanes;
     const as_augment *augment; /* changes of each sample when it is gathered; NULL: none */

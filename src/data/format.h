@@ -8,6 +8,21 @@
 
 typedef enum as_part { AS_PART_X, AS_PART_Y, AS_PART_WEIGHT, AS_PARTS } as_part;
 
+enum { AS_PART_NAME_MAX = 48, AS_DATA_PARTS_MAX = 16 };
+
+/* A named part of a sample's inputs, or of its targets: elements [first, first + size of shape). */
+typedef struct as_data_part {
+    char name[AS_PART_NAME_MAX];
+    int64_t first;
+    as_shape shape;
+} as_data_part;
+
+/* The parts of one side of a sample, one after the other; n == 0: it is one piece without a name. */
+typedef struct as_data_parts {
+    int n;
+    as_data_part part[AS_DATA_PARTS_MAX];
+} as_data_parts;
+
 /* One array of a data file: rows samples of a shape. */
 typedef struct as_column {
     bool present;
@@ -22,10 +37,9 @@ typedef struct as_column {
                       are apart */
     int64_t ahead; /* of y: > 0: a row is that of x moved by so many elements along the sequence */
     int64_t reach; /* of windows: elements of the sequence that a row takes with its targets */
+    as_data_parts parts;           /* named parts of a row, or none */
     const as_tokenizer *tokenizer; /* elements are its tokens; NULL: they are numbers. The file's */
 } as_column;
-
-enum { AS_PART_NAME_MAX = 48, AS_DATA_PARTS_MAX = 16 };
 
 typedef struct as_format_file as_format_file; /* defined by each kind */
 

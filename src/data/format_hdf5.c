@@ -1,5 +1,6 @@
-/* HDF5 files (and netCDF-4, which are HDF5): datasets of one file, rows along the first axis. See io/h5.h for what is
- * let in. */
+/* HDF5 files (and netCDF-4, which are HDF5): datasets of one file, rows along the first axis. Inputs and targets are
+   one dataset, or several by name, which stand one after the other in each row. See io/h5.h for what is let in. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,21 +10,22 @@
 #include "io/h5.h"
 
 typedef struct options {
-    const char *file, *x, *y, *weight;
+    const char *file, *weight;
+    const as_node *x, *y; /* a name, or a map of names */
 } options;
 
 static const as_field fields[] = {
     {.name = "file", .type = AS_FIELD_TEXT, .offset = offsetof(options, file), .help = "HDF5 file"},
     {.name = "x",
-     .type = AS_FIELD_TEXT,
+     .type = AS_FIELD_NODE,
      .offset = offsetof(options, x),
-     .standard = "x",
-     .help = "dataset of the inputs"},
+     .standard = "",
+     .help = "dataset of the inputs (x if it is not given), or several by name: {u: /fields/u, v: /fields/v}"},
     {.name = "y",
-     .type = AS_FIELD_TEXT,
+     .type = AS_FIELD_NODE,
      .offset = offsetof(options, y),
-     .standard = "y",
-     .help = "dataset of the labels or targets; \"\" for none"},
+     .standard = "",
+     .help = "dataset of the labels or targets (y if it is not given), or several by name; \"\" for none"},
     {.name = "weight",
      .type = AS_FIELD_TEXT,
      .offset = offsetof(options, weight),
@@ -32,41 +34,118 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
+/* The datasets of one part of the rows. */
+typedef struct group {
+    int n;
+    as_h5_dataset *dataset[AS_DATA_PARTS_MAX];
+    int64_t width[AS_DATA_PARTS_MAX];
+    bool has_fill[AS_DATA_PARTS_MAX];
+    double fill[AS_DATA_PARTS_MAX];
+    int64_t all; /* elements of a row */
+    as_dtype type;
+} group;
+
 struct as_format_file {
     as_h5 *file;
-    as_h5_dataset *dataset[AS_PARTS];
-    as_dtype type[AS_PARTS];
+    group group[AS_PARTS];
 };
 
-static as_status open_part(as_format_file *file, const options *o, as_part part, const char *name, as_column *column)
+/* A type that holds what both hold: the one, or floats. */
+static as_dtype common_type(as_dtype a, as_dtype b)
 {
-    if (name == NULL || name[0] == 0) {
-        return AS_OK;
-    }
-    AS_TRY(as_h5_dataset_open(file->file, name, &file->dataset[part]));
-    const as_h5_dataset *dataset = file->dataset[part];
+    const bool narrow_a = a <= AS_I16 || a == AS_F32, narrow_b = b <= AS_I16 || b == AS_F32;
+    return a == b ? a : narrow_a && narrow_b ? AS_F32 : AS_F64;
+}
+
+/* Dataset `name`, as the next of a group. */
+static as_status open_dataset(as_format_file *file, const options *o, group *g, const char *key, const char *name,
+                              as_column *column)
+{
+    const int k = g->n;
+    AS_TRY(as_h5_dataset_open(file->file, name, &g->dataset[k]));
+    g->n++;
+    const as_h5_dataset *dataset = g->dataset[k];
     const int rank = as_h5_dataset_rank(dataset);
+    char text[128];
     if (rank < 1) {
         AS_FAIL(AS_DATA, "%s:%s: expected a dataset with rows, found a scalar", o->file, name);
     }
-    *column = (as_column){
-        .present = true,
-        .rows = as_h5_dataset_dim(dataset, 0),
-        .shape = {.rank = rank - 1},
-        .type = as_h5_dataset_type(dataset),
-    };
-    snprintf(column->place, sizeof column->place, "%s:%s", o->file, name);
+    as_shape shape = {.rank = rank - 1};
     for (int axis = 1; axis < rank; axis++) {
-        column->shape.dim[axis - 1] = as_h5_dataset_dim(dataset, axis);
+        shape.dim[axis - 1] = as_h5_dataset_dim(dataset, axis);
     }
-    if (column->rows == 0 || as_shape_size(&column->shape) == 0) {
-        char text[128];
-        AS_FAIL(AS_DATA, "%s: no data: %lld rows of %s", column->place, (long long)column->rows,
-                as_shape_text(&column->shape, text, sizeof text));
+    const int64_t rows = as_h5_dataset_dim(dataset, 0);
+    if (rows == 0 || as_shape_size(&shape) == 0) {
+        AS_FAIL(AS_DATA, "%s:%s: no data: %lld rows of %s", o->file, name, (long long)rows,
+                as_shape_text(&shape, text, sizeof text));
     }
-    column->full_scale = as_dtype_full_scale(column->type);
-    column->has_fill = as_h5_dataset_fill(dataset, &column->fill);
-    file->type[part] = column->type;
+    if (k > 0 && rows != column->rows) {
+        AS_FAIL(AS_DATA, "%s:%s: expected %lld rows as in %s, found %lld", o->file, name, (long long)column->rows,
+                column->place, (long long)rows);
+    }
+    g->width[k] = as_shape_size(&shape);
+    g->has_fill[k] = as_h5_dataset_fill(dataset, &g->fill[k]);
+    g->type = k == 0 ? as_h5_dataset_type(dataset) : common_type(g->type, as_h5_dataset_type(dataset));
+    if (k == 0) {
+        column->rows = rows;
+        column->shape = shape;
+        snprintf(column->place, sizeof column->place, "%s:%s", o->file, name);
+    }
+    if (key != NULL) {
+        as_data_part *part = &column->parts.part[column->parts.n++];
+        *part = (as_data_part){.first = g->all, .shape = shape};
+        if (strlen(key) >= sizeof part->name) {
+            AS_FAIL(AS_CONFIG, "%s: \"%s\": expected a name of at most %d bytes", o->file, key, AS_PART_NAME_MAX - 1);
+        }
+        snprintf(part->name, sizeof part->name, "%s", key);
+    }
+    g->all += g->width[k];
+    return AS_OK;
+}
+
+/* Several datasets have one type, and NaN where they have fill values. */
+static void join(group *g, as_column *column)
+{
+    bool fills = false;
+    for (int k = 0; k < g->n; k++) {
+        fills |= g->has_fill[k];
+    }
+    if (g->n == 1) {
+        column->has_fill = g->has_fill[0];
+        column->fill = g->fill[0];
+    } else {
+        g->type = fills ? common_type(g->type, AS_F32) : g->type;
+        column->shape = (as_shape){.rank = 1, .dim = {g->all}};
+    }
+    column->type = g->type;
+    column->full_scale = as_dtype_full_scale(g->type);
+    column->present = true;
+}
+
+static as_status open_part(as_format_file *file, const options *o, as_part part, const as_node *node,
+                           const char *standard, as_column *column)
+{
+    group *g = &file->group[part];
+    if (node == NULL || node->kind == AS_NODE_NULL || node->kind == AS_NODE_SCALAR) {
+        const char *name = node != NULL && node->kind == AS_NODE_SCALAR ? node->text : standard;
+        if (name == NULL || name[0] == '\0') {
+            return AS_OK;
+        }
+        AS_TRY(open_dataset(file, o, g, NULL, name, column));
+    } else {
+        if (node->kind != AS_NODE_MAP || node->count < 1 || node->count > AS_DATA_PARTS_MAX) {
+            AS_FAIL(AS_CONFIG, "%s: expected the name of a dataset, or a map of 1 to %d of them", as_node_place(node),
+                    (int)AS_DATA_PARTS_MAX);
+        }
+        for (int64_t i = 0; i < node->count; i++) {
+            if (node->item[i]->kind != AS_NODE_SCALAR) {
+                AS_FAIL(AS_CONFIG, "%s: %s: expected the name of a dataset", as_node_place(node->item[i]),
+                        node->key[i]);
+            }
+            AS_TRY(open_dataset(file, o, g, node->key[i], node->item[i]->text, column));
+        }
+    }
+    join(g, column);
     return AS_OK;
 }
 
@@ -76,7 +155,9 @@ static void close_file(as_format_file **file)
         return;
     }
     for (int part = 0; part < AS_PARTS; part++) {
-        as_h5_dataset_close(&(*file)->dataset[part]);
+        for (int k = 0; k < (*file)->group[part].n; k++) {
+            as_h5_dataset_close(&(*file)->group[part].dataset[k]);
+        }
     }
     as_h5_close(&(*file)->file);
     free(*file);
@@ -88,16 +169,15 @@ static as_status open_file(const void *opaque, const as_tokenizer *known, as_for
 {
     (void)known;
     const options *o = opaque;
-    const char *const name[AS_PARTS] = {[AS_PART_X] = o->x, [AS_PART_Y] = o->y, [AS_PART_WEIGHT] = o->weight};
     as_format_file *file = calloc(1, sizeof *file);
     if (file == NULL) {
         AS_FAIL(AS_NOMEM, "%s: out of memory for opening it", o->file);
     }
     memset(column, 0, AS_PARTS * sizeof *column);
     as_status status = as_h5_open(o->file, &file->file);
-    for (int part = 0; status == AS_OK && part < AS_PARTS; part++) {
-        status = open_part(file, o, (as_part)part, name[part], &column[part]);
-    }
+    status = status == AS_OK ? open_part(file, o, AS_PART_X, o->x, "x", &column[AS_PART_X]) : status;
+    status = status == AS_OK ? open_part(file, o, AS_PART_Y, o->y, "y", &column[AS_PART_Y]) : status;
+    status = status == AS_OK ? open_part(file, o, AS_PART_WEIGHT, NULL, o->weight, &column[AS_PART_WEIGHT]) : status;
     if (status != AS_OK) {
         close_file(&file);
         return status;
@@ -106,16 +186,52 @@ static as_status open_file(const void *opaque, const as_tokenizer *known, as_for
     return AS_OK;
 }
 
+/* NaN in the place of a fill value. */
+static void mark(int64_t n, double fill, as_dtype type, void *data)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (type == AS_F32 && ((float *)data)[i] == (float)fill) {
+            ((float *)data)[i] = (float)NAN;
+        } else if (type == AS_F64 && ((double *)data)[i] == fill) {
+            ((double *)data)[i] = (double)NAN;
+        }
+    }
+}
+
 static as_status read_part(as_format_file *file, as_part part, int64_t first, int64_t count, void *data)
 {
-    return as_h5_dataset_read(file->dataset[part], first, count, file->type[part], data);
+    const group *g = &file->group[part];
+    if (g->n == 1) {
+        return as_h5_dataset_read(g->dataset[0], first, count, g->type, data);
+    }
+    const size_t bytes = as_dtype_bytes(g->type);
+    uint8_t *piece = malloc((size_t)(count * g->all) * bytes), *to = data;
+    if (piece == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %lld rows of %d datasets", (long long)count, g->n);
+    }
+    as_status status = AS_OK;
+    for (int k = 0; status == AS_OK && k < g->n; k++) {
+        const size_t width = (size_t)g->width[k] * bytes;
+        status = as_h5_dataset_read(g->dataset[k], first, count, g->type, piece);
+        if (status == AS_OK && g->has_fill[k]) {
+            mark(count * g->width[k], g->fill[k], g->type, piece);
+        }
+        for (int64_t i = 0; status == AS_OK && i < count; i++) {
+            memcpy(to + (size_t)(i * g->all) * bytes, piece + (size_t)i * width, width);
+        }
+        to += width;
+    }
+    free(piece);
+    return status;
 }
 
 static void inputs_only(void *opaque, const void *like)
 {
+    static const as_node none = {.kind = AS_NODE_SCALAR, .text = ""};
     options *o = opaque;
     o->x = like != NULL ? ((const options *)like)->x : o->x;
-    o->y = o->weight = NULL;
+    o->y = &none;
+    o->weight = NULL;
 }
 
 extern const as_format_ops as_format_hdf5;

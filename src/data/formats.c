@@ -234,6 +234,17 @@ as_status as_source_write(const as_source *source, int indent, as_text *text)
 {
     as_text_add(text, "%*sformat: %s\n", indent, "", source->ops->name);
     AS_TRY(as_fields_write(source->ops->fields, source->options, indent, text));
+    for (const as_field *f = source->ops->fields; f->name != NULL; f++) {
+        const as_node *node = NULL;
+        if (f->type == AS_FIELD_NODE) {
+            memcpy(&node, (const char *)source->options + f->offset, sizeof node);
+        }
+        if (node != NULL && node->kind != AS_NODE_NULL) {
+            as_text_add(text, "%*s%s: ", indent, "", f->name);
+            as_node_write(node, text);
+            as_text_add(text, "\n");
+        }
+    }
     const common shared = {.source = *source};
     AS_TRY(as_fields_write(as_source_fields, &shared, indent, text));
     if (source->window.length > 0) {

@@ -4,6 +4,7 @@
 
 #include "data/augment.h"
 #include "data/format.h"
+#include "data/generate.h"
 #include "estimator/estimator.h"
 #include "nn/activation.h"
 #include "nn/layer.h"
@@ -12,7 +13,7 @@
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 
-enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS, AUGMENTS };
+enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS, AUGMENTS, GENERATORS };
 
 const as_kind_group as_kind_groups[] = {
     [MODELS] = {"models", "model", "what is trained: `type:` of the model"},
@@ -25,6 +26,7 @@ const as_kind_group as_kind_groups[] = {
     [SCHEDULES] = {"schedules", "schedule", "how the learning rate changes over the steps"},
     [FORMATS] = {"formats", "data.train", "data files: `format:` of a source"},
     [AUGMENTS] = {"augmentations", "data.augment", "changes of the training inputs: rows of `augment:`"},
+    [GENERATORS] = {"generators", "data generate", "equations: `allsum data generate KIND`"},
     {.name = NULL},
 };
 
@@ -51,5 +53,6 @@ void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *con
     VISIT(OPTIMIZERS, as_optimizer_ops, as_optimizers_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(SCHEDULES, as_schedule_ops, as_schedules_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(AUGMENTS, as_augment_ops, as_augments_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(GENERATORS, as_generate_ops, as_generators_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields, (*k)->options_bytes)
 }

@@ -5,13 +5,13 @@ for config in "$source_dir"/configs/*.yaml; do
     words=("$config")
     name=$(basename "$config" .yaml)
     [ "$(wc -l <"$config")" -lt 40 ] || complain "expected fewer than 40 lines"
-    data=$(sed -n 's/^ *x: \(\/[^ ]*\).*/\1/p' "$config" | head -1)
+    data=$(sed -nE 's/^ *(x|file): (\/[^ ]*).*/\2/p' "$config" | head -1)
     if [ "$name" = hdf5 ]; then
         expect 66 'train\.h5' train "$config"
         continue
     fi
     if [ -n "$data" ] && [ ! -f "$data" ]; then
-        echo "skipped $name: no $data (apt-get install dataset-fashion-mnist)"
+        echo "skipped $name: no $data (its package is named in the configuration)"
         continue
     fi
     expect 0 ' total ' explain "$config"

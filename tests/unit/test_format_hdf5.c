@@ -283,6 +283,64 @@ static void test_a_data_set_with_fill_values(void **state)
     as_dataset_close(&data);
 }
 
+/* Several inputs and targets, by name: one after the other in each row, of a type that holds all, NaN for fills. */
+static void test_named_parts(void **state)
+{
+    data_setup *s = *state;
+    const hid_t out = create(), scalar = H5Screate(H5S_SCALAR);
+    const double fill = 5;
+    add(out, "u", H5T_STD_U8LE, 0, false);
+    add(out, "v", H5T_STD_I16BE, 0, false);
+    add(out, "a", H5T_IEEE_F64LE, 2, true);
+    add(out, "b", H5T_IEEE_F32LE, 0, false);
+    const hid_t set = H5Dopen2(out, "v", H5P_DEFAULT),
+                attribute = H5Acreate2(set, "_FillValue", H5T_STD_I16BE, scalar, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(attribute, H5T_NATIVE_DOUBLE, &fill);
+    H5Aclose(attribute);
+    H5Dclose(set);
+    H5Sclose(scalar);
+    H5Fclose(out);
+
+    as_data_options options;
+    as_lanes lanes = lanes_of(2, 1, 0);
+    as_dataset data, again;
+    as_text text = {0};
+    static const char yaml[] = "train: {format: hdf5, file: " SCRATCH(
+        "test.h5") ", x: {u: u, speed: /v}, y: {a: a, b: b}}\nassign: contiguous\nmissing: mean\n";
+    assert_ok(parse_data(s, yaml, &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_int_equal(data.type, AS_F32);
+    assert_int_equal(data.width, 2 * COLUMNS);
+    assert_int_equal(data.targets, 2 * COLUMNS);
+    assert_int_equal(data.inputs.n, 2);
+    assert_string_equal(data.inputs.part[1].name, "speed");
+    assert_int_equal(data.inputs.part[1].first, COLUMNS);
+    assert_int_equal(data.inputs.part[1].shape.rank, 1);
+    assert_int_equal(data.inputs.part[1].shape.dim[0], COLUMNS);
+    assert_string_equal(data.answers.part[0].name, "a");
+    for (int64_t r = 0; r < ROWS; r++) {
+        for (int64_t j = 0; j < COLUMNS; j++) {
+            const float *x = (const float *)data.x + r * 2 * COLUMNS;
+            const int64_t stored = r * COLUMNS + j;
+            assert_true(x[j] == (float)stored);
+            assert_true(stored == 5 ? x[COLUMNS + j] != x[COLUMNS + j] : x[COLUMNS + j] == (float)stored);
+            assert_true(data.target_values[r * 2 * COLUMNS + COLUMNS + j] == (double)stored);
+        }
+    }
+    assert_ok(as_data_options_write(&options, 0, &text)); /* the resolved section reads the same data */
+    assert_ok(parse_data(s, text.data, &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &again));
+    assert_memory_equal(data.fingerprint, again.fingerprint, 32);
+    as_text_free(&text);
+    as_dataset_close(&again);
+    as_dataset_close(&data);
+    assert_ok(parse_data(s, "train: {format: hdf5, file: " SCRATCH("test.h5") ", x: {u: u, w: w}}\n", &options));
+    assert_fails(AS_DATA, "w", as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_ok(parse_data(s, "train: {format: hdf5, file: " SCRATCH("test.h5") ", x: [u, v]}\n", &options));
+    assert_fails(AS_CONFIG, "expected the name of a dataset, or a map",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_truncation_at_every_byte_is_refused),
         cmocka_unit_test(test_all_datasets_are_visited_in_name_order),
         cmocka_unit_test(test_a_data_set_with_fill_values),
+        cmocka_unit_test(test_named_parts),
     };
     return cmocka_run_group_tests(tests, setup_begin, setup_end);
 }

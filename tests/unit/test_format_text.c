@@ -140,7 +140,9 @@ static void test_parts_of_a_file_and_the_vocabulary_of_the_training_text(void **
     assert_ok(as_dataset_open(&options, AS_TEST, s->world, &lanes, 3, &train, &test));
     assert_int_equal(test.vocabulary, 258);
     assert_true(as_tokenizer_same(train.tokenizer, test.tokenizer));
-    assert_int_equal(test.rows, (1500 - 5) / 4 + 1); /* from byte 1500, the begin of the sign that byte 1501 is in */
+    assert_int_equal(test.label_bytes, test.rows * 4); /* bytes beyond ASCII were not merged */
+    assert_int_equal(test.rows, (1500 - 5) / 4 + 1);   /* from byte 1500, the begin of the sign that byte 1501 is in */
+    assert_int_equal(train.label_bytes, 499 * 3 + 1);
     as_dataset_close(&test);
     as_dataset_close(&train);
 }

@@ -35,6 +35,38 @@ static void test_utf8_is_told_from_other_bytes(void **state)
     assert_int_equal(as_utf8_boundary(euro, 5, 0), 0);
 }
 
+/* Whatever the pieces are that a text comes in, it is put together again; other bytes are marked. */
+static void test_text_is_shown_as_it_comes(void **state)
+{
+    (void)state;
+    const char *text = "a\xC3\xBC\xE0\xA0\x80\xE2\x82\xAC\xED\x9F\xBF\xF0\x9F\x98\x80\xF4\x8F\xBF\xBFz";
+    const int64_t n = (int64_t)strlen(text);
+    for (int64_t piece = 1; piece <= n; piece++) {
+        uint8_t pending[64], shown[256];
+        int64_t waiting = 0, put = 0;
+        for (int64_t at = 0; at < n; at += piece) {
+            const int64_t more = n - at < piece ? n - at : piece;
+            int64_t size = 0;
+            memcpy(pending + waiting, text + at, (size_t)more);
+            const int64_t used = as_utf8_clean(pending, waiting + more, at + more >= n, shown + put, &size);
+            waiting += more - used;
+            memmove(pending, pending + used, (size_t)waiting);
+            put += size;
+        }
+        assert_int_equal(waiting, 0);
+        assert_int_equal(put, n);
+        assert_memory_equal(shown, text, (size_t)n);
+    }
+    uint8_t shown[64];
+    int64_t size = 0;
+    assert_int_equal(as_utf8_clean((const uint8_t *)"x\x80\xC0y\xC3", 5, 0, shown, &size), 4);
+    assert_int_equal(size, 8);
+    assert_memory_equal(shown, "x\xEF\xBF\xBD\xEF\xBF\xBDy", 8);
+    assert_int_equal(as_utf8_clean((const uint8_t *)"\xC3", 1, 1, shown, &size), 1);
+    assert_int_equal(size, 3);
+    assert_int_equal(as_utf8_clean((const uint8_t *)"\xED\xA0", 2, 0, shown, &size), 2); /* no surrogate will come */
+}
+
 static void expect_words(const char *text, int n, const char *const *word)
 {
     const uint8_t *at = (const uint8_t *)text;
@@ -228,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8_is_told_from_other_bytes),
+        cmocka_unit_test(test_text_is_shown_as_it_comes),
         cmocka_unit_test(test_words_take_one_space_before_them),
         cmocka_unit_test(test_merges_are_those_of_the_definition),
         cmocka_unit_test(test_tokens_give_the_text_back),
