@@ -15,7 +15,7 @@ for header in include/allsum/*.h src/*/*.h; do
     esac
     flags=()
     case $name in
-    kernels/* | nn/*) flags=(-DAS_PRECISION=32 -DAS_VARIANT=f32_portable -DAS_ISA_PORTABLE) ;; # some are of a variant
+    kernels/* | nn/* | data/augment*) flags=(-DAS_PRECISION=32 -DAS_VARIANT=f32_portable -DAS_ISA_PORTABLE) ;; # some are of a variant
     esac
     if ! "$compiler" -std=gnu17 -fsyntax-only -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror "${flags[@]}" "${foreign[@]}" -Iinclude -Isrc -x c - <<<"#include \"$name\""; then
         echo "$header does not compile alone"
