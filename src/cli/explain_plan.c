@@ -97,7 +97,9 @@ static void print_data(const plan *p)
            as_dtype_name(p->data.type));
     if (p->data.target == AS_TARGET_LABELS) {
         printf(", labels of %lld classes%s", (long long)p->model.data.classes,
-               p->config->data.classes > 0 ? "" : " (by the last layer; labels are read when training begins)");
+               p->config->data.classes > 0 || p->data.vocabulary > 0
+                   ? ""
+                   : " (by the last layer; labels are read when training begins)");
     } else if (p->data.target == AS_TARGET_REALS) {
         printf(", %lld real target%s", (long long)p->data.targets, p->data.targets == 1 ? "" : "s");
     }

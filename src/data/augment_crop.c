@@ -1,5 +1,5 @@
 /* Takes a piece of an image, whose sides are a share of the image's drawn from scale .. 1, at a place drawn uniformly,
-   and stretches it to the size of the image, bilinear. Cost: about 10 ns a pixel. */
+   and stretches it to the size of the image, bilinear. Cost: about 15 ns a pixel. */
 #include "data/augment_sample.h"
 
 typedef struct options {

@@ -1,4 +1,4 @@
-/* Turns an image about its middle by an angle drawn from -degrees .. degrees, bilinear, 0 outside. Cost: about 10 ns a
+/* Turns an image about its middle by an angle drawn from -degrees .. degrees, bilinear, 0 outside. Cost: about 15 ns a
    pixel. */
 #include "data/augment_sample.h"
 #include "kernels/scalar_math.h"

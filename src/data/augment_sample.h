@@ -14,25 +14,24 @@ typedef struct affine {
     double y0, yi, yj, x0, xi, xj;
 } affine;
 
-/* Bilinear, with 0 outside. */
+/* Bilinear, with 0 outside. Without branches: what is outside has weight 0 and is read at the nearest pixel. */
 static inline void as_augment_pixel(const as_augment_pass *pass, const real *from, double y, double x, real *to)
 {
+    const int64_t high = pass->height - 1, wide = pass->width - 1, channels = pass->channels;
     const double top = floor(y), left = floor(x);
     const int64_t i = (int64_t)top, j = (int64_t)left;
     const real v = (real)(y - top), u = (real)(x - left);
-    const real weight[4] = {(1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u};
-    for (int64_t c = 0; c < pass->channels; c++) {
-        to[c] = 0;
-    }
-    for (int k = 0; k < 4; k++) {
-        const int64_t row = i + k / 2, column = j + k % 2;
-        if (row < 0 || row >= pass->height || column < 0 || column >= pass->width || !(weight[k] > 0)) {
-            continue;
-        }
-        const real *pixel = from + (row * pass->width + column) * pass->channels;
-        for (int64_t c = 0; c < pass->channels; c++) {
-            to[c] = as_fma(weight[k], pixel[c], to[c]);
-        }
+    const real above = i >= 0 && i <= high ? 1 - v : 0, below = i >= -1 && i < high ? v : 0;
+    const real before = j >= 0 && j <= wide ? 1 - u : 0, behind = j >= -1 && j < wide ? u : 0;
+    const int64_t row0 = i < 0 ? 0 : i > high ? high : i, row1 = i < -1 ? 0 : i >= high ? high : i + 1;
+    const int64_t column0 = j < 0 ? 0 : j > wide ? wide : j, column1 = j < -1 ? 0 : j >= wide ? wide : j + 1;
+    const real *a = from + (row0 * pass->width + column0) * channels;
+    const real *b = from + (row0 * pass->width + column1) * channels;
+    const real *c = from + (row1 * pass->width + column0) * channels;
+    const real *d = from + (row1 * pass->width + column1) * channels;
+    for (int64_t k = 0; k < channels; k++) {
+        to[k] = as_fma(below * behind, d[k],
+                       as_fma(below * before, c[k], as_fma(above * behind, b[k], above * before * a[k])));
     }
 }
 
