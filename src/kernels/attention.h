@@ -17,9 +17,10 @@
      dq_id = scale * chain over ascending j of fma(dS_ij, k_jd, .)
      dk_jd = scale * chain over ascending heads of the group, then ascending i, of fma(dS_ij, q_id, .);  dv_jd: the same
              chain of fma(P_ij, do_id, .)
-   All over the keys that a query sees; a query that sees none has o = 0, lse = -inf and no gradient. A chain that ends
-   in -0 counts as +0. What is not finite in a sample makes results of that sample not finite, which ones is not said.
-   Cost, of the pairs seen: 4 width flops and one e^x forward, 10 width flops and one e^x backward. */
+   e^x is as_exp_normal of math.h, which is 0 where it would be subnormal. All over the keys that a query sees; a query
+   that sees none has o = 0, lse = -inf and no gradient. A chain that ends in -0 counts as +0. What is not finite in a
+   sample makes results of that sample not finite, which ones is not said. Cost, of the pairs seen: 4 width flops and
+   one e^x forward, 10 width flops and one e^x backward. */
 #ifndef AS_KERNELS_ATTENTION_H
 #define AS_KERNELS_ATTENTION_H
 

@@ -1,15 +1,51 @@
 /* Reductions of one row and what is built on them, for code compiled per variant. A sum has 16 virtual accumulators:
    element j goes to accumulator j mod 16, then a fixed tree over the 16 (8 + 8, 4 + 4, ...). That is one AVX-512
    register of floats, two of doubles, and the same bits on narrower machines. Loops run over blocks of 16 with a padded
-   last block, so a row of 10 costs one block. Cost: softmax 3 passes over the row, one exp an element. */
+   last block (by 0, which no sum notices), so a row of 10 costs one block. Cost: softmax 3 passes over the row, one exp
+   an element. */
 #ifndef AS_KERNELS_ROWWISE_H
 #define AS_KERNELS_ROWWISE_H
 
 #include <stdbool.h>
 
-#include "kernels/math.h"
+#include "kernels/vector_math.h"
 
-enum { AS_ROW_BLOCK = 16, AS_ROW_CHUNK = 256 };
+enum { AS_ROW_BLOCK = 16, AS_ROW_VECTORS = AS_ROW_BLOCK / VL };
+
+/* The 16 accumulators, or a block of a row. */
+typedef struct as_row_block {
+    vreal v[AS_ROW_VECTORS];
+} as_row_block;
+
+#define AS_EACH_V(v) _Pragma("GCC unroll 8") for (int v = 0; v < AS_ROW_VECTORS; v++)
+
+/* The first min(n, 16) elements of x, then zeros. */
+AS_INLINE as_row_block as_row_load(int64_t n, const real *x)
+{
+    as_row_block b;
+    if (n >= AS_ROW_BLOCK) {
+        AS_EACH_V(v)
+        {
+            b.v[v] = v_load(x + v * VL);
+        }
+    } else {
+        AS_EACH_V(v)
+        {
+            b.v[v] = v_load_masked(x + v * VL, v_first(n - v * VL));
+        }
+    }
+    return b;
+}
+
+AS_INLINE as_row_block as_row_splat(real x)
+{
+    as_row_block b;
+    AS_EACH_V(v)
+    {
+        b.v[v] = v_splat(x);
+    }
+    return b;
+}
 
 /* The fixed tree over 16 accumulators. Destroys a. */
 static inline real as_row_tree(real a[AS_ROW_BLOCK])
@@ -33,44 +69,55 @@ static inline double as_row_tree_f64(double a[AS_ROW_BLOCK])
     return a[0];
 }
 
+AS_INLINE real as_row_finish(const as_row_block *a)
+{
+    real sums[AS_ROW_BLOCK];
+    AS_EACH_V(v)
+    {
+        v_store(sums + v * VL, a->v[v]);
+    }
+    return as_row_tree(sums);
+}
+
 /* Largest of x[0..n), -inf for n = 0. NaN is passed over: whoever uses x after it meets the NaN itself. */
 static inline real as_row_max(int64_t n, const real *x)
 {
-    real a[AS_ROW_BLOCK];
-    for (int k = 0; k < AS_ROW_BLOCK; k++) {
-        a[k] = -AS_INF;
-    }
+    as_row_block a = as_row_splat(-AS_INF);
+    real largest[AS_ROW_BLOCK];
     int64_t j = 0;
     for (; j + AS_ROW_BLOCK <= n; j += AS_ROW_BLOCK) {
-        for (int k = 0; k < AS_ROW_BLOCK; k++) {
-            a[k] = x[j + k] > a[k] ? x[j + k] : a[k];
+        AS_EACH_V(v)
+        {
+            a.v[v] = v_max(v_load(x + j + v * VL), a.v[v]);
         }
     }
+    AS_EACH_V(v)
+    {
+        v_store(largest + v * VL, a.v[v]);
+    }
     for (int k = 0; j + k < n; k++) {
-        a[k] = x[j + k] > a[k] ? x[j + k] : a[k];
+        largest[k] = x[j + k] > largest[k] ? x[j + k] : largest[k];
     }
     for (int half = AS_ROW_BLOCK / 2; half > 0; half /= 2) {
         for (int k = 0; k < half; k++) {
-            a[k] = a[k + half] > a[k] ? a[k + half] : a[k];
+            largest[k] = largest[k + half] > largest[k] ? largest[k + half] : largest[k];
         }
     }
-    return a[0];
+    return largest[0];
 }
 
 /* Sum of x[0..n); 0 for n = 0. */
 static inline real as_row_sum(int64_t n, const real *x)
 {
-    real a[AS_ROW_BLOCK] = {0};
-    int64_t j = 0;
-    for (; j + AS_ROW_BLOCK <= n; j += AS_ROW_BLOCK) {
-        for (int k = 0; k < AS_ROW_BLOCK; k++) {
-            a[k] += x[j + k];
+    as_row_block a = as_row_splat(0);
+    for (int64_t j = 0; j < n; j += AS_ROW_BLOCK) {
+        const as_row_block b = as_row_load(n - j, x + j);
+        AS_EACH_V(v)
+        {
+            a.v[v] += b.v[v];
         }
     }
-    for (int k = 0; j + k < n; k++) {
-        a[k] += x[j + k];
-    }
-    return as_row_tree(a);
+    return as_row_finish(&a);
 }
 
 /* Sum of x[0..n) - shift in double. */
@@ -89,46 +136,53 @@ static inline double as_row_sum_f64(int64_t n, const real *x, real shift)
     return as_row_tree_f64(a);
 }
 
-/* Sum of x[i]^2 and of x[i] y[i]: fma into the 16 accumulators. */
+/* Sum of x[i] y[i]: fma into the 16 accumulators. */
 static inline real as_row_dot(int64_t n, const real *x, const real *y)
 {
-    real a[AS_ROW_BLOCK] = {0};
-    int64_t j = 0;
-    for (; j + AS_ROW_BLOCK <= n; j += AS_ROW_BLOCK) {
-        for (int k = 0; k < AS_ROW_BLOCK; k++) {
-            a[k] = as_fma(x[j + k], y[j + k], a[k]);
+    as_row_block a = as_row_splat(0);
+    for (int64_t j = 0; j < n; j += AS_ROW_BLOCK) {
+        const as_row_block b = as_row_load(n - j, x + j), c = as_row_load(n - j, y + j);
+        AS_EACH_V(v)
+        {
+            a.v[v] = v_fma(b.v[v], c.v[v], a.v[v]);
         }
     }
-    for (int k = 0; j + k < n; k++) {
-        a[k] = as_fma(x[j + k], y[j + k], a[k]);
-    }
-    return as_row_tree(a);
+    return as_row_finish(&a);
 }
 
 /* y[j] = e^(x[j] - shift) (y may be x, or NULL: not kept); returns their sum. */
 static inline real as_row_exp(int64_t n, const real *x, real shift, real *y)
 {
-    real a[AS_ROW_BLOCK] = {0}, e[AS_ROW_CHUNK];
-    for (int64_t j = 0; j < n; j += AS_ROW_CHUNK) {
-        const int count = n - j < AS_ROW_CHUNK ? (int)(n - j) : AS_ROW_CHUNK;
-        const int padded = (count + AS_ROW_BLOCK - 1) / AS_ROW_BLOCK * AS_ROW_BLOCK;
-        for (int k = padded - AS_ROW_BLOCK; k < padded; k++) {
-            e[k] = -AS_INF; /* whose e^ adds 0 */
-        }
-        memcpy(e, x + j, (size_t)count * sizeof *e);
-        for (int k = 0; k < padded; k++) {
-            e[k] = as_exp(e[k] - shift);
-        }
-        for (int b = 0; b < padded; b += AS_ROW_BLOCK) {
-            for (int k = 0; k < AS_ROW_BLOCK; k++) {
-                a[k] += e[b + k];
+    as_row_block a = as_row_splat(0);
+    const vreal less = v_splat(shift);
+    int64_t j = 0;
+    for (; j + AS_ROW_BLOCK <= n; j += AS_ROW_BLOCK) {
+        AS_EACH_V(v)
+        {
+            const vreal e = v_exp(v_load(x + j + v * VL) - less);
+            a.v[v] += e;
+            if (y != NULL) {
+                v_store(y + j + v * VL, e);
             }
         }
+    }
+    if (j < n) {
+        real last[AS_ROW_BLOCK];
+        as_row_block b = as_row_load(n - j, x + j);
+        AS_EACH_V(v)
+        {
+            v_store(last + v * VL, v_exp(b.v[v] - less));
+        }
+        b = as_row_load(n - j, last);
+        AS_EACH_V(v)
+        {
+            a.v[v] += b.v[v];
+        }
         if (y != NULL) {
-            memcpy(y + j, e, (size_t)count * sizeof *e);
+            memcpy(y + j, last, (size_t)(n - j) * sizeof *y);
         }
     }
-    return as_row_tree(a);
+    return as_row_finish(&a);
 }
 
 /* y = softmax(x); y may be x. A row with NaN or +inf, or of -inf alone, gives NaN throughout. */

@@ -17,13 +17,12 @@
 #include "kernels/vector_math.h"
 
 enum {
-    KEYS = 256,                         /* keys of a block of the backward pass; a multiple of NR */
-    STRIPS = 4,                         /* strips of a block of the backward pass */
-    PAD = 64 / (int)sizeof(real),       /* reals between the rows of scratch */
-    LINE = 64 / (int)sizeof(real),      /* scratch arrays start on cache lines */
-    ZEROS = (MR + VL - 1) / VL,         /* vectors behind a row's last key that a tile of keys may read */
-    BLOCK_LD = KEYS + ZEROS * VL + PAD, /* row stride of a block */
-    SUMS = AS_ROW_BLOCK / VL            /* vectors that hold the 16 accumulators */
+    KEYS = 256,                        /* keys of a block of the backward pass; a multiple of NR */
+    STRIPS = 4,                        /* strips of a block of the backward pass */
+    PAD = 64 / (int)sizeof(real),      /* reals between the rows of scratch */
+    LINE = 64 / (int)sizeof(real),     /* scratch arrays start on cache lines */
+    ZEROS = (MR + VL - 1) / VL,        /* vectors behind a row's last key that a tile of keys may read */
+    BLOCK_LD = KEYS + ZEROS * VL + PAD /* row stride of a block */
 };
 
 /* Zeros, then -inf: a vector that starts VL - c before the middle hides all but the first c elements. */
@@ -306,34 +305,25 @@ static void strip_scores(const head *h, int R, int64_t i, int64_t j0, int64_t j1
 static real row_exp(int64_t count, real *z, real max)
 {
     const vreal m = v_splat(max);
-    vreal a[SUMS];
-    AS_UNROLL
-    for (int k = 0; k < SUMS; k++) {
-        a[k] = v_splat(0);
-    }
+    as_row_block a = as_row_splat(0);
     int64_t j = 0;
     for (; j + AS_ROW_BLOCK <= count; j += AS_ROW_BLOCK) {
-        AS_UNROLL
-        for (int k = 0; k < SUMS; k++) {
-            const vreal p = v_exp(v_load(z + j + k * VL) - m);
-            v_store(z + j + k * VL, p);
-            a[k] += p;
+        AS_EACH_V(v)
+        {
+            const vreal p = v_exp_normal(v_load(z + j + v * VL) - m);
+            v_store(z + j + v * VL, p);
+            a.v[v] += p;
         }
     }
-    AS_UNROLL
-    for (int k = 0; k < SUMS; k++) {
-        if (j + k * VL < count) {
-            const vreal p = v_exp(v_load(z + j + k * VL) - m);
-            v_store(z + j + k * VL, p);
-            a[k] += p;
+    AS_EACH_V(v)
+    {
+        if (j + v * VL < count) {
+            const vreal p = v_exp_normal(v_load(z + j + v * VL) - m);
+            v_store(z + j + v * VL, p);
+            a.v[v] += p;
         }
     }
-    real sums[AS_ROW_BLOCK];
-    AS_UNROLL
-    for (int k = 0; k < SUMS; k++) {
-        v_store(sums + k * VL, a[k]);
-    }
-    return as_row_tree(sums);
+    return as_row_finish(&a);
 }
 
 static real largest(vreal v)
@@ -395,7 +385,7 @@ static void row_gradient(int64_t count, real lse, real d, real *p, real *ds)
 {
     const vreal shift = v_splat(lse == -AS_INF ? 0 : lse), less = v_splat(d);
     for (int64_t j = 0; j < count; j += VL) {
-        const vreal weight = v_exp(v_load(p + j) - shift);
+        const vreal weight = v_exp_normal(v_load(p + j) - shift);
         v_store(p + j, weight);
         v_store(ds + j, weight * (v_load(ds + j) - less));
     }

@@ -33,7 +33,7 @@ void AS_V(as_attention_forward_plain)(const as_attention *a, const as_attention_
             }
             for (int64_t j = 0; j < a->keys; j++) {
                 if (sees(a, x->mask, i, j)) {
-                    p[j] = as_exp(p[j] - max);
+                    p[j] = as_exp_normal(p[j] - max);
                     sums[j % AS_ROW_BLOCK] += p[j];
                 }
             }
@@ -65,7 +65,7 @@ static void backward_query(const as_attention *a, const as_attention_arrays *x, 
         if (!sees(a, x->mask, i, j)) {
             continue;
         }
-        const real p = as_exp(scale * chain(w, q, k + j * a->ldk) - lse);
+        const real p = as_exp_normal(scale * chain(w, q, k + j * a->ldk) - lse);
         const real ds = p * (chain(w, d_o, v + j * a->ldv) - less);
         for (int64_t d = 0; d < w; d++) {
             dq[d] = as_fma(ds, k[j * a->ldk + d], dq[d]);

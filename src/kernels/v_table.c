@@ -36,5 +36,7 @@ const as_kernels AS_V(as_kernels) = {
     .sum_squares = AS_V(as_sum_squares),
     .attention = &AS_V(as_attention),
     .conv = &AS_V(as_conv_kernels),
+    .norm = &AS_V(as_norm),
+    .norm_plain = &AS_V(as_norm_plain),
     .fma_loop = AS_V(as_fma_loop),
 };

@@ -9,6 +9,24 @@
 
 typedef as_bits vbits __attribute__((vector_size(V_BYTES)));
 
+/* which ? a : b, for a comparison. */
+AS_INLINE vreal v_choose(vbits which, vreal a, vreal b)
+{
+    return (vreal)((which & (vbits)a) | (~which & (vbits)b));
+}
+
+AS_INLINE vreal v_abs(vreal x)
+{
+    return (vreal)((vbits)x << 1 >> 1);
+}
+
+/* For vectors that start at i = 0, VL, ...: the statements with the mask m of those elements that are below n. */
+#define V_MAP(n, i, m, ...)                                                                                            \
+    for (int64_t i = 0; i < (n); i += VL) {                                                                            \
+        const vmask m = v_first((n)-i);                                                                                \
+        __VA_ARGS__;                                                                                                   \
+    }
+
 /* a > b ? a : b, and a < b ? a : b: b where one is NaN. */
 #if defined(V_CALL)
 AS_INLINE vreal v_max(vreal a, vreal b)
@@ -20,10 +38,6 @@ AS_INLINE vreal v_min(vreal a, vreal b)
     return (vreal)V_CALL(min)((vnative)a, (vnative)b);
 }
 #else
-AS_INLINE vreal v_choose(vbits which, vreal a, vreal b)
-{
-    return (vreal)((which & (vbits)a) | (~which & (vbits)b));
-}
 AS_INLINE vreal v_max(vreal a, vreal b)
 {
     return v_choose((vbits)(a > b), a, b);
@@ -61,19 +75,42 @@ AS_INLINE vreal v_scale(vreal p, vreal n)
 
 #define V_P(count, x, ...) V_P##count(x, __VA_ARGS__)
 
-/* e^x: as_exp. */
-AS_INLINE vreal v_exp(vreal x)
+/* x = n ln 2 + r, |r| <= ln(2) / 2: returns e^r. */
+AS_INLINE vreal v_exp_part(vreal x, vreal *n)
 {
-    x = v_max(v_splat(AS_EXP_MIN), v_min(v_splat(AS_EXP_MAX), x));
-    const vreal shift = v_splat(AS_SHIFT), n = v_fma(x, v_splat(AS_LOG2E), shift) - shift;
-    const vreal r = v_fma(n, v_splat(-AS_LN2_LO), v_fma(n, v_splat(-AS_LN2_HI), x));
+    const vreal shift = v_splat(AS_SHIFT);
+    *n = v_fma(x, v_splat(AS_LOG2E), shift) - shift;
+    const vreal r = v_fma(*n, v_splat(-AS_LN2_LO), v_fma(*n, v_splat(-AS_LN2_HI), x));
 #if AS_PRECISION == 32
     const vreal cubic = V_P(5, r, AS_EXP_CUBIC);
 #else
     const vreal cubic = V_P(10, r, AS_EXP_CUBIC);
 #endif
-    const vreal less_one = v_fma(r * r, v_fma(r, cubic, v_splat(AS_R(0.5))), r);
-    return v_scale(v_splat(AS_R(1)) + less_one, n);
+    return v_splat(AS_R(1)) + v_fma(r * r, v_fma(r, cubic, v_splat(AS_R(0.5))), r);
+}
+
+/* e^x: as_exp. */
+AS_INLINE vreal v_exp(vreal x)
+{
+    vreal n;
+    const vreal p = v_exp_part(v_max(v_splat(AS_EXP_MIN), v_min(v_splat(AS_EXP_MAX), x)), &n);
+    return v_scale(p, n);
+}
+
+/* e^x for x <= 0, without subnormal results: as_exp_normal. */
+AS_INLINE vreal v_exp_normal(vreal x)
+{
+    vreal n;
+    const vreal p = v_exp_part(v_max(v_splat(AS_EXP_NORMAL), x), &n);
+    const vbits power = (vbits)(n + v_splat(AS_SHIFT + (real)AS_BIAS)) << AS_MANTISSA;
+    return v_choose((vbits)(x < v_splat(AS_EXP_NORMAL)), v_splat(0), p * (vreal)power);
+}
+
+/* 1 / (1 + e^-x): as_sigmoid. */
+AS_INLINE vreal v_sigmoid(vreal x)
+{
+    const vreal one = v_splat(AS_R(1)), e = v_exp(-v_abs(x)), inverse = one / (one + e);
+    return v_choose((vbits)(x < v_splat(0)), e * inverse, inverse);
 }
 
 #endif

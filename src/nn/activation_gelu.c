@@ -1,8 +1,9 @@
 /* Gaussian error linear unit (Hendrycks and Gimpel 2016), exact or by its tanh approximation:
      erf   y = z Phi(z),                    dy/dz = Phi(z) + z phi(z)
-     tanh  y = z (1 + t) / 2, t = tanh(u),  dy/dz = (1 + t) / 2 + z (1 - t^2) u' / 2,  u = sqrt(2 / pi) (z + 0.044715
-   z^3) with Phi and phi the standard normal distribution and density. */
-#include "kernels/math.h"
+     tanh  y = z (1 + tanh u) / 2 = z s,    dy/dz = s + z s (1 - s) 2 u',
+           s = 1 / (1 + e^-2u),  u = sqrt(2 / pi) (z + 0.044715 z^3)
+   with Phi and phi the standard normal distribution and density. */
+#include "kernels/vector_math.h"
 #include "nn/activation.h"
 
 enum { GELU_ERF, GELU_TANH };
@@ -22,9 +23,9 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
-#define ROOT_HALF AS_R(0x1.6a09e667f3bcdp-1)    /* sqrt(1 / 2) */
-#define ROOT_2_PI AS_R(0x1.9884533d43651p-1)    /* sqrt(2 / pi) */
-#define ROOT_HALF_PI AS_R(0x1.9884533d43651p-2) /* 1 / sqrt(2 pi) */
+#define ROOT_HALF AS_R(0x1.6a09e667f3bcdp-1)      /* sqrt(1 / 2) */
+#define TWICE_ROOT_2_PI AS_R(0x1.9884533d43651p0) /* 2 sqrt(2 / pi) */
+#define ROOT_HALF_PI AS_R(0x1.9884533d43651p-2)   /* 1 / sqrt(2 pi) */
 #define CUBIC AS_R(0.044715)
 #define FAR AS_R(30) /* both derivatives are 0 or 1 beyond; z^2 cannot overflow before */
 
@@ -33,15 +34,25 @@ static inline real normal_distribution(real z)
     return as_fma(AS_R(0.5), as_erf(z * ROOT_HALF), AS_R(0.5));
 }
 
-static inline real inner(real z)
-{
-    return ROOT_2_PI * as_fma(CUBIC * z * z, z, z);
-}
-
 static inline real near(real z)
 {
     const real low = z < -FAR ? -FAR : z;
     return low > FAR ? FAR : low;
+}
+
+/* s and 1 - s, both without cancellation; z within FAR. */
+AS_INLINE vreal v_share(vreal z, vreal *rest)
+{
+    const vreal one = v_splat(1), cubic = v_fma(v_splat(CUBIC) * z * z, z, z), u = v_splat(TWICE_ROOT_2_PI) * cubic;
+    const vreal e = v_exp_normal(-v_abs(u)), large = one / (one + e), small = e * large;
+    const vbits negative = (vbits)(u < v_splat(0));
+    *rest = v_choose(negative, large, small);
+    return v_choose(negative, small, large);
+}
+
+AS_INLINE vreal v_near(vreal z)
+{
+    return v_max(v_splat(-FAR), v_min(v_splat(FAR), z));
 }
 
 static void forward(const void *options, int64_t n, const void *z, void *y)
@@ -54,9 +65,11 @@ static void forward(const void *options, int64_t n, const void *z, void *y)
         }
         return;
     }
-    for (int64_t i = 0; i < n; i++) {
-        out[i] = in[i] * as_fma(AS_R(0.5), as_tanh(inner(near(in[i]))), AS_R(0.5));
-    }
+    V_MAP(n, i, m, {
+        const vreal v = v_load_masked(in + i, m);
+        vreal rest;
+        v_store_masked(out + i, v * v_share(v_near(v), &rest), m);
+    })
 }
 
 static void backward(const void *options, int64_t n, const void *z, const void *y, void *dy)
@@ -71,11 +84,12 @@ static void backward(const void *options, int64_t n, const void *z, const void *
         }
         return;
     }
-    for (int64_t i = 0; i < n; i++) {
-        const real v = near(in[i]), t = as_tanh(inner(v));
-        const real slope = ROOT_2_PI * as_fma(3 * CUBIC * v, v, 1);
-        d[i] *= as_fma(AS_R(0.5) * v * as_fma(-t, t, 1), slope, as_fma(AS_R(0.5), t, AS_R(0.5)));
-    }
+    V_MAP(n, i, m, {
+        vreal rest;
+        const vreal v = v_near(v_load_masked(in + i, m)), s = v_share(v, &rest);
+        const vreal slope = v_splat(TWICE_ROOT_2_PI) * v_fma(v_splat(3 * CUBIC) * v, v, v_splat(1));
+        v_store_masked(d + i, v_load_masked(d + i, m) * v_fma(v * s * rest, slope, s), m);
+    })
 }
 
 const as_activation_ops AS_V(as_activation_gelu) = {

@@ -1,5 +1,5 @@
 /* Sigmoid linear unit (Hendrycks and Gimpel 2016), also called swish; dy/dz = s + z s (1 - s), s = sigmoid(z). */
-#include "kernels/math.h"
+#include "kernels/vector_math.h"
 #include "nn/activation.h"
 
 static void forward(const void *options, int64_t n, const void *z, void *y)
@@ -7,9 +7,10 @@ static void forward(const void *options, int64_t n, const void *z, void *y)
     (void)options;
     const real *in = z;
     real *out = y;
-    for (int64_t i = 0; i < n; i++) {
-        out[i] = in[i] * as_sigmoid(in[i]);
-    }
+    V_MAP(n, i, m, {
+        const vreal v = v_load_masked(in + i, m);
+        v_store_masked(out + i, v * v_sigmoid(v), m);
+    })
 }
 
 static void backward(const void *options, int64_t n, const void *z, const void *y, void *dy)
@@ -18,10 +19,10 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     (void)y;
     const real *in = z;
     real *d = dy;
-    for (int64_t i = 0; i < n; i++) {
-        const real s = as_sigmoid(in[i]);
-        d[i] *= as_fma(in[i] * s, 1 - s, s);
-    }
+    V_MAP(n, i, m, {
+        const vreal v = v_load_masked(in + i, m), s = v_sigmoid(v);
+        v_store_masked(d + i, v_load_masked(d + i, m) * v_fma(v * s, v_splat(1) - s, s), m);
+    })
 }
 
 const as_activation_ops AS_V(as_activation_silu) = {

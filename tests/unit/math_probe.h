@@ -16,6 +16,12 @@
     MATH_UNARY(sin)                                                                                                    \
     MATH_UNARY(cos)
 
+/* MATH_VECTOR(name): as_<name> has a brother v_<name> in kernels/vector_math.h. */
+#define MATH_VECTOR_TABLE                                                                                              \
+    MATH_VECTOR(exp)                                                                                                   \
+    MATH_VECTOR(sigmoid)                                                                                               \
+    MATH_VECTOR(exp_normal)
+
 #define ROW_REDUCTION_TABLE                                                                                            \
     ROW_REDUCTION(max)                                                                                                 \
     ROW_REDUCTION(sum)                                                                                                 \
@@ -37,9 +43,17 @@ enum {
         PROBE_REDUCTIONS
 };
 
+enum {
+#define MATH_VECTOR(name) PROBE_VECTOR_##name,
+    MATH_VECTOR_TABLE
+#undef MATH_VECTOR
+        PROBE_VECTORS
+};
+
 /* Arrays of the variant's real. */
 typedef struct math_probe {
     void (*unary[PROBE_UNARY])(int64_t n, const void *x, void *y);
+    void (*vector[PROBE_VECTORS][2])(int64_t n, const void *x, void *y); /* as_<name>, v_<name> */
     void (*pow)(int64_t n, const void *x, const void *y, void *z);
     void (*reduce[PROBE_REDUCTIONS])(int64_t n, const void *x, void *result);
     void (*dot)(int64_t n, const void *x, const void *y, void *result);

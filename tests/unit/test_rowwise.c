@@ -146,6 +146,38 @@ static void test_all_variants_give_the_same_bits(void **state)
     }
 }
 
+/* Vector functions against their scalar brothers, bit for bit: a grid over all exponents, both signs, and what is
+   special. */
+static void check_vectors(const as_kernels *kernels)
+{
+    enum { N = 4099 };
+    const bool f32 = kernels->precision == AS_FLOAT32;
+    void *x = new_reals(kernels, N), *expected = new_reals(kernels, N), *got = new_reals(kernels, N);
+    const double special[] = {0.0, -0.0, (double)INFINITY, (double)-INFINITY, (double)NAN, -87.0, -708.0, 89.0, -104.0};
+    for (int64_t i = 0; i < N; i++) {
+        const double u = (double)i / N, size = ldexp(1 + u, (int)(i % 40) - 28);
+        set_real(kernels, x, i, i % 5 == 0 ? (f32 ? -130 * u : -800 * u) : i % 2 == 0 ? size : -size);
+    }
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        set_real(kernels, x, (int64_t)i * 3 + 1, special[i]);
+    }
+    for (int k = 0; k < PROBE_VECTORS; k++) {
+        for (int64_t i = 0; i < N && k == PROBE_VECTOR_exp_normal; i++) { /* which is for x <= 0 */
+            set_real(kernels, x, i, -fabs(get_real(kernels, x, i)));
+        }
+        math_probe_get(kernels)->vector[k][0](N, x, expected);
+        math_probe_get(kernels)->vector[k][1](N, x, got);
+        assert_same_reals(kernels, got, expected, N, "vector function");
+    }
+    free_reals(kernels, x, N), free_reals(kernels, expected, N), free_reals(kernels, got, N);
+}
+
+static void test_vector_functions_have_the_bits_of_the_scalar_ones(void **state)
+{
+    (void)state;
+    for_each_variant(check_vectors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_softmax_equals_its_definition),
         cmocka_unit_test(test_huge_infinite_and_nan_rows),
         cmocka_unit_test(test_all_variants_give_the_same_bits),
+        cmocka_unit_test(test_vector_functions_have_the_bits_of_the_scalar_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

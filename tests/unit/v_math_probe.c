@@ -17,6 +17,20 @@ MATH_UNARY_TABLE
 UNARY(sigmoid)
 UNARY(softplus)
 
+#define MATH_VECTOR(name)                                                                                              \
+    static void scalar_##name(int64_t n, const void *x, void *y)                                                       \
+    {                                                                                                                  \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            ((real *)y)[i] = as_##name(((const real *)x)[i]);                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void vector_##name(int64_t n, const void *x, void *y)                                                       \
+    {                                                                                                                  \
+        V_MAP(n, i, m, v_store_masked((real *)y + i, v_##name(v_load_masked((const real *)x + i, m)), m));             \
+    }
+MATH_VECTOR_TABLE
+#undef MATH_VECTOR
+
 static void binary_pow(int64_t n, const void *x, const void *y, void *z)
 {
     const real *base = x, *exponent = y;
@@ -52,6 +66,12 @@ const math_probe AS_V(math_probe) = {
 #undef MATH_UNARY
                 [PROBE_sigmoid] = unary_sigmoid,
             [PROBE_softplus] = unary_softplus,
+        },
+    .vector =
+        {
+#define MATH_VECTOR(name) [PROBE_VECTOR_##name] = {scalar_##name, vector_##name},
+            MATH_VECTOR_TABLE
+#undef MATH_VECTOR
         },
     .pow = binary_pow,
     .reduce =
