@@ -32,6 +32,7 @@ typedef struct as_attention {
     int64_t heads, kv_heads;
     int64_t width;              /* of a head */
     int64_t ldq, ldk, ldv, ldo; /* reals from one position to the next */
+    int64_t ldl;                /* of lse */
     double scale;               /* usually 1 / sqrt(width) */
     bool causal;
 } as_attention;
@@ -40,7 +41,7 @@ typedef struct as_attention {
 typedef struct as_attention_arrays {
     const void *q, *k, *v;
     const uint8_t *mask;  /* (keys) or NULL */
-    void *o, *lse;        /* lse (heads, queries): written by forward, read by backward */
+    void *o, *lse;        /* lse (queries, heads): written by forward, read by backward */
     const void *d_o;      /* backward */
     void *dq, *dk, *dv;   /* backward: written */
     void *work;           /* scratch on a cache line, as many reals as as_attention_kernels.work says */

@@ -12,6 +12,7 @@
 #include "base/shape.h"
 #include "base/tree.h"
 #include "kernels/attention.h"
+#include "kernels/embedding.h"
 #include "kernels/norm.h"
 
 typedef enum as_isa { AS_AVX512, AS_AVX2, AS_PORTABLE } as_isa;
@@ -80,8 +81,10 @@ typedef struct as_kernels {
        accumulator j mod 16 by fma, then a fixed tree over the 16. Non-finite input gives a non-finite sum. */
     double (*sum_squares)(int64_t n, const void *x);
 
-    const as_attention_kernels *attention;    /* attention.h */
-    const struct as_conv_kernels *conv;       /* convolution, pooling, upsampling: conv.h */
+    const as_attention_kernels *attention;               /* attention.h */
+    const struct as_conv_kernels *conv;                  /* convolution, pooling, upsampling: conv.h */
+    void (*embedding_lanes)(const as_embedding_sums *a); /* embedding.h */
+    void (*embedding_lanes_plain)(const as_embedding_sums *a);
     const as_norm_kernels *norm, *norm_plain; /* norm.h; the second is the oracle of the first */
 
     /* For measuring the arithmetic peak: fused multiply-adds on registers alone. Returns the flops that were done. */

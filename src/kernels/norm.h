@@ -26,7 +26,8 @@ typedef struct as_norm_rows {
     int64_t ldx;
     void *y; /* forward: (rows, n) */
     int64_t ldy;
-    void *stat;     /* (rows, 2): mean, r; written by forward */
+    void *stat; /* (rows, 2): mean, r; written by forward */
+    int64_t lds;
     const void *dy; /* backward: (rows, n), ld = ldy */
     void *dx;       /* backward: (rows, n), ld = ldx; may be dy when ldx = ldy */
 } as_norm_rows;
@@ -35,7 +36,7 @@ typedef struct as_norm_rows {
 typedef struct as_norm_sums {
     int64_t n;
     const void *x, *dy, *stat;
-    int64_t ldx, ldy, lds; /* lds: reals from one row's statistics to the next's */
+    int64_t ldx, ldy, lds;
     const as_tree_program *program;
     const int64_t *lane_row;
     bool resume;

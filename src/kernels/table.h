@@ -31,6 +31,8 @@ double AS_V(as_fma_loop)(int64_t turns);
 void AS_V(as_attention_forward_plain)(const as_attention *a, const as_attention_arrays *x);
 void AS_V(as_attention_backward_plain)(const as_attention *a, const as_attention_arrays *x);
 extern const as_attention_kernels AS_V(as_attention);
+void AS_V(as_embedding_lanes)(const as_embedding_sums *a);
+void AS_V(as_embedding_lanes_plain)(const as_embedding_sums *a);
 extern const as_norm_kernels AS_V(as_norm), AS_V(as_norm_plain);
 
 #endif

@@ -349,7 +349,7 @@ static void forward_strip(const head *h, int R, int64_t i)
         const real m = largest(max[r]), shift = m == -AS_INF ? 0 : m;
         const real s = row_exp(up(limit, VL), h->strip + r * ld, shift);
         inverse[r] = s == 0 ? 0 : 1 / s;
-        h->lse[i + r] = s == 0 ? -AS_INF : shift + as_log(s);
+        h->lse[(i + r) * h->a->ldl] = s == 0 ? -AS_INF : shift + as_log(s);
     }
     for (int64_t d = 0; d < h->w; d += NR) {
         const sum_end e = {
@@ -370,7 +370,7 @@ static void forward(const as_attention *a, const as_attention_arrays *x)
         for (int64_t i = g * group; i < (g + 1) * group; i++) {
             h.q = (const real *)x->q + i * h.w;
             h.out = (real *)x->o + i * h.w;
-            h.lse = (real *)x->lse + i * h.n;
+            h.lse = (real *)x->lse + i;
             for (int64_t t = 0; t < strips; t++) {
                 int64_t first;
                 const int R = strip_rows(h.n, strips, t, &first);
@@ -410,7 +410,7 @@ static void backward_strip(const head *h, int R, int64_t i, int64_t j0, int64_t 
     }
     real factor[MR];
     for (int r = 0; r < R; r++) {
-        row_gradient(up(end - j0, VL), h->lse[i + r], h->d[i + r], p + r * BLOCK_LD, ds + r * BLOCK_LD);
+        row_gradient(up(end - j0, VL), h->lse[(i + r) * h->a->ldl], h->d[i + r], p + r * BLOCK_LD, ds + r * BLOCK_LD);
         factor[r] = (real)a->scale;
     }
     for (int64_t d = 0; d < h->w; d += NR) {
@@ -489,7 +489,7 @@ static void backward(const as_attention *a, const as_attention_arrays *x)
             h.o = (const real *)x->o + i * h.w;
             h.d_o = (const real *)x->d_o + i * h.w;
             h.dq = (real *)x->dq + i * h.w;
-            h.lse = (real *)x->lse + i * h.n;
+            h.lse = (real *)x->lse + i;
             h.qs = as_vectors(h.n, h.w, h.q, a->ldq, h.copy_b);
             h.dos = as_vectors(h.n, h.w, h.d_o, a->ldo, h.c);
             backward_head(&h);

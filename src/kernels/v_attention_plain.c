@@ -45,7 +45,7 @@ void AS_V(as_attention_forward_plain)(const as_attention *a, const as_attention_
                 }
                 ((real *)x->o)[i * a->ldo + h * w + d] = sum == 0 ? 0 : (o + 0) * (1 / sum);
             }
-            ((real *)x->lse)[h * a->queries + i] = sum == 0 ? -AS_INF : max + as_log(sum);
+            ((real *)x->lse)[i * a->ldl + h] = sum == 0 ? -AS_INF : max + as_log(sum);
         }
     }
 }
@@ -59,7 +59,7 @@ static void backward_query(const as_attention *a, const as_attention_arrays *x, 
                       *const d_o = (const real *)x->d_o + i * a->ldo + h * w, scale = (real)a->scale;
     real *const dq = (real *)x->dq + i * a->ldq + h * w, *const dk = (real *)x->dk + g * w,
                 *const dv = (real *)x->dv + g * w;
-    const real lse = ((const real *)x->lse)[h * a->queries + i], less = as_row_dot(w, d_o, o);
+    const real lse = ((const real *)x->lse)[i * a->ldl + h], less = as_row_dot(w, d_o, o);
     memset(dq, 0, (size_t)w * sizeof(real));
     for (int64_t j = 0; j < a->keys; j++) {
         if (!sees(a, x->mask, i, j)) {

@@ -38,7 +38,7 @@ static void rows_forward(const as_norm_rows *a)
     const real *const gamma = a->gamma, *const beta = a->beta;
     for (int64_t i = 0; i < a->rows; i++) {
         const real *const x = (const real *)a->x + i * a->ldx;
-        real *const y = (real *)a->y + i * a->ldy, *const stat = (real *)a->stat + 2 * i;
+        real *const y = (real *)a->y + i * a->ldy, *const stat = (real *)a->stat + i * a->lds;
         const real mean = a->centre ? as_row_sum(a->n, x) / (real)a->n : 0;
         const real r = 1 / as_sqrt(row_squares(a->n, x, mean) / (real)a->n + (real)a->eps);
         const vreal m = v_splat(mean), scale = v_splat(r);
@@ -57,7 +57,7 @@ static void rows_backward(const as_norm_rows *a)
     const real *const gamma = a->gamma;
     for (int64_t i = 0; i < a->rows; i++) {
         const real *const x = (const real *)a->x + i * a->ldx, *const dy = (const real *)a->dy + i * a->ldy;
-        const real *const stat = (const real *)a->stat + 2 * i;
+        const real *const stat = (const real *)a->stat + i * a->lds;
         real *const dx = (real *)a->dx + i * a->ldx;
         const vreal mean = v_splat(stat[0]), r = v_splat(stat[1]);
         as_row_block sum = as_row_splat(0), dot = as_row_splat(0);

@@ -7,7 +7,7 @@ static void rows_forward(const as_norm_rows *a)
 {
     for (int64_t i = 0; i < a->rows; i++) {
         const real *const x = (const real *)a->x + i * a->ldx;
-        real *const y = (real *)a->y + i * a->ldy, *const stat = (real *)a->stat + 2 * i;
+        real *const y = (real *)a->y + i * a->ldy, *const stat = (real *)a->stat + i * a->lds;
         real sum[AS_ROW_BLOCK] = {0}, square[AS_ROW_BLOCK] = {0};
         for (int64_t j = 0; j < a->n; j++) {
             sum[j % AS_ROW_BLOCK] += x[j];
@@ -28,8 +28,8 @@ static void rows_backward(const as_norm_rows *a)
 {
     for (int64_t i = 0; i < a->rows; i++) {
         const real *const x = (const real *)a->x + i * a->ldx, *const dy = (const real *)a->dy + i * a->ldy;
-        const real *const gamma = a->gamma, mean = ((const real *)a->stat)[2 * i],
-                          r = ((const real *)a->stat)[2 * i + 1];
+        const real *const gamma = a->gamma, mean = ((const real *)a->stat)[i * a->lds],
+                          r = ((const real *)a->stat)[i * a->lds + 1];
         real *const dx = (real *)a->dx + i * a->ldx;
         real sum[AS_ROW_BLOCK] = {0}, dot[AS_ROW_BLOCK] = {0};
         for (int64_t j = 0; j < a->n; j++) {

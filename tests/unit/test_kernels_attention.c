@@ -24,6 +24,7 @@ static attention_case make_case(int64_t n, int64_t m, int64_t heads, int64_t kv,
                                   .ldk = kv * width + 2 * gap,
                                   .ldv = kv * width + 3 * gap,
                                   .ldo = heads * width + gap,
+                                  .ldl = heads + gap,
                                   .scale = 1 / sqrt((double)(width > 0 ? width : 1)),
                                   .causal = causal},
                             .hidden = hidden};
@@ -35,7 +36,7 @@ static void sizes_of(const as_attention *a, int64_t size[ARRAYS])
     size[K_] = size[DK] = a->keys * a->ldk;
     size[V_] = size[DV] = a->keys * a->ldv;
     size[O] = size[D_O] = a->queries * a->ldo;
-    size[LSE] = a->heads * a->queries;
+    size[LSE] = a->ldl * a->queries;
 }
 
 static as_attention_arrays arrays_of(const as_attention *a, void *const x[ARRAYS], const uint8_t *mask, void *work)

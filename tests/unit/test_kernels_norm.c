@@ -22,7 +22,7 @@ static void check_rows(const as_kernels *kernels, int64_t rows, int64_t n, bool 
     for (int k = 0; k < 2; k++) {
         const as_norm_kernels *const N = k == 0 ? kernels->norm : kernels->norm_plain;
         y[k] = new_reals(kernels, rows * ldy);
-        stat[k] = new_reals(kernels, rows * 2);
+        stat[k] = new_reals(kernels, rows * 3);
         dy[k] = random_reals(kernels, rows * ldy, 4);
         dx[k] = new_reals(kernels, rows * ldx);
         const as_norm_rows a = {.rows = rows,
@@ -36,17 +36,18 @@ static void check_rows(const as_kernels *kernels, int64_t rows, int64_t n, bool 
                                 .y = y[k],
                                 .ldy = ldy,
                                 .stat = stat[k],
+                                .lds = 3,
                                 .dy = dy[k],
                                 .dx = in_place ? dy[k] : dx[k]};
         N->rows_forward(&a);
         N->rows_backward(&a);
     }
     compare(kernels, y[0], y[1], rows * ldy, "y", n);
-    compare(kernels, stat[0], stat[1], rows * 2, "statistics", n);
+    compare(kernels, stat[0], stat[1], rows * 3, "statistics", n);
     compare(kernels, dy[0], dy[1], rows * ldy, "dy", n);
     compare(kernels, dx[0], dx[1], rows * ldx, "dx", n);
     for (int k = 0; k < 2; k++) {
-        free_reals(kernels, y[k], rows * ldy), free_reals(kernels, stat[k], rows * 2);
+        free_reals(kernels, y[k], rows * ldy), free_reals(kernels, stat[k], rows * 3);
         free_reals(kernels, dy[k], rows * ldy), free_reals(kernels, dx[k], rows * ldx);
     }
     free_reals(kernels, x, rows * ldx), free_reals(kernels, gamma, n), free_reals(kernels, beta, n);
@@ -205,6 +206,7 @@ static void test_definition_has_the_gradients_of_its_differences(void **state)
                                 .y = y,
                                 .ldy = N,
                                 .stat = stat,
+                                .lds = 2,
                                 .dy = dy,
                                 .dx = dx};
         rows_loss(kernels, &a);
