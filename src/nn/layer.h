@@ -100,7 +100,7 @@ typedef struct as_accumulate {
     int64_t ldy; /* what backward left in dy (dense: gradient before the activation) */
     const void *saved;
     int64_t lds;
-    void *scratch; /* as in as_pass */
+    void *scratch; /* (layer->scratch + rows * layer->scratch_row) reals of the calling thread */
     const as_tree_program *program;
     const int64_t *lane_row; /* (program->lanes + 1) */
     bool resume;             /* see as_kernels.outer_lanes */
@@ -116,8 +116,9 @@ struct as_layer {
     int from[AS_INPUTS_MAX];         /* values that it reads: 0 the data, i + 1 the output of layer i */
     as_shape in[AS_INPUTS_MAX], out; /* of one sample */
     int64_t in_size[AS_INPUTS_MAX], out_size;
-    int64_t saved;   /* reals per row kept between forward and backward */
-    int64_t scratch; /* reals per thread that are free during a call */
+    int64_t saved;       /* reals per row kept between forward and backward */
+    int64_t scratch;     /* reals per thread that are free during a call, and in accumulate ... */
+    int64_t scratch_row; /* ... so many more for each row of the rank's batch */
     as_scope scope;
     int nparams;
     as_param param[AS_LAYER_PARAMS_MAX];
@@ -141,8 +142,8 @@ struct as_layer_ops {
     int min_inputs, max_inputs; /* both 0: exactly one */
     bool transposes; /* heeds as_param.transposed: can share a matrix that another kind stores the other way round */
     /* Not collective. layer->ninputs, in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones),
-       sets out, saved, scratch, scope, nparams and param[] (names, shapes, init, fans); the model sets out_size, counts
-       and offsets. Errors: CONFIG naming layer->name, expected and found; NOMEM. */
+       sets out, saved, scratch, scratch_row, scope, nparams and param[] (names, shapes, init, fans); the model sets
+       out_size, counts and offsets. Errors: CONFIG naming layer->name, expected and found; NOMEM. */
     as_status (*plan)(as_layer *layer, as_document *document, const as_kernels *kernels);
     void (*forward)(const as_layer *layer, const as_pass *pass);
     /* Computes dx[k] from dy (unless it is NULL), and leaves in dy what accumulate needs. */

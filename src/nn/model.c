@@ -115,7 +115,8 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
         AS_TRY(as_model_ties_plan(model, depth, arena, out));
     }
     AS_TRY(as_arena_reserve(arena, (size_t)rows * sizeof *out->counted, (void **)&out->counted));
-    AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch), arena, &out->scratch));
+    AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch + rows * model->scratch_row), arena,
+                        &out->scratch));
     return as_arena_reserve(arena, (size_t)rows * sizeof *out->loss, (void **)&out->loss);
 }
 

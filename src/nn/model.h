@@ -36,8 +36,8 @@ typedef struct as_model {
     as_layer *layer; /* (nlayers) in order; value i + 1 is the output of layer i, the last one is the model's */
     as_scope scope;  /* the widest of the layers' */
     bool *wants;     /* (nlayers + 1) whether a gradient at the value is of use: something at or below it trains */
-    int64_t scratch; /* the most of the layers' */
-    bool ties;       /* some layers share parameters */
+    int64_t scratch, scratch_row; /* the most of the layers' */
+    bool ties;                    /* some layers share parameters */
     int nheads;
     as_model_head head[AS_HEADS_MAX]; /* losses; predictions and metrics are those of the first one */
     int64_t in_size, outputs;         /* elements of one sample's input and of the first head's output */

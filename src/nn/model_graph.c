@@ -365,6 +365,7 @@ static as_status plan_layer(const builder *b, as_layer *layer)
     }
     model->scope = layer->scope > model->scope ? layer->scope : model->scope;
     model->scratch = layer->scratch > model->scratch ? layer->scratch : model->scratch;
+    model->scratch_row = layer->scratch_row > model->scratch_row ? layer->scratch_row : model->scratch_row;
     return AS_OK;
 }
 

@@ -31,7 +31,8 @@ static void find_params(const as_model *model, const as_model_rows *rows, int i,
 
 void *as_model_scratch(const as_model *model, const as_model_work *work, int thread)
 {
-    return row_at(model, work->scratch, thread, as_model_stride(model, model->scratch));
+    return row_at(model, work->scratch, thread,
+                  as_model_stride(model, model->scratch + work->rows * model->scratch_row));
 }
 
 static as_pass make_pass(const as_model *model, const as_model_work *work, const as_model_rows *rows, int i)
