@@ -50,15 +50,12 @@ def spawn(args):
 
 
 def batches(args, work, x, y, batch, rank, world):
-    """Yields the batches of a rank for ever, each epoch in a new order; windows of text one after the other."""
+    """Yields the batches of a rank for ever, each epoch in a new order."""
     import torch
     generator = torch.Generator().manual_seed(args.seed)
-    if args.task == "gpt":
-        size = batch * work.CONTEXT
-        while True:
-            for s in range(rank * size, x.shape[0] - world * size, world * size):
-                part = x[s:s + size + 1]
-                yield part[:-1].view(batch, -1), part[1:].view(batch, -1)
+    if args.task == "gpt":  # windows that begin at multiples of the context
+        windows = x[:(x.shape[0] - 1) // work.CONTEXT * work.CONTEXT + 1]
+        x, y = windows[:-1].view(-1, work.CONTEXT), windows[1:].view(-1, work.CONTEXT)
     while True:
         order = torch.randperm(x.shape[0], generator=generator)
         for k in range(x.shape[0] // (batch * world)):

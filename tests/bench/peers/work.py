@@ -41,9 +41,9 @@ def made_up(folder):
     np.save(os.path.join(folder, "tabular_y.npy"), y.astype(np.float32))
     for name in "xy":
         np.save(os.path.join(folder, f"wide_{name}.npy"), g.standard_normal((8192, 1024), dtype=np.float32))
-    with open(os.path.join(folder, "text.txt"), "wb") as out:
+    with open(os.path.join(folder, "text.txt"), "w", encoding="utf-8", newline="") as out:
         for path in sorted(glob.glob("/usr/share/common-licenses/*")):
-            with open(path, "rb") as f:
+            with open(path, encoding="utf-8", errors="ignore", newline="") as f:
                 out.write(f.read())
 
 
@@ -93,12 +93,13 @@ class Layer(nn.Module):
 
 
 class GPT(nn.Module):
-    """GPT-2: learned positions, normalisation before, output weights tied to the embedding."""
+    """GPT-2: learned positions, normalisation before; the output has weights of its own."""
 
     def __init__(self, layers=4, heads=4, width=256):
         super().__init__()
         self.wte, self.wpe = nn.Embedding(VOCABULARY, width), nn.Embedding(CONTEXT, width)
         self.blocks, self.lnf = nn.ModuleList(Layer(width, heads) for _ in range(layers)), nn.LayerNorm(width)
+        self.head = nn.Linear(width, VOCABULARY, bias=False)
         for p in self.parameters():
             if p.dim() == 2:
                 nn.init.normal_(p, 0.0, 0.02)
@@ -107,7 +108,7 @@ class GPT(nn.Module):
         z = self.wte(tokens) + self.wpe.weight[:tokens.shape[1]]
         for block in self.blocks:
             z = block(z)
-        return F.linear(self.lnf(z), self.wte.weight)
+        return self.head(self.lnf(z))
 
 
 def model(task):
