@@ -39,9 +39,10 @@ def main():
                 f.write(config(task, 1, 3 * task.steps, 1, folder))
             subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", data, program, "train", path, "-q", "--threads",
                             str(args.threads), "-o", os.path.join(folder, "run-" + name.replace(" ", "-"))], check=True, capture_output=True)
-            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--comm", "allsum", "--sort", "symbol", "-F", "overhead,symbol"],
+            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--sort", "symbol"],
                                     check=True, capture_output=True, text=True).stdout
-            found = re.findall(r"^\s+([\d.]+)%\s+\[[.k]\]\s+(\S+)", report, re.M)[:args.top]
+            found = re.findall(r"^\s+([\d.]+)%\s+\[[.k]\]\s+(\S+)", report, re.M)
+            found = sorted(found, key=lambda row: -float(row[0]))[:args.top]
             print(f"{name}: " + ", ".join(f"{symbol} {share} %" for share, symbol in found), flush=True)
 
 
