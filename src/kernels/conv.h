@@ -46,6 +46,15 @@ static inline int64_t as_conv_weights(const as_conv *c)
     return as_pixels(c->kernel) * (c->cin / c->groups) * c->cout;
 }
 
+/* What the sum over a window is multiplied by: 1, 1 / inputs of the window, 1 / places of the kernel. */
+typedef enum as_pool_scale { AS_POOL_SUM, AS_POOL_MEAN, AS_POOL_MEAN_PADDED } as_pool_scale;
+
+/* Bytes of the place of a maximum: 1, or 4 where a kernel has more than 256 places. */
+static inline int64_t as_pool_place_bytes(const as_conv *c)
+{
+    return as_pixels(c->kernel) <= 256 ? 1 : 4;
+}
+
 typedef struct as_conv_kernels {
     /* Reals of a packed weight, forward or for the input gradient; padding must be zero beforehand and stays so. */
     int64_t (*pack_reals)(const as_conv *c, bool back);
@@ -62,11 +71,11 @@ typedef struct as_conv_kernels {
     void (*backward)(const as_conv *c, int64_t rows, const void *d, int64_t ldd, const void *packed, const void *bias,
                      bool relu, void *dx, int64_t ldx);
     /* part[p] (kd, kh, kw, cin/groups, cout) = tree over the lanes of part p; program, lane_row, resume, thread as
-       as_kernels.outer_lanes. */
+       as_kernels.outer_lanes. bias[p] (cout) likewise; NULL: not wanted. */
     void (*weight_lanes)(const as_conv *c, const void *x, int64_t ldx, const void *d, int64_t ldd,
                          const as_tree_program *program, const int64_t *lane_row, bool resume, void *const *part,
-                         int thread, int threads);
-    /* part[p][j] over samples of `pixels` rows of n each, ldd apart. */
+                         void *const *bias, int thread, int threads);
+    /* The bias alone: part[p][j] over samples of `pixels` rows of n each, ldd apart. */
     void (*bias_lanes)(int64_t pixels, int64_t n, const void *d, int64_t ldd, const as_tree_program *program,
                        const int64_t *lane_row, bool resume, void *const *part, int thread, int threads);
 
@@ -78,6 +87,21 @@ typedef struct as_conv_kernels {
     void (*weight_lanes_plain)(const as_conv *c, const void *x, int64_t ldx, const void *d, int64_t ldd,
                                const as_tree_program *program, const int64_t *lane_row, bool resume, void *const *part,
                                void *work);
+
+    /* Pooling: the windows of a depthwise convolution, cin = cout = groups channels. An output whose window holds no
+       input is 0. Maximum: the first of equals, and the first NaN; index gets its place in the kernel (row-major;
+       as_pool_place_bytes each, samples index_bytes apart), or is NULL. Back: dx is the sum over ascending outputs of
+       the d that come here, from 0. Sum: over ascending (kd, kh, kw) from 0, then times the scale; back: a chain of
+       fma(d, scale, .) over ascending outputs from 0. pool_sum_back with AS_POOL_SUM and kernel = stride is
+       upsampling to the nearest. */
+    void (*pool_max)(const as_conv *c, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, void *index,
+                     int64_t index_bytes);
+    void (*pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64_t ldd, const void *index,
+                          int64_t index_bytes, void *dx, int64_t ldx);
+    void (*pool_sum)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *x, int64_t ldx, void *y,
+                     int64_t ldy);
+    void (*pool_sum_back)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *d, int64_t ldd, void *dx,
+                          int64_t ldx);
 } as_conv_kernels;
 
 #endif

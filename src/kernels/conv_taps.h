@@ -4,9 +4,10 @@
 
 #include "kernels/conv.h"
 
-/* One axis of a pass that makes places of `to` out of places of `from`. Forward: outputs from inputs, tap t is kernel
-   position t. Back: inputs from outputs, in ascending outputs, so that tap t is kernel position kernel - 1 - t. Taps of
-   a place: t, t + tap_step, ..., at sources f, f + from_step, ...; places `step` apart have sources `advance` apart. */
+/* One axis of a pass that makes places of `to` out of places of `from`. Forward: outputs from inputs, tap t is
+   kernel position t. Back: inputs from outputs, in ascending outputs, so that tap t is kernel position kernel - 1 -
+   t. Taps of a place: t, t + tap_step, ..., at sources f, f + from_step, ...; places `step` apart have sources
+   `advance` apart. */
 typedef struct as_axis {
     int64_t from, to;
     int64_t from_step, tap_step, step, advance;
@@ -50,8 +51,9 @@ static inline as_taps as_taps_of(const as_axis *a, int64_t place)
     const as_taps none = {0, 0, 0};
     if (!a->back) {
         const int64_t base = place * a->stride - a->low, last = a->from - 1 - base;
-        const int64_t first = base < 0 ? as_ceil_div(-base, a->dilation) : 0;
-        const int64_t fit = last < 0 ? 0 : last / a->dilation + 1, end = fit < a->kernel ? fit : a->kernel;
+        const int64_t first = base >= 0 ? 0 : a->dilation == 1 ? -base : as_ceil_div(-base, a->dilation);
+        const int64_t fit = last < 0 ? 0 : (a->dilation == 1 ? last : last / a->dilation) + 1,
+                      end = fit < a->kernel ? fit : a->kernel;
         return end <= first ? none : (as_taps){base + first * a->dilation, first, end - first};
     }
     /* Kernel positions k with base - k dilation a multiple of the stride: every tap_step-th from `least` on. */
@@ -85,7 +87,8 @@ static inline int64_t as_taps_run(const as_axis *a, int64_t place, as_taps taps)
     return n;
 }
 
-/* Outputs [first, end) of an axis that kernel position k lets read the input. */
+/* Outputs [first, end) of an axis that kernel position k lets read the input.
+ */
 typedef struct as_reach {
     int64_t first, end;
 } as_reach;

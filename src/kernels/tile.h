@@ -34,15 +34,16 @@ enum { AHEAD_A = 24, AHEAD_B = 8 }; /* steps that an operand is prefetched ahead
 /* Which operand is prefetched: the one that streams from beyond L1. */
 typedef enum tile_stream { STREAM_NONE, STREAM_A, STREAM_B } tile_stream;
 
-/* One step: s[r][v] = fma(a_r, b_v, s[r][v]). Near: a_r is a[0][r]; otherwise a[r / 3][r % 3 * row]. */
+/* One step: s[r][v] = fma(a_r, b_v, s[r][v]). Near: a_r is a[0][r]; otherwise a[r / 3][r % 3 * row]. The vectors of b
+   are `apart` reals apart. */
 AS_INLINE void tile_step(const int R, const int V, const bool near, const real *const a[], int64_t row, int64_t at,
-                         const real *b, vreal s[MR][2])
+                         const real *b, int64_t apart, vreal s[MR][2])
 {
     const int64_t row2 = 2 * row;
     vreal y[2];
     AS_UNROLL
     for (int v = 0; v < V; v++) {
-        y[v] = v_load(b + v * VL);
+        y[v] = v_load(b + v * apart);
     }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
@@ -58,8 +59,9 @@ AS_INLINE void tile_step(const int R, const int V, const bool near, const real *
 /* Chains over `steps` steps p: vectors b + p * width, factors a[p * step + r] (near) or a[r * row + p * step]. Where
    rows are apart, every third has a pointer of its own, hidden from the compiler, which would otherwise keep one
    pointer and spill R offsets. */
-AS_INLINE void tile_chain(const int R, const int V, const bool near, const tile_stream stream, int64_t steps,
-                          const real *a, int64_t row, int64_t step, const real *b, int64_t width, vreal s[MR][2])
+AS_INLINE void tile_chain_apart(const int R, const int V, const bool near, const tile_stream stream, int64_t steps,
+                                const real *a, int64_t row, int64_t step, const real *b, int64_t width, int64_t apart,
+                                vreal s[MR][2])
 {
     const int pointers = near ? 2 : (R + 2) / 3;
     const real *x[(MR + 2) / 3 + 1];
@@ -83,8 +85,8 @@ AS_INLINE void tile_chain(const int R, const int V, const bool near, const tile_
                 __builtin_prefetch(x[q] + ahead + R - 1);
             }
         }
-        tile_step(R, V, near, x, row, 0, b, s);
-        tile_step(R, V, near, near ? x + 1 : x, row, near ? 0 : step, b + width, s);
+        tile_step(R, V, near, x, row, 0, b, apart, s);
+        tile_step(R, V, near, near ? x + 1 : x, row, near ? 0 : step, b + width, apart, s);
         b += 2 * width;
         AS_UNROLL
         for (int g = 0; g < pointers; g++) {
@@ -92,8 +94,15 @@ AS_INLINE void tile_chain(const int R, const int V, const bool near, const tile_
         }
     }
     if (p < steps) {
-        tile_step(R, V, near, x, row, 0, b, s);
+        tile_step(R, V, near, x, row, 0, b, apart, s);
     }
+}
+
+/* The same with the vectors of a step side by side. */
+AS_INLINE void tile_chain(const int R, const int V, const bool near, const tile_stream stream, int64_t steps,
+                          const real *a, int64_t row, int64_t step, const real *b, int64_t width, vreal s[MR][2])
+{
+    tile_chain_apart(R, V, near, stream, steps, a, row, step, b, width, VL, s);
 }
 
 #endif

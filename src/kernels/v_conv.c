@@ -7,8 +7,8 @@
    rectangle a tile lies along the width, the height or the samples, whichever fills its rows best and does not put them
    into the same cache sets. Samples go through in blocks of at most MR.
 
-   Depthwise convolutions take the same way with vectors over channels instead of broadcasts.
-   Cost: 2 flops for each output, tap inside the input, and channel of the group. */
+   Depthwise convolutions take the same way with vectors over channels instead of broadcasts. Cost: 2 flops for each
+   output, tap inside the input, and channel of the group. */
 #include "kernels/conv_taps.h"
 #include "kernels/table.h"
 #include "kernels/table_conv.h"
@@ -130,7 +130,9 @@ typedef void tile_function(const path *p, const real *from, int64_t row, const r
     {                                                                                                                  \
         kind(R, V, p, from, row, b, e);                                                                                \
     }
-#define TILES(R) TILE(tile, R, 1) TILE(tile, R, 2) TILE(tile_depthwise, R, 1) TILE(tile_depthwise, R, 2)
+#define TILES(R)                                                                                                       \
+    TILE(tile, R, 1)                                                                                                   \
+    TILE(tile, R, 2) TILE(tile_depthwise, R, 1) TILE(tile_depthwise, R, 2)
 #define ROW(R) {tile_##R##_1, tile_##R##_2},
 #define ROW_DEPTHWISE(R) {tile_depthwise_##R##_1, tile_depthwise_##R##_2},
 
@@ -211,7 +213,8 @@ static void rectangle_pass(const pass *p, const rectangle *q, int64_t group)
     }
 }
 
-/* The rectangle of `h` places from y on and `w` places from x on, at depth z. */
+/* The rectangle of `h` places from y on and `w` places from x on, at depth z.
+ */
 static rectangle rectangle_of(const pass *p, const int64_t place[AS_AXES], const as_taps taps[AS_AXES], int64_t h,
                               int64_t w)
 {
@@ -279,7 +282,8 @@ static void product_pass(int64_t pixels, int64_t n, int64_t k, int64_t rows, con
         return;
     }
     for (int64_t r = 0; r < rows; r++) {
-        AS_V(as_gemm)(pixels, n, k, from + r * from_ld, k, packed, bias, relu, to + r * to_ld, n);
+        AS_V(as_gemm)
+        (pixels, n, k, from + r * from_ld, k, packed, bias, relu, to + r * to_ld, n);
     }
 }
 

@@ -13,4 +13,8 @@ const as_conv_kernels AS_V(as_conv_kernels) = {
     .forward_plain = AS_V(as_conv_forward_plain),
     .backward_plain = AS_V(as_conv_backward_plain),
     .weight_lanes_plain = AS_V(as_conv_weight_lanes_plain),
+    .pool_max = AS_V(as_pool_max),
+    .pool_max_back = AS_V(as_pool_max_back),
+    .pool_sum = AS_V(as_pool_sum),
+    .pool_sum_back = AS_V(as_pool_sum_back),
 };

@@ -1,5 +1,6 @@
-/* Convolutions: the tiled kernels equal their definition bit for bit, for every walk, over ragged, one, prime and empty
-   extents, strides, paddings, dilations and groups, with rows apart, and however tiles are shared among threads. */
+/* Convolutions: the tiled kernels equal their definition bit for bit, for every
+   walk, over ragged, one, prime and empty extents, strides, paddings, dilations
+   and groups, with rows apart, and however tiles are shared among threads. */
 #include "kernels/conv.h"
 #include "unit/kernel_cases.h"
 #include "unit/lane_programs.h"
@@ -33,11 +34,18 @@ static const conv_case cases[] = {
     {{1, 7, 16}, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, {1, 1, 1}, 21, 21, 21},
     {{1, 9, 8}, {1, 5, 3}, {1, 2, 2}, {0, 2, 1}, {0, 2, 1}, {1, 1, 2}, 35, 35, 35},
     {{1, 1, 40}, {1, 1, 19}, {1, 1, 1}, {0, 0, 18}, {0, 0, 0}, {1, 1, 2}, 2, 2, 2},
+    /* few outputs, whose tiles take kernel positions in pairs; wide lines,
+       which come in pieces */
+    {{1, 5, 9}, {1, 2, 5}, {1, 1, 1}, {0, 0, 2}, {0, 1, 2}, {1, 1, 1}, 19, 4, 1},
+    {{1, 3, 11}, {1, 1, 4}, {1, 1, 2}, {0, 0, 3}, {0, 0, 1}, {1, 1, 2}, 9, 3, 1},
+    {{1, 1, 500}, {1, 1, 3}, {1, 1, 1}, {0, 0, 1}, {0, 0, 1}, {1, 1, 1}, 8, 2, 1},
+    {{1, 2, 430}, {1, 2, 3}, {1, 1, 1}, {0, 0, 2}, {0, 0, 0}, {1, 1, 1}, 1, 3, 1},
     /* one axis, three axes */
     {{1, 1, 31}, {1, 1, 4}, {1, 1, 1}, {0, 0, 3}, {0, 0, 0}, {1, 1, 1}, 7, 13, 1},
     {{4, 5, 6}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, 2, 3, 1},
     {{5, 4, 7}, {2, 3, 2}, {2, 1, 2}, {0, 1, 1}, {1, 1, 0}, {1, 1, 2}, 3, 4, 1},
-    /* a kernel wider than its input; padding past it; nothing comes out; no channels; one of everything */
+    /* a kernel wider than its input; padding past it; nothing comes out; no
+       channels; one of everything */
     {{1, 2, 3}, {1, 5, 7}, {1, 1, 1}, {0, 3, 4}, {0, 2, 3}, {1, 1, 1}, 2, 3, 1},
     {{1, 1, 2}, {1, 3, 3}, {1, 1, 1}, {0, 4, 4}, {0, 4, 4}, {1, 1, 1}, 2, 3, 1},
     {{1, 2, 2}, {1, 3, 3}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, {1, 1, 1}, 2, 3, 1},
@@ -118,26 +126,34 @@ static void test_passes_equal_their_definition(void **state)
     for_each_variant(passes);
 }
 
+/* The weight gradient, and the bias gradient that comes with it as column sums
+ * over pixels as rows. */
 static void check_weights(const as_kernels *K, const as_conv *c, const case_program *q, const int64_t *lane_row,
                           bool resume, int64_t gap)
 {
     const int parts = q->program.parts;
-    const int64_t rows = lane_row[q->program.lanes], size = as_conv_weights(c);
-    const int64_t ldx = as_pixels(c->in) * c->cin + gap, ldd = as_pixels(c->out) * c->cout + gap;
+    const int64_t rows = lane_row[q->program.lanes], size = as_conv_weights(c), pixels = as_pixels(c->out);
+    const int64_t ldx = as_pixels(c->in) * c->cin + gap, ldd = pixels * c->cout + gap;
     void *const x = random_reals(K, rows * ldx, 1), *const d = random_reals(K, rows * ldd, 2);
-    void *part[16];
-    void *const plain = parts_of(K, size, parts, part), *const work = new_reals(K, (q->program.depth + 1) * size);
+    void *part[16], *bias[16];
+    void *const plain = parts_of(K, size, parts, part), *const plain_bias = parts_of(K, c->cout, parts, bias);
+    void *const work = new_reals(K, (q->program.depth + 1) * size);
     K->conv->weight_lanes_plain(c, x, ldx, d, ldd, &q->program, lane_row, resume, part, work);
+    K->conv->bias_lanes(pixels, c->cout, d, ldd, &q->program, lane_row, resume, bias, 0, 1);
     for (int threads = 1; threads <= 3; threads++) {
-        void *const fast = parts_of(K, size, parts, part);
+        void *const fast = parts_of(K, size, parts, part), *const fast_bias = parts_of(K, c->cout, parts, bias);
         for (int t = threads - 1; t >= 0; t--) {
-            K->conv->weight_lanes(c, x, ldx, d, ldd, &q->program, lane_row, resume, part, t, threads);
+            K->conv->weight_lanes(c, x, ldx, d, ldd, &q->program, lane_row, resume, part, gap == 2 ? NULL : bias, t,
+                                  threads);
         }
         assert_same_reals(K, fast, plain, size * parts, "weight_lanes");
-        free_reals(K, fast, size * parts);
+        if (gap != 2) {
+            assert_same_reals(K, fast_bias, plain_bias, c->cout * parts, "weight_lanes, bias");
+        }
+        free_reals(K, fast, size * parts), free_reals(K, fast_bias, c->cout * parts);
     }
     free_reals(K, x, rows * ldx), free_reals(K, d, rows * ldd), free_reals(K, plain, size * parts);
-    free_reals(K, work, (q->program.depth + 1) * size);
+    free_reals(K, plain_bias, c->cout * parts), free_reals(K, work, (q->program.depth + 1) * size);
 }
 
 static void weights(const as_kernels *K)
@@ -169,9 +185,9 @@ static void cut(const as_kernels *K)
     const int64_t ldx = as_pixels(c.in) * c.cin, ldd = as_pixels(c.out) * c.cout, size = as_conv_weights(&c);
     void *const x = random_reals(K, 5 * ldx, 1), *const d = random_reals(K, 5 * ldd, 2);
     void *whole = new_reals(K, size), *pieces = new_reals(K, size);
-    K->conv->weight_lanes(&c, x, ldx, d, ldd, &q.program, (const int64_t[]){0, 5}, false, &whole, 0, 1);
-    K->conv->weight_lanes(&c, x, ldx, d, ldd, &q.program, (const int64_t[]){0, 2}, false, &pieces, 0, 1);
-    K->conv->weight_lanes(&c, x, ldx, d, ldd, &q.program, (const int64_t[]){2, 5}, true, &pieces, 0, 1);
+    K->conv->weight_lanes(&c, x, ldx, d, ldd, &q.program, (const int64_t[]){0, 5}, false, &whole, NULL, 0, 1);
+    K->conv->weight_lanes(&c, x, ldx, d, ldd, &q.program, (const int64_t[]){0, 2}, false, &pieces, NULL, 0, 1);
+    K->conv->weight_lanes(&c, x, ldx, d, ldd, &q.program, (const int64_t[]){2, 5}, true, &pieces, NULL, 0, 1);
     assert_same_reals(K, pieces, whole, size, "resumed");
     free_reals(K, x, 5 * ldx), free_reals(K, d, 5 * ldd), free_reals(K, whole, size), free_reals(K, pieces, size);
 }

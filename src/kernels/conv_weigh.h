@@ -1,0 +1,315 @@
+/* The tiles of a convolution's weight gradient (v_conv_weight.c): what each sums, and the loops over the pixels of a
+   chunk with the tile in registers. */
+#ifndef AS_KERNELS_CONV_WEIGH_H
+#define AS_KERNELS_CONV_WEIGH_H
+
+#include "kernels/conv_taps.h"
+#include "kernels/tile.h"
+
+typedef struct weigh {
+    const as_conv *c;
+    const real *x, *d;
+    int64_t ldx, ldd;
+    const as_tree_program *program;
+    const int64_t *lane_row;
+    bool resume;
+    void *const *part, *const *bias;
+    bool depthwise, merged, paired; /* merged: a run holds all kw; paired: tiles have two kw */
+    int64_t rows, runs;             /* rows of a run; runs of a group, for paired of every kw pair */
+    int64_t cg, ng;                 /* channels of a group; depthwise: 1 and all */
+    int64_t strips, panels, groups;
+    int64_t panel_tiles; /* tiles of a panel, that of the bias among them */
+} weigh;
+
+/* What one tile sums. Offsets are in reals from the first of a sample. */
+typedef struct tile_plan {
+    int rows;
+    int64_t run; /* -1: the tile is one row of the bias */
+    int64_t cols, width;
+    as_reach reach[AS_AXES];    /* outputs of depth and height; of width: those that all rows read */
+    int64_t first, end;         /* outputs of the width that any row reads */
+    int64_t row;                /* of the tile's first row in its run */
+    int64_t x, x_step[AS_AXES]; /* first row's input at output 0, and between outputs */
+    int64_t x_row;              /* depthwise: between rows */
+    int64_t d;                  /* first column of d, and of the part */
+    bool pair;                  /* the tile's second vector is the next kernel position */
+    int64_t weight;             /* first element in a part */
+} tile_plan;
+
+/* Some outputs of a sample: lines (depth, height) in row-major order, each from w on. */
+typedef struct chunk {
+    int64_t first, end, w, w_end;
+} chunk;
+
+/* Outputs of the width that row r of a run reads, whose first kernel position is kw. */
+static as_reach row_reach(const weigh *o, int64_t kw, int64_t r)
+{
+    return as_reach_of(o->c, 2, o->depthwise ? r : o->merged ? r / o->cg : kw);
+}
+
+/* Tile number `index`: panel by panel; in a panel run by run, then the bias. */
+static tile_plan plan_tile(const weigh *o, int64_t index)
+{
+    const as_conv *const c = o->c;
+    const int64_t panel = index / o->panel_tiles, inside = index % o->panel_tiles;
+    const int64_t strip = inside % o->strips, run = inside / o->strips;
+    const int64_t g = panel / o->panels, j = panel % o->panels * NR;
+    const int64_t line = c->in[2] * c->cin, sheet = c->in[1] * line;
+    const int64_t line_runs = o->runs / (c->kernel[0] * c->kernel[1]), kw = run % line_runs * (o->paired ? 2 : 1);
+    const int64_t kh = run / line_runs % c->kernel[1], kd = run / line_runs / c->kernel[1];
+    tile_plan t = {.cols = o->ng - j, .width = panel_width(o->ng, j), .pair = o->paired && kw + 1 < c->kernel[2]};
+    t.d = g * o->ng + j;
+    if (inside == o->panel_tiles - 1 && o->bias != NULL) {
+        t.run = -1;
+        t.rows = 1;
+        t.pair = false;
+        t.weight = t.d;
+        return t;
+    }
+    t.rows = strip_rows(o->rows, o->strips, strip, &t.row);
+    const as_reach a = row_reach(o, kw, t.row), b = row_reach(o, kw, t.row + t.rows - 1);
+    t.reach[0] = as_reach_of(c, 0, kd);
+    t.reach[1] = as_reach_of(c, 1, kh);
+    t.reach[2] = (as_reach){a.first, b.end};
+    t.first = b.first;
+    t.end = a.end;
+    if (a.first == a.end || b.first == b.end || b.end <= a.first) { /* a kernel wider than the input */
+        t.reach[2] = (as_reach){c->out[2], c->out[2]};
+        t.first = 0;
+        t.end = c->out[2];
+    }
+    t.x = (kd * c->dilation[0] - c->low[0]) * sheet + (kh * c->dilation[1] - c->low[1]) * line +
+          (kw * c->dilation[2] - c->low[2]) * c->cin + g * o->cg +
+          (o->depthwise ? t.row * c->dilation[2] * c->cin + j : t.row);
+    t.x_step[0] = c->stride[0] * sheet;
+    t.x_step[1] = c->stride[1] * line;
+    t.x_step[2] = c->stride[2] * c->cin;
+    t.x_row = c->dilation[2] * c->cin;
+    t.weight = (((kd * c->kernel[1] + kh) * c->kernel[2] + kw) * o->cg + t.row) * c->cout + t.d;
+    if (t.pair) {
+        /* Output w of the first position goes with output w - 1 of the second. */
+        const as_reach next = row_reach(o, kw + 1, 0);
+        t.reach[2] = a;
+        t.first = next.first;
+        t.end = next.end;
+    }
+    return t;
+}
+
+/* Rows [*low, *high) of the tile that output `at` of the width lets read an input. */
+AS_INLINE void rows_at(const weigh *o, const tile_plan *t, int64_t at, int64_t *low, int64_t *high)
+{
+    const as_conv *const c = o->c;
+    *low = 0;
+    *high = t->rows;
+    if (o->merged || o->depthwise) {
+        const int64_t base = at * c->stride[2] - c->low[2], dilation = c->dilation[2], last = c->in[2] - 1 - base;
+        const int64_t first = base < 0 ? (dilation == 1 ? -base : as_ceil_div(-base, dilation)) : 0;
+        const int64_t end = last < 0 ? 0 : dilation == 1 ? last + 1 : last / dilation + 1;
+        *low = first * o->cg - t->row;
+        *high = end * o->cg - t->row;
+    }
+}
+
+/* The row of x as vectors or splat. */
+AS_INLINE vreal x_at(const bool depthwise, const real *x, int r, int64_t x_row, int v, const vmask mask[2])
+{
+    return depthwise ? v_load_masked(x + r * x_row + v * VL, mask[v]) : v_splat(x[r]);
+}
+
+/* Outputs [w, end) of a line, of which not all rows read an input. x and d are those of output 0. */
+AS_INLINE void edge(const int R, const int V, const bool depthwise, const weigh *o, const tile_plan *t, int64_t w,
+                    int64_t end, const real *x, const real *d, const vmask mask[2], vreal s[MR][2])
+{
+    for (; w < end; w++) {
+        const real *const a = x + w * t->x_step[2], *const b = d + w * V * VL;
+        int64_t low, high;
+        rows_at(o, t, w, &low, &high);
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            if (r >= low && r < high) {
+                AS_UNROLL
+                for (int v = 0; v < V; v++) {
+                    s[r][v] = v_fma(x_at(depthwise, a, r, t->x_row, v, mask), v_load(b + v * VL), s[r][v]);
+                }
+            }
+        }
+    }
+}
+
+/* Outputs of a line that all rows read. */
+AS_INLINE void core(const int R, const int V, const bool depthwise, int64_t steps, const real *x, int64_t step,
+                    int64_t x_row, const real *d, const vmask mask[2], vreal s[MR][2])
+{
+    if (!depthwise) {
+        tile_chain(R, V, true, STREAM_NONE, steps, x, 1, step, d, V * VL, s);
+        return;
+    }
+    for (int64_t p = 0; p < steps; p++, x += step, d += V * VL) {
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            AS_UNROLL
+            for (int v = 0; v < V; v++) {
+                s[r][v] = v_fma(x_at(true, x, r, x_row, v, mask), v_load(d + v * VL), s[r][v]);
+            }
+        }
+    }
+}
+
+/* node += a chunk of one sample, whose d is packed. */
+AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const weigh *o, const tile_plan *t,
+                        const chunk *k, const real *x, const real *panel, bool fresh, real *node)
+{
+    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * V * VL, x_line = t->x_step[1];
+    const int64_t first = t->first > k->w ? t->first : k->w, end = t->end < k->w_end ? t->end : k->w_end;
+    const int64_t all = t->reach[2].first > first ? t->reach[2].first < end ? t->reach[2].first : end : first;
+    const int64_t all_end = t->reach[2].end < end ? t->reach[2].end > all ? t->reach[2].end : all : end;
+    const int64_t x_step = t->x_step[2];
+    vmask mask[2];
+    vreal s[MR][2];
+    AS_UNROLL
+    for (int v = 0; v < V; v++) {
+        mask[v] = v_first(t->cols - v * VL);
+    }
+    AS_UNROLL
+    for (int r = 0; r < R; r++) {
+        AS_UNROLL
+        for (int v = 0; v < V; v++) {
+            s[r][v] = fresh ? v_splat(0) : v_load(node + r * NR + v * VL);
+        }
+    }
+    for (int64_t z = t->reach[0].first; z < t->reach[0].end; z++) {
+        const int64_t y0 = k->first - z * height, y1 = k->end - z * height;
+        const int64_t stop = y1 < t->reach[1].end ? y1 : t->reach[1].end;
+        int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first;
+        /* Of output 0 of the width, which may lie before the arrays: indices, not pointers. */
+        int64_t a = t->x + z * t->x_step[0] + y * x_line, b = (y - y0) * d_line - k->w * V * VL;
+        for (; y < stop; y++, a += x_line, b += d_line) {
+            if (first < all) {
+                edge(R, V, depthwise, o, t, first, all, x + a, panel + b, mask, s);
+            }
+            core(R, V, depthwise, all_end - all, x + (a + all * x_step), x_step, t->x_row, panel + (b + all * V * VL),
+                 mask, s);
+            if (all_end < end) {
+                edge(R, V, depthwise, o, t, all_end, end, x + a, panel + b, mask, s);
+            }
+        }
+    }
+    AS_UNROLL
+    for (int r = 0; r < R; r++) {
+        AS_UNROLL
+        for (int v = 0; v < V; v++) {
+            v_store(node + r * NR + v * VL, s[r][v]);
+        }
+    }
+}
+
+/* Output channels in one vector: outputs [w, end) for vector v alone. */
+AS_INLINE void lone_steps(const int R, const int v, int64_t w, int64_t end, const real *x, int64_t step, const real *d,
+                          vreal s[MR][2])
+{
+    for (; w < end; w++) {
+        const vreal y = v_load(d + (w - v) * VL);
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            s[r][v] = v_fma(v_splat(x[w * step + r]), y, s[r][v]);
+        }
+    }
+}
+
+/* node += a chunk, for two neighbouring kernel positions. w counts the outputs of the first; the second's are w - 1. */
+AS_INLINE void tile_add_pair(const int R, const weigh *o, const tile_plan *t, const chunk *k, const real *x,
+                             const real *panel, bool fresh, real *node)
+{
+    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * VL, x_step = t->x_step[2];
+    const int64_t first[2] = {t->reach[2].first > k->w ? t->reach[2].first : k->w,
+                              (t->first > k->w ? t->first : k->w) + 1};
+    int64_t end[2] = {t->reach[2].end < k->w_end ? t->reach[2].end : k->w_end,
+                      (t->end < k->w_end ? t->end : k->w_end) + 1};
+    vreal s[MR][2];
+    AS_UNROLL
+    for (int v = 0; v < 2; v++) {
+        end[v] = end[v] < first[v] ? first[v] : end[v];
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            s[r][v] = fresh ? v_splat(0) : v_load(node + r * NR + v * VL);
+        }
+    }
+    const int64_t both = first[0] > first[1] ? first[0] : first[1], last = end[0] < end[1] ? end[0] : end[1];
+    const int64_t stop_both = last > both ? last : both;
+    for (int64_t z = t->reach[0].first; z < t->reach[0].end; z++) {
+        const int64_t y0 = k->first - z * height, y1 = k->end - z * height;
+        const int64_t stop = y1 < t->reach[1].end ? y1 : t->reach[1].end;
+        int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first;
+        int64_t a = t->x + z * t->x_step[0] + y * t->x_step[1], b = (y - y0) * d_line - k->w * VL;
+        for (; y < stop; y++, a += t->x_step[1], b += d_line) {
+            const real *const from = x + a, *const d = panel + b;
+            lone_steps(R, 0, first[0], end[0] < both ? end[0] : both, from, x_step, d, s);
+            lone_steps(R, 1, first[1], end[1] < both ? end[1] : both, from, x_step, d, s);
+            if (both < stop_both) {
+                tile_chain_apart(R, 2, true, STREAM_NONE, stop_both - both, from + both * x_step, 1, x_step,
+                                 d + both * VL, VL, -VL, s);
+            }
+            lone_steps(R, 0, stop_both > first[0] ? stop_both : first[0], end[0], from, x_step, d, s);
+            lone_steps(R, 1, stop_both > first[1] ? stop_both : first[1], end[1], from, x_step, d, s);
+        }
+    }
+    AS_UNROLL
+    for (int r = 0; r < R; r++) {
+        AS_UNROLL
+        for (int v = 0; v < 2; v++) {
+            v_store(node + r * NR + v * VL, s[r][v]);
+        }
+    }
+}
+
+/* node (one row) += d of all outputs of a chunk. */
+static void add_bias(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel, bool fresh,
+                     real *node)
+{
+    (void)o, (void)x;
+    const int64_t outputs = (k->end - k->first) * (k->w_end - k->w);
+    for (int64_t j = 0; j < t->width; j += VL) {
+        vreal s = fresh ? v_splat(0) : v_load(node + j);
+        for (int64_t p = 0; p < outputs; p++) {
+            s = s + v_load(panel + p * t->width + j);
+        }
+        v_store(node + j, s);
+    }
+}
+
+typedef void add_function(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel,
+                          bool fresh, real *node);
+
+#define ADD(name, depthwise, R, V)                                                                                     \
+    static void name##_##R##_##V(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel, \
+                                 bool fresh, real *node)                                                               \
+    {                                                                                                                  \
+        tile_add(R, V, depthwise, o, t, k, x, panel, fresh, node);                                                     \
+    }
+#define ADD_PAIR(R)                                                                                                    \
+    static void add_pair_##R(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel,     \
+                             bool fresh, real *node)                                                                   \
+    {                                                                                                                  \
+        tile_add_pair(R, o, t, k, x, panel, fresh, node);                                                              \
+    }
+#define ADDS(R)                                                                                                        \
+    ADD(add, false, R, 1)                                                                                              \
+    ADD(add, false, R, 2)                                                                                              \
+    ADD(add_depthwise, true, R, 1) ADD(add_depthwise, true, R, 2) ADD_PAIR(R)
+#define ROW(R) {add_##R##_1, add_##R##_2, add_pair_##R, add_depthwise_##R##_1, add_depthwise_##R##_2},
+
+EACH_R(ADDS)
+static add_function *const adds[MR][5] = {EACH_R(ROW)};
+
+static add_function *add_of(const weigh *o, const tile_plan *t)
+{
+    if (t->run < 0) {
+        return add_bias;
+    }
+    return adds[t->rows - 1][t->pair ? 2 : (o->depthwise ? 3 : 0) + t->width / VL - 1];
+}
+
+typedef real node_tile[MR * NR];
+
+#endif

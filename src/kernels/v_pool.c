@@ -1,0 +1,368 @@
+/* Pooling over windows, and spreading back: maximum, mean, sum. The windows are those of a depthwise convolution, and
+   so is the way back: to each input from the windows that hold it, in ascending order of the windows. Windows that do
+   not overlap go back in one pass over the outputs, others gather at each input.
+
+   The sum is also upsampling: nearest-neighbour upsampling spreads each input over a window. Cost: memory traffic; x
+   once, y once, and 1 byte (4 for windows of more than 256) for each maximum's place. */
+#include "kernels/conv_taps.h"
+#include "kernels/table_conv.h"
+#include "kernels/vector.h"
+
+#if AS_PRECISION == 32
+typedef int32_t vint __attribute__((vector_size(V_BYTES))); /* comparisons give these: all bits set where true */
+#else
+typedef int64_t vint __attribute__((vector_size(V_BYTES)));
+#endif
+typedef uint8_t vbyte __attribute__((vector_size(VL)));
+typedef int32_t vplace __attribute__((vector_size(4 * VL)));
+
+AS_INLINE vreal blend(vint where, vreal a, vreal b)
+{
+    return (vreal)(((vint)a & where) | ((vint)b & ~where));
+}
+
+AS_INLINE vint int_splat(int64_t x)
+{
+    vint v;
+    for (int i = 0; i < VL; i++) {
+        v[i] = (__typeof__(v[0]))x;
+    }
+    return v;
+}
+
+/* Places of maxima, n of a vector, as bytes or 32-bit integers. */
+AS_INLINE void put_places(vint at, void *index, int64_t i, const bool narrow, int64_t n)
+{
+    const size_t count = (size_t)(n < VL ? n : VL);
+    if (narrow) {
+        const vbyte b = __builtin_convertvector(at, vbyte);
+        memcpy((uint8_t *)index + i, &b, count == VL ? sizeof b : count);
+    } else {
+        const vplace p = __builtin_convertvector(at, vplace);
+        memcpy((int32_t *)index + i, &p, count == VL ? sizeof p : 4 * count);
+    }
+}
+
+AS_INLINE vint get_places(const void *index, int64_t i, const bool narrow, int64_t n)
+{
+    const size_t count = (size_t)(n < VL ? n : VL);
+    if (narrow) {
+        vbyte b = {0};
+        memcpy(&b, (const uint8_t *)index + i, count == VL ? sizeof b : count);
+        return __builtin_convertvector(b, vint);
+    }
+    vplace p = {0};
+    memcpy(&p, (const int32_t *)index + i, count == VL ? sizeof p : 4 * count);
+    return __builtin_convertvector(p, vint);
+}
+
+static bool is_narrow(const as_conv *c)
+{
+    return as_pool_place_bytes(c) == 1;
+}
+
+/* The window of one output, or the outputs of one input. */
+typedef struct window {
+    int64_t n[AS_AXES], from[AS_AXES], tap[AS_AXES]; /* counts; distance of pixels and of tap numbers */
+    int64_t first, first_tap;
+} window;
+
+static window window_of(const as_axis axis[AS_AXES], const as_taps taps[AS_AXES])
+{
+    const int64_t line = axis[2].from, sheet = axis[1].from * line;
+    const int64_t kernel_line = axis[2].kernel, kernel_sheet = axis[1].kernel * kernel_line;
+    return (window){.n = {taps[0].count, taps[1].count, taps[2].count},
+                    .from = {axis[0].from_step * sheet, axis[1].from_step * line, axis[2].from_step},
+                    .tap = {axis[0].tap_step * kernel_sheet, axis[1].tap_step * kernel_line, axis[2].tap_step},
+                    .first = taps[0].from * sheet + taps[1].from * line + taps[2].from,
+                    .first_tap = taps[0].tap * kernel_sheet + taps[1].tap * kernel_line + taps[2].tap};
+}
+
+/* All places of the destination of a pass, with their windows. `one` treats all channels of a place. */
+typedef struct pool {
+    const as_conv *c;
+    int64_t channels;
+    as_pool_scale scale;
+    const real *from;
+    real *to;
+    void *index;
+} pool;
+
+typedef void place_function(const pool *p, const window *w, int64_t place);
+
+AS_INLINE void each_place(const pool *p, bool back, place_function *one)
+{
+    as_axis axis[AS_AXES];
+    as_taps taps[AS_AXES];
+    for (int a = 0; a < AS_AXES; a++) {
+        axis[a] = as_axis_of(p->c, back, a);
+    }
+    int64_t place = 0;
+    for (int64_t z = 0; z < axis[0].to; z++) {
+        taps[0] = as_taps_of(&axis[0], z);
+        for (int64_t y = 0; y < axis[1].to; y++) {
+            taps[1] = as_taps_of(&axis[1], y);
+            for (int64_t x = 0; x < axis[2].to; x++) {
+                taps[2] = as_taps_of(&axis[2], x);
+                const window w = window_of(axis, taps);
+                one(p, &w, place++);
+            }
+        }
+    }
+}
+
+/* Windows share no input: stride >= extent of the kernel, without dilation. */
+static bool is_apart(const as_conv *c)
+{
+    bool apart = true;
+    for (int a = 0; a < AS_AXES; a++) {
+        apart = apart && c->stride[a] >= c->kernel[a] && (c->dilation[a] == 1 || c->kernel[a] == 1);
+    }
+    return apart;
+}
+
+/* Windows share no input and leave none out. */
+static bool is_tiling(const as_conv *c)
+{
+    bool tiling = is_apart(c);
+    for (int a = 0; a < AS_AXES; a++) {
+        tiling = tiling && c->stride[a] == c->kernel[a] && c->out[a] * c->stride[a] >= c->in[a] + c->low[a];
+    }
+    return tiling;
+}
+
+#define EACH_TAP(w, i, j, k)                                                                                           \
+    for (int64_t i = 0; i < (w)->n[0]; i++)                                                                            \
+        for (int64_t j = 0; j < (w)->n[1]; j++)                                                                        \
+            for (int64_t k = 0; k < (w)->n[2]; k++)
+
+AS_INLINE int64_t source_at(const window *w, int64_t i, int64_t j, int64_t k)
+{
+    return w->first + i * w->from[0] + j * w->from[1] + k * w->from[2];
+}
+
+AS_INLINE int64_t tap_at(const window *w, int64_t i, int64_t j, int64_t k)
+{
+    return w->first_tap + i * w->tap[0] + j * w->tap[1] + k * w->tap[2];
+}
+
+AS_INLINE void max_of(const pool *p, const window *w, int64_t place, const bool narrow)
+{
+    for (int64_t ch = 0; ch < p->channels; ch += VL) {
+        const vmask mask = v_first(p->channels - ch);
+        vreal most = v_splat(0);
+        vint at = {0};
+        bool first = true;
+        EACH_TAP(w, i, j, k)
+        {
+            const vreal x = v_load_masked(p->from + source_at(w, i, j, k) * p->channels + ch, mask);
+            const vint tap = int_splat(tap_at(w, i, j, k));
+            if (first) {
+                most = x;
+                at = tap;
+                first = false;
+            } else {
+                const vint more = ~(vint)(x <= most) & (vint)(most == most); /* a first NaN stays */
+                most = blend(more, x, most);
+                at = (tap & more) | (at & ~more);
+            }
+        }
+        v_store_masked(p->to + place * p->channels + ch, most, mask);
+        if (p->index != NULL) {
+            put_places(at, p->index, place * p->channels + ch, narrow, p->channels - ch);
+        }
+    }
+}
+
+static void max_narrow(const pool *p, const window *w, int64_t place)
+{
+    max_of(p, w, place, true);
+}
+
+static void max_wide(const pool *p, const window *w, int64_t place)
+{
+    max_of(p, w, place, false);
+}
+
+void AS_V(as_pool_max)(const as_conv *c, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, void *index,
+                       int64_t index_bytes)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const pool p = {.c = c,
+                        .channels = c->cin,
+                        .from = (const real *)x + r * ldx,
+                        .to = (real *)y + r * ldy,
+                        .index = index == NULL ? NULL : (char *)index + r * index_bytes};
+        if (is_narrow(c)) {
+            each_place(&p, false, max_narrow);
+        } else {
+            each_place(&p, false, max_wide);
+        }
+    }
+}
+
+/* An output's gradient to the input that was its maximum; the others of its window get 0. */
+AS_INLINE void max_spread(const pool *p, const window *w, int64_t place, const bool narrow)
+{
+    for (int64_t ch = 0; ch < p->channels; ch += VL) {
+        const vmask mask = v_first(p->channels - ch);
+        const vreal d = v_splat(0) + v_load_masked(p->from + place * p->channels + ch, mask);
+        const vint at = get_places(p->index, place * p->channels + ch, narrow, p->channels - ch);
+        EACH_TAP(w, i, j, k)
+        {
+            const vint hit = at == int_splat(tap_at(w, i, j, k));
+            v_store_masked(p->to + source_at(w, i, j, k) * p->channels + ch, (vreal)((vint)d & hit), mask);
+        }
+    }
+}
+
+/* An input's gradient: of the outputs whose maximum it was. Taps of the way back count from the last. */
+AS_INLINE void max_gather(const pool *p, const window *w, int64_t place, const bool narrow)
+{
+    const int64_t last = as_pixels(p->c->kernel) - 1;
+    for (int64_t ch = 0; ch < p->channels; ch += VL) {
+        const vmask mask = v_first(p->channels - ch);
+        vreal s = v_splat(0);
+        EACH_TAP(w, i, j, k)
+        {
+            const int64_t from = source_at(w, i, j, k) * p->channels + ch;
+            const vint hit =
+                get_places(p->index, from, narrow, p->channels - ch) == int_splat(last - tap_at(w, i, j, k));
+            s = blend(hit, s + v_load_masked(p->from + from, mask), s);
+        }
+        v_store_masked(p->to + place * p->channels + ch, s, mask);
+    }
+}
+
+static void max_spread_narrow(const pool *p, const window *w, int64_t place)
+{
+    max_spread(p, w, place, true);
+}
+
+static void max_spread_wide(const pool *p, const window *w, int64_t place)
+{
+    max_spread(p, w, place, false);
+}
+
+static void max_gather_narrow(const pool *p, const window *w, int64_t place)
+{
+    max_gather(p, w, place, true);
+}
+
+static void max_gather_wide(const pool *p, const window *w, int64_t place)
+{
+    max_gather(p, w, place, false);
+}
+
+/* Ways back that write the inputs of windows alone leave the others at 0. */
+static void clear_gaps(const as_conv *c, real *dx)
+{
+    if (!is_tiling(c)) {
+        memset(dx, 0, (size_t)(as_pixels(c->in) * c->cin) * sizeof(real));
+    }
+}
+
+void AS_V(as_pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64_t ldd, const void *index,
+                            int64_t index_bytes, void *dx, int64_t ldx)
+{
+    const bool narrow = is_narrow(c);
+    for (int64_t r = 0; r < rows; r++) {
+        const pool p = {.c = c,
+                        .channels = c->cin,
+                        .from = (const real *)d + r * ldd,
+                        .to = (real *)dx + r * ldx,
+                        .index = (char *)(uintptr_t)index + r * index_bytes};
+        if (is_apart(c)) {
+            clear_gaps(c, p.to);
+            each_place(&p, false, narrow ? max_spread_narrow : max_spread_wide);
+        } else {
+            each_place(&p, true, narrow ? max_gather_narrow : max_gather_wide);
+        }
+    }
+}
+
+/* What the sum of a window of `count` inputs is multiplied by. */
+AS_INLINE real scale_of(const pool *p, int64_t count)
+{
+    const int64_t n = p->scale == AS_POOL_MEAN ? count : as_pixels(p->c->kernel);
+    return p->scale == AS_POOL_SUM || n == 0 ? AS_R(1) : AS_R(1) / (real)n;
+}
+
+static void sum_of(const pool *p, const window *w, int64_t place)
+{
+    const vreal scale = v_splat(scale_of(p, w->n[0] * w->n[1] * w->n[2]));
+    for (int64_t ch = 0; ch < p->channels; ch += VL) {
+        const vmask mask = v_first(p->channels - ch);
+        vreal s = v_splat(0);
+        EACH_TAP(w, i, j, k)
+        {
+            s = s + v_load_masked(p->from + source_at(w, i, j, k) * p->channels + ch, mask);
+        }
+        v_store_masked(p->to + place * p->channels + ch, s * scale, mask);
+    }
+}
+
+/* An output's gradient to all inputs of its window. */
+static void sum_spread(const pool *p, const window *w, int64_t place)
+{
+    const vreal scale = v_splat(scale_of(p, w->n[0] * w->n[1] * w->n[2]));
+    for (int64_t ch = 0; ch < p->channels; ch += VL) {
+        const vmask mask = v_first(p->channels - ch);
+        const vreal s = v_fma(v_load_masked(p->from + place * p->channels + ch, mask), scale, v_splat(0));
+        EACH_TAP(w, i, j, k)
+        {
+            v_store_masked(p->to + source_at(w, i, j, k) * p->channels + ch, s, mask);
+        }
+    }
+}
+
+/* Inputs that the window of output o of an axis holds. */
+static int64_t inside(const as_conv *c, int axis, int64_t o)
+{
+    const as_axis a = as_axis_of(c, false, axis);
+    return as_taps_of(&a, o).count;
+}
+
+static void sum_gather(const pool *p, const window *w, int64_t place)
+{
+    const int64_t line = p->c->out[2], sheet = p->c->out[1] * line;
+    for (int64_t ch = 0; ch < p->channels; ch += VL) {
+        const vmask mask = v_first(p->channels - ch);
+        vreal s = v_splat(0);
+        EACH_TAP(w, i, j, k)
+        {
+            const int64_t o = source_at(w, i, j, k);
+            const int64_t count =
+                p->scale != AS_POOL_MEAN
+                    ? 0
+                    : inside(p->c, 0, o / sheet) * inside(p->c, 1, o % sheet / line) * inside(p->c, 2, o % line);
+            s = v_fma(v_load_masked(p->from + o * p->channels + ch, mask), v_splat(scale_of(p, count)), s);
+        }
+        v_store_masked(p->to + place * p->channels + ch, s, mask);
+    }
+}
+
+void AS_V(as_pool_sum)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *x, int64_t ldx, void *y,
+                       int64_t ldy)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const pool p = {
+            .c = c, .channels = c->cin, .scale = scale, .from = (const real *)x + r * ldx, .to = (real *)y + r * ldy};
+        each_place(&p, false, sum_of);
+    }
+}
+
+void AS_V(as_pool_sum_back)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *d, int64_t ldd, void *dx,
+                            int64_t ldx)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const pool p = {
+            .c = c, .channels = c->cin, .scale = scale, .from = (const real *)d + r * ldd, .to = (real *)dx + r * ldx};
+        if (is_apart(c)) {
+            clear_gaps(c, p.to);
+            each_place(&p, false, sum_spread);
+        } else {
+            each_place(&p, true, sum_gather);
+        }
+    }
+}
