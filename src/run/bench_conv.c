@@ -47,7 +47,7 @@ static void run_weight(void *argument, int thread)
     void *part = j->base.c;
     for (int64_t t = 0; t < j->base.turns; t++) {
         j->base.kernels->conv->weight_lanes(&j->conv, j->base.a, j->in, j->base.b, j->out, j->base.program,
-                                            j->base.lane_row, false, &part, thread, j->base.threads);
+                                            j->base.lane_row, false, &part, NULL, thread, j->base.threads);
     }
 }
 

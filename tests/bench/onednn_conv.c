@@ -47,7 +47,7 @@ static void share(void *argument, int thread)
             K->backward(&c->shape, count, c->y + first * c->out, c->out, c->packed, NULL, false,
                         c->result + first * c->in, c->in);
         } else {
-            K->weight_lanes(&c->shape, c->x, c->in, c->y, c->out, c->program, c->lane_row, false, &part, thread,
+            K->weight_lanes(&c->shape, c->x, c->in, c->y, c->out, c->program, c->lane_row, false, &part, NULL, thread,
                             threads);
         }
     }

@@ -66,6 +66,26 @@ static const char *const graphs[] = {
     "dense: {units: 5, name: a}, tanh, dense: {units: 5, name: b, activation: tanh}, dense: {units: 5, share: b, bias: "
     "false}, dense: {units: 5, share: b, activation: tanh}, dense: 3",
     "affine: {name: a}, dense: {units: 3, over: last}, affine: {share: a}, dense: 3",
+    "conv1d: {channels: 5, activation: tanh}, conv1d: {channels: 4, kernel: 2, stride: 2, activation: gelu}, flatten, "
+    "dense: 3",
+    "dense: {units: 60}, reshape: {shape: [5, 4, 3]}, conv2d: {channels: 4, groups: 1, activation: relu, name: a}, "
+    "conv2d: {channels: 4, groups: 4, kernel: [3, 2], dilation: [1, 2]}, add: {from: [a, conv2d_1]}, conv2d: "
+    "{channels: "
+    "17, kernel: 1, stride: 2, bias: false}, conv2d: {channels: 2, padding: 1}, flatten, dense: 3",
+    "dense: {units: 48}, reshape: {shape: [2, 3, 4, 2]}, conv3d: {channels: 4, kernel: [2, 3, 1], groups: 2}, sigmoid, "
+    "conv3d: {channels: 1, padding: valid, kernel: [1, 2, 3]}, flatten, dense: 3",
+    "dense: {units: 12}, reshape: {shape: [2, 2, 3]}, conv_transpose: {channels: 4, kernel: 4, stride: 2, padding: 1, "
+    "activation: tanh}, conv_transpose: {channels: 2, kernel: 3, stride: [2, 1], padding: valid, extra: [1, 0], "
+    "groups: "
+    "2, bias: false}, flatten, dense: 3",
+    "dense: {units: 70}, reshape: {shape: [5, 7, 2]}, max_pool: {size: 3, stride: 2, padding: 1}, conv2d: 3, max_pool: "
+    "2, flatten, dense: 3",
+    "dense: {units: 70}, reshape: {shape: [5, 7, 2]}, avg_pool: {size: [2, 3], stride: 1}, conv2d: 3, avg_pool: {size: "
+    "3, stride: 2, padding: same}, flatten, dense: 3",
+    "dense: {units: 24}, reshape: {shape: [3, 4, 2]}, conv2d: 4, global_pool: {name: a}, global_pool: {kind: max, "
+    "from: "
+    "conv2d_1, name: b}, concat: {from: [a, b]}, dense: 3",
+    "dense: {units: 8}, reshape: {shape: [2, 2, 2]}, upsample: {factor: [2, 3]}, conv2d: 3, flatten, dense: 3",
     "dense: {units: 6, name: a}, tanh, dense: {units: 6}, add: {from: [a, dense_1], name: b}, tanh, dense: {units: 6}, "
     "add: {from: [b, dense_2]}, dense: 3",
 };
@@ -75,6 +95,13 @@ static bool named(const char *const *list, size_t n, const char *kind)
     const size_t length = strlen(kind);
     for (size_t i = 0; i < n; i++) {
         if (strncmp(list[i], kind, length) == 0 && list[i][length] == ':') {
+            return true;
+        }
+    }
+    char item[AS_NAME_MAX + 2];
+    snprintf(item, sizeof item, "%s:", kind);
+    for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
+        if (strstr(graphs[i], item) != NULL) {
             return true;
         }
     }

@@ -1,0 +1,27 @@
+/* Layer conv2d: convolution over two spatial axes, (height, width, C) -> (height', width', channels), weight
+   (height, width, C / groups, channels). An input without a channel axis has one channel. Taps outside of the input are
+   left out. Backward: dx is the transposed convolution of d = dy * f'(z), dW the sum over samples and positions of x d,
+   db of d. Cost for each sample: 2 flops for each weight and output position forward, twice that backward. */
+#include "kernels/real.h"
+#include "nn/convolution.h"
+
+static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
+{
+    return as_convolution_plan(layer, document, kernels, 2, false);
+}
+
+const as_layer_ops AS_V(as_layer_conv2d) = {
+    .name = "conv2d",
+    .help = "Convolution over two spatial axes, channels last.",
+    .formula = "y[o][n] = f(b[n] + sum over kernel positions k and channels c of x[o stride - low + k dilation][c] "
+               "W[k][c][n])",
+    .fields = as_convolution_fields,
+    .options_bytes = sizeof(as_convolution),
+    .plan = plan,
+    .forward = as_convolution_forward,
+    .backward = as_convolution_backward,
+    .accumulate = as_convolution_accumulate,
+    .packed_reals = as_convolution_packed_reals,
+    .pack = as_convolution_pack,
+    .flops = as_convolution_flops,
+};
