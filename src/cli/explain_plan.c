@@ -67,7 +67,7 @@ static as_status make_plan(const as_config *c, plan *out)
 {
     *out = (plan){.config = c};
     const as_kernels *kernels = as_kernels_get(as_isa_detect(), c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
-    AS_TRY(as_dataset_peek(&c->data.train, &out->data));
+    AS_TRY(as_dataset_peek(&c->data, &out->data));
     out->train_rows = out->data.rows - as_held_out(out->data.rows, c->data.validation);
     out->batch = c->train.batch == 0 || c->train.batch > out->train_rows ? out->train_rows : c->train.batch;
     out->lanes = as_config_lanes(c);

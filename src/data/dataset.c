@@ -72,18 +72,23 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
         out->label_shape = y->shape;
         out->ahead = y->ahead;
     }
+    if (load->reconstruct) {
+        out->target = AS_TARGET_REALS;
+        out->targets = out->width;
+        out->reconstruct = true;
+    }
     if (x->tokenizer != NULL) {
         out->vocabulary = as_tokenizer_vocabulary(x->tokenizer);
         out->classes = out->vocabulary;
     }
 }
 
-as_status as_dataset_peek(const as_source *source, as_dataset *out)
+as_status as_dataset_peek(const as_data_options *options, as_dataset *out)
 {
-    const as_data_options options = {0};
+    const as_source *source = &options->train;
     as_load load;
     *out = (as_dataset){0};
-    AS_TRY(as_load_open(source, &options, NULL, false, &load));
+    AS_TRY(as_load_open(source, options, NULL, false, &load));
     snprintf(out->place, sizeof out->place, "%s", load.column[AS_PART_X].place);
     describe(&load, source, out);
     as_load_close(&load);
@@ -159,7 +164,7 @@ static as_status allocate(as_dataset *data, int64_t elements)
     AS_TRY(as_arena_reserve(arena, n * sizeof(double), (void **)&data->weight));
     if (data->target == AS_TARGET_LABELS && data->ahead == 0) {
         AS_TRY(as_arena_reserve(arena, n * (size_t)data->positions * sizeof(int32_t), (void **)&data->label));
-    } else if (data->target == AS_TARGET_REALS) {
+    } else if (data->target == AS_TARGET_REALS && !data->reconstruct) {
         AS_TRY(as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&data->target_values));
     }
     return as_arena_commit(arena);
@@ -204,6 +209,9 @@ static as_status load_targets(const as_load *load, const as_selection *selection
                               int64_t first, as_dataset *data)
 {
     const as_column *y = &load->column[AS_PART_Y];
+    if (data->reconstruct) {
+        return AS_OK;
+    }
     if (data->target == AS_TARGET_REALS) {
         return as_load_part(load, AS_PART_Y, selection, assignment, first, data->local_rows, AS_F64, false,
                             data->target_values, NULL);
@@ -369,6 +377,9 @@ static as_status count_label_bytes(as_dataset *data, as_world *world)
 static as_status check_options(const as_data_options *options, as_role role, uint64_t seed, as_dataset *data)
 {
     const as_reals *weights = &options->class_weights;
+    if (data->tokenizer != NULL && data->reconstruct) {
+        AS_FAIL(AS_CONFIG, "data.reconstruct: expected numbers, for %s has tokens", data->place);
+    }
     if (data->tokenizer != NULL && options->normalize != AS_NORMALIZE_NONE) {
         AS_FAIL(AS_CONFIG, "data.normalize: expected none, for %s has tokens", data->place);
     }

@@ -24,6 +24,7 @@ typedef struct as_data_options {
     as_ints ignore_label;   /* stored label values that become AS_LABEL_IGNORED, or empty */
     int64_t classes;        /* 0: largest label of train + 1 */
     as_augment augment;     /* of the training inputs */
+    bool reconstruct;       /* targets are the inputs */
 } as_data_options;
 enum { AS_NORMALIZE_NONE, AS_NORMALIZE_SCALE, AS_NORMALIZE_MEAN_STD, AS_NORMALIZE_GIVEN };
 enum { AS_MISSING_ERROR, AS_MISSING_DROP, AS_MISSING_MEAN };
@@ -67,11 +68,13 @@ typedef struct as_dataset {
     int64_t *start;            /* (local_rows) or NULL: r itself */
     int32_t *label;            /* (local_rows, positions), AS_LABEL_IGNORED where nothing is to be learnt; or NULL */
     double *target_values;     /* (local_rows, targets) or NULL */
-    double *weight;            /* (local_rows): sample weight, in training x class weight; never NULL */
-    int64_t *id;               /* (local_rows) sample id: row number in the file */
-    uint8_t fingerprint[32];   /* SHA-256 over what all ranks read, the same for every layout; in checkpoints */
-    char place[512];           /* for messages */
-    void *block;               /* owner of the arrays */
+    bool reconstruct;          /* targets are the inputs, normalised by: */
+    const struct as_normalization *normalization; /* set by as_normalization_fill; borrowed */
+    double *weight;          /* (local_rows): sample weight, in training x class weight; never NULL */
+    int64_t *id;             /* (local_rows) sample id: row number in the file */
+    uint8_t fingerprint[32]; /* SHA-256 over what all ranks read, the same for every layout; in checkpoints */
+    char place[512];         /* for messages */
+    void *block;             /* owner of the arrays */
 } as_dataset;
 
 /* Collective. Reads this rank's lanes' rows of the role (training and validation share options->train; test and eval
@@ -83,9 +86,10 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
                           uint64_t seed, const as_dataset *like, as_dataset *out);
 void as_dataset_close(as_dataset *data);
 
-/* Not collective. Describes a source without reading its rows, for plans: everything that is not (rows, ...), but for
-   the number of classes (0: not known without reading), the lanes and the fingerprint. Nothing to close. */
-as_status as_dataset_peek(const as_source *source, as_dataset *out);
+/* Not collective. Describes the training source without reading its rows, for plans: everything that is not (rows,
+   ...), but for the number of classes (0: not known without reading), the lanes and the fingerprint. Nothing to close.
+ */
+as_status as_dataset_peek(const as_data_options *options, as_dataset *out);
 
 /* Input normalisation: y = scale * x + shift per column, in double, from the training set; stored in checkpoints. */
 typedef struct as_normalization {
@@ -102,7 +106,8 @@ as_status as_normalization_fit(const as_data_options *options, const as_dataset 
 /* Not collective. From stored scale and shift. */
 as_status as_normalization_load(int64_t width, const double *scale, const double *shift, const double *fill,
                                 const as_kernels *kernels, as_normalization *out);
-/* Not collective. Replaces missing values of the resident rows by fill (policy `mean`). */
+/* Not collective. Replaces missing values of the resident rows by fill (policy `mean`). The data set keeps the
+   normalisation where its targets are its inputs. */
 void as_normalization_fill(const as_normalization *normalization, const as_data_options *options, as_dataset *data);
 void as_normalization_destroy(as_normalization *normalization);
 

@@ -38,8 +38,12 @@ as_status as_load_open(const as_source *source, const as_data_options *options, 
 {
     *out = (as_load){.options = options, .ops = source->ops, .window = source->window};
     AS_TRY(source->ops->open(source->options, known, &out->file, out->stored));
+    out->reconstruct = options->reconstruct && !inputs;
+    if (inputs || out->reconstruct) {
+        out->stored[AS_PART_Y].present = false;
+    }
     if (inputs) {
-        out->stored[AS_PART_Y].present = out->stored[AS_PART_WEIGHT].present = false;
+        out->stored[AS_PART_WEIGHT].present = false;
     }
     memcpy(out->column, out->stored, sizeof out->column);
     as_status status = check_rows(out);

@@ -14,6 +14,7 @@ typedef struct as_load {
     as_column stored[AS_PARTS]; /* of the file: the moments, where samples are windows */
     as_window window;
     bool first[AS_PARTS]; /* channels come first in the file: they are moved to the end */
+    bool reconstruct;     /* the targets are the inputs: nothing is read for them */
     bool echo;            /* a series is its own target: what comes next */
 } as_load;
 

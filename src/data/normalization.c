@@ -290,6 +290,7 @@ as_status as_normalization_fit(const as_data_options *options, const as_dataset 
 
 void as_normalization_fill(const as_normalization *normalization, const as_data_options *options, as_dataset *data)
 {
+    data->normalization = normalization;
     if (options->missing != AS_MISSING_MEAN || (data->type != AS_F32 && data->type != AS_F64)) {
         return;
     }

@@ -76,6 +76,11 @@ const as_field as_data_fields[] = {
      .standard = "",
      .help = "list of changes of the training inputs, drawn anew in each epoch and applied in this order before "
              "normalisation, such as [{shift: 2}, {flip: horizontal}]"},
+    {.name = "reconstruct",
+     .type = AS_FIELD_BOOL,
+     .offset = offsetof(section, options.reconstruct),
+     .standard = "false",
+     .help = "the targets of a sample are its own inputs, normalised and not augmented: for autoencoders"},
     {.name = "class_weights",
      .type = AS_FIELD_REALS,
      .offset = offsetof(section, options.class_weights),

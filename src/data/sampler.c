@@ -83,7 +83,7 @@ as_status as_sampler_batch_create(const as_sampler *sampler, as_batch *out)
     if (status == AS_OK && data->target == AS_TARGET_LABELS) {
         status = as_arena_reserve(arena, n * (size_t)data->positions * sizeof(int32_t), (void **)&out->label);
     }
-    if (status == AS_OK && data->target_values != NULL) {
+    if (status == AS_OK && data->target == AS_TARGET_REALS) {
         status = as_arena_reserve(arena, n * (size_t)data->targets * sizeof(double), (void **)&out->target);
     }
     if (status == AS_OK) {
@@ -123,6 +123,29 @@ static int64_t draw_lane(const as_sampler *sampler, int64_t epoch, int lane, int
         row[i] += first;
     }
     return to - from;
+}
+
+/* The inputs of the row that begins at an element, normalised: its targets. */
+static void own_inputs(const as_dataset *data, int64_t start, double *target)
+{
+    const double *scale = data->normalization->scale, *shift = data->normalization->shift;
+    const int64_t n = data->width;
+    if (data->type == AS_U8) {
+        const uint8_t *x = (const uint8_t *)data->x + start;
+        for (int64_t j = 0; j < n; j++) {
+            target[j] = scale[j] * (double)x[j] + shift[j];
+        }
+    } else if (data->type == AS_F32) {
+        const float *x = (const float *)data->x + start;
+        for (int64_t j = 0; j < n; j++) {
+            target[j] = scale[j] * (double)x[j] + shift[j];
+        }
+    } else {
+        const double *x = (const double *)data->x + start;
+        for (int64_t j = 0; j < n; j++) {
+            target[j] = scale[j] * x[j] + shift[j];
+        }
+    }
 }
 
 /* The labels of the row that begins at an element. */
@@ -173,6 +196,9 @@ static void take_columns(const as_dataset *data, as_batch *batch)
         }
     } else if (data->label != NULL) {
         take_rows(n, row, (size_t)data->positions * sizeof(int32_t), data->label, batch->label);
+    }
+    for (int64_t i = 0; data->reconstruct && i < n; i++) {
+        own_inputs(data, batch->at[i] * data->stride, batch->target + i * data->targets);
     }
     if (data->target_values != NULL && data->targets == 1) {
         for (int64_t i = 0; i < n; i++) {

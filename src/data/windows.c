@@ -81,7 +81,8 @@ as_status as_load_windows(as_load *load, bool inputs)
     x->step = w->stride * item;
     x->reach = (w->length + horizon) * item;
     AS_TRY(grow_shape(stored, w->length, &x->shape));
-    if (!inputs && !y->present && w->horizon > 0) { /* without targets of its own the series is what comes next */
+    if (!inputs && !load->reconstruct && !y->present &&
+        w->horizon > 0) { /* without targets of its own the series is what comes next */
         load->stored[AS_PART_Y] = *y = *stored;
         load->echo = true;
     }

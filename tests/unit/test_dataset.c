@@ -313,12 +313,54 @@ static void test_split_that_leaves_nothing_is_refused(void **state)
                  as_dataset_open(&options, AS_VALIDATION, s->world, &lanes, 1, NULL, &data));
 }
 
+/* The targets of an autoencoder: its inputs, normalised, not augmented; labels of the source are not read. */
+static void test_targets_can_be_the_inputs(void **state)
+{
+    data_setup *s = *state;
+    as_data_options options;
+    as_lanes lanes = {0};
+    as_dataset data, test, plan;
+    as_normalization n;
+    as_sampler *sampler = NULL;
+    as_batch batch;
+    assert_ok(as_lanes_create(4, s->world, &lanes));
+    assert_ok(parse_data(s,
+                         "train: {format: builtin, name: digits}\ntest: {format: builtin, name: digits}\n"
+                         "reconstruct: true\nnormalize: mean_std\naugment: [{noise: 2}]\n",
+                         &options));
+    assert_ok(as_dataset_peek(&options, &plan));
+    assert_int_equal(plan.targets, 64);
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_int_equal(data.target, AS_TARGET_REALS);
+    assert_int_equal(data.targets, 64);
+    assert_null(data.target_values);
+    assert_ok(as_dataset_open(&options, AS_TEST, s->world, &lanes, 1, &data, &test));
+    assert_ok(as_normalization_fit(&options, &data, s->world, as_kernels_get(AS_PORTABLE, AS_FLOAT32), &n));
+    as_normalization_fill(&n, &options, &data);
+    assert_ok(as_sampler_create(&data, 50, true, 1, &sampler));
+    assert_ok(as_sampler_batch_create(sampler, &batch));
+    as_sampler_fill(sampler, 0, 0, &batch);
+    for (int64_t i = 0; i < batch.rows; i++) {
+        const uint8_t *x = (const uint8_t *)data.x + batch.row[i] * 64;
+        for (int64_t j = 0; j < 64; j++) {
+            assert_true(batch.target[i * 64 + j] == n.scale[j] * (double)x[j] + n.shift[j]);
+        }
+    }
+    as_sampler_batch_destroy(&batch);
+    as_sampler_destroy(&sampler);
+    as_normalization_destroy(&n);
+    as_dataset_close(&test);
+    as_dataset_close(&data);
+    as_lanes_destroy(&lanes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_digits_are_split_without_overlap),
         cmocka_unit_test(test_each_row_has_one_owner_and_validation_is_disjoint),
         cmocka_unit_test(test_contiguous_keeps_the_order),
+        cmocka_unit_test(test_targets_can_be_the_inputs),
         cmocka_unit_test(test_fingerprint_tells_content_and_split_apart),
         cmocka_unit_test(test_labels_out_of_range_name_the_row),
         cmocka_unit_test(test_classes_do_not_depend_on_the_split),
