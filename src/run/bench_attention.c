@@ -82,6 +82,7 @@ static as_status measure_attention(const as_bench_report *r, int64_t samples, in
                                  .ldk = row,
                                  .ldv = row,
                                  .ldo = row,
+                                 .ldl = heads,
                                  .scale = 0.125,
                                  .causal = true},
                        .samples = samples,
