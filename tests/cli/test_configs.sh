@@ -5,7 +5,7 @@ cat "$source_dir"/docs/*.md >bible.txt # any text will do
 "$program" data generate burgers -o burgers.h5 -n 200 >../out 2>../err || complain "no data for field-surrogate"
 for config in "$source_dir"/configs/*.yaml; do
     few=()
-    case $config in *gpt*) few=(-s train.batch=2) ;; *char*) few=(-s train.batch=8) ;; esac
+    case $config in *gpt* | *resnet*) few=(-s train.batch=4) ;; *char*) few=(-s train.batch=8) ;; esac
     words=("$config")
     name=$(basename "$config" .yaml)
     [ "$(wc -l <"$config")" -lt 40 ] || complain "expected fewer than 40 lines"
