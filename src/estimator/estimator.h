@@ -44,6 +44,7 @@ typedef struct as_state_item {
     int64_t flat_first; /* >= 0: elements [flat_first, + size) of a vector that is sliced like the parameters */
     void *data;         /* whole array (replicated: the same on all ranks), or of a sliced vector: its slice */
     bool sliced;        /* data points at this rank's slice of the flat vector */
+    const char *axes;   /* see as_param.axes */
 } as_state_item;
 
 /* What one step did; the same on all ranks. */
@@ -82,6 +83,9 @@ struct as_estimator_ops {
     as_status (*state)(as_estimator *estimator, int *n, as_state_item **items);
     /* Collective. After the arrays of state were filled from a checkpoint. */
     as_status (*restored)(as_estimator *estimator);
+    /* Not collective; a world of one process. OPTIONAL: writes the model as an ONNX file. Errors: CONFIG for what ONNX
+       cannot say; those of as_onnx_write. */
+    as_status (*onnx)(const as_estimator *estimator, const char *path);
     as_sum *(*sum)(as_estimator *estimator); /* for riders: stop flags, failed reads */
     int64_t (*outputs)(const as_estimator *estimator);
     double (*flops)(const as_estimator *estimator);        /* training, per sample */

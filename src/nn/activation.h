@@ -4,6 +4,7 @@
 #define AS_NN_ACTIVATION_H
 
 #include "base/fields.h"
+#include "io/onnx.h"
 #include "kernels/kernels.h"
 
 typedef struct as_activation_ops {
@@ -14,6 +15,7 @@ typedef struct as_activation_ops {
     bool halves;      /* passes about half of the variance: weights before it start with `he` (He et al. 2015) */
     void (*forward)(const void *options, int64_t n, const void *z, void *y);                  /* may be in place */
     void (*backward)(const void *options, int64_t n, const void *z, const void *y, void *dy); /* dy *= f'(z) */
+    void (*onnx)(const void *options, as_onnx *model, const char *z, const char *y); /* operators of an ONNX model */
 } as_activation_ops;
 
 const as_activation_ops *const *as_activations_get(const as_kernels *kernels);

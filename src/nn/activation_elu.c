@@ -40,6 +40,13 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     }
 }
 
+static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
+{
+    const as_onnx_attribute attributes[] = {
+        {.name = "alpha", .is_real = true, .real = ((const elu_options *)options)->alpha}, {.name = NULL}};
+    as_onnx_node(model, "Elu", (const char *const[]){z, NULL}, y, attributes);
+}
+
 const as_activation_ops AS_V(as_activation_elu) = {
     .halves = true,
     .name = "elu",
@@ -49,4 +56,5 @@ const as_activation_ops AS_V(as_activation_elu) = {
     .options_bytes = sizeof(elu_options),
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -92,6 +92,30 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     })
 }
 
+/* y = z / 2 (1 + erf(z / sqrt(2))), or z / 2 (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))). */
+static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
+{
+    const bool exact = ((const gelu_options *)options)->form == 0;
+    char a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], c[AS_ONNX_NAME_MAX], t[AS_ONNX_NAME_MAX], one[AS_ONNX_NAME_MAX];
+    char sum[AS_ONNX_NAME_MAX], half[AS_ONNX_NAME_MAX], scaled[AS_ONNX_NAME_MAX], cube[AS_ONNX_NAME_MAX];
+    as_onnx_real(model, as_onnx_name(y, "one", one), 1);
+    as_onnx_real(model, as_onnx_name(y, "half", half), 0.5);
+    as_onnx_real(model, as_onnx_name(y, "c", c), exact ? 0x1.6a09e667f3bcdp-1 : 0x1.9884533d43651p-1);
+    if (!exact) {
+        as_onnx_real(model, as_onnx_name(y, "cubic", cube), 0.044715);
+        as_onnx_node(model, "Mul", (const char *const[]){z, z, NULL}, as_onnx_name(y, "square", a), NULL);
+        as_onnx_node(model, "Mul", (const char *const[]){a, cube, NULL}, as_onnx_name(y, "share", b), NULL);
+        as_onnx_node(model, "Add", (const char *const[]){b, one, NULL}, as_onnx_name(y, "factor", a), NULL);
+        as_onnx_node(model, "Mul", (const char *const[]){z, a, NULL}, as_onnx_name(y, "bent", b), NULL);
+    }
+    as_onnx_node(model, "Mul", (const char *const[]){exact ? z : b, c, NULL}, as_onnx_name(y, "argument", scaled),
+                 NULL);
+    as_onnx_node(model, exact ? "Erf" : "Tanh", (const char *const[]){scaled, NULL}, as_onnx_name(y, "t", t), NULL);
+    as_onnx_node(model, "Add", (const char *const[]){t, one, NULL}, as_onnx_name(y, "sum", sum), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){z, half, NULL}, as_onnx_name(y, "z_half", a), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){a, sum, NULL}, y, NULL);
+}
+
 const as_activation_ops AS_V(as_activation_gelu) = {
     .halves = true,
     .name = "gelu",
@@ -102,4 +126,5 @@ const as_activation_ops AS_V(as_activation_gelu) = {
     .needs_input = true,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -39,6 +39,13 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     }
 }
 
+static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
+{
+    const as_onnx_attribute attributes[] = {
+        {.name = "alpha", .is_real = true, .real = ((const leaky_relu_options *)options)->slope}, {.name = NULL}};
+    as_onnx_node(model, "LeakyRelu", (const char *const[]){z, NULL}, y, attributes);
+}
+
 const as_activation_ops AS_V(as_activation_leaky_relu) = {
     .halves = true,
     .name = "leaky_relu",
@@ -48,4 +55,5 @@ const as_activation_ops AS_V(as_activation_leaky_relu) = {
     .options_bytes = sizeof(leaky_relu_options),
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

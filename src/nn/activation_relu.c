@@ -24,6 +24,12 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     }
 }
 
+static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
+{
+    (void)options;
+    as_onnx_node(model, "Relu", (const char *const[]){z, NULL}, y, NULL);
+}
+
 const as_activation_ops AS_V(as_activation_relu) = {
     .halves = true,
     .name = "relu",
@@ -31,4 +37,5 @@ const as_activation_ops AS_V(as_activation_relu) = {
     .formula = "y = max(z, 0)",
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

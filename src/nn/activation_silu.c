@@ -25,6 +25,15 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     })
 }
 
+static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
+{
+    (void)options;
+    char gate[AS_ONNX_NAME_MAX];
+    as_onnx_name(y, "gate", gate);
+    as_onnx_node(model, "Sigmoid", (const char *const[]){z, NULL}, gate, NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){z, gate, NULL}, y, NULL);
+}
+
 const as_activation_ops AS_V(as_activation_silu) = {
     .halves = true,
     .name = "silu",
@@ -33,4 +42,5 @@ const as_activation_ops AS_V(as_activation_silu) = {
     .needs_input = true,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -23,10 +23,17 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     }
 }
 
+static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
+{
+    (void)options;
+    as_onnx_node(model, "Softplus", (const char *const[]){z, NULL}, y, NULL);
+}
+
 const as_activation_ops AS_V(as_activation_softplus) = {
     .name = "softplus",
     .help = "Smooth rectified linear unit.",
     .formula = "y = log(1 + exp(z))",
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -17,6 +17,7 @@
 #include "base/fields.h"
 #include "base/shape.h"
 #include "base/tree.h"
+#include "io/onnx.h"
 #include "kernels/kernels.h"
 
 enum { AS_LAYER_PARAMS_MAX = 8, AS_INPUTS_MAX = 8, AS_NAME_MAX = 96 };
@@ -54,6 +55,7 @@ typedef struct as_param {
        owner_param of layer owner_layer; transposed: stored (columns, rows), in packing, products and sums. */
     bool tied, transposed;
     int owner_layer, owner_param;
+    const char *axes; /* order in which PyTorch keeps the axes: "10" for a transposed matrix; NULL: as here */
 } as_param;
 
 /* Which rows a layer looks at. */
@@ -155,7 +157,12 @@ struct as_layer_ops {
     void (*pack)(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                  int64_t count, void *packed);
     double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
-    const char *formula;                    /* "y = x W + b", for explain and docs */
+    /* Not collective. OPTIONAL: operators of an ONNX model that compute, in evaluation, the value y (batch, out) from
+       the values x[k] (batch, in[k]); param: (nparams) arrays. Names of values in between start with y. Errors: CONFIG
+       naming the layer and an option that has no such form. NULL: the kind cannot be exported. */
+    as_status (*onnx)(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param);
+    const char *formula; /* "y = x W + b", for explain and docs */
 };
 
 /* Whether the layer has parameters that are trained by gradients. */
@@ -209,6 +216,12 @@ as_status as_layer_same_shapes(const as_layer *layer);
 /* Not collective, for plan. An axis of the first input, counted from 0, or from the end where negative. Errors: CONFIG
    when there is no such axis. */
 as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out);
+
+/* Not collective, for onnx. y = x under another shape of its samples; stem: for names in between. */
+void as_layer_onnx_reshape(as_onnx *model, const char *x, const char *y, const char *stem, const as_shape *shape);
+
+/* Not collective, for onnx. Matrix parameter q as the constant `name`, the right way round where it is tied. */
+void as_layer_onnx_matrix(const as_layer *layer, as_onnx *model, int q, const void *param, const char *name);
 
 /* Not collective. The rows of layer.def for a variant; NULL-terminated. */
 const as_layer_ops *const *as_layers_get(const as_kernels *kernels);

@@ -35,6 +35,14 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    as_nonlinearity_onnx(layer->options, model, x[0], y);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_activation) = {
     .name = "activation",
     .help = "Applies an activation elementwise; written under the activation's own name.",
@@ -43,4 +51,5 @@ const as_layer_ops AS_V(as_layer_activation) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -93,6 +93,21 @@ static double flops(const as_layer *layer)
     return 2 * (double)layer->out_size;
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const bool bias = ((const affine_options *)layer->options)->bias;
+    char gain[AS_ONNX_NAME_MAX], shift[AS_ONNX_NAME_MAX], scaled[AS_ONNX_NAME_MAX];
+    as_onnx_reals(model, as_onnx_name(y, "gain", gain), 1, layer->param[0].shape.dim, param[0]);
+    as_onnx_node(model, "Mul", (const char *const[]){x[0], gain, NULL}, bias ? as_onnx_name(y, "scaled", scaled) : y,
+                 NULL);
+    if (bias) {
+        as_onnx_reals(model, as_onnx_name(y, "shift", shift), 1, layer->param[1].shape.dim, param[1]);
+        as_onnx_node(model, "Add", (const char *const[]){scaled, shift, NULL}, y, NULL);
+    }
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_affine) = {
     .name = "affine",
     .help = "A learnt gain and bias for each entry of the last axis.",
@@ -104,4 +119,5 @@ const as_layer_ops AS_V(as_layer_affine) = {
     .backward = backward,
     .accumulate = accumulate,
     .flops = flops,
+    .onnx = onnx,
 };

@@ -82,6 +82,21 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    const char *inputs[AS_INPUTS_MAX + 1] = {NULL};
+    int axis = 0;
+    AS_TRY(as_layer_axis(layer, ((const concat_options *)layer->options)->axis, &axis));
+    for (int k = 0; k < layer->ninputs; k++) {
+        inputs[k] = x[k];
+    }
+    const as_onnx_attribute attributes[] = {{.name = "axis", .integer = axis + 1}, {.name = NULL}};
+    as_onnx_node(model, "Concat", inputs, y, attributes);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_concat) = {
     .name = "concat",
     .help = "Joins outputs along an axis; the other axes agree.",
@@ -93,4 +108,5 @@ const as_layer_ops AS_V(as_layer_concat) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -98,7 +98,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
                                  .init_scale = options->init_scale,
                                  .fan_in = options->in,
                                  .fan_out = options->units,
-                                 .decay = true};
+                                 .decay = true,
+                                 .axes = "10"};
     layer->param[1] = (as_param){.name = "bias",
                                  .shape = {.rank = 1, .dim = {options->units}},
                                  .init = AS_INIT_ZEROS,
@@ -218,6 +219,32 @@ static double flops(const as_layer *layer)
     return 2 * (double)options->in * (double)layer->out_size;
 }
 
+/* A sample of several axes is one vector, unless the weight sees positions. */
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const dense_options *options = layer->options;
+    char flat[AS_ONNX_NAME_MAX], w[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], product[AS_ONNX_NAME_MAX];
+    char z[AS_ONNX_NAME_MAX];
+    const char *in = x[0], *out = options->f.ops == NULL ? y : as_onnx_name(y, "z", z);
+    if (options->over == OVER_SAMPLE && layer->in[0].rank != 1) {
+        as_layer_onnx_reshape(model, in, as_onnx_name(y, "flat", flat), y,
+                              &(as_shape){.rank = 1, .dim = {layer->in_size[0]}});
+        in = flat;
+    }
+    as_layer_onnx_matrix(layer, model, 0, param[0], as_onnx_name(y, "weight", w));
+    as_onnx_node(model, "MatMul", (const char *const[]){in, w, NULL},
+                 options->bias ? as_onnx_name(y, "product", product) : out, NULL);
+    if (options->bias) {
+        as_onnx_reals(model, as_onnx_name(y, "bias", b), 1, layer->param[1].shape.dim, param[1]);
+        as_onnx_node(model, "Add", (const char *const[]){product, b, NULL}, out, NULL);
+    }
+    if (options->f.ops != NULL) {
+        as_nonlinearity_onnx(&options->f, model, z, y);
+    }
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_dense) = {
     .name = "dense",
     .help = "Every output is a weighted sum of all inputs, a bias, and an activation.",
@@ -232,4 +259,5 @@ const as_layer_ops AS_V(as_layer_dense) = {
     .packed_reals = packed_reals,
     .pack = pack,
     .flops = flops,
+    .onnx = onnx,
 };

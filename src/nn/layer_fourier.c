@@ -146,6 +146,19 @@ static double flops(const as_layer *layer)
     return (double)layer->out_size * (double)layer->param[0].shape.dim[0];
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    char w[AS_ONNX_NAME_MAX], z[AS_ONNX_NAME_MAX], c[AS_ONNX_NAME_MAX], s[AS_ONNX_NAME_MAX];
+    const as_onnx_attribute attributes[] = {{.name = "axis", .integer = -1}, {.name = NULL}};
+    as_onnx_reals(model, as_onnx_name(y, "frequency", w), 2, layer->param[0].shape.dim, param[0]);
+    as_onnx_node(model, "MatMul", (const char *const[]){x[0], w, NULL}, as_onnx_name(y, "z", z), NULL);
+    as_onnx_node(model, "Cos", (const char *const[]){z, NULL}, as_onnx_name(y, "cos", c), NULL);
+    as_onnx_node(model, "Sin", (const char *const[]){z, NULL}, as_onnx_name(y, "sin", s), NULL);
+    as_onnx_node(model, "Concat", (const char *const[]){c, s, NULL}, y, attributes);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_fourier) = {
     .name = "fourier",
     .help = "Cosines and sines of random directions of the last axis: features of coordinates.",
@@ -159,4 +172,5 @@ const as_layer_ops AS_V(as_layer_fourier) = {
     .packed_reals = packed_reals,
     .pack = pack,
     .flops = flops,
+    .onnx = onnx,
 };

@@ -44,6 +44,16 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    char factor[AS_ONNX_NAME_MAX];
+    as_onnx_real(model, as_onnx_name(y, "factor", factor), ((const scale_options *)layer->options)->factor);
+    as_onnx_node(model, "Mul", (const char *const[]){x[0], factor, NULL}, y, NULL);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_scale) = {
     .name = "scale",
     .help = "Multiplies by a fixed factor.",
@@ -53,4 +63,5 @@ const as_layer_ops AS_V(as_layer_scale) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -85,6 +85,21 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    const slice_options *options = layer->options;
+    int axis = 0;
+    AS_TRY(as_layer_axis(layer, options->axis, &axis));
+    char first[AS_ONNX_NAME_MAX], last[AS_ONNX_NAME_MAX], axes[AS_ONNX_NAME_MAX];
+    as_onnx_integers(model, as_onnx_name(y, "first", first), 1, &options->start);
+    as_onnx_integers(model, as_onnx_name(y, "last", last), 1, &(int64_t){options->start + layer->out.dim[axis]});
+    as_onnx_integers(model, as_onnx_name(y, "axes", axes), 1, &(int64_t){axis + 1});
+    as_onnx_node(model, "Slice", (const char *const[]){x[0], first, last, axes, NULL}, y, NULL);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_slice) = {
     .name = "slice",
     .help = "Takes consecutive entries of an axis.",
@@ -94,4 +109,5 @@ const as_layer_ops AS_V(as_layer_slice) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -38,6 +38,16 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)layer;
+    (void)param;
+    const as_onnx_attribute attributes[] = {{.name = "axis", .integer = -1}, {.name = NULL}};
+    as_onnx_node(model, "Softmax", (const char *const[]){x[0], NULL}, y, attributes);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_softmax) = {
     .name = "softmax",
     .help = "Shares that sum to 1 over the last axis.",
@@ -45,4 +55,5 @@ const as_layer_ops AS_V(as_layer_softmax) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -41,3 +41,27 @@ as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out)
     *out = (int)(axis < 0 ? axis + rank : axis);
     return AS_OK;
 }
+
+void as_layer_onnx_reshape(as_onnx *model, const char *x, const char *y, const char *stem, const as_shape *shape)
+{
+    char name[AS_ONNX_NAME_MAX];
+    int64_t extents[AS_SHAPE_MAX + 1] = {0}; /* 0: as the input's, the batch */
+    for (int a = 0; a < shape->rank; a++) {
+        extents[a + 1] = shape->dim[a];
+    }
+    as_onnx_integers(model, as_onnx_name(stem, "shape", name), shape->rank + 1, extents);
+    as_onnx_node(model, "Reshape", (const char *const[]){x, name, NULL}, y, NULL);
+}
+
+void as_layer_onnx_matrix(const as_layer *layer, as_onnx *model, int q, const void *param, const char *name)
+{
+    const int64_t *dim = layer->param[q].shape.dim;
+    if (!layer->param[q].transposed) {
+        as_onnx_reals(model, name, 2, dim, param);
+        return;
+    }
+    char stored[AS_ONNX_NAME_MAX];
+    const as_onnx_attribute attributes[] = {{.name = "perm", .n = 2, .list = {1, 0}}, {.name = NULL}};
+    as_onnx_reals(model, as_onnx_name(name, "stored", stored), 2, (const int64_t[]){dim[1], dim[0]}, param);
+    as_onnx_node(model, "Transpose", (const char *const[]){stored, NULL}, name, attributes);
+}

@@ -143,6 +143,12 @@ void as_model_pack(const as_model *model, const void *params, int64_t first, int
 void as_model_pack_param(const as_model *model, int layer, int param, const void *params, int64_t first, int64_t count,
                          void *packed);
 
+/* Not collective. Operators of an ONNX model: the first head's outputs, before the loss's own function, as the value
+   `output` from samples `input`, which are multiplied by scale and moved by shift (in_size reals each; NULL: taken as
+   they are). params: the flat vector. Errors: CONFIG naming a layer whose kind has no such form. */
+as_status as_model_onnx(const as_model *model, const void *params, const void *scale, const void *shift,
+                        const char *input, const char *output, as_onnx *out);
+
 double as_model_flops(const as_model *model,
                       bool training); /* multiply-adds count 2; per sample; training: forward and backward */
 void as_model_destroy(as_model *model);

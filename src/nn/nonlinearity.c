@@ -69,3 +69,12 @@ void as_nonlinearity_backward(const as_nonlinearity *f, const as_kernels *kernel
                          (char *)dy + (size_t)(r * ldy) * kernels->real_bytes);
     }
 }
+
+void as_nonlinearity_onnx(const as_nonlinearity *f, as_onnx *model, const char *z, const char *y)
+{
+    if (f->ops == NULL) {
+        as_onnx_node(model, "Identity", (const char *const[]){z, NULL}, y, NULL);
+    } else {
+        f->ops->onnx(f->options, model, z, y);
+    }
+}

@@ -21,6 +21,9 @@ as_status as_nonlinearity_make(as_document *document, const as_activation_ops *o
 void as_nonlinearity_forward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
                              const void *z, int64_t ldz, void *y, int64_t ldy);
 
+/* Not collective. Operators of an ONNX model: y = f(z) (Identity where there is none). */
+void as_nonlinearity_onnx(const as_nonlinearity *f, as_onnx *model, const char *z, const char *y);
+
 /* Not collective. dy *= f'(z), (rows, n), ld of dy = ldy. z NULL unless f needs it. */
 void as_nonlinearity_backward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
                               const void *z, int64_t ldz, const void *y, int64_t ldy, void *dy);
