@@ -44,7 +44,7 @@ typedef struct as_state_item {
     int64_t flat_first; /* >= 0: elements [flat_first, + size) of a vector that is sliced like the parameters */
     void *data;         /* whole array (replicated: the same on all ranks), or of a sliced vector: its slice */
     bool sliced;        /* data points at this rank's slice of the flat vector */
-    const char *axes;   /* see as_param.axes */
+    const char *torch_name, *torch_axes; /* see as_param */
 } as_state_item;
 
 /* What one step did; the same on all ranks. */

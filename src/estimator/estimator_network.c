@@ -112,6 +112,8 @@ static as_state_item *add_item(as_network *network, const char *group, const cha
     item->shape = param->shape;
     item->flat_first = tensor->first;
     item->sliced = true;
+    item->torch_name = param->torch_name;
+    item->torch_axes = param->torch_axes;
     return item;
 }
 
@@ -268,6 +270,27 @@ static as_status state(as_estimator *estimator, int *n, as_state_item **items)
     return AS_OK;
 }
 
+static as_status write_onnx(const as_network *network, as_onnx *model, const char *path)
+{
+    const as_model *m = &network->model;
+    const as_normalization *norm = network->setup.normalization;
+    const bool plain = norm == NULL || norm->identity;
+    const as_shape *shape = as_model_shape(m, m->head[0].value);
+    AS_TRY(as_model_onnx(m, network->use_params, plain ? NULL : norm->scale_real, plain ? NULL : norm->shift_real,
+                         "input", "output", model));
+    return as_onnx_write(model, path, "network", "input", &m->data.in, "output", shape);
+}
+
+static as_status onnx(const as_estimator *estimator, const char *path)
+{
+    const as_network *network = (const as_network *)estimator;
+    as_onnx *model = NULL;
+    AS_TRY(as_onnx_create(network->setup.kernels->precision == AS_FLOAT64 ? AS_F64 : AS_F32, &model));
+    const as_status status = write_onnx(network, model, path);
+    as_onnx_destroy(&model);
+    return status;
+}
+
 static as_sum *sum(as_estimator *estimator)
 {
     return ((as_network *)estimator)->sum;
@@ -302,6 +325,7 @@ const as_estimator_ops as_estimator_network = {
     .observe = observe,
     .state = state,
     .restored = restored,
+    .onnx = onnx,
     .sum = sum,
     .outputs = outputs,
     .flops = flops,

@@ -55,7 +55,9 @@ typedef struct as_param {
        owner_param of layer owner_layer; transposed: stored (columns, rows), in packing, products and sums. */
     bool tied, transposed;
     int owner_layer, owner_param;
-    const char *axes; /* order in which PyTorch keeps the axes: "10" for a transposed matrix; NULL: as here */
+    /* For files of weights in PyTorch's layout: its name ("running_mean") and the order in which it keeps the axes
+       ("10" for a transposed matrix); NULL: as here. */
+    const char *torch_name, *torch_axes;
 } as_param;
 
 /* Which rows a layer looks at. */

@@ -99,7 +99,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
                                  .fan_in = options->in,
                                  .fan_out = options->units,
                                  .decay = true,
-                                 .axes = "10"};
+                                 .torch_axes = "10"};
     layer->param[1] = (as_param){.name = "bias",
                                  .shape = {.rank = 1, .dim = {options->units}},
                                  .init = AS_INIT_ZEROS,

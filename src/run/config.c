@@ -16,7 +16,7 @@ typedef struct root_options {
     const char *name, *lanes;
     int64_t seed;
     int precision;
-    const as_node *data, *model, *optimizer, *schedule, *train, *checkpoint, *log;
+    const as_node *data, *model, *optimizer, *schedule, *train, *start, *checkpoint, *log;
 } root_options;
 
 typedef struct train_section {
@@ -64,6 +64,7 @@ const as_field as_root_fields[] = {
     SECTION(optimizer, "How the parameters follow the gradient."),
     SECTION(schedule, "How the learning rate changes over the steps."),
     SECTION(train, "How long and in what batches."),
+    SECTION(start, "Weights to begin with."),
     SECTION(checkpoint, "When the state is saved."),
     SECTION(log, "What is reported, and when."),
     AS_FIELDS_END};
@@ -99,6 +100,26 @@ const as_field as_train_fields[] = {
     {TRAIN(target, AS_FIELD_TEXT,
            "\"METRIC >= VALUE\" or \"METRIC <= VALUE\" of the final evaluation; missed: exit code 4."),
      .standard = "", .free = true},
+    AS_FIELDS_END};
+
+static const char *const layouts[] = {"torch", "native", NULL};
+
+#define START(key, kind, text) .name = #key, .type = kind, .offset = offsetof(as_start_options, key), .help = text
+
+const as_field as_start_fields[] = {
+    {START(from, AS_FIELD_TEXT,
+           "Checkpoint or final.h5 of another run, safetensors or NPZ file whose weights this run begins with."),
+     .standard = ""},
+    {START(layout, AS_FIELD_CHOICE,
+           "How a safetensors or NPZ file keeps the arrays: with PyTorch's names and order of axes, or as here."),
+     .standard = "torch", .choices = layouts},
+    {START(rename, AS_FIELD_TEXTS,
+           "What things are called in the file: \"OURS=THEIRS\", for an array (head.weight=fc.weight) or a layer."),
+     .standard = ""},
+    {START(fresh, AS_FIELD_TEXTS,
+           "Layers that start anew, such as a replaced head; what the file has of them is left."),
+     .standard = ""},
+    {START(ignore, AS_FIELD_TEXTS, "Arrays of the file, or layers of it, that are of no use here."), .standard = ""},
     AS_FIELDS_END};
 
 const as_field as_checkpoint_fields[] = {
@@ -249,6 +270,8 @@ static as_status parse_sections(as_config *c)
     }
     AS_TRY(as_data_options_parse(c->document, o.data, &c->data));
     AS_TRY(parse_train(c, o.train));
+    const as_fields_part start = {as_start_fields, &c->start};
+    AS_TRY(as_fields_parse(&start, 1, c->document, o.start, "start"));
     const as_fields_part part = {as_checkpoint_fields, &c->checkpoint};
     AS_TRY(as_fields_parse(&part, 1, c->document, o.checkpoint, "checkpoint"));
     AS_TRY(parse_log(c, o.log));
@@ -353,6 +376,8 @@ as_status as_config_write(const as_config *config, as_text *text)
     AS_TRY(write_kinds(config, text));
     as_text_add(text, "train:\n");
     AS_TRY(as_fields_write(as_train_fields, &train, 2, text));
+    as_text_add(text, "start:\n");
+    AS_TRY(as_fields_write(as_start_fields, &config->start, 2, text));
     as_text_add(text, "checkpoint:\n");
     AS_TRY(as_fields_write(as_checkpoint_fields, &config->checkpoint, 2, text));
     as_text_add(text, "log:\n");

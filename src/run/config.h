@@ -25,6 +25,15 @@ typedef struct as_checkpoint_options {
     bool best;
 } as_checkpoint_options;
 
+/* `start:` */
+typedef struct as_start_options {
+    const char *from; /* file of weights; NULL: initial values by the kinds */
+    int layout;       /* as_weights_layout of a safetensors or NPZ file */
+    as_texts rename;  /* "ours=theirs" */
+    as_texts fresh;   /* layers that start anew */
+    as_texts ignore;  /* arrays of the file that are of no use here, or "layer." for all of a layer */
+} as_start_options;
+
 typedef struct as_log_options {
     as_every every;    /* of metrics lines */
     as_every evaluate; /* of validation; default every epoch */
@@ -40,6 +49,7 @@ typedef struct as_config {
     as_data_options data;
     const as_node *model, *optimizer, *schedule; /* read by the estimator */
     as_train_options train;
+    as_start_options start;
     as_checkpoint_options checkpoint;
     as_log_options log;
 } as_config;

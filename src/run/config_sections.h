@@ -6,7 +6,7 @@
 #include "run/config.h"
 
 /* The tables of the sections that this room owns. */
-extern const as_field as_root_fields[], as_train_fields[], as_checkpoint_fields[], as_log_fields[];
+extern const as_field as_root_fields[], as_train_fields[], as_checkpoint_fields[], as_start_fields[], as_log_fields[];
 
 /* Not collective. Puts `over` over `base`: maps key by key, everything else replaced. *out may be either of them. */
 as_status as_config_merge(as_document *document, as_node *base, as_node *over, as_node **out);

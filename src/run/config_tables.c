@@ -42,6 +42,7 @@ void as_config_visit(void (*visit)(void *context, const as_config_table *table),
     section(&w, "optimizer", "Keys that every optimizer takes beside those of its kind.", as_optimizer_fields);
     section(&w, "schedule", "Keys that every schedule takes beside those of its kind.", as_schedule_fields);
     section(&w, "train", "How long and in what batches.", as_train_fields);
+    section(&w, "start", "Weights to begin with.", as_start_fields);
     section(&w, "checkpoint", "When the state is saved.", as_checkpoint_fields);
     section(&w, "log", "What is reported, and when.", as_log_fields);
     as_kinds_visit(visit_kind, &w);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "run/run_state.h"
+#include "run/weights.h"
 
 static as_status open_part(as_run *run, as_role role, as_run_data *out)
 {
@@ -76,7 +77,8 @@ static as_status open_estimator(as_run *run)
     };
     as_watchdog_stamp(run->watchdog, "making the model", 0);
     AS_TRY(as_estimator_create(&setup, &run->estimator));
-    return run->estimator->ops->init(run->estimator);
+    AS_TRY(run->estimator->ops->init(run->estimator));
+    return c->start.from == NULL ? AS_OK : as_weights_load(run->world, &c->start, run->estimator, run->log);
 }
 
 as_checkpoint_parts as_run_parts(as_run *run)

@@ -1,0 +1,83 @@
+/* allsum export RUN|CHECKPOINT --to FORMAT --out FILE: a trained model for other programs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/verb.h"
+#include "run/model_file.h"
+#include "run/weights.h"
+
+static as_status write_model(const as_context *context, const char *format, as_model_file *model)
+{
+    const char *out = as_option_get(context, "out"), *layout = as_option_get(context, "layout");
+    if (strcmp(format, "onnx") == 0) {
+        if (model->estimator->ops->onnx == NULL) {
+            AS_FAIL(AS_CONFIG, "export: a model of type %s has no operators of ONNX", model->estimator->ops->name);
+        }
+        return model->estimator->ops->onnx(model->estimator, out);
+    }
+    const bool native = layout != NULL && strcmp(layout, "native") == 0;
+    return as_weights_save(out, strcmp(format, "npz") == 0 ? AS_WEIGHTS_NPZ : AS_WEIGHTS_SAFETENSORS,
+                           native ? AS_WEIGHTS_NATIVE : AS_WEIGHTS_TORCH, model->estimator);
+}
+
+static as_status check_options(const as_context *context, const char *format)
+{
+    const char *layout = as_option_get(context, "layout");
+    if (format == NULL || as_option_get(context, "out") == NULL) {
+        AS_FAIL(AS_USAGE, "export: --to FORMAT and --out FILE are needed");
+    }
+    if (strcmp(format, "safetensors") != 0 && strcmp(format, "npz") != 0 && strcmp(format, "onnx") != 0) {
+        AS_FAIL(AS_USAGE, "--to %s: expected safetensors, npz or onnx", format);
+    }
+    if (layout != NULL && strcmp(layout, "torch") != 0 && strcmp(layout, "native") != 0) {
+        AS_FAIL(AS_USAGE, "--layout %s: expected torch or native", layout);
+    }
+    if (layout != NULL && strcmp(format, "onnx") == 0) {
+        AS_FAIL(AS_USAGE, "--layout is of arrays: an ONNX file holds the whole model");
+    }
+    if (context->launch.size > 1) {
+        AS_FAIL(AS_USAGE, "export runs in one process; start it without mpirun");
+    }
+    return AS_OK;
+}
+
+static as_status run(as_context *context)
+{
+    const char *format = as_option_get(context, "to");
+    as_isa isa;
+    as_world *world = NULL;
+    AS_TRY(check_options(context, format));
+    AS_TRY(as_context_isa(context, &isa));
+    AS_TRY(as_context_world(context, &world));
+    as_model_file model;
+    as_status status = as_model_file_open(world, 1, isa, context->argument[0], 0, NULL, &context->log, &model);
+    if (status == AS_OK) {
+        status = write_model(context, format, &model);
+    }
+    if (status == AS_OK) {
+        printf("%s: %s of %s\n", as_option_get(context, "out"), format, model.path);
+    }
+    as_model_file_close(&model);
+    return status;
+}
+
+static const as_option options[] = {
+    {.name = "to", .value = "FORMAT", .help = "safetensors, npz or onnx"},
+    {.name = "out", .letter = 'o', .value = "FILE", .help = "file to write"},
+    {.name = "layout", .value = "torch|native", .help = "names and axes of the arrays (default: as PyTorch has them)"},
+    AS_OPTIONS_END,
+};
+
+const as_verb as_verb_export = {
+    .name = "export",
+    .arguments = "RUN|CHECKPOINT",
+    .summary = "Writes a trained model for other programs",
+    .details = "safetensors and npz hold the arrays, called LAYER.NAME; onnx holds the whole model, from raw samples\n"
+               "(normalization included) to the outputs before the loss's own function (logits, not probabilities).\n"
+               "The way back is the section start of a configuration: allsum explain start.\n",
+    .options = options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

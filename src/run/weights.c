@@ -1,0 +1,445 @@
+/* Matching arrays by name, checking them, and turning their axes. A source is a tensor file or a checkpoint; both give
+   doubles, one array at a time. Values go to memory first and into the estimator when all were found good. */
+#include "run/weights.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "io/h5_contents.h"
+#include "io/tensors.h"
+
+enum { NAME_MAX_BYTES = 256, NAMES_MAX = 4096 };
+
+/* One array of the file: by the name that it has there, without the checkpoint's "/params/", "/" as ".". */
+typedef struct stored {
+    char name[NAME_MAX_BYTES];
+    int rank;
+    int64_t dim[AS_TENSOR_RANK_MAX];
+    int64_t count;
+    const as_stored_tensor *tensor; /* of a tensor file */
+    const as_h5_stored *item;       /* of a checkpoint */
+    bool used;
+} stored;
+
+typedef struct source {
+    const char *path;
+    as_tensor_file tensors;
+    as_h5_contents *contents; /* NULL: a tensor file */
+    as_weights_layout layout;
+    int n;
+    stored *array; /* (n) */
+} source;
+
+/* "/params/dense_1/weight" as "dense_1" and "weight"; false for another group. */
+static bool split(const char *name, const char *group, char layer[NAME_MAX_BYTES], const char **param)
+{
+    const size_t skip = strlen(group);
+    const char *slash = strncmp(name, group, skip) == 0 ? strrchr(name + skip, '/') : NULL;
+    if (slash == NULL) {
+        return false;
+    }
+    snprintf(layer, NAME_MAX_BYTES, "%.*s", (int)(slash - name - (ptrdiff_t)skip), name + skip);
+    *param = slash + 1;
+    return true;
+}
+
+static as_status list_tensors(source *s)
+{
+    s->n = s->tensors.n;
+    s->array = calloc((size_t)s->n + 1, sizeof *s->array);
+    if (s->array == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for its list of arrays", s->path);
+    }
+    for (int i = 0; i < s->n; i++) {
+        const as_stored_tensor *t = &s->tensors.tensor[i];
+        s->array[i] = (stored){.rank = t->rank, .count = t->count, .tensor = t};
+        snprintf(s->array[i].name, NAME_MAX_BYTES, "%.255s", t->name);
+        memcpy(s->array[i].dim, t->dim, sizeof t->dim);
+    }
+    return AS_OK;
+}
+
+/* Averaged weights, where they were kept, are the ones that were judged. */
+static as_status list_checkpoint(source *s)
+{
+    const char *group = "/params/";
+    s->array = calloc((size_t)s->contents->nitems + 1, sizeof *s->array);
+    if (s->array == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for its list of arrays", s->path);
+    }
+    for (int i = 0; i < s->contents->nitems; i++) {
+        group = strncmp(s->contents->item[i].name, "/ema/", 5) == 0 ? "/ema/" : group;
+    }
+    for (int i = 0; i < s->contents->nitems; i++) {
+        const as_h5_stored *item = &s->contents->item[i];
+        char layer[NAME_MAX_BYTES];
+        const char *param;
+        if (item->text || !split(item->name, group, layer, &param)) {
+            continue;
+        }
+        stored *a = &s->array[s->n++];
+        *a = (stored){.rank = item->rank, .count = as_h5_stored_count(item), .item = item};
+        snprintf(a->name, NAME_MAX_BYTES, "%.150s.%.100s", layer, param);
+        memcpy(a->dim, item->dim, sizeof item->dim);
+    }
+    s->layout = AS_WEIGHTS_NATIVE;
+    return AS_OK;
+}
+
+/* HDF5 files begin with 89 'HDF'. */
+static as_status open_source(const as_start_options *start, source *s)
+{
+    FILE *file = fopen(start->from, "rb");
+    unsigned char magic[4] = {0};
+    if (file == NULL) {
+        AS_FAIL(AS_NOINPUT, "start.from: %s: no such file", start->from);
+    }
+    const size_t got = fread(magic, 1, sizeof magic, file);
+    fclose(file);
+    if (got == sizeof magic && memcmp(magic, "\x89HDF", 4) == 0) {
+        AS_TRY(as_h5_contents_open(s->path, &s->contents));
+        AS_TRY(as_h5_contents_check(s->contents, 0, 1));
+        return list_checkpoint(s);
+    }
+    AS_TRY(as_tensor_file_open(s->path, &s->tensors));
+    return list_tensors(s);
+}
+
+static void close_source(source *s)
+{
+    as_tensor_file_close(&s->tensors);
+    as_h5_contents_close(&s->contents);
+    free(s->array);
+}
+
+static as_status read_source(const source *s, const stored *a, double *out)
+{
+    if (a->tensor != NULL) {
+        return as_tensor_file_read(&s->tensors, a->tensor, out);
+    }
+    void *raw = malloc((size_t)a->count * as_dtype_bytes(a->item->type) + 1);
+    if (raw == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for %s", s->path, a->name);
+    }
+    const as_status status = as_h5_contents_read(s->contents, a->item, 0, a->count, raw);
+    if (status == AS_OK) {
+        as_dtype_to_double(a->item->type, a->count, raw, out);
+    }
+    free(raw);
+    return status;
+}
+
+/* Whether name is `what`, or lies in the layer `what`. */
+static bool covers(const char *what, const char *name)
+{
+    const size_t n = strlen(what);
+    return strncmp(what, name, n) == 0 && (name[n] == '\0' || name[n] == '.' || (n > 0 && what[n - 1] == '.'));
+}
+
+static bool listed(const as_texts *list, const char *name)
+{
+    for (int64_t i = 0; i < list->n; i++) {
+        if (covers(list->v[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What our array LAYER.NAME is called in the file. */
+static void their_name(const as_start_options *start, const char *ours, char out[NAME_MAX_BYTES])
+{
+    snprintf(out, NAME_MAX_BYTES, "%.255s", ours);
+    for (int64_t i = 0; i < start->rename.n; i++) {
+        char left[NAME_MAX_BYTES];
+        const char *equals = strchr(start->rename.v[i], '=');
+        snprintf(left, sizeof left, "%.*s", (int)(equals - start->rename.v[i]), start->rename.v[i]);
+        if (covers(left, ours)) {
+            snprintf(out, NAME_MAX_BYTES, "%.120s%.120s", equals + 1, ours + strlen(left));
+            return;
+        }
+    }
+}
+
+static as_status check_options(const as_start_options *start)
+{
+    for (int64_t i = 0; i < start->rename.n; i++) {
+        const char *equals = strchr(start->rename.v[i], '=');
+        if (equals == NULL || equals == start->rename.v[i] || equals[1] == '\0') {
+            AS_FAIL(AS_CONFIG, "start.rename: expected OURS=THEIRS, found %s", start->rename.v[i]);
+        }
+    }
+    return AS_OK;
+}
+
+/* "did you mean b.weight?", or what there is. */
+static void suggest(const source *s, const char *name, char *text, size_t bytes)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    for (int i = 0; i < s->n && i < NAMES_MAX; i++) {
+        names[i] = s->array[i].name;
+    }
+    const char *near = as_nearest_name(name, names);
+    if (near != NULL) {
+        snprintf(text, bytes, "did you mean %.200s?", near);
+        return;
+    }
+    size_t used = (size_t)snprintf(text, bytes, "it has ");
+    for (int i = 0; i < s->n && used + NAME_MAX_BYTES < bytes; i++) {
+        used += (size_t)snprintf(text + used, bytes - used, "%s%.200s", i > 0 ? ", " : "", names[i]);
+    }
+}
+
+/* Extents of our array in the file's layout. */
+static as_shape theirs(const as_state_item *item, as_weights_layout layout)
+{
+    as_shape shape = item->shape;
+    for (int a = 0; a < shape.rank && layout == AS_WEIGHTS_TORCH && item->torch_axes != NULL; a++) {
+        shape.dim[a] = item->shape.dim[item->torch_axes[a] - '0'];
+    }
+    return shape;
+}
+
+/* Copies between our array and one whose axes are in the order of `axes`; to_ours tells the direction. */
+static void turn(const as_state_item *item, as_weights_layout layout, bool to_ours, const double *from, double *to)
+{
+    const as_shape *shape = &item->shape;
+    const int64_t n = as_shape_size(shape);
+    if (layout == AS_WEIGHTS_NATIVE || item->torch_axes == NULL) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return;
+    }
+    int64_t stride[AS_SHAPE_MAX], at[AS_SHAPE_MAX] = {0}; /* of our axes in their array; position in ours */
+    int64_t step = 1;
+    for (int a = shape->rank - 1; a >= 0; a--) {
+        stride[item->torch_axes[a] - '0'] = step;
+        step *= shape->dim[item->torch_axes[a] - '0'];
+    }
+    int64_t other = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (to_ours) {
+            to[i] = from[other];
+        } else {
+            to[other] = from[i];
+        }
+        for (int a = shape->rank - 1; a >= 0; a--) {
+            other += stride[a];
+            if (++at[a] < shape->dim[a]) {
+                break;
+            }
+            other -= stride[a] * shape->dim[a];
+            at[a] = 0;
+        }
+    }
+}
+
+static as_status check_shape(const source *s, const as_state_item *item, const char *ours, const stored *found)
+{
+    const as_shape shape = theirs(item, s->layout);
+    bool same = shape.rank == found->rank;
+    for (int a = 0; a < shape.rank && same; a++) {
+        same = shape.dim[a] == found->dim[a];
+    }
+    if (same || (shape.rank == 0 && found->count == 1)) {
+        return AS_OK;
+    }
+    as_shape other = {.rank = found->rank < AS_SHAPE_MAX ? found->rank : AS_SHAPE_MAX};
+    char a[96], b[96];
+    memcpy(other.dim, found->dim, (size_t)other.rank * sizeof other.dim[0]);
+    AS_FAIL(AS_CONFIG, "%s: %s for %s: expected shape %s, found %s (a layer that is to start anew: start.fresh)",
+            s->path, found->name, ours, as_shape_text(&shape, a, sizeof a), as_shape_text(&other, b, sizeof b));
+}
+
+/* Values of one of our arrays, in our layout, into *out (malloc'd). */
+static as_status fetch(source *s, const as_start_options *start, const as_state_item *item, const char *layer,
+                       const char *param, double **out)
+{
+    const bool torch = s->layout == AS_WEIGHTS_TORCH && item->torch_name != NULL;
+    char ours[NAME_MAX_BYTES], name[NAME_MAX_BYTES];
+    snprintf(ours, sizeof ours, "%.150s.%.100s", layer, torch ? item->torch_name : param);
+    their_name(start, ours, name);
+    stored *found = NULL;
+    for (int i = 0; i < s->n && found == NULL; i++) {
+        found = strcmp(s->array[i].name, name) == 0 ? &s->array[i] : NULL;
+    }
+    if (found == NULL) {
+        char text[4 * NAME_MAX_BYTES];
+        suggest(s, name, text, sizeof text);
+        AS_FAIL(AS_CONFIG, "%s: no array %s; %s (start.rename gives other names, start.fresh starts a layer anew)",
+                s->path, name, text);
+    }
+    found->used = true;
+    AS_TRY(check_shape(s, item, ours, found));
+    double *raw = malloc((size_t)found->count * sizeof *raw + 1);
+    *out = malloc((size_t)found->count * sizeof **out + 1);
+    as_status status = raw == NULL || *out == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %s", s->path, name)
+                                                   : read_source(s, found, raw);
+    for (int64_t i = 0; i < found->count && status == AS_OK; i++) {
+        if (!isfinite(raw[i])) {
+            status = as_error_set(AS_DATA, "%s: %s: element %lld is %g", s->path, name, (long long)i, raw[i]);
+        }
+    }
+    if (status == AS_OK) {
+        turn(item, s->layout, true, raw, *out);
+    }
+    free(raw);
+    return status;
+}
+
+/* Every array of the file has a place here or is known to be of no use. */
+static as_status check_unused(const source *s, const as_start_options *start)
+{
+    for (int i = 0; i < s->n; i++) {
+        const stored *a = &s->array[i];
+        if (!a->used && a->rank > 0 && !listed(&start->ignore, a->name) && !listed(&start->fresh, a->name)) {
+            AS_FAIL(AS_CONFIG, "%s: %s has no place in the model (start.ignore leaves it, start.rename gives it one)",
+                    s->path, a->name);
+        }
+    }
+    return AS_OK;
+}
+
+static void put_real(as_dtype type, void *to, int64_t i, double value)
+{
+    if (type == AS_F64) {
+        ((double *)to)[i] = value;
+    } else {
+        ((float *)to)[i] = (float)value;
+    }
+}
+
+/* Our part of an array: its elements within [first, first + count) of the flat vector, which item->data holds. */
+static void put(const as_state_item *item, int64_t first, int64_t count, const double *value)
+{
+    const int64_t n = as_shape_size(&item->shape);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t at = item->flat_first + i;
+        if (at >= first && at < first + count) {
+            put_real(item->type, item->data, at - first, value[i]);
+        }
+    }
+}
+
+/* Takes values (one array for each item; NULL: left alone) as parameters and, where they are kept, as averages. */
+static void put_all(as_estimator *estimator, int n, const as_state_item *items, double *const *value)
+{
+    int64_t first = 0, count = 0;
+    as_sum_range(estimator->ops->sum(estimator), &first, &count);
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n && value[i] != NULL; j++) {
+            const bool average = strncmp(items[j].name, "/ema/", 5) == 0 &&
+                                 strcmp(items[j].name + 5, items[i].name + strlen("/params/")) == 0;
+            if (j == i || average) {
+                put(&items[j], first, count, value[i]);
+            }
+        }
+    }
+}
+
+static as_status fetch_all(source *s, const as_start_options *start, int n, const as_state_item *items, double **value,
+                           int *taken)
+{
+    AS_TRY(check_options(start));
+    AS_TRY(open_source(start, s));
+    for (int i = 0; i < n; i++) {
+        char layer[NAME_MAX_BYTES];
+        const char *param;
+        if (split(items[i].name, "/params/", layer, &param) && !listed(&start->fresh, layer)) {
+            AS_TRY(fetch(s, start, &items[i], layer, param, &value[i]));
+            ++*taken;
+        }
+    }
+    return check_unused(s, start);
+}
+
+as_status as_weights_load(as_world *world, const as_start_options *start, as_estimator *estimator, const as_log *log)
+{
+    int n = 0, taken = 0;
+    as_state_item *items;
+    source s = {.path = start->from, .layout = (as_weights_layout)start->layout};
+    AS_TRY(as_world_agree(world, estimator->ops->state(estimator, &n, &items)));
+    double **value = calloc((size_t)n + 1, sizeof *value);
+    as_status status = value == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %d arrays", start->from, n)
+                                     : fetch_all(&s, start, n, items, value, &taken);
+    status = as_world_agree(world, status);
+    if (status == AS_OK) {
+        put_all(estimator, n, items, value);
+        as_log_line(log, AS_LOG_INFO, "start: %d arrays from %s", taken, start->from);
+    }
+    for (int i = 0; i < n && value != NULL; i++) {
+        free(value[i]);
+    }
+    free(value);
+    close_source(&s);
+    AS_TRY(status);
+    return estimator->ops->restored(estimator);
+}
+
+/* One array on its way out, with memory of its own. */
+static as_status prepare(const as_state_item *item, const char *layer, const char *param, as_weights_layout layout,
+                         as_tensor *out, char name[NAME_MAX_BYTES])
+{
+    const int64_t n = as_shape_size(&item->shape);
+    const as_shape shape = theirs(item, layout);
+    const bool torch = layout == AS_WEIGHTS_TORCH && item->torch_name != NULL;
+    double *value = malloc((size_t)n * sizeof *value + 1), *turned = malloc((size_t)n * sizeof *turned + 1);
+    void *data = malloc((size_t)n * as_dtype_bytes(item->type) + 1);
+    if (value == NULL || turned == NULL || data == NULL) {
+        free(value);
+        free(turned);
+        free(data);
+        AS_FAIL(AS_NOMEM, "out of memory for %s", item->name);
+    }
+    /* One process holds the whole vector: data points at its beginning. */
+    const int64_t first = item->sliced ? item->flat_first : 0;
+    as_dtype_to_double(item->type, n, (const char *)item->data + (size_t)first * as_dtype_bytes(item->type), value);
+    turn(item, layout, false, value, turned);
+    for (int64_t i = 0; i < n; i++) {
+        put_real(item->type, data, i, turned[i]);
+    }
+    free(value);
+    free(turned);
+    snprintf(name, NAME_MAX_BYTES, "%.150s.%.100s", layer, torch ? item->torch_name : param);
+    *out = (as_tensor){.name = name, .type = item->type, .rank = shape.rank, .data = data};
+    memcpy(out->dim, shape.dim, (size_t)shape.rank * sizeof out->dim[0]);
+    return AS_OK;
+}
+
+as_status as_weights_save(const char *path, as_weights_format format, as_weights_layout layout, as_estimator *estimator)
+{
+    int n = 0, count = 0;
+    as_state_item *items;
+    const char *group = "/params/";
+    AS_TRY(estimator->ops->state(estimator, &n, &items));
+    as_tensor *tensor = calloc((size_t)n + 1, sizeof *tensor);
+    char(*name)[NAME_MAX_BYTES] = calloc((size_t)n + 1, sizeof *name);
+    as_status status =
+        tensor == NULL || name == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %d arrays", path, n) : AS_OK;
+    for (int i = 0; i < n; i++) {
+        group = strncmp(items[i].name, "/ema/", 5) == 0 ? "/ema/" : group;
+    }
+    for (int i = 0; i < n && status == AS_OK; i++) {
+        char layer[NAME_MAX_BYTES];
+        const char *param;
+        const bool real = items[i].type == AS_F32 || items[i].type == AS_F64;
+        if (real && split(items[i].name, group, layer, &param)) {
+            status = prepare(&items[i], layer, param, layout, &tensor[count], name[count]);
+            count += status == AS_OK;
+        }
+    }
+    if (status == AS_OK) {
+        status =
+            format == AS_WEIGHTS_NPZ
+                ? as_npz_write(path, count, tensor)
+                : as_safetensors_write(path, layout == AS_WEIGHTS_TORCH ? "\"format\":\"pt\"" : NULL, count, tensor);
+    }
+    for (int i = 0; i < count; i++) {
+        free((void *)tensor[i].data);
+    }
+    free(tensor);
+    free(name);
+    return status;
+}

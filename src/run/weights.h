@@ -1,0 +1,22 @@
+/* Weights to and from other files: safetensors, NPZ, checkpoints; names and axes as PyTorch has them, or as here. */
+#ifndef AS_RUN_WEIGHTS_H
+#define AS_RUN_WEIGHTS_H
+
+#include "estimator/estimator.h"
+#include "run/config.h"
+
+typedef enum as_weights_layout { AS_WEIGHTS_TORCH, AS_WEIGHTS_NATIVE } as_weights_layout;
+typedef enum as_weights_format { AS_WEIGHTS_SAFETENSORS, AS_WEIGHTS_NPZ } as_weights_format;
+
+/* Collective. Replaces the estimator's parameters by those of a file, as `start:` says. Every array that is not of a
+   fresh layer must be in the file with its shape and finite values; every array of the file must have a place, be of a
+   fresh layer or be ignored (scalars, which other programs keep as counters, are). Nothing is changed unless OK.
+   Errors: NOINPUT; CONFIG naming the array, what was expected and found, and the nearest name; DATA; NOMEM. */
+as_status as_weights_load(as_world *world, const as_start_options *start, as_estimator *estimator, const as_log *log);
+
+/* Not collective; a world of one process. Writes the parameters (the averaged ones where they are kept) as arrays
+   called LAYER.NAME. Errors: those of as_safetensors_write and as_npz_write. */
+as_status as_weights_save(const char *path, as_weights_format format, as_weights_layout layout,
+                          as_estimator *estimator);
+
+#endif

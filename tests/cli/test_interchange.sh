@@ -1,0 +1,51 @@
+# Weights to other files and back: what is exported starts another run as the same model; what does not fit is refused
+# before training.
+. "$(dirname "$0")/expect.sh"
+
+net='model={layers: [{dense: {units: 12, activation: gelu}}, {dense: {units: 10, name: head}}]}'
+still=(-s "$net" -s optimizer.lr=0 -s 'train={batch: 100, steps: 1}' -q)
+"$program" train -s "$net" -s 'train={batch: 100, steps: 20}' -q -o ../model >../out 2>../err || complain 'training'
+weights() { sed -n 's/.*"params_sha256": *"\([0-9a-f]*\)".*/\1/p' "$1/summary.json"; }
+
+for format in safetensors npz; do
+    for layout in torch native; do
+        file=../in/$layout.$format
+        expect 0 "$layout.$format: $format of" export ../model --to $format -o "$file" --layout $layout
+        "$program" train "${still[@]}" -s start.from="$file" -s start.layout=$layout -o "../$layout-$format" >../out 2>../err ||
+            complain "$file: not taken"
+        [ -n "$(weights ../model)" ] && [ "$(weights ../model)" = "$(weights "../$layout-$format")" ] ||
+            complain "$file: other weights"
+    done
+done
+"$program" train "${still[@]}" -s start.from=../model/final.h5 -o ../again -q >../out 2>../err || complain 'final.h5: not taken'
+[ "$(weights ../model)" = "$(weights ../again)" ] || complain 'final.h5: other weights'
+
+# The same start without the file gives others: the comparison can fail.
+"$program" train "${still[@]}" -o ../other >../out 2>../err || complain 'training'
+[ "$(weights ../model)" != "$(weights ../other)" ] || complain 'weights do not depend on the start'
+
+file=../in/torch.safetensors
+small='model={layers: [{dense: {units: 12, activation: gelu}}, {dense: {units: 10, name: top}}]}'
+steps='train={batch: 100, steps: 1}'
+expect 78 'no array top\.weight; (did you mean|it has .*)head\.weight' train -s "$small" -s "$steps" -s start.from=$file -o ../out_a
+expect 78 'head\.(weight|bias) has no place in the model' train -s "$small" -s "$steps" -s start.from=$file -s 'start.fresh=[top]' -o ../out_a
+expect 0 '' train -s "$small" -s "$steps" -s start.from=$file -s 'start.fresh=[top]' -s 'start.ignore=[head]' -o ../out_a
+expect 0 '' train -s "$small" -s "$steps" -s start.from=$file -s 'start.rename=[top=head]' -o ../out_b
+expect 78 'expected OURS=THEIRS, found top' train -s "$small" -s "$steps" -s start.from=$file -s 'start.rename=[top]' -o out_c
+expect 78 'dense_1\.weight.*expected shape 16x64, found 12x64' train -s "$net" -s 'model.layers.0.dense.units=16' -s "$steps" -s start.from=$file -o out_c
+expect 66 'absent\.npz' train -s "$net" -s "$steps" -s start.from=absent.npz -o out_c
+printf 'no weights at all' >../in/text.npz
+expect 65 'expected a safetensors or NPZ file' train -s "$net" -s "$steps" -s start.from=../in/text.npz -o out_c
+
+# A NaN is named: the first weight's four bytes, after the header, become one.
+header=$(($(od -An -tu8 -N8 $file) + 8))
+cp $file ../in/nan.safetensors
+printf '\000\000\300\177' | dd of=../in/nan.safetensors bs=1 seek=$header conv=notrunc status=none
+expect 65 'element 0 is nan' train -s "$net" -s "$steps" -s start.from=../in/nan.safetensors -o out_c
+
+expect 0 'model\.onnx: onnx of' export ../model --to onnx -o ../in/model.onnx
+grep -q 'allsum' ../in/model.onnx && grep -q 'Erf' ../in/model.onnx || complain 'model.onnx: no operators'
+expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x
+expect 64 '--to FORMAT and --out FILE are needed' export ../model
+expect 73 '' export ../model --to npz -o ../absent/x.npz
+finish
