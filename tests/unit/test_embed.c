@@ -116,6 +116,7 @@ static as_status open_crafted(const char *path, const char *config, const int64_
         {.name = "/data/target", .type = AS_I32, .npieces = 1, .piece = &target_piece},
         {.name = "/data/classes", .type = AS_I64, .npieces = 1, .piece = &zero_piece},
         {.name = "/data/targets", .type = AS_I64, .npieces = 1, .piece = &one_piece},
+        {.name = "/data/positions", .type = AS_I64, .npieces = 1, .piece = &one_piece},
         {.name = "/normalization/scale",
          .type = AS_F64,
          .rank = 1,
