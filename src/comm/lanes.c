@@ -77,7 +77,7 @@ int as_lanes_auto(int64_t batch)
 {
     static const int choices[] = {24, 16, 12, 8, 6, 4, 3, 2};
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
-        if (batch >= 8 * (int64_t)choices[i]) {
+        if (batch >= AS_LANE_SAMPLES * (int64_t)choices[i]) {
             return choices[i];
         }
     }

@@ -23,7 +23,10 @@ typedef struct as_lanes {
 as_status as_lanes_create(int lanes, const as_world *world, as_lanes *out);
 void as_lanes_destroy(as_lanes *lanes);
 
-/* Not collective. `lanes: auto`: 24 where each lane gets at least 8 samples of a batch, otherwise the largest of
+/* Samples of a batch that `lanes: auto` wants in each lane (docs/decisions/lanes.md). */
+enum { AS_LANE_SAMPLES = 16 };
+
+/* Not collective. `lanes: auto`: 24 where each lane gets at least 16 samples of a batch, otherwise the largest of
    16,12,8,6,4,3,2,1 that does. A function of the batch alone. batch >= 1. */
 int as_lanes_auto(int64_t batch);
 

@@ -51,7 +51,7 @@ const as_field as_root_fields[] = {
      .standard = "auto",
      .help =
          "Lanes that every batch is cut into, 1 to 4096, at least as many as ranks: part of the numbers like the seed; "
-         "auto: 24 where the batch is full or each gets 8 samples of it, else the largest of 16, 12, 8, 6, 4, 3, 2, 1 "
+         "auto: 24 where the batch is full or each gets 16 samples of it, else the largest of 16, 12, 8, 6, 4, 3, 2, 1 "
          "that does."},
     {.name = "precision",
      .type = AS_FIELD_CHOICE,

@@ -17,7 +17,7 @@ expect 64 '^error: explain: --all takes no argument' explain --all lr
 # The plan of the built-in network: 64-256-128-10 has 64*256+256 + 256*128+128 + 128*10+10 parameters.
 expect 0 ' total +50826 ' explain
 expect 0 '1438 rows of 8x8' explain "$source_dir/configs/digits.yaml"
-expect 0 '32 samples in 4 lanes' explain -s train.batch=32
+expect 0 '32 samples in 2 lanes' explain -s train.batch=32
 # A run holds out round(0.1 * 1438) = 144 rows, and a full batch has 24 lanes however many rows there are.
 expect 0 '; 1294 steps an epoch' explain -s train.batch=1 -s data.validation=0.1
 expect 0 '100 samples in 24 lanes' explain -s train.batch=full -s 'data.train={format: builtin, name: spirals, samples: 100}' \

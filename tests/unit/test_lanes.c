@@ -29,14 +29,14 @@ static void test_one_process_owns_all_lanes(void **state)
     assert_null(world);
 }
 
-static void test_automatic_lanes_have_eight_samples_each(void **state)
+static void test_automatic_lanes_have_sixteen_samples_each(void **state)
 {
     (void)state;
     static const struct {
         int64_t batch;
         int lanes;
-    } rows[] = {{1, 1},  {15, 1},  {16, 2},   {24, 3},   {32, 4},   {48, 6},   {64, 8},
-                {95, 8}, {96, 12}, {127, 12}, {128, 16}, {191, 16}, {192, 24}, {INT64_MAX, 24}};
+    } rows[] = {{1, 1},   {31, 1},   {32, 2},   {48, 3},   {64, 4},   {96, 6},   {128, 8},
+                {191, 8}, {192, 12}, {255, 12}, {256, 16}, {383, 16}, {384, 24}, {INT64_MAX, 24}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(as_lanes_auto(rows[i].batch), rows[i].lanes);
     }
@@ -73,7 +73,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_process_owns_all_lanes),
-        cmocka_unit_test(test_automatic_lanes_have_eight_samples_each),
+        cmocka_unit_test(test_automatic_lanes_have_sixteen_samples_each),
         cmocka_unit_test(test_collectives_of_one_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
