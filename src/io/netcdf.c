@@ -45,13 +45,13 @@ static const struct {
     as_dtype type;
     int bytes;
     double fill; /* netCDF's own; bytes have none */
-} types[] = {[NC_BYTE] = {AS_I8, 1, NAN},
-             [NC_CHAR] = {AS_U8, 1, NAN},
+} types[] = {[NC_BYTE] = {AS_I8, 1, (double)NAN},
+             [NC_CHAR] = {AS_U8, 1, (double)NAN},
              [NC_SHORT] = {AS_I16, 2, -32767},
              [NC_INT] = {AS_I32, 4, -2147483647},
              [NC_FLOAT] = {AS_F32, 4, 0x1.ep122},
              [NC_DOUBLE] = {AS_F64, 8, 0x1.ep122},
-             [NC_UBYTE] = {AS_U8, 1, NAN},
+             [NC_UBYTE] = {AS_U8, 1, (double)NAN},
              [NC_USHORT] = {AS_U16, 2, 65535},
              [NC_UINT] = {AS_U32, 4, 4294967295.0},
              [NC_INT64] = {AS_I64, 8, -9223372036854775806.0},

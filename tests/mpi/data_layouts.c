@@ -12,7 +12,7 @@
 #include "data/sampler.h"
 #include "io/yaml.h"
 
-enum { LANES = 12, CASES = 8 };
+enum { LANES = 12, CASES = 9 };
 
 static const char *const cases[CASES] = {
     "train: {format: builtin, name: digits}\nnormalize: mean_std\nvalidation: 0.1\n",
@@ -24,6 +24,7 @@ static const char *const cases[CASES] = {
     "train: {format: text, file: text.txt, context: 9, tokens: bpe, vocabulary: 290, separator: \"\\n\"}\n",
     "train: {format: csv, file: holes.csv, target: y, labels: false, window: {length: 4, horizon: 2}}\n"
     "normalize: mean_std\nmissing: drop\nvalidation: 0.2\n",
+    "train: {format: idx, x: images.idx, layout: nchw}\nreconstruct: true\nnormalize: mean_std\nvalidation: 0.5\n",
 };
 
 static void write_holes(void)
@@ -53,6 +54,18 @@ static void write_sequences(void)
     fclose(file);
 }
 
+/* IDX images (90, 2, 3, 4), channels first. */
+static void write_images(void)
+{
+    uint8_t x[20 + 90 * 24] = {0, 0, 8, 4, 0, 0, 0, 90, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4};
+    for (int i = 20; i < (int)sizeof x; i++) {
+        x[i] = (uint8_t)(i * i % 251);
+    }
+    FILE *file = fopen("images.idx", "wb");
+    fwrite(x, 1, sizeof x, file);
+    fclose(file);
+}
+
 static void write_text(void)
 {
     static const char *const words[] = {"the ", "lane ", "of ", "a ", "rank\n", "tree, "};
@@ -63,7 +76,7 @@ static void write_text(void)
     fclose(file);
 }
 
-/* Ids and labels of all batches, lane after lane over all ranks. */
+/* Ids, labels and targets of all batches, lane after lane over all ranks. */
 static as_status hash_batches(as_world *world, const as_dataset *data, as_sha256 *hash)
 {
     as_sampler *sampler = NULL;
@@ -82,11 +95,16 @@ static as_status hash_batches(as_world *world, const as_dataset *data, as_sha256
             as_sha256_add(hash, all + 64 * r + 1, (size_t)all[64 * r] * sizeof *all);
         }
         const int64_t labels = batch.label == NULL ? 0 : data->positions;
-        for (int64_t i = 0; i < batch.rows; i++) { /* a sum over labels, for each row */
-            mine[1 + i] = 0;
+        for (int64_t i = 0; i < batch.rows; i++) { /* a sum over labels and bits of targets, for each row */
+            uint64_t sum = 0, bits = 0;
             for (int64_t p = 0; p < labels; p++) {
-                mine[1 + i] = 31 * mine[1 + i] + batch.label[i * labels + p];
+                sum = 31 * sum + (uint64_t)batch.label[i * labels + p];
             }
+            for (int64_t t = 0; batch.target != NULL && t < data->targets; t++) {
+                memcpy(&bits, batch.target + i * data->targets + t, sizeof bits);
+                sum = 31 * sum + bits;
+            }
+            mine[1 + i] = (int64_t)sum;
         }
         AS_TRY(as_world_all_gather(world, mine, sizeof mine, all));
         for (int r = 0; r < ranks; r++) {
@@ -111,6 +129,7 @@ static as_status hash_case(as_world *world, as_document *document, const as_lane
         as_normalization n;
         AS_TRY(as_dataset_open(&options, (as_role)role, world, lanes, 11, NULL, &data));
         AS_TRY(as_normalization_fit(&options, &data, world, as_kernels_get(AS_PORTABLE, AS_FLOAT32), &n));
+        as_normalization_fill(&n, &options, &data);
         as_sha256_add(hash, data.fingerprint, sizeof data.fingerprint);
         as_sha256_add(hash, &data.rows, sizeof data.rows);
         as_sha256_add(hash, n.scale, (size_t)n.width * sizeof *n.scale);
@@ -164,6 +183,7 @@ static as_status run(as_world *world, int argc, char **argv)
         write_holes();
         write_sequences();
         write_text();
+        write_images();
     }
     AS_TRY(as_world_barrier(world));
     AS_TRY(as_document_create(&document));
