@@ -43,7 +43,7 @@ typedef struct as_attention_arrays {
     const uint8_t *mask;  /* (keys) or NULL */
     void *o, *lse;        /* lse (queries, heads): written by forward, read by backward */
     const void *d_o;      /* backward */
-    void *dq, *dk, *dv;   /* backward: written */
+    void *dq, *dk, *dv;   /* backward: written; may take the place of q, k, v (but not in the oracle) */
     void *work;           /* scratch on a cache line, as many reals as as_attention_kernels.work says */
     int64_t first, count; /* heads of k and v, with their queries, that this call does: each may be another thread's */
 } as_attention_arrays;

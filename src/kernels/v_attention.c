@@ -63,12 +63,14 @@ typedef struct head {
     const as_attention *a;
     int64_t n, m, w, ahead;  /* queries, keys, width, keys - queries */
     const real *q, *o, *d_o; /* first element of the head */
-    real *lse, *out, *dq, *dk, *dv;
+    real *lse, *out, *dq;
     rows v, k, qs, dos;        /* as vectors */
     real *kt, *vt;             /* packed transposed */
     real *bias;                /* (keys rounded up to NR) */
     real *strip;               /* forward: MR rows of scores */
     real *p, *ds, *d;          /* backward: a block of weights and of dS; D (queries) */
+    real *part;                /* backward: dq of the block (STRIPS * MR, width) */
+    real *dk, *dv;             /* backward: (keys, width) of the group */
     real *copy_a, *copy_b, *c; /* copies of rows */
 } head;
 
@@ -98,6 +100,9 @@ static int64_t carve(const as_attention *a, bool backward, real *work, head *h)
                  {&h->p, backward ? STRIPS * MR * BLOCK_LD : 0},
                  {&h->ds, backward ? STRIPS * MR * BLOCK_LD : 0},
                  {&h->d, backward ? a->queries : 0},
+                 {&h->part, backward ? STRIPS * MR * a->width : 0},
+                 {&h->dk, backward ? a->keys * a->width : 0},
+                 {&h->dv, backward ? a->keys * a->width : 0},
                  {&h->copy_b, backward * ragged * a->queries * width},
                  {&h->c, backward * ragged * a->queries * width}};
     for (size_t i = 0; i < sizeof piece / sizeof piece[0]; i++) {
@@ -263,8 +268,9 @@ static void row_gradient(int64_t count, real lse, real d, real *p, real *ds)
     }
 }
 
-/* Queries [i, i + R) with keys [j0, j1): their rows of the block, and their dq as far as these keys go. */
-static void backward_strip(const head *h, int R, int64_t i, int64_t j0, int64_t j1, real *p, real *ds)
+/* Queries [i, i + R) with keys [j0, j1): their rows of the block, and their dq (R, w) as far as these keys go.
+ */
+static void backward_strip(const head *h, int R, int64_t i, int64_t j0, int64_t j1, real *p, real *ds, real *dq)
 {
     const as_attention *const a = h->a;
     const int64_t limit = limit_of(h, i + R - 1), end = least(limit, j1);
@@ -282,18 +288,15 @@ static void backward_strip(const head *h, int R, int64_t i, int64_t j0, int64_t 
         factor[r] = (real)a->scale;
     }
     for (int64_t d = 0; d < h->w; d += NR) {
-        const sum_end e = {.c = h->dq + i * a->ldq + d,
-                           .ldc = a->ldq,
-                           .cols = h->w - d,
-                           .fresh = j0 == 0,
-                           .factor = end == limit ? factor : NULL};
+        const sum_end e = {
+            .c = dq + d, .ldc = h->w, .cols = h->w - d, .fresh = j0 == 0, .factor = end == limit ? factor : NULL};
         over_keys[R - 1][h->w - d > VL](end - j0, ds, BLOCK_LD, h->k.p + j0 * h->k.ld + d, h->k.ld, &e);
     }
 }
 
 /* dk or dv of keys [j0, j1) += the block's queries [i0, i1): c (keys, width) += block' x. */
 static void backward_keys(const head *h, const real *block, int64_t i0, int64_t i1, int64_t j0, int64_t j1, rows x,
-                          real *c, int64_t ldc)
+                          real *c)
 {
     const int64_t strips = (j1 - j0 + MR - 1) / MR;
     for (int64_t t = 0; t < strips; t++) {
@@ -301,7 +304,7 @@ static void backward_keys(const head *h, const real *block, int64_t i0, int64_t 
         const int R = strip_rows(j1 - j0, strips, t, &j);
         const int64_t sees = j0 + j - h->ahead, from = h->a->causal && sees > i0 ? sees : i0;
         for (int64_t d = 0; d < h->w; d += NR) {
-            const sum_end e = {.c = c + (j0 + j) * ldc + d, .ldc = ldc, .cols = h->w - d};
+            const sum_end e = {.c = c + (j0 + j) * h->w + d, .ldc = h->w, .cols = h->w - d};
             over_queries[R - 1][h->w - d > VL](i1 - from, block + (from - i0) * BLOCK_LD + j, BLOCK_LD,
                                                x.p + from * x.ld + d, x.ld, &e);
         }
@@ -326,10 +329,14 @@ static void backward_head(const head *h)
             for (int64_t t = t0; t < t1; t++) {
                 int64_t i;
                 const int R = strip_rows(h->n, strips, t, &i);
-                backward_strip(h, R, i, j0, j1, h->p + (i - i0) * BLOCK_LD, h->ds + (i - i0) * BLOCK_LD);
+                const int64_t r = i - i0;
+                backward_strip(h, R, i, j0, j1, h->p + r * BLOCK_LD, h->ds + r * BLOCK_LD, h->part + r * h->w);
             }
-            backward_keys(h, h->p, i0, i1, j0, j1, h->dos, h->dv, a->ldv);
-            backward_keys(h, h->ds, i0, i1, j0, j1, h->qs, h->dk, a->ldk);
+            backward_keys(h, h->p, i0, i1, j0, j1, h->dos, h->dv);
+            backward_keys(h, h->ds, i0, i1, j0, j1, h->qs, h->dk);
+        }
+        for (int64_t i = i0; i < i1 && h->m > 0; i++) { /* q of these queries is not read again */
+            memcpy(h->dq + i * a->ldq, h->part + (i - i0) * h->w, (size_t)h->w * sizeof(real));
         }
     }
 }
@@ -346,12 +353,8 @@ static void backward(const as_attention *a, const as_attention_arrays *x)
         pack_transposed(h.m, h.w, k, a->ldk, h.kt);
         pack_transposed(h.m, h.w, (const real *)x->v + g * h.w, a->ldv, h.vt);
         h.k = as_vectors(h.m, h.w, k, a->ldk, h.copy_a);
-        h.dk = (real *)x->dk + g * h.w;
-        h.dv = (real *)x->dv + g * h.w;
-        for (int64_t j = 0; j < h.m; j++) {
-            memset(h.dk + j * a->ldk, 0, (size_t)h.w * sizeof(real));
-            memset(h.dv + j * a->ldv, 0, (size_t)h.w * sizeof(real));
-        }
+        memset(h.dk, 0, (size_t)(h.m * h.w) * sizeof(real));
+        memset(h.dv, 0, (size_t)(h.m * h.w) * sizeof(real));
         for (int64_t i = g * group; i < (g + 1) * group; i++) {
             h.q = (const real *)x->q + i * h.w;
             h.o = (const real *)x->o + i * h.w;
@@ -362,10 +365,12 @@ static void backward(const as_attention *a, const as_attention_arrays *x)
             h.dos = as_vectors(h.n, h.w, h.d_o, a->ldo, h.c);
             backward_head(&h);
         }
-        for (int64_t j = 0; j < h.m; j++) {
+        for (int64_t j = 0; j < h.m; j++) { /* k and v of the group are not read again */
+            real *const dk = (real *)x->dk + g * h.w + j * a->ldk;
             for (int64_t d = 0; d < h.w; d++) {
-                h.dk[j * a->ldk + d] *= scale;
+                dk[d] = h.dk[j * h.w + d] * scale;
             }
+            memcpy((real *)x->dv + g * h.w + j * a->ldv, h.dv + j * h.w, (size_t)h.w * sizeof(real));
         }
     }
 }

@@ -259,22 +259,19 @@ static void backward_sample(const as_layer *layer, const as_pass *pass, int64_t 
 {
     const attention_options *const o = layer->options;
     const int64_t T = o->positions;
-    real *const d = pass->scratch, *const saved = (real *)pass->saved + r * pass->lds; /* d: laid out as saved */
+    real *const d_o = pass->scratch, *const saved = (real *)pass->saved + r * pass->lds;
     const real *const transposed = (const real *)pass->packed[1] + packed_forward(layer, pass->kernels, 1);
     const as_attention a = shape_of(o);
     as_attention_arrays x = arrays_of(layer, pass, r);
     pass->kernels->gemm(T, o->o, o->units, (const real *)pass->dy + r * pass->ldy, o->units, transposed, NULL, false,
-                        d + o->qkv, o->stride);
-    x.d_o = d + o->qkv;
-    x.dq = d;
-    x.dk = d + o->heads * o->head_width;
-    x.dv = d + (o->heads + o->kv_heads) * o->head_width;
+                        d_o, o->stride);
+    x.d_o = d_o; /* positions as far apart as those of o */
+    x.dq = saved;
+    x.dk = saved + o->heads * o->head_width;
+    x.dv = saved + (o->heads + o->kv_heads) * o->head_width;
     pass->kernels->attention->backward(&a, &x);
     if (o->rotary) {
-        turn(o, d, true);
-    }
-    for (int64_t t = 0; t < T; t++) {
-        memcpy(saved + t * o->stride, d + t * o->stride, (size_t)o->qkv * sizeof(real));
+        turn(o, saved, true);
     }
 }
 

@@ -105,6 +105,14 @@ static void check_case(const as_kernels *kernels, const attention_case *c, doubl
     memset(work, 0xFF, (size_t)reals * kernels->real_bytes); /* scratch holds NaN: nothing may be read unwritten */
     uint8_t *const mask = new_mask(c);
     as_attention_arrays x = arrays_of(a, fast, mask, work), y = arrays_of(a, plain, mask, row);
+    for (int k = 0; k < 3 && by_head; k++) { /* and in place: rows of the gradients compare below */
+        for (int64_t e = 0; e < size[Q + k]; e++) {
+            set_real(kernels, fast[DQ + k], e, get_real(kernels, fast[Q + k], e));
+        }
+    }
+    if (by_head) {
+        x.q = x.dq, x.k = x.dk, x.v = x.dv;
+    }
     for (int64_t g = 0; g < (by_head ? a->kv_heads : 1); g++) {
         if (by_head) {
             x.first = a->kv_heads - 1 - g;
@@ -122,7 +130,13 @@ static void check_case(const as_kernels *kernels, const attention_case *c, doubl
         snprintf(what, sizeof what, "%s of %lld x %lld, %lld/%lld heads of %lld%s", name[i], (long long)a->queries,
                  (long long)a->keys, (long long)a->heads, (long long)a->kv_heads, (long long)a->width,
                  a->causal ? ", causal" : "");
-        assert_same_reals(kernels, fast[i], plain[i], size[i], what);
+        const int64_t ld[] = {a->ldq, a->ldk, a->ldv}, wide[] = {a->heads, a->kv_heads, a->kv_heads};
+        const bool in_place = by_head && i >= DQ && i <= DV; /* then gaps between rows hold what q, k, v had there */
+        for (int64_t e = 0; in_place && e < size[i]; e += ld[i - DQ]) {
+            assert_same_reals(kernels, at(kernels, fast[i], e), at(kernels, plain[i], e), wide[i - DQ] * a->width,
+                              what);
+        }
+        assert_same_reals(kernels, fast[i], plain[i], in_place ? 0 : size[i], what);
     }
     free(mask);
     free_arrays(kernels, a, fast), free_arrays(kernels, a, plain);
