@@ -44,16 +44,18 @@ static as_status plan_tensors(as_network *network)
             if (layer->param[p].tied) {
                 continue; /* it is another layer's */
             }
-            network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
-                                                                    .count = layer->param[p].count,
-                                                                    .band = band_of(model, l, p),
-                                                                    .layer = l,
-                                                                    .param = p,
-                                                                    .lr_scale = layer->lr_scale,
-                                                                    .decay = layer->param[p].decay,
-                                                                    .statistic = layer->param[p].statistic,
-                                                                    .momentum = layer->param[p].momentum,
-                                                                    .trains = layer->trains};
+            network->tensor[network->ntensors++] =
+                (network_tensor){.first = layer->param[p].offset,
+                                 .count = layer->param[p].count,
+                                 .band = band_of(model, l, p),
+                                 .layer = l,
+                                 .param = p,
+                                 .lr_scale = layer->lr_scale,
+                                 .weight_decay = layer->param[p].decay ? network->optimizer.weight_decay : 0.0,
+                                 .decay = layer->param[p].decay,
+                                 .statistic = layer->param[p].statistic,
+                                 .momentum = layer->param[p].momentum,
+                                 .trains = layer->trains};
             network->statistics = network->statistics || layer->param[p].statistic;
         }
     }
@@ -96,6 +98,7 @@ static as_status plan_memory(as_network *network)
     for (int t = 0; t < network->ntiles; t++) {
         depth = network->tile[t].program.depth > depth ? network->tile[t].program.depth : depth;
     }
+    AS_TRY(network_tensors_plan(network));
     AS_TRY(as_model_work_plan(&network->model, network->owners * network->tile_rows, as_team_size(setup->team), depth,
                               true, network->arena, &network->work));
     return as_arena_commit(network->arena);
@@ -119,7 +122,7 @@ static as_state_item *add_item(as_network *network, const char *group, const cha
 
 static as_status plan_state(as_network *network)
 {
-    const size_t most = (size_t)(network->ntensors * (2 + network->nslots) + 1);
+    const size_t most = (size_t)(network->ntensors * (2 + network->nslots + AS_TENSOR_STATES) + 1);
     network->item = calloc(most, sizeof *network->item);
     if (network->item == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for the names of %zu state arrays", most);
@@ -130,10 +133,22 @@ static as_status plan_state(as_network *network)
     }
     for (int s = 0; s < network->nslots; s++) {
         for (int i = 0; i < network->ntensors; i++) {
-            if (!network->tensor[i].statistic) {
+            const unsigned roles = network->slot_kind[s].roles;
+            if (!network->tensor[i].statistic && (roles == 0 || (roles >> network->tensor[i].role & 1u) != 0)) {
                 add_item(network, "optimizer", network->slot_kind[s].name, &network->tensor[i])->data =
                     network->slot[s];
             }
+        }
+    }
+    for (int i = 0; i < network->ntensors; i++) {
+        const network_tensor *x = &network->tensor[i];
+        for (int s = 0; s < x->nstates; s++) {
+            as_state_item *item = add_item(network, "optimizer", x->state_kind[s].name, x);
+            item->type = AS_F64;
+            item->shape = (as_shape){.rank = 1, .dim = {x->state_kind[s].count}};
+            item->flat_first = -1;
+            item->sliced = false;
+            item->data = x->state[s];
         }
     }
     for (int i = 0; i < network->ntensors && network->average != NULL; i++) {
@@ -179,6 +194,7 @@ static void destroy(as_estimator **estimator)
             as_world_shared_free(world, shared[i]);
         }
     }
+    network_tensors_close(network);
     for (int t = 0; t < network->ntiles; t++) {
         as_tree_program_destroy(&network->tile[t].program);
     }
@@ -219,6 +235,9 @@ static as_status create(const as_setup *setup, as_estimator **out)
         status = as_world_agree(setup->world, plan_memory(network));
     }
     if (status == AS_OK) {
+        status = network_tensors_open(network);
+    }
+    if (status == AS_OK) {
         status = as_world_agree(setup->world, plan_state(network));
     }
     *out = (as_estimator *)network;
@@ -249,7 +268,9 @@ static as_status init(as_estimator *estimator)
     AS_TRY(as_world_agree(setup->world, status));
     AS_TRY(as_world_barrier(setup->world));
     for (int s = 0; s < network->nslots; s++) {
-        network->update->fill(network->count, network->slot_kind[s].initial, network->slot[s]);
+        if (network->slot_kind[s].roles == 0) { /* others are zeros, and stay untouched where nobody has them */
+            network->update->fill(network->count, network->slot_kind[s].initial, network->slot[s]);
+        }
     }
     return restored(estimator);
 }

@@ -40,10 +40,31 @@ typedef struct network_tensor {
     int64_t first, count; /* in the flat vector */
     int64_t band;         /* elements that a thread updates and packs at a time: rows of a packed weight */
     int layer, param;
-    double lr_scale;
+    double lr_scale, weight_decay;
     bool decay, trains, statistic;
-    double momentum; /* of a statistic */
+    as_tensor_role role;
+    int64_t rows, columns; /* as a matrix; a vector has one row */
+    int64_t piece;         /* number of its first piece: tensors are cut at blocks of the flat vector */
+    int owner;             /* rank of the node that solves it (scope TENSOR) */
+    int nstates;
+    as_tensor_state state_kind[AS_TENSOR_STATES];
+    double *state[AS_TENSOR_STATES]; /* seen by the node, the same on all nodes */
+    double momentum;                 /* of a statistic */
 } network_tensor;
+
+/* What optimizers keep that see more of a tensor than a slice. */
+typedef struct network_tensors {
+    int64_t pieces; /* of all tensors; the slice has at most `most` of them, from `first` on */
+    int64_t first, most;
+    double *mine;    /* (1 + most * AS_TENSOR_SUMS) how many, and their sums */
+    double *all;     /* (ranks, 1 + most * AS_TENSOR_SUMS) */
+    double *column;  /* (pieces) one sum of all pieces */
+    double *sums;    /* (ntensors, AS_TENSOR_SUMS) */
+    void *u;         /* (n) directions, seen by the whole node */
+    double *states;  /* of all tensors, seen by the whole node */
+    double *scratch; /* for sums of the tensor that is solved */
+    void *work;      /* for its products */
+} network_tensors;
 
 typedef struct as_network {
     as_estimator base;
@@ -62,8 +83,9 @@ typedef struct as_network {
 
     void *params, *packed;          /* seen by the whole node */
     void *average, *average_packed; /* the same for averaged weights; NULL when off */
-    void *slot[AS_SLOTS_MAX];       /* own slice */
+    void *slot[AS_SLOTS_MAX];       /* own slice; not touched where a tensor has none of that kind */
     double *block;                  /* (blocks of the slice, 2): squared norm, penalty */
+    network_tensors whole;
     as_arena *arena;
     void *augment_work; /* (threads, augment_reals): a sample for each thread; NULL: no augmentation */
     int64_t augment_reals;
@@ -88,6 +110,17 @@ typedef struct as_network {
     as_state_item *item;
 } as_network;
 
+/* One update, on its way. */
+typedef struct network_step {
+    as_network *network;
+    int64_t t;      /* optimizer step, from 1 */
+    double inverse; /* 1 / sum of weights */
+    double samples;
+    double scale; /* of the slice in the optimizer pass */
+    double lr;
+    double c[AS_COEFFICIENTS_MAX];
+} network_step;
+
 as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int64_t step);
 as_status network_update(as_estimator *estimator, int64_t step, as_step_report *report);
 as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, as_text *json,
@@ -102,6 +135,24 @@ void network_gather(as_network *network, const as_batch *batch, int64_t from, in
 /* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices
    are packed here; otherwise their owners have done it. */
 as_status network_share(as_network *network, void *params, void *packed, bool all);
+/* Not collective. How tensors are cut, what they are to the optimizer, and the memory for it (filled by the commit of
+   the arena). network_tensors_open, collective, comes after the commit. Errors: NOMEM, CONFIG. */
+as_status network_tensors_plan(as_network *network);
+as_status network_tensors_open(as_network *network);
+void network_tensors_close(as_network *network);
+/* Collective. What comes before the optimizer's step, for scopes NORMS and TENSOR. Errors: those of the world. */
+as_status network_prepare(network_step *step);
+/* Not collective. What the optimizer sees of elements [first, first + count) of a tensor: at most a block. */
+as_optimizer_pass network_pass(const network_step *step, const network_tensor *tensor, int64_t first, int64_t count);
+/* Not collective. Elements [*first, *end) of a tensor and of the own slice that belong to a thread, in whole bands:
+   about the rows whose gradient it has summed, so that they are in its cache. */
+void network_share_of_tensor(const as_network *network, const network_tensor *x, int thread, int64_t *first,
+                             int64_t *end);
+/* Address of an element of a vector of the model's precision. */
+static inline char *network_at(const as_network *network, void *vector, int64_t element)
+{
+    return (char *)vector + (size_t)element * network->setup.kernels->real_bytes;
+}
 /* Collective. Forward reads from now on the weights that are judged: the averages where they are kept. */
 as_status network_use_judged(as_network *network);
 /* What as_model_* functions see of `count` rows of the batch from row `from` on, which are rows [first, first + count)

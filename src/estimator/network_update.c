@@ -8,16 +8,6 @@
 #include "base/error.h"
 #include "estimator/network.h"
 
-typedef struct update_job {
-    as_network *network;
-    int64_t t;      /* optimizer step, from 1 */
-    double inverse; /* 1 / sum of weights */
-    double samples;
-    double scale; /* of the slice in the optimizer pass */
-    double lr;
-    double c[AS_COEFFICIENTS_MAX];
-} update_job;
-
 /* First tensor that reaches past element `at`. */
 static int tensor_at(const as_network *network, int64_t at)
 {
@@ -35,9 +25,10 @@ static int tensor_at(const as_network *network, int64_t at)
 }
 
 /* Calls visit for the pieces of tensors inside [first, first + count) of the flat vector. */
-typedef void (*visit_piece)(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block);
+typedef void (*visit_piece)(network_step *job, const network_tensor *tensor, int64_t first, int64_t count,
+                            int64_t block);
 
-static void visit_block(update_job *job, int64_t first, int64_t count, int64_t block, visit_piece visit)
+static void visit_block(network_step *job, int64_t first, int64_t count, int64_t block, visit_piece visit)
 {
     const as_network *network = job->network;
     for (int i = tensor_at(network, first); i < network->ntensors && network->tensor[i].first < first + count; i++) {
@@ -48,12 +39,7 @@ static void visit_block(update_job *job, int64_t first, int64_t count, int64_t b
     }
 }
 
-static char *at(const as_network *network, void *vector, int64_t element)
-{
-    return (char *)vector + (size_t)element * network->setup.kernels->real_bytes;
-}
-
-static void penalize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
+static void penalize_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
 {
     as_network *network = job->network;
     const as_model *model = &network->model;
@@ -62,8 +48,8 @@ static void penalize_piece(update_job *job, const network_tensor *tensor, int64_
     }
     const bool on = tensor->decay;
     network->block[2 * block + 1] += network->update->penalize(
-        count, at(network, as_sum_slice(network->sum), first - network->first), at(network, network->params, first),
-        job->inverse, on ? model->l1 : 0.0, on ? model->l2 : 0.0);
+        count, network_at(network, as_sum_slice(network->sum), first - network->first),
+        network_at(network, network->params, first), job->inverse, on ? model->l1 : 0.0, on ? model->l2 : 0.0);
 }
 
 static bool has_penalty(const as_network *network)
@@ -71,10 +57,8 @@ static bool has_penalty(const as_network *network)
     return network->model.l1 > 0 || network->model.l2 > 0;
 }
 
-/* Elements [*first, *end) of a tensor and of the own slice that belong to a thread, in whole bands: about the rows
-   whose gradient it has summed, so that they are in its cache. */
-static void share_of_tensor(const as_network *network, const network_tensor *x, int thread, int64_t *first,
-                            int64_t *end)
+void network_share_of_tensor(const as_network *network, const network_tensor *x, int thread, int64_t *first,
+                             int64_t *end)
 {
     const int64_t slice = network->first, last = slice + network->count;
     const int64_t from = x->first > slice ? x->first : slice;
@@ -91,17 +75,17 @@ static void share_of_tensor(const as_network *network, const network_tensor *x, 
     *end = stop < to ? stop : to;
 }
 
-static void square_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
+static void square_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count, int64_t block)
 {
     as_network *network = job->network;
     if (!tensor->statistic) {
-        network->block[2 * block] +=
-            network->setup.kernels->sum_squares(count, at(network, as_sum_slice(network->sum), first - network->first));
+        network->block[2 * block] += network->setup.kernels->sum_squares(
+            count, network_at(network, as_sum_slice(network->sum), first - network->first));
     }
 }
 
 /* Norms (and penalties) of the blocks that start inside [first, end). */
-static void measure_blocks(update_job *job, int64_t first, int64_t end)
+static void measure_blocks(network_step *job, int64_t first, int64_t end)
 {
     as_network *network = job->network;
     const int64_t last = (end - network->first + AS_BLOCK - 1) / AS_BLOCK;
@@ -116,7 +100,7 @@ static void measure_blocks(update_job *job, int64_t first, int64_t end)
             visit_block(job, network->first + i, n, block, square_piece);
         } else {
             network->block[2 * block] =
-                network->setup.kernels->sum_squares(n, at(network, as_sum_slice(network->sum), i));
+                network->setup.kernels->sum_squares(n, network_at(network, as_sum_slice(network->sum), i));
         }
     }
 }
@@ -137,52 +121,66 @@ static bool take_squares(as_network *network)
 
 static void measure_body(void *argument, int thread)
 {
-    update_job *job = argument;
+    network_step *job = argument;
     for (int i = 0; i < job->network->ntensors; i++) {
         int64_t first, end;
-        share_of_tensor(job->network, &job->network->tensor[i], thread, &first, &end);
+        network_share_of_tensor(job->network, &job->network->tensor[i], thread, &first, &end);
         measure_blocks(job, first, end);
     }
 }
 
 /* A running statistic follows the batch's mean of it; averages of weights take it as it is. */
-static void follow_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count)
+static void follow_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count)
 {
     as_network *network = job->network;
-    void *w = at(network, network->params, first);
+    void *w = network_at(network, network->params, first);
     if (job->samples > 0) {
         network->update->follow(count, tensor->momentum, 1 / job->samples,
-                                at(network, as_sum_slice(network->sum), first - network->first), w);
+                                network_at(network, as_sum_slice(network->sum), first - network->first), w);
     }
     if (network->average != NULL) {
-        memcpy(at(network, network->average, first), w, (size_t)count * network->setup.kernels->real_bytes);
+        memcpy(network_at(network, network->average, first), w, (size_t)count * network->setup.kernels->real_bytes);
     }
 }
 
+as_optimizer_pass network_pass(const network_step *step, const network_tensor *tensor, int64_t first, int64_t count)
+{
+    as_network *network = step->network;
+    const int64_t local = first - network->first;
+    as_optimizer_pass pass = {.options = network->optimizer.options,
+                              .n = count,
+                              .w = network_at(network, network->params, first),
+                              .g = network_at(network, as_sum_slice(network->sum), local),
+                              .scale = step->scale,
+                              .clip = network->setup.clip_value,
+                              .c = step->c,
+                              .lr = step->lr * tensor->lr_scale,
+                              .weight_decay = tensor->weight_decay,
+                              .role = tensor->role};
+    for (int s = 0; s < network->nslots; s++) {
+        pass.slot[s] = network_at(network, network->slot[s], local);
+    }
+    if (network->whole.sums != NULL) {
+        pass.sums = network->whole.sums + (tensor - network->tensor) * AS_TENSOR_SUMS;
+    }
+    if (network->whole.u != NULL) {
+        pass.u = network_at(network, network->whole.u, first);
+    }
+    return pass;
+}
+
 /* The optimizer on at most a block of a tensor. */
-static void optimize_piece(update_job *job, const network_tensor *tensor, int64_t first, int64_t count)
+static void optimize_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count)
 {
     if (tensor->statistic) {
         follow_piece(job, tensor, first, count);
         return;
     }
     as_network *network = job->network;
-    const int64_t local = first - network->first;
-    as_optimizer_pass pass = {.options = network->optimizer.options,
-                              .n = count,
-                              .w = at(network, network->params, first),
-                              .g = at(network, as_sum_slice(network->sum), local),
-                              .scale = job->scale,
-                              .clip = network->setup.clip_value,
-                              .c = job->c,
-                              .lr = job->lr * tensor->lr_scale,
-                              .weight_decay = tensor->decay ? network->optimizer.weight_decay : 0.0};
-    for (int s = 0; s < network->nslots; s++) {
-        pass.slot[s] = at(network, network->slot[s], local);
-    }
+    const as_optimizer_pass pass = network_pass(job, tensor, first, count);
     network->optimizer.ops->step(&pass);
     if (network->average != NULL) {
-        network->update->average(count, network->setup.ema, pass.w, at(network, network->average, first));
+        network->update->average(count, network->setup.ema, pass.w, network_at(network, network->average, first));
     }
 }
 
@@ -190,12 +188,12 @@ static void optimize_piece(update_job *job, const network_tensor *tensor, int64_
    with the first. */
 static void optimize_body(void *argument, int thread)
 {
-    update_job *job = argument;
+    network_step *job = argument;
     as_network *network = job->network;
     for (int t = network->ntensors - 1; t >= 0; t--) {
         const network_tensor *x = &network->tensor[t];
         int64_t first, end;
-        share_of_tensor(network, x, thread, &first, &end);
+        network_share_of_tensor(network, x, thread, &first, &end);
         while (x->trains && first < end) {
             const int64_t stop = first + x->band - (first - x->first) % x->band, to = stop < end ? stop : end;
             for (int64_t i = first; i < to; i += AS_BLOCK) {
@@ -262,7 +260,7 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
     AS_TRY(as_sum_reduce(network->sum, team));
     const double *head = as_sum_result(network->sum);
     const double weight = head[AS_HEAD_WEIGHT];
-    update_job job = {
+    network_step job = {
         .network = network, .t = step + 1, .inverse = weight > 0 ? 1.0 / weight : 0.0, .samples = head[AS_HEAD_COUNT]};
     if (!take_squares(network)) {
         as_team_run(team, measure_body, &job);
@@ -290,6 +288,9 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
     report->lr = job.lr;
     if (network->optimizer.ops->begin != NULL) {
         network->optimizer.ops->begin(network->optimizer.options, job.t, job.c);
+    }
+    if (network->optimizer.ops->scope != AS_OPTIMIZER_ELEMENT) {
+        AS_TRY(network_prepare(&job));
     }
     as_team_run(team, optimize_body, &job);
     const double t2 = as_clock_seconds();

@@ -50,9 +50,9 @@ static const as_field as_adam_fields[] = {{.name = "beta1",
 static inline int as_adam_slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 {
     const as_adam_options *o = options;
-    slot[0] = (as_slot){"m", 0};
-    slot[1] = (as_slot){"v", 0};
-    slot[2] = (as_slot){"v_max", 0};
+    slot[0] = (as_slot){.name = "m", .initial = 0};
+    slot[1] = (as_slot){.name = "v", .initial = 0};
+    slot[2] = (as_slot){.name = "v_max", .initial = 0};
     return o->amsgrad ? 3 : 2;
 }
 

@@ -46,6 +46,7 @@ typedef struct as_param {
     double init_scale; /* 0: the kind's own; else see init.h */
     int64_t fan_in, fan_out;
     bool decay; /* weight decay and penalties apply (weights: yes, biases: no) */
+    bool table; /* its rows are looked up by sample or position, not multiplied */
     /* A running statistic, such as the mean of batch_norm: not trained, not in the gradient's norm. Accumulate puts the
        sum over lanes of (rows of the lane) * (value of the lane) in its span; the update is
          w += momentum * (span / samples of the batch - w). */

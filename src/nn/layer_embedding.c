@@ -52,6 +52,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
         (options->vocabulary * (int64_t)sizeof(int32_t) + (int64_t)sizeof(real) - 1) / (int64_t)sizeof(real);
     layer->scratch_row = layer->in_size[0];
     layer->param[0] = (as_param){.name = "weight",
+                                 .table = true,
                                  .shape = {.rank = 2, .dim = {options->vocabulary, options->units}},
                                  .init = AS_INIT_NORMAL,
                                  .init_scale = options->init_scale,

@@ -78,6 +78,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     }
     layer->nparams = 1;
     layer->param[0] = (as_param){.name = "weight",
+                                 .table = true,
                                  .shape = {.rank = 2, .dim = {options->context, n}},
                                  .init = AS_INIT_NORMAL,
                                  .init_scale = options->init_scale,

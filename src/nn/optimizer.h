@@ -1,18 +1,40 @@
-/* Optimizers: elementwise updates on a slice of the flat parameter vector. One file optimizer_<kind>.c (per variant),
-   one row in optimizer.def. Formulas are those that PyTorch documents. */
+/* Optimizers: updates of a slice of the flat parameter vector. One file optimizer_<kind>.c (per variant), one row in
+   optimizer.def. Formulas are those that PyTorch documents, or the paper that the file names.
+
+   Most see every element by itself: step is all they have. Others need more of a tensor than a slice holds, and say so
+   by their scope:
+     NORMS   prepare on all pieces (tensor and block of AS_BLOCK elements of the flat vector: the same for every layout)
+             gives two sums of each; added along one tree for each tensor they are what step sees.
+     TENSOR  prepare leaves in u what is to become the direction; then solve sees whole tensors, each on one rank of
+             every node; then step takes its piece of u. */
 #ifndef AS_NN_OPTIMIZER_H
 #define AS_NN_OPTIMIZER_H
 
 #include "base/fields.h"
+#include "comm/sum.h"
 #include "kernels/kernels.h"
+#include "kernels/team.h"
 
-enum { AS_SLOTS_MAX = 4, AS_COEFFICIENTS_MAX = 12 };
+enum { AS_SLOTS_MAX = 4, AS_COEFFICIENTS_MAX = 12, AS_TENSOR_SUMS = 2, AS_TENSOR_STATES = 2 };
+
+typedef enum as_optimizer_scope { AS_OPTIMIZER_ELEMENT, AS_OPTIMIZER_NORMS, AS_OPTIMIZER_TENSOR } as_optimizer_scope;
+
+/* What a tensor is to the optimizer: one axis; several, of which the last are the columns and the others the rows; or
+   such a one at an end of the network: a table that is looked up, or the weight that a loss reads the products of. */
+typedef enum as_tensor_role { AS_TENSOR_VECTOR, AS_TENSOR_MATRIX, AS_TENSOR_END } as_tensor_role;
 
 /* One state array: its name (the file name of the slot) and the value that every element starts with. */
 typedef struct as_slot {
     const char *name;
     double initial;
+    unsigned roles; /* 1u << role of the tensors that have it, then initial is 0; 0: all */
 } as_slot;
+
+/* One array of doubles beside the slots, for each tensor (scope TENSOR): zeros at first. */
+typedef struct as_tensor_state {
+    const char *name;
+    int64_t count;
+} as_tensor_state;
 
 typedef struct as_optimizer_pass {
     const void *options;
@@ -24,7 +46,27 @@ typedef struct as_optimizer_pass {
     const double *c;          /* (AS_COEFFICIENTS_MAX) from begin */
     double lr;                /* learning rate of this layer at this step */
     double weight_decay;      /* 0 where decay does not apply */
+    as_tensor_role role;
+    double *sums; /* (AS_TENSOR_SUMS) scope NORMS: prepare writes those of the piece, step reads those of the tensor */
+    void *u;      /* (n) scope TENSOR: the direction */
 } as_optimizer_pass;
+
+/* A whole tensor of rows x columns elements, row-major; a vector has one row. */
+typedef struct as_optimizer_tensor {
+    const void *options;
+    const as_kernels *kernels;
+    as_tensor_role role;
+    int64_t rows, columns;
+    const void *w; /* parameters before the step */
+    void *u;       /* what prepare left; solve makes the direction of it, in place */
+    double *state[AS_TENSOR_STATES];
+    double *sums; /* (AS_TENSOR_SUMS, blocks of the tensor) free to use */
+    void *work;   /* (work_reals) free to use, on a cache line */
+    const double *c;
+    double lr;
+    as_team *team;
+    int thread, threads;
+} as_optimizer_tensor;
 
 typedef struct as_optimizer_ops {
     const char *name, *help, *formula;
@@ -37,6 +79,14 @@ typedef struct as_optimizer_ops {
      */
     void (*begin)(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX]);
     void (*step)(const as_optimizer_pass *pass);
+    as_optimizer_scope scope; /* what follows is for the scopes NORMS and TENSOR */
+    void (*prepare)(const as_optimizer_pass *pass);
+    /* Scope TENSOR. Called by all threads of the team, of every tensor that trains. A function of the tensor alone:
+       sums in a fixed order, products as chains. */
+    void (*solve)(const as_optimizer_tensor *tensor);
+    int64_t (*work_reals)(const as_kernels *kernels, as_tensor_role role, int64_t rows, int64_t columns); /* or NULL */
+    /* Number of state arrays of a tensor, and what they are. NULL: none. */
+    int (*states)(as_tensor_role role, int64_t rows, int64_t columns, as_tensor_state state[AS_TENSOR_STATES]);
 } as_optimizer_ops;
 
 const as_optimizer_ops *const *as_optimizers_get(const as_kernels *kernels);

@@ -36,7 +36,7 @@ static const as_field fields[] = {{.name = "lr_decay",
 
 static int slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 {
-    slot[0] = (as_slot){"sum", ((const adagrad_options *)options)->initial};
+    slot[0] = (as_slot){.name = "sum", .initial = ((const adagrad_options *)options)->initial};
     return 1;
 }
 

@@ -29,7 +29,7 @@ static const as_field fields[] = {{.name = "beta1",
 static int slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 {
     (void)options;
-    slot[0] = (as_slot){"m", 0};
+    slot[0] = (as_slot){.name = "m", .initial = 0};
     return 1;
 }
 

@@ -47,8 +47,8 @@ static const as_field fields[] = {{.name = "beta1",
 static int slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 {
     (void)options;
-    slot[0] = (as_slot){"m", 0};
-    slot[1] = (as_slot){"v", 0};
+    slot[0] = (as_slot){.name = "m", .initial = 0};
+    slot[1] = (as_slot){.name = "v", .initial = 0};
     return 2;
 }
 

@@ -49,12 +49,12 @@ static int slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 {
     const rmsprop_options *o = options;
     int n = 0;
-    slot[n++] = (as_slot){"square", 0};
+    slot[n++] = (as_slot){.name = "square", .initial = 0};
     if (o->centered) {
-        slot[n++] = (as_slot){"mean", 0};
+        slot[n++] = (as_slot){.name = "mean", .initial = 0};
     }
     if (o->momentum > 0) {
-        slot[n++] = (as_slot){"momentum", 0};
+        slot[n++] = (as_slot){.name = "momentum", .initial = 0};
     }
     return n;
 }

@@ -38,7 +38,7 @@ static const as_field fields[] = {{.name = "momentum",
 static int slots(const void *options, as_slot slot[AS_SLOTS_MAX])
 {
     const sgd_options *o = options;
-    slot[0] = (as_slot){"momentum", 0};
+    slot[0] = (as_slot){.name = "momentum", .initial = 0};
     return o->momentum > 0 ? 1 : 0;
 }
 

@@ -1,5 +1,6 @@
 /* Laws of every optimizer: PyTorch's trajectories, no move without gradient and decay, slices that equal the whole,
-   descent of a quadratic, the same bits for every instruction set. References: tests/reference/make_optimizers.py. */
+   descent of a quadratic, the same bits for every instruction set and number of threads. References:
+   tests/reference/make_optimizers.py. */
 #include "nn/optimizer.h"
 
 #include "base/text.h"
@@ -22,17 +23,40 @@ static as_optimizer parse(as_document *document, const as_kernels *kernels, cons
     return optimizer;
 }
 
-/* Parameters and slots of n elements. */
+/* Parameters and slots of a tensor of n elements, and what its optimizer keeps beside them. */
 typedef struct state {
-    int64_t n;
-    int slots;
-    void *w, *slot[AS_SLOTS_MAX];
+    int64_t n, rows, columns;
+    as_tensor_role role;
+    int slots, states;
+    void *w, *u, *work, *slot[AS_SLOTS_MAX];
+    as_tensor_state kind[AS_TENSOR_STATES];
+    double *more[AS_TENSOR_STATES], *sums;
+    int64_t work_reals;
+    as_team *team; /* solves */
 } state;
 
-static state open_state(const as_kernels *kernels, const as_optimizer *optimizer, int64_t n)
+/* rows 0: a vector. */
+static state open_state(const as_kernels *kernels, const as_optimizer *optimizer, int64_t rows, int64_t columns)
 {
-    as_slot slot[AS_SLOTS_MAX];
-    state s = {.n = n, .slots = optimizer->ops->slots(optimizer->options, slot), .w = new_reals(kernels, n)};
+    const as_optimizer_ops *ops = optimizer->ops;
+    const int64_t n = rows > 0 ? rows * columns : columns, blocks = (n + AS_BLOCK - 1) / AS_BLOCK;
+    as_slot slot[AS_SLOTS_MAX] = {{.name = NULL}};
+    state s = {.n = n,
+               .rows = rows > 0 ? rows : 1,
+               .columns = columns,
+               .role = rows > 0 ? AS_TENSOR_MATRIX : AS_TENSOR_VECTOR,
+               .slots = ops->slots(optimizer->options, slot),
+               .w = new_reals(kernels, n),
+               .u = new_reals(kernels, n),
+               .sums = calloc((size_t)(blocks * AS_TENSOR_SUMS), sizeof(double))};
+    assert_int_equal(as_team_create(1, &s.team), AS_OK);
+    s.states = ops->states != NULL ? ops->states(s.role, s.rows, s.columns, s.kind) : 0;
+    for (int k = 0; k < s.states; k++) {
+        s.more[k] = calloc((size_t)s.kind[k].count, sizeof(double));
+        assert_non_null(s.more[k]);
+    }
+    s.work_reals = ops->work_reals != NULL ? ops->work_reals(kernels, s.role, s.rows, s.columns) : 0;
+    s.work = new_reals(kernels, s.work_reals);
     assert_in_range(s.slots, 0, AS_SLOTS_MAX);
     for (int k = 0; k < s.slots; k++) {
         s.slot[k] = new_reals(kernels, n);
@@ -50,35 +74,113 @@ static void close_state(const as_kernels *kernels, state *s)
     for (int k = 0; k < s->slots; k++) {
         free_reals(kernels, s->slot[k], s->n);
     }
+    for (int k = 0; k < s->states; k++) {
+        free(s->more[k]);
+    }
+    free_reals(kernels, s->u, s->n);
+    free_reals(kernels, s->work, s->work_reals);
+    free(s->sums);
+    as_team_destroy(&s->team);
 }
 
-/* Step t on elements [first, first + n) of the state, with gradients g of these elements. */
-static void step_scaled(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, int64_t first,
-                        int64_t n, const void *g, double lr, double weight_decay, double scale, double clip)
+typedef struct solving {
+    const as_kernels *kernels;
+    const as_optimizer *optimizer;
+    state *s;
+    const double *c;
+    double lr;
+} solving;
+
+static void solve_body(void *argument, int thread)
 {
+    const solving *job = argument;
+    const state *s = job->s;
+    as_optimizer_tensor tensor = {.options = job->optimizer->options,
+                                  .kernels = job->kernels,
+                                  .role = s->role,
+                                  .rows = s->rows,
+                                  .columns = s->columns,
+                                  .w = s->w,
+                                  .u = s->u,
+                                  .sums = s->sums,
+                                  .work = s->work,
+                                  .c = job->c,
+                                  .lr = job->lr,
+                                  .team = s->team,
+                                  .thread = thread,
+                                  .threads = as_team_size(s->team)};
+    memcpy(tensor.state, s->more, sizeof tensor.state);
+    job->optimizer->ops->solve(&tensor);
+}
+
+/* Points a pass at elements from `first` on. */
+static void move_to(const as_kernels *kernels, const state *s, as_optimizer_pass *pass, const void *g, int64_t first,
+                    int64_t most)
+{
+    pass->n = s->n - first < most ? s->n - first : most;
+    pass->w = at(kernels, s->w, first);
+    pass->g = (const char *)g + (size_t)first * kernels->real_bytes;
+    pass->u = at(kernels, s->u, first);
+    for (int k = 0; k < s->slots; k++) {
+        pass->slot[k] = at(kernels, s->slot[k], first);
+    }
+}
+
+static void add_norms(const double *block, int64_t blocks, double sums[AS_TENSOR_SUMS])
+{
+    double *const column = calloc((size_t)blocks, sizeof *column);
+    assert_non_null(column);
+    for (int k = 0; k < AS_TENSOR_SUMS; k++) {
+        for (int64_t b = 0; b < blocks; b++) {
+            column[b] = block[b * AS_TENSOR_SUMS + k];
+        }
+        sums[k] = as_block_sum(column, blocks);
+    }
+    free(column);
+}
+
+/* Step t with gradients g, in pieces; norms are always measured in blocks. */
+static void step_scaled(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, int64_t piece,
+                        const void *g, double lr, double weight_decay, double scale, double clip)
+{
+    const as_optimizer_ops *ops = optimizer->ops;
+    double sums[AS_TENSOR_SUMS] = {0};
+    const int64_t blocks = (s->n + AS_BLOCK - 1) / AS_BLOCK;
     double c[AS_COEFFICIENTS_MAX] = {0};
     if (optimizer->ops->begin != NULL) {
         optimizer->ops->begin(optimizer->options, t, c);
     }
     as_optimizer_pass pass = {.options = optimizer->options,
-                              .n = n,
-                              .w = at(kernels, s->w, first),
-                              .g = g,
                               .scale = scale,
                               .clip = clip,
                               .c = c,
                               .lr = lr,
-                              .weight_decay = weight_decay};
-    for (int k = 0; k < s->slots; k++) {
-        pass.slot[k] = at(kernels, s->slot[k], first);
+                              .weight_decay = weight_decay,
+                              .role = s->role};
+    const int64_t measured = ops->scope == AS_OPTIMIZER_NORMS ? AS_BLOCK : piece;
+    for (int64_t first = 0; first < s->n && ops->prepare != NULL; first += measured) {
+        move_to(kernels, s, &pass, g, first, measured);
+        pass.sums = s->sums + first / AS_BLOCK * AS_TENSOR_SUMS;
+        ops->prepare(&pass);
     }
-    optimizer->ops->step(&pass);
+    if (ops->scope == AS_OPTIMIZER_NORMS) {
+        add_norms(s->sums, blocks, sums);
+    }
+    if (ops->solve != NULL) {
+        as_team_run(s->team, solve_body,
+                    &(solving){.kernels = kernels, .optimizer = optimizer, .s = s, .c = c, .lr = lr});
+    }
+    pass.sums = sums;
+    for (int64_t first = 0; first < s->n; first += piece) {
+        move_to(kernels, s, &pass, g, first, piece);
+        ops->step(&pass);
+    }
 }
 
-static void step_range(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, int64_t first,
-                       int64_t n, const void *g, double lr, double weight_decay)
+static void step_whole(const as_kernels *kernels, const as_optimizer *optimizer, state *s, int64_t t, const void *g,
+                       double lr, double weight_decay)
 {
-    step_scaled(kernels, optimizer, s, t, first, n, g, lr, weight_decay, 1, 0);
+    step_scaled(kernels, optimizer, s, t, AS_BLOCK, g, lr, weight_decay, 1, 0);
 }
 
 /* In float64 every step rounds a handful of times, each 1.1e-16 relative to w or to the step; the centred variance
@@ -90,7 +192,7 @@ static void check_trajectory(const as_kernels *kernels, int index)
     as_document *document = NULL;
     assert_int_equal(as_document_create(&document), AS_OK);
     const as_optimizer optimizer = parse(document, kernels, reference_case[index].config);
-    state s = open_state(kernels, &optimizer, REFERENCE_N);
+    state s = open_state(kernels, &optimizer, reference_case[index].rows, reference_case[index].columns);
     void *g = new_reals(kernels, REFERENCE_N);
     for (int i = 0; i < REFERENCE_N; i++) {
         set_real(kernels, s.w, i, reference_start[i]);
@@ -106,7 +208,7 @@ static void check_trajectory(const as_kernels *kernels, int index)
             reach = fmax(reach, fabs(expected[i] - before[i]));
         }
         before = expected;
-        step_range(kernels, &optimizer, &s, t + 1, 0, REFERENCE_N, g, reference_lr, reference_case[index].weight_decay);
+        step_whole(kernels, &optimizer, &s, t + 1, g, reference_lr, reference_case[index].weight_decay);
         const double narrow = 20 * (0x1p-25 * size + 20 * 0x1p-24 * reach) * (centered ? 100 : 1);
         const double tolerance = kernels->precision == AS_FLOAT64 ? 1e-12 * fmax(1, size) : narrow;
         for (int i = 0; i < REFERENCE_N; i++) {
@@ -152,19 +254,22 @@ static void test_every_optimizer_has_a_reference(void **unused)
     }
 }
 
-/* Fills n elements of w and of five gradients, steps through them in pieces of `piece`, and returns the state. */
-static state walk(const as_kernels *kernels, const as_optimizer *optimizer, int64_t n, int64_t piece)
+/* Fills w and five gradients of a case's kind of tensor of n = 47 x 33 or 33 x 47 elements, steps through them in
+   pieces with a team, and returns the state. */
+static state walk(const as_kernels *kernels, const as_optimizer *optimizer, int index, int64_t piece, int threads)
 {
-    state s = open_state(kernels, optimizer, n);
+    enum { ROWS = 47, COLUMNS = 33 };
+    const int64_t n = ROWS * COLUMNS, rows = reference_case[index].rows > 1 ? ROWS : COLUMNS;
+    state s = reference_case[index].rows > 0 ? open_state(kernels, optimizer, rows, n / rows)
+                                             : open_state(kernels, optimizer, 0, n);
+    as_team_destroy(&s.team);
+    assert_int_equal(as_team_create(threads, &s.team), AS_OK);
     for (int64_t i = 0; i < n; i++) {
         set_real(kernels, s.w, i, value_at(1, i));
     }
     for (int t = 1; t <= 5; t++) {
         void *g = random_reals(kernels, n, (uint64_t)(10 + t));
-        for (int64_t first = 0; first < n; first += piece) {
-            const int64_t count = n - first < piece ? n - first : piece;
-            step_range(kernels, optimizer, &s, t, first, count, at(kernels, g, first), 0.01, 0.1);
-        }
+        step_scaled(kernels, optimizer, &s, t, piece, g, 0.01, 0.1, 1, 0);
         free_reals(kernels, g, n);
     }
     return s;
@@ -176,16 +281,19 @@ static void assert_same_state(const as_kernels *kernels, const state *a, const s
     for (int k = 0; k < a->slots; k++) {
         assert_same_reals(kernels, a->slot[k], b->slot[k], a->n, what);
     }
+    for (int k = 0; k < a->states; k++) {
+        assert_memory_equal(a->more[k], b->more[k], (size_t)a->kind[k].count * sizeof(double));
+    }
 }
 
-/* Slices equal the whole: the update is elementwise. */
+/* Slices equal the whole, and a team equals one thread. */
 static void check_slices(const as_kernels *kernels)
 {
     for (int i = 0; i < (int)CASES; i++) {
         as_document *document = NULL;
         assert_int_equal(as_document_create(&document), AS_OK);
         const as_optimizer optimizer = parse(document, kernels, reference_case[i].config);
-        state whole = walk(kernels, &optimizer, 1000, 1000), pieces = walk(kernels, &optimizer, 1000, 37);
+        state whole = walk(kernels, &optimizer, i, AS_BLOCK, 1), pieces = walk(kernels, &optimizer, i, 37, 3);
         assert_same_state(kernels, &pieces, &whole, reference_case[i].name);
         close_state(kernels, &whole);
         close_state(kernels, &pieces);
@@ -208,11 +316,11 @@ static void test_bits_do_not_depend_on_the_instruction_set(void **unused)
             assert_int_equal(as_document_create(&document), AS_OK);
             const as_kernels *best = as_kernels_get(as_isa_detect(), (as_precision)precision);
             const as_optimizer optimizer = parse(document, best, reference_case[i].config);
-            state expected = walk(best, &optimizer, 517, 517);
+            state expected = walk(best, &optimizer, i, AS_BLOCK, 1);
             for (as_isa isa = as_isa_detect() + 1; isa <= AS_PORTABLE; isa++) {
                 const as_kernels *kernels = as_kernels_get(isa, (as_precision)precision);
                 const as_optimizer other = parse(document, kernels, reference_case[i].config);
-                state found = walk(kernels, &other, 517, 517);
+                state found = walk(kernels, &other, i, AS_BLOCK, 1);
                 assert_same_state(kernels, &found, &expected, reference_case[i].name);
                 close_state(kernels, &found);
             }
@@ -232,7 +340,9 @@ static void check_scale(const as_kernels *kernels)
         as_document *document = NULL;
         assert_int_equal(as_document_create(&document), AS_OK);
         const as_optimizer optimizer = parse(document, kernels, reference_case[i].config);
-        state found = open_state(kernels, &optimizer, N), expected = open_state(kernels, &optimizer, N);
+        const int64_t rows = reference_case[i].rows > 0 ? 11 : 0, columns = rows > 0 ? N / rows : N;
+        state found = open_state(kernels, &optimizer, rows, columns);
+        state expected = open_state(kernels, &optimizer, rows, columns);
         void *const g = new_reals(kernels, N), *const one = new_reals(kernels, 1);
         set_real(kernels, one, 0, scale);
         const double rounded = get_real(kernels, one, 0);
@@ -244,8 +354,8 @@ static void check_scale(const as_kernels *kernels)
                 const double v = rounded * get_real(kernels, sums, e);
                 set_real(kernels, g, e, v > limit ? limit : v < -limit ? -limit : v);
             }
-            step_scaled(kernels, &optimizer, &found, t, 0, N, sums, 0.01, 0.1, scale, clip);
-            step_range(kernels, &optimizer, &expected, t, 0, N, g, 0.01, 0.1);
+            step_scaled(kernels, &optimizer, &found, t, N, sums, 0.01, 0.1, scale, clip);
+            step_whole(kernels, &optimizer, &expected, t, g, 0.01, 0.1);
             free_reals(kernels, sums, N);
         }
         assert_same_state(kernels, &found, &expected, reference_case[i].name);
@@ -270,11 +380,12 @@ static void check_rest(const as_kernels *kernels)
         as_document *document = NULL;
         assert_int_equal(as_document_create(&document), AS_OK);
         const as_optimizer optimizer = parse(document, kernels, reference_case[i].config);
-        state s = open_state(kernels, &optimizer, 33);
+        state s =
+            open_state(kernels, &optimizer, reference_case[i].rows > 0 ? 3 : 0, reference_case[i].rows > 0 ? 11 : 33);
         void *g = new_reals(kernels, 33), *start = random_reals(kernels, 33, 3);
         memcpy(s.w, start, 33 * kernels->real_bytes);
         for (int t = 1; t <= 3; t++) {
-            step_range(kernels, &optimizer, &s, t, 0, 33, g, 0.1, 0);
+            step_whole(kernels, &optimizer, &s, t, g, 0.1, 0);
         }
         assert_same_reals(kernels, s.w, start, 33, reference_case[i].name);
         free_reals(kernels, g, 33);
@@ -303,7 +414,7 @@ static void test_a_quadratic_falls(void **unused)
         snprintf(config, sizeof config, "{type: %.40s}", table[k]->name);
         assert_int_equal(as_document_create(&document), AS_OK);
         const as_optimizer optimizer = parse(document, kernels, config);
-        state s = open_state(kernels, &optimizer, 2);
+        state s = open_state(kernels, &optimizer, 0, 2);
         double *w = s.w, g[2], first = 0, last = 0;
         w[0] = 0.7;
         w[1] = -0.6;
@@ -312,7 +423,7 @@ static void test_a_quadratic_falls(void **unused)
             g[1] = w[1];
             last = (g[0] * w[0] + g[1] * w[1]) / 2;
             first = t == 1 ? last : first;
-            step_range(kernels, &optimizer, &s, t, 0, 2, g, 0.01, 0);
+            step_whole(kernels, &optimizer, &s, t, g, 0.01, 0);
         }
         if (!(last < first / 2)) {
             fail_msg("%s: the quadratic went from %g to %g", table[k]->name, first, last);

@@ -1,4 +1,4 @@
-"""Reference trajectories of optimizers, 20 steps from given gradients, by PyTorch, or by its formula in numpy (lion).
+"""Reference trajectories of optimizers, 20 steps from given gradients, by PyTorch, or by their formulas in numpy (lion, lamb, lars).
 
 Run:  python make_optimizers.py > optimizers.h
 Gradients and start are exact in float32, so that both precisions see the same input; everything is computed in float64.
@@ -21,6 +21,35 @@ def lion(w, gradients, weight_decay, beta1, beta2):
     return out
 
 
+def ratio(a, b, adapts):
+    a, b = np.linalg.norm(a), np.linalg.norm(b)
+    return a / b if adapts and a > 0 and b > 0 else 1
+
+
+def lamb(w, gradients, weight_decay, adapts, beta1=0.9, beta2=0.999, eps=1e-6):
+    """You et al., "Large batch optimization for deep learning", ICLR 2020, algorithm 2, phi(z) = z."""
+    m, v, out = np.zeros_like(w), np.zeros_like(w), []
+    for t, g in enumerate(gradients, 1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        r = (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps) + weight_decay * w
+        w = w - LR * ratio(w, r, adapts) * r
+        out.append(w)
+    return out
+
+
+def lars(w, gradients, weight_decay, adapts, momentum=0.9, trust=0.001):
+    """You, Gitman and Ginsburg, arXiv:1708.03888 (2017), algorithm 1."""
+    b, out = np.zeros_like(w), []
+    for g in gradients:
+        both = adapts and np.linalg.norm(w) > 0 and np.linalg.norm(g) > 0
+        trusted = trust * np.linalg.norm(w) / (np.linalg.norm(g) + weight_decay * np.linalg.norm(w)) if both else 1
+        b = momentum * b + LR * trusted * (g + weight_decay * w)
+        w = w - b
+        out.append(w)
+    return out
+
+
 class formula:
     """For what PyTorch has not: f(w, gradients, weight_decay, *options) gives the parameters after each step."""
 
@@ -28,18 +57,19 @@ class formula:
         self.f, self.options = f, options
 
 
-def by_torch(make, w, gradients):
-    p = torch.nn.Parameter(torch.tensor(w, dtype=torch.float64))
+def by_torch(make, w, gradients, shape):
+    p = torch.nn.Parameter(torch.tensor(w.reshape(*shape or [-1]), dtype=torch.float64))
     optimizer, out = make([p]), []
     for g in gradients:
-        p.grad = torch.tensor(g, dtype=torch.float64)
+        p.grad = torch.tensor(g.reshape(*shape or [-1]), dtype=torch.float64)
         optimizer.step()
-        out.append(p.detach().numpy().copy())
+        out.append(p.detach().numpy().ravel().copy())
     return out
 
 
 o = torch.optim
-# name of the case, the configuration here, weight decay, PyTorch's optimizer of [p] or formula(...)
+# name of the case, the configuration here, weight decay, PyTorch's optimizer of [p] or formula(...), and where it
+# matters the shape (rows, columns)
 CASES = [
     ("sgd", "{type: sgd}", 0, lambda p: o.SGD(p, lr=LR)),
     ("sgd_decay", "{type: sgd}", 0.1, lambda p: o.SGD(p, lr=LR, weight_decay=0.1)),
@@ -71,6 +101,14 @@ CASES = [
      lambda p: o.NAdam(p, lr=LR, betas=(0.8, 0.999), momentum_decay=0.1, weight_decay=0.1)),
     ("lion", "{type: lion}", 0, formula(lion, 0.9, 0.99)),
     ("lion_decay", "{type: lion, beta1: 0.8, beta2: 0.9}", 0.1, formula(lion, 0.8, 0.9)),
+    ("lamb_vector", "{type: lamb}", 0.1, formula(lamb, False)),
+    ("lamb_vectors", "{type: lamb, vectors: true}", 0.1, formula(lamb, True)),
+    ("lamb", "{type: lamb}", 0.1, formula(lamb, True), (2, 2)),
+    ("lamb_all", "{type: lamb, beta1: 0.8, beta2: 0.99, eps: 1e-4}", 0, formula(lamb, True, 0.8, 0.99, 1e-4), (4, 1)),
+    ("lars_vector", "{type: lars}", 0.1, formula(lars, False)),
+    ("lars_vectors", "{type: lars, vectors: true}", 0.1, formula(lars, True)),
+    ("lars", "{type: lars, trust: 0.5}", 0.1, formula(lars, True, 0.9, 0.5), (2, 2)),
+    ("lars_all", "{type: lars, momentum: 0.5, trust: 0.1}", 0, formula(lars, True, 0.5, 0.1), (1, 4)),
 ]
 
 rng = np.random.default_rng(SEED)
@@ -96,12 +134,14 @@ static const double reference_gradient[REFERENCE_STEPS * REFERENCE_N] =
 static const struct {{
     const char *name, *config;
     double weight_decay;
+    int rows, columns; /* rows 0: a vector */
     double w[REFERENCE_STEPS * REFERENCE_N]; /* after each step */
 }} reference_case[] = {{""")
-for name, config, decay, make in CASES:
+for name, config, decay, make, *shape in CASES:
+    rows, columns = shape[0] if shape else (0, N)
     by_formula = isinstance(make, formula)
-    out = make.f(start, gradient, decay, *make.options) if by_formula else by_torch(make, start, gradient)
-    print(f'    {{"{name}", "{config}", {decay},\n    {{{numbers(out)}}}}},')
+    out = make.f(start, gradient, decay, *make.options) if by_formula else by_torch(make, start, gradient, shape)
+    print(f'    {{"{name}", "{config}", {decay}, {rows}, {columns},\n    {{{numbers(out)}}}}},')
 print("""};
 /* clang-format on */
 
