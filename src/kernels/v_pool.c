@@ -9,50 +9,106 @@
 #include "kernels/vector.h"
 
 #if AS_PRECISION == 32
+typedef int32_t velement;
 typedef int32_t vint __attribute__((vector_size(V_BYTES))); /* comparisons give these: all bits set where true */
 #else
+typedef int64_t velement;
 typedef int64_t vint __attribute__((vector_size(V_BYTES)));
 #endif
 typedef uint8_t vbyte __attribute__((vector_size(VL)));
 typedef int32_t vplace __attribute__((vector_size(4 * VL)));
 
-AS_INLINE vreal blend(vint where, vreal a, vreal b)
+/* Truth of each lane, and choices by it: masks where the instruction set has them. */
+#if defined(AS_ISA_AVX512)
+#if AS_PRECISION == 32
+#define V_COMPARE(a, b, how) _mm512_cmp_ps_mask((__m512)(a), (__m512)(b), how)
+#define V_COMPARE_INT(a, b) _mm512_cmpeq_epi32_mask((__m512i)(a), (__m512i)(b))
+#define V_BLEND_INT(where, a, b) (vint) _mm512_mask_mov_epi32((__m512i)(b), where, (__m512i)(a))
+#else
+#define V_COMPARE(a, b, how) _mm512_cmp_pd_mask((__m512d)(a), (__m512d)(b), how)
+#define V_COMPARE_INT(a, b) _mm512_cmpeq_epi64_mask((__m512i)(a), (__m512i)(b))
+#define V_BLEND_INT(where, a, b) (vint) _mm512_mask_mov_epi64((__m512i)(b), where, (__m512i)(a))
+#endif
+typedef vmask vtruth;
+
+/* x takes the place of most: it is larger, or the first NaN. */
+AS_INLINE vtruth is_more(vreal x, vreal most)
 {
-    return (vreal)(((vint)a & where) | ((vint)b & ~where));
+    return (vtruth)(V_COMPARE(x, most, _CMP_NLE_UQ) & V_COMPARE(most, most, _CMP_ORD_Q));
 }
+
+AS_INLINE vtruth is_equal(vint a, vint b)
+{
+    return V_COMPARE_INT(a, b);
+}
+
+AS_INLINE vint blend_int(vtruth where, vint a, vint b)
+{
+    return V_BLEND_INT(where, a, b);
+}
+
+AS_INLINE vreal blend(vtruth where, vreal a, vreal b)
+{
+    return (vreal)V_CALL(mask_mov)((vnative)b, where, (vnative)a);
+}
+#else
+typedef vint vtruth;
+
+AS_INLINE vtruth is_more(vreal x, vreal most)
+{
+    return ~(vint)(x <= most) & (vint)(most == most);
+}
+
+AS_INLINE vtruth is_equal(vint a, vint b)
+{
+    return (vint)(a == b);
+}
+
+AS_INLINE vint blend_int(vtruth where, vint a, vint b)
+{
+    return (a & where) | (b & ~where);
+}
+
+AS_INLINE vreal blend(vtruth where, vreal a, vreal b)
+{
+    return (vreal)blend_int(where, (vint)a, (vint)b);
+}
+#endif
 
 AS_INLINE vint int_splat(int64_t x)
 {
-    vint v;
-    for (int i = 0; i < VL; i++) {
-        v[i] = (__typeof__(v[0]))x;
-    }
-    return v;
+    return (velement)x - (vint){0};
 }
 
 /* Places of maxima, n of a vector, as bytes or 32-bit integers. */
 AS_INLINE void put_places(vint at, void *index, int64_t i, const bool narrow, int64_t n)
 {
-    const size_t count = (size_t)(n < VL ? n : VL);
     if (narrow) {
         const vbyte b = __builtin_convertvector(at, vbyte);
-        memcpy((uint8_t *)index + i, &b, count == VL ? sizeof b : count);
+        if (n >= VL) {
+            memcpy((uint8_t *)index + i, &b, sizeof b);
+        } else {
+            memcpy((uint8_t *)index + i, &b, (size_t)n);
+        }
     } else {
         const vplace p = __builtin_convertvector(at, vplace);
-        memcpy((int32_t *)index + i, &p, count == VL ? sizeof p : 4 * count);
+        memcpy((int32_t *)index + i, &p, n >= VL ? sizeof p : 4 * (size_t)n);
     }
 }
 
 AS_INLINE vint get_places(const void *index, int64_t i, const bool narrow, int64_t n)
 {
-    const size_t count = (size_t)(n < VL ? n : VL);
     if (narrow) {
         vbyte b = {0};
-        memcpy(&b, (const uint8_t *)index + i, count == VL ? sizeof b : count);
+        if (n >= VL) {
+            memcpy(&b, (const uint8_t *)index + i, sizeof b);
+        } else {
+            memcpy(&b, (const uint8_t *)index + i, (size_t)n);
+        }
         return __builtin_convertvector(b, vint);
     }
     vplace p = {0};
-    memcpy(&p, (const int32_t *)index + i, count == VL ? sizeof p : 4 * count);
+    memcpy(&p, (const int32_t *)index + i, n >= VL ? sizeof p : 4 * (size_t)n);
     return __builtin_convertvector(p, vint);
 }
 
@@ -102,9 +158,14 @@ AS_INLINE void each_place(const pool *p, bool back, place_function *one)
         taps[0] = as_taps_of(&axis[0], z);
         for (int64_t y = 0; y < axis[1].to; y++) {
             taps[1] = as_taps_of(&axis[1], y);
+            taps[2] = (as_taps){0, 0, 0};
+            window w = window_of(axis, taps);
+            const int64_t first = w.first, first_tap = w.first_tap;
             for (int64_t x = 0; x < axis[2].to; x++) {
-                taps[2] = as_taps_of(&axis[2], x);
-                const window w = window_of(axis, taps);
+                const as_taps t = as_taps_of(&axis[2], x);
+                w.n[2] = t.count;
+                w.first = first + t.from;
+                w.first_tap = first_tap + t.tap;
                 one(p, &w, place++);
             }
         }
@@ -162,9 +223,9 @@ AS_INLINE void max_of(const pool *p, const window *w, int64_t place, const bool 
                 at = tap;
                 first = false;
             } else {
-                const vint more = ~(vint)(x <= most) & (vint)(most == most); /* a first NaN stays */
+                const vtruth more = is_more(x, most);
                 most = blend(more, x, most);
-                at = (tap & more) | (at & ~more);
+                at = blend_int(more, tap, at);
             }
         }
         v_store_masked(p->to + place * p->channels + ch, most, mask);
@@ -210,8 +271,8 @@ AS_INLINE void max_spread(const pool *p, const window *w, int64_t place, const b
         const vint at = get_places(p->index, place * p->channels + ch, narrow, p->channels - ch);
         EACH_TAP(w, i, j, k)
         {
-            const vint hit = at == int_splat(tap_at(w, i, j, k));
-            v_store_masked(p->to + source_at(w, i, j, k) * p->channels + ch, (vreal)((vint)d & hit), mask);
+            const vtruth hit = is_equal(at, int_splat(tap_at(w, i, j, k)));
+            v_store_masked(p->to + source_at(w, i, j, k) * p->channels + ch, blend(hit, d, v_splat(0)), mask);
         }
     }
 }
@@ -226,8 +287,8 @@ AS_INLINE void max_gather(const pool *p, const window *w, int64_t place, const b
         EACH_TAP(w, i, j, k)
         {
             const int64_t from = source_at(w, i, j, k) * p->channels + ch;
-            const vint hit =
-                get_places(p->index, from, narrow, p->channels - ch) == int_splat(last - tap_at(w, i, j, k));
+            const vint at = get_places(p->index, from, narrow, p->channels - ch);
+            const vtruth hit = is_equal(at, int_splat(last - tap_at(w, i, j, k)));
             s = blend(hit, s + v_load_masked(p->from + from, mask), s);
         }
         v_store_masked(p->to + place * p->channels + ch, s, mask);
@@ -274,9 +335,17 @@ void AS_V(as_pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64
                         .index = (char *)(uintptr_t)index + r * index_bytes};
         if (is_apart(c)) {
             clear_gaps(c, p.to);
-            each_place(&p, false, narrow ? max_spread_narrow : max_spread_wide);
+            if (narrow) {
+                each_place(&p, false, max_spread_narrow);
+            } else {
+                each_place(&p, false, max_spread_wide);
+            }
         } else {
-            each_place(&p, true, narrow ? max_gather_narrow : max_gather_wide);
+            if (narrow) {
+                each_place(&p, true, max_gather_narrow);
+            } else {
+                each_place(&p, true, max_gather_wide);
+            }
         }
     }
 }
