@@ -106,6 +106,40 @@ static void print_data(const plan *p)
     printf("\n");
 }
 
+static const char *value_name(const as_model *m, int value)
+{
+    return value == 0 ? "input" : m->layer[value - 1].name;
+}
+
+/* What the layer reads, where that is not just the layer before it, and how its parameters and values are kept. */
+static void print_marks(const as_model *m, int i)
+{
+    const as_layer *layer = &m->layer[i];
+    if (layer->ninputs > 1 || layer->from[0] != i) {
+        printf(" (reads");
+        for (int k = 0; k < layer->ninputs; k++) {
+            printf("%s %s", k > 0 ? "," : "", value_name(m, layer->from[k]));
+        }
+        printf(")");
+    }
+    if (layer->share >= 0) {
+        printf(" (shares %s)", m->layer[layer->share].name);
+    }
+    if (layer->recompute > 0) {
+        printf(" (recomputed)");
+    }
+    printf("%s\n", layer->trains ? "" : " (frozen)");
+}
+
+static void print_heads(const as_model *m)
+{
+    for (int h = 0; h < m->nheads && m->nheads > 1; h++) {
+        const as_model_head *head = &m->head[h];
+        printf("         %-3s loss %s of %s, weight %g\n", "", head->loss->name, value_name(m, head->value),
+               head->weight);
+    }
+}
+
 static void print_layers(const plan *p)
 {
     char shape[64], flops[32];
@@ -116,17 +150,19 @@ static void print_layers(const plan *p)
         const as_layer *layer = &m->layer[i];
         int64_t params = 0;
         for (int q = 0; q < layer->nparams; q++) {
-            params += layer->param[q].count;
+            params += layer->param[q].tied ? 0 : layer->param[q].count;
         }
-        printf("         %-3d %-16s %-12s %-12s %12lld %14s   %s%s\n", i, layer->name, layer->ops->name,
+        printf("         %-3d %-16s %-12s %-12s %12lld %14s   %s", i, layer->name, layer->ops->name,
                as_shape_text(&layer->out, shape, sizeof shape), (long long)params,
                count_text(layer->ops->flops != NULL ? layer->ops->flops(layer) : 0, flops),
-               layer->ops->formula != NULL ? layer->ops->formula : "", layer->trains ? "" : " (frozen)");
+               layer->ops->formula != NULL ? layer->ops->formula : "");
+        print_marks(m, i);
     }
     char forward[32], training[32];
     printf("         %-3s %-16s %-12s %-12s %12lld %14s   with backward %s; loss %s\n", "", "total", "", "",
            (long long)m->nparams, count_text(as_model_flops(m, false), forward),
            count_text(as_model_flops(m, true), training), m->head[0].loss->name);
+    print_heads(m);
 }
 
 static void print_step(const plan *p)

@@ -101,7 +101,9 @@ static as_status plan_memory(as_network *network)
     AS_TRY(network_tensors_plan(network));
     AS_TRY(as_model_work_plan(&network->model, network->owners * network->tile_rows, as_team_size(setup->team), depth,
                               true, network->arena, &network->work));
-    return as_arena_commit(network->arena);
+    AS_TRY(as_arena_commit(network->arena));
+    as_model_work_bind(&network->model, &network->work);
+    return AS_OK;
 }
 
 static as_state_item *add_item(as_network *network, const char *group, const char *slot, const network_tensor *tensor)

@@ -80,9 +80,9 @@ static void augment_rows(as_network *network, const as_batch *batch, int64_t fro
     as_augment_run_get(network->setup.kernels)->rows(data->augment, &rows);
 }
 
-/* Forward, loss and backward of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of
-   the tile, or any rows where lanes is 0. */
-static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, int lane, int lanes)
+/* A phase (as_model_phase) of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the
+   tile, or any rows where lanes is 0. */
+static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64_t count, int lane, int lanes)
 {
     as_network *network = job->network;
     const int64_t from = job->from + first - job->at;
@@ -90,17 +90,25 @@ static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, i
     rows.thread = thread;
     rows.lanes = lanes;
     rows.lane_row = job->lane_row + lane;
-    const bool clock = clocked(job, thread);
+    const bool clock = clocked(job, thread), again = network->model.segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
-    network_gather(network, network->batch, from, first, count);
-    if (network->batch->data->augment != NULL) {
-        augment_rows(network, network->batch, from, first, count, job->owner + thread);
+    if (phase == 0) {
+        network_gather(network, network->batch, from, first, count);
+        if (network->batch->data->augment != NULL) {
+            augment_rows(network, network->batch, from, first, count, job->owner + thread);
+        }
     }
     const double t1 = clock ? as_clock_seconds() : 0;
-    as_model_forward(&network->model, &job->work, &rows, true);
-    as_model_loss(&network->model, &job->work, &rows, true);
+    if (!again) {
+        as_model_forward(&network->model, &job->work, &rows, true);
+        as_model_loss(&network->model, &job->work, &rows, true);
+    }
     const double t2 = clock ? as_clock_seconds() : 0;
-    as_model_backward(&network->model, &job->work, &rows);
+    if (again) {
+        as_model_phase(&network->model, &job->work, &rows, phase);
+    } else {
+        as_model_backward(&network->model, &job->work, &rows);
+    }
     if (clock) {
         network->times[AS_TIME_DATA] += t1 - t0;
         network->times[AS_TIME_FORWARD] += t2 - t1;
@@ -109,19 +117,19 @@ static void pass_rows(tile_job *job, int thread, int64_t first, int64_t count, i
 }
 
 /* The thread's rows, chunk by chunk. */
-static void rows_of_tile(tile_job *job, int thread)
+static void rows_of_tile(tile_job *job, int thread, int phase)
 {
     const int64_t chunk = job->network->chunk;
     int64_t first, count;
     as_team_share(job->rows, job->rows >= 64 * job->threads ? 8 : 1, thread, job->threads, &first, &count);
     for (int64_t done = 0; done < count; done += chunk) {
         const int64_t here = count - done < chunk ? count - done : chunk;
-        pass_rows(job, thread, job->at + first + done, here, 0, 0);
+        pass_rows(job, thread, phase, job->at + first + done, here, 0, 0);
     }
 }
 
 /* The thread's lanes, as many at a time as a chunk holds, and at least one. */
-static void lanes_of_tile(tile_job *job, int thread)
+static void lanes_of_tile(tile_job *job, int thread, int phase)
 {
     const int64_t *row = job->lane_row;
     int64_t first, count;
@@ -131,8 +139,35 @@ static void lanes_of_tile(tile_job *job, int thread)
         while (end < (int)(first + count) && row[end + 1] - row[lane] <= job->network->chunk) {
             end++;
         }
-        pass_rows(job, thread, row[lane], row[end] - row[lane], lane, end - lane);
+        pass_rows(job, thread, phase, row[lane], row[end] - row[lane], lane, end - lane);
         lane = end;
+    }
+}
+
+/* All phases of the thread's rows; the sums of a segment are taken before the next one uses its memory. */
+static void passes_of_tile(tile_job *job, int thread)
+{
+    as_network *network = job->network;
+    const as_model *model = &network->model;
+    const bool together = job->threads > 1;
+    for (int phase = 0; phase <= 2 * model->segments; phase++) {
+        if (model->scope == AS_SCOPE_LANE) {
+            lanes_of_tile(job, thread, phase);
+        } else {
+            rows_of_tile(job, thread, phase);
+        }
+        if (together) {
+            as_team_barrier(network->setup.team);
+        }
+        if (phase <= model->segments) {
+            continue;
+        }
+        as_model_accumulate_segment(model, &job->work, 2 * model->segments + 1 - phase, &job->tile->program,
+                                    job->lane_row, job->resume, network->vector + job->tile->slot, thread,
+                                    job->threads);
+        if (together) {
+            as_team_barrier(network->setup.team);
+        }
     }
 }
 
@@ -145,7 +180,7 @@ static int find_bad_layer(const as_network *network, int64_t row)
     for (int i = 0; i <= model->nlayers; i++) {
         const int64_t width = i == 0 ? model->in_size : model->layer[i - 1].out_size;
         const char *x = (const char *)work->x[i] + (size_t)(row * work->ld[i]) * bytes;
-        if (network->update->first_bad(width, x) < width) {
+        if (model->pooled[i] == 0 && network->update->first_bad(width, x) < width) {
             return i - 1;
         }
     }
@@ -223,14 +258,7 @@ static void work_on_tile(tile_job *job, int thread)
 {
     as_network *network = job->network;
     const bool clock = clocked(job, thread), together = job->threads > 1;
-    if (network->model.scope == AS_SCOPE_LANE) {
-        lanes_of_tile(job, thread);
-    } else {
-        rows_of_tile(job, thread);
-    }
-    if (together) {
-        as_team_barrier(network->setup.team);
-    }
+    passes_of_tile(job, thread);
     const double t0 = clock ? as_clock_seconds() : 0;
     if (thread == 0) {
         sum_heads(job);

@@ -21,20 +21,34 @@ typedef struct evaluation {
     double *out;   /* predictions (rows, outputs), or NULL */
 } evaluation;
 
-/* Forward (and loss, where there is a target) of this thread's rows. */
-static void forward_rows(const evaluation *e, int thread)
+/* A phase of forward (and, after the last, the loss where there is a target) of this thread's rows. */
+static void forward_phase(const evaluation *e, int thread, int phase)
 {
     as_network *network = e->network;
+    const as_model *model = &network->model;
     int64_t first, count;
     as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
     for (int64_t done = 0; done < count; done += network->chunk) {
         const int64_t here = count - done < network->chunk ? count - done : network->chunk;
         as_model_rows rows = network_rows(network, e->batch, e->base + first + done, first + done, here);
         rows.thread = thread;
-        network_gather(network, e->batch, e->base + first + done, first + done, here);
-        as_model_forward(&network->model, &network->work, &rows, false);
-        if (e->out == NULL) {
-            as_model_loss(&network->model, &network->work, &rows, false);
+        if (phase == 0) {
+            network_gather(network, e->batch, e->base + first + done, first + done, here);
+        }
+        as_model_forward_phase(model, &network->work, &rows, false, phase);
+        if (e->out == NULL && phase == model->segments) {
+            as_model_loss(model, &network->work, &rows, false);
+        }
+    }
+}
+
+static void forward_rows(const evaluation *e, int thread)
+{
+    const int segments = e->network->model.segments;
+    for (int phase = 0; phase <= segments; phase++) {
+        forward_phase(e, thread, phase);
+        if (phase < segments) {
+            as_team_barrier(e->network->setup.team);
         }
     }
 }

@@ -143,8 +143,8 @@ static int choose_owners(const as_network *network, int64_t capacity)
 {
     const as_setup *setup = &network->setup;
     const int threads = as_team_size(setup->team), own = setup->lanes->count;
-    if (network->model.ties) {
-        return 1; /* Sums of shared parameters have one place. */
+    if (network->model.ties || network->model.segments > 0) {
+        return 1; /* Sums of shared parameters have one place; segments use their memory in turn. */
     }
     if (setup->tuning.owners > 0) {
         return setup->tuning.owners < own && setup->tuning.owners <= threads ? setup->tuning.owners : 1;

@@ -135,6 +135,7 @@ struct as_layer {
     bool skips[AS_INPUTS_MAX], adds[AS_INPUTS_MAX];
     double lr_scale;
     int share;           /* the layer whose parameters it uses, or -1 */
+    int recompute;       /* the segment, from 1, whose values are computed again in backward; 0: they are kept */
     const as_node *node; /* for messages */
 };
 

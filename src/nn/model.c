@@ -82,6 +82,52 @@ static as_status reserve_more(const as_model *model, as_arena *arena, as_model_w
     return AS_OK;
 }
 
+/* Places in the pool, one array of rows after the other; how much of it a segment takes. */
+typedef struct pool_walk {
+    char *base; /* NULL: sizes alone */
+    size_t used, most;
+    int segment;
+} pool_walk;
+
+static void walk_pool(const as_model *model, pool_walk *walk, int segment, int64_t reals, void **slot)
+{
+    if (segment != walk->segment) {
+        walk->segment = segment;
+        walk->used = 0;
+    }
+    if (walk->base != NULL) {
+        *slot = walk->base + walk->used;
+    }
+    walk->used += ((size_t)reals * model->kernels->real_bytes + 63) / 64 * 64;
+    walk->most = walk->used > walk->most ? walk->used : walk->most;
+}
+
+/* All arrays that are in the pool: a segment's are consecutive. */
+static void visit_pool(const as_model *model, as_model_work *work, pool_walk *walk)
+{
+    for (int i = 0; i < model->nlayers; i++) {
+        const as_layer *layer = &model->layer[i];
+        const int64_t rows = work->rows;
+        if (layer->recompute > 0 && layer->saved > 0) {
+            walk_pool(model, walk, layer->recompute, rows * work->lds[i], &work->saved[i]);
+        }
+        if (model->pooled[i + 1] > 0) {
+            walk_pool(model, walk, model->pooled[i + 1], rows * work->ld[i + 1], &work->x[i + 1]);
+            if (model->wants[i + 1]) {
+                walk_pool(model, walk, model->pooled[i + 1], rows * work->ld[i + 1], &work->dy[i + 1]);
+            }
+        }
+    }
+}
+
+void as_model_work_bind(const as_model *model, as_model_work *work)
+{
+    pool_walk walk = {.base = work->pool};
+    if (work->pool != NULL) {
+        visit_pool(model, work, &walk);
+    }
+}
+
 as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
                              as_model_work *out)
 {
@@ -101,18 +147,28 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
     for (int v = 0; v <= model->nlayers; v++) {
         const as_shape *shape = as_model_shape(model, v);
         out->ld[v] = row_stride(model, shape, as_shape_size(shape));
-        AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->x[v]));
-        if (train && model->wants[v]) {
+        const bool kept = !train || model->pooled[v] == 0;
+        if (kept) {
+            AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->x[v]));
+        }
+        if (train && kept && model->wants[v]) {
             AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->dy[v]));
         }
         if (v > 0 && model->layer[v - 1].saved > 0) {
             out->lds[v - 1] = saved_stride(model, &model->layer[v - 1]);
-            AS_TRY(reserve_rows(model, rows, out->lds[v - 1], arena, &out->saved[v - 1]));
+            if (!train || model->layer[v - 1].recompute == 0) {
+                AS_TRY(reserve_rows(model, rows, out->lds[v - 1], arena, &out->saved[v - 1]));
+            }
         }
     }
     if (train) {
         AS_TRY(reserve_more(model, arena, out));
         AS_TRY(as_model_ties_plan(model, depth, arena, out));
+        pool_walk walk = {.base = NULL};
+        visit_pool(model, out, &walk);
+        if (walk.most > 0) {
+            AS_TRY(as_arena_reserve(arena, walk.most, &out->pool));
+        }
     }
     AS_TRY(as_arena_reserve(arena, (size_t)rows * sizeof *out->counted, (void **)&out->counted));
     AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch + rows * model->scratch_row), arena,
@@ -186,6 +242,7 @@ void as_model_destroy(as_model *model)
 {
     free(model->layer);
     free(model->wants);
+    free(model->pooled);
     free(model->packed_offset);
     *model = (as_model){.nlayers = 0};
 }

@@ -38,6 +38,8 @@ typedef struct as_model {
     bool *wants;     /* (nlayers + 1) whether a gradient at the value is of use: something at or below it trains */
     int64_t scratch, scratch_row; /* the most of the layers' */
     bool ties;                    /* some layers share parameters */
+    int segments; /* groups of consecutive layers that are computed again in backward; 0: everything is kept */
+    int *pooled;  /* (nlayers + 1) the segment inside which alone a value is read, and so not kept; 0: it is kept */
     int nheads;
     as_model_head head[AS_HEADS_MAX]; /* losses; predictions and metrics are those of the first one */
     int64_t in_size, outputs;         /* elements of one sample's input and of the first head's output */
@@ -86,6 +88,7 @@ typedef struct as_model_work {
     double *counted;           /* (rows) what the loss is divided by: sample weight times positions that are learnt */
     void **chain;              /* (nlayers) sums of a lane, of layers that share parameters */
     void *stack;               /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
+    void *pool;                /* what segments do not keep: one after another they use the same memory */
 } as_model_work;
 
 /* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads and tree
@@ -93,6 +96,9 @@ typedef struct as_model_work {
    not collide in the cache. Errors: NOMEM (destroy the work then, too). */
 as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
                              as_model_work *out);
+/* Not collective. After the arena was committed: finds the places in the pool. Only needed where model->segments > 0.
+ */
+void as_model_work_bind(const as_model *model, as_model_work *work);
 void as_model_work_destroy(as_model_work *work);
 /* Not collective. Scratch memory of a thread. Borrowed. */
 void *as_model_scratch(const as_model *model, const as_model_work *work, int thread);
@@ -134,6 +140,19 @@ bool as_model_masked(const as_model *model, const int32_t *label, int64_t rows);
 void as_model_accumulate(const as_model *model, const as_model_work *work, const as_tree_program *program,
                          const int64_t *lane_row, bool resume, void *const *part, as_team *team, int thread,
                          int threads);
+
+/* Where segments are computed again, they use the same memory one after the other: all threads finish a phase of all
+   rows in the work space before any begins the next. Forward alone has phases 0 .. segments. Training has phases
+   0 .. 2 segments: forward; in phase `segments` also loss and backward down to the last segment; then each segment is
+   computed again and gone through backward, down to the next one. After phase p > segments and before the next one,
+   as_model_accumulate_segment must sum segment 2 segments + 1 - p; after all, as_model_accumulate sums the layers that
+   are kept. */
+void as_model_forward_phase(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train,
+                            int phase);
+void as_model_phase(const as_model *model, as_model_work *work, const as_model_rows *rows, int phase);
+void as_model_accumulate_segment(const as_model *model, const as_model_work *work, int segment,
+                                 const as_tree_program *program, const int64_t *lane_row, bool resume,
+                                 void *const *part, int thread, int threads);
 
 /* Not collective. Packs elements [first, first + count) of the flat vector (any range, disjoint ranges on different
  * threads). */

@@ -35,6 +35,7 @@ typedef struct builder {
     int capacity;          /* layers that model->layer has room for */
     int nnames, name_capacity;
     named_value *name; /* layers and blocks so far */
+    bool run;          /* the layer before asked for recompute by itself */
 } builder;
 
 /* A list of layers that is being read: the model's own, or that of a block. */
@@ -45,6 +46,7 @@ typedef struct frame {
     char prefix[AS_NAME_MAX];
     int input, last; /* values: what the list reads, and the output of the layer before */
     bool freeze;
+    int segment; /* all its layers are of this segment; 0: each as it asks */
 } frame;
 
 /* What every layer takes beside its own options. */
@@ -52,7 +54,7 @@ typedef struct layer_options {
     const char *name;
     as_texts from;
     const char *share;
-    bool freeze;
+    bool freeze, recompute;
     double lr;
 } layer_options;
 
@@ -77,6 +79,12 @@ const as_field as_layer_fields[] = {{.name = "name",
                                      .offset = offsetof(layer_options, freeze),
                                      .standard = "false",
                                      .help = "Keeps the parameters as they are."},
+                                    {.name = "recompute",
+                                     .type = AS_FIELD_BOOL,
+                                     .offset = offsetof(layer_options, recompute),
+                                     .standard = "false",
+                                     .help = "Computes again in backward what it saves and what only layers after it "
+                                             "that ask for the same read, instead of keeping it."},
                                     {.name = "lr",
                                      .type = AS_FIELD_REAL,
                                      .offset = offsetof(layer_options, lr),
@@ -285,6 +293,7 @@ static as_status parse_layer(const builder *b, const frame *f, const as_node *no
     AS_TRY(as_fields_parse(parts, 2, b->document, options, layer->name));
     AS_TRY(choose_name(b, f, node, kind, common.name, layer->name));
     layer->trains = !common.freeze && !f->freeze;
+    layer->recompute = common.recompute ? 1 : 0; /* which segment: see place_segment */
     layer->lr_scale = common.lr;
     if (common.share != NULL) {
         AS_TRY(find_value(b, f, node, layer->name, "share", common.share, &layer->share));
@@ -369,6 +378,21 @@ static as_status plan_layer(const builder *b, as_layer *layer)
     return AS_OK;
 }
 
+/* The segment of a layer that is to be computed again: its block's; or, for layers that ask one by one, that of the
+   layer before, where that one asked, too. Layers that share parameters are kept: their sums over samples come last. */
+static void place_segment(builder *b, const frame *f, as_layer *layer)
+{
+    if (f->segment > 0) {
+        layer->recompute = f->segment;
+        b->run = false;
+    } else {
+        const bool asks = layer->recompute > 0;
+        b->model->segments += asks && !b->run;
+        layer->recompute = asks ? b->model->segments : 0;
+        b->run = asks;
+    }
+}
+
 /* Room for one more layer. */
 static as_status grow(builder *b)
 {
@@ -392,26 +416,22 @@ static as_status parse_list(builder *b, frame *f);
 typedef struct block_options {
     const char *use, *name;
     as_texts from;
-    bool freeze;
+    bool freeze, recompute;
     int64_t times;
     const as_node *layers;
 } block_options;
 
+/* clang-format off */
 #define BLOCK_FIELDS                                                                                                   \
-    {.name = "name",                                                                                                   \
-     .type = AS_FIELD_TEXT,                                                                                            \
-     .offset = offsetof(block_options, name),                                                                          \
-     .standard = "",                                                                                                   \
+    {.name = "name", .type = AS_FIELD_TEXT, .offset = offsetof(block_options, name), .standard = "",                   \
      .help = "Name of its output, and what the names inside begin with; KIND_1, ... by default."},                     \
-        {.name = "from",                                                                                               \
-         .type = AS_FIELD_TEXTS,                                                                                       \
-         .offset = offsetof(block_options, from),                                                                      \
-         .standard = "",                                                                                               \
-         .help = "The earlier layer that it reads, or input (the data); the layer before it by default."},             \
-    {                                                                                                                  \
-        .name = "freeze", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, freeze), .standard = "false",       \
-        .help = "Keeps the parameters of its layers as they are."                                                      \
-    }
+    {.name = "from", .type = AS_FIELD_TEXTS, .offset = offsetof(block_options, from), .standard = "",                  \
+     .help = "The earlier layer that it reads, or input (the data); the layer before it by default."},                 \
+    {.name = "freeze", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, freeze), .standard = "false",          \
+     .help = "Keeps the parameters of its layers as they are."},                                                       \
+    {.name = "recompute", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, recompute), .standard = "false",    \
+     .help = "Keeps its output alone, and computes what is inside again in backward: less memory, more time."}
+/* clang-format on */
 
 const as_field as_block_fields[] = {{.name = "use",
                                      .type = AS_FIELD_TEXT,
@@ -481,6 +501,7 @@ static as_status parse_block(builder *b, frame *f, const as_node *node, bool rep
     AS_TRY(as_fields_parse(&part, 1, b->document, options, repeat ? "repeat" : "block"));
     frame inner = {.outer = f, .list = o.layers, .block = repeat ? NULL : o.use, .input = f->last};
     inner.freeze = f->freeze || o.freeze;
+    inner.segment = f->segment;
     if (repeat) {
         AS_TRY(check_list(node, "repeat.layers", o.layers));
     } else {
@@ -501,6 +522,10 @@ static as_status parse_block(builder *b, frame *f, const as_node *node, bool rep
         if (!join_name(name, number, inner.prefix)) {
             AS_FAIL(AS_CONFIG, "%s: the name %s%s has more than %d letters", as_node_place(node), name, number,
                     AS_NAME_MAX - 1);
+        }
+        if (o.recompute && f->segment == 0) {
+            inner.segment = ++b->model->segments;
+            b->run = false;
         }
         AS_TRY(parse_list(b, &inner));
         inner.input = inner.last;
@@ -529,6 +554,7 @@ static as_status parse_item(builder *b, frame *f, const as_node *node)
     as_layer *layer = &model->layer[model->nlayers];
     AS_TRY(parse_layer(b, f, node, kind, options, layer));
     AS_TRY(plan_layer(b, layer));
+    place_segment(b, f, layer);
     f->last = ++model->nlayers;
     return add_name(b, layer->name, f->last);
 }

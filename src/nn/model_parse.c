@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "nn/kind.h"
 #include "nn/model_graph.h"
+#include "nn/model_ties.h"
 
 typedef struct model_options {
     const char *type;
@@ -124,6 +125,39 @@ static as_status place_gradients(const as_node *layers, as_model *model)
     free(given);
     if (!trains) {
         AS_FAIL(AS_CONFIG, "%s: model.layers: no layer has parameters that train", as_node_place(layers));
+    }
+    return AS_OK;
+}
+
+/* Which values need not be kept: those that only layers of one segment read. Layers that share parameters are kept,
+   since their sums over samples come last. */
+static as_status place_pool(as_model *model)
+{
+    model->pooled = calloc((size_t)model->nlayers + 1, sizeof *model->pooled);
+    if (model->pooled == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d layers", model->nlayers);
+    }
+    int asked = 0, segments = 0; /* counted anew, since a segment may have lost all its layers */
+    for (int i = 0; model->segments > 0 && i < model->nlayers; i++) {
+        as_layer *layer = &model->layer[i];
+        if (layer->recompute > 0 && !as_layer_shares(model, i)) {
+            segments += layer->recompute != asked;
+            asked = layer->recompute;
+            layer->recompute = segments;
+        } else {
+            layer->recompute = 0;
+        }
+        model->pooled[i + 1] = layer->recompute;
+    }
+    model->segments = segments;
+    for (int i = 0; i < model->nlayers; i++) {
+        for (int k = 0; k < model->layer[i].ninputs; k++) {
+            int *pooled = &model->pooled[model->layer[i].from[k]];
+            *pooled = *pooled == model->layer[i].recompute ? *pooled : 0;
+        }
+    }
+    for (int h = 0; h < model->nheads; h++) {
+        model->pooled[model->head[h].value] = 0;
     }
     return AS_OK;
 }
@@ -301,6 +335,7 @@ static as_status parse(as_document *document, const as_node *node, as_model *mod
     AS_TRY(parse_heads(document, node, &options, model));
     AS_TRY(check_readers(model));
     AS_TRY(place_gradients(options.layers, model));
+    AS_TRY(place_pool(model));
     return place_packed(model);
 }
 

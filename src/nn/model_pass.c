@@ -65,11 +65,12 @@ static void find_lanes(const as_model *model, const as_model_rows *rows, int64_t
     }
 }
 
-void as_model_forward(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train)
+static void forward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train, int first,
+                         int last)
 {
     int64_t lane_row[AS_LANES_MAX + 1];
     find_lanes(model, rows, lane_row);
-    for (int i = 0; i < model->nlayers; i++) {
+    for (int i = first; i < last; i++) {
         const void *param[AS_LAYER_PARAMS_MAX] = {NULL}, *packed[AS_LAYER_PARAMS_MAX] = {NULL};
         find_params(model, rows, i, param, packed);
         as_pass pass = make_pass(model, work, rows, i);
@@ -80,6 +81,11 @@ void as_model_forward(const as_model *model, as_model_work *work, const as_model
         pass.lane_row = lane_row;
         model->layer[i].ops->forward(&model->layer[i], &pass);
     }
+}
+
+void as_model_forward(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train)
+{
+    forward_part(model, work, rows, train, 0, model->nlayers);
 }
 
 /* dy of value v += what input k of a layer gave, rows of the pass. */
@@ -210,18 +216,67 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     }
 }
 
-void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows)
+static void backward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, int first, int last)
 {
     int64_t lane_row[AS_LANES_MAX + 1];
     if (rows->count < 1) {
         return;
     }
     find_lanes(model, rows, lane_row);
-    for (int i = model->nlayers - 1; i >= 0; i--) {
+    for (int i = last - 1; i >= first; i--) {
         if (model->wants[i + 1]) {
             layer_backward(model, work, rows, lane_row, i);
         }
     }
+}
+
+void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows)
+{
+    backward_part(model, work, rows, 0, model->nlayers);
+}
+
+/* Layers [*first, *end) of a segment; both 0 for segment 0. */
+static void find_segment(const as_model *model, int segment, int *first, int *end)
+{
+    *first = *end = 0;
+    for (int i = 0; segment > 0 && i < model->nlayers; i++) {
+        if (model->layer[i].recompute == segment) {
+            *first = *end == 0 ? i : *first;
+            *end = i + 1;
+        }
+    }
+}
+
+void as_model_forward_phase(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train,
+                            int phase)
+{
+    int first, from, end = model->nlayers;
+    find_segment(model, phase, &first, &from);
+    if (phase < model->segments) {
+        find_segment(model, phase + 1, &first, &end);
+    }
+    forward_part(model, work, rows, train, from, end);
+}
+
+void as_model_phase(const as_model *model, as_model_work *work, const as_model_rows *rows, int phase)
+{
+    const int last = model->segments, segment = 2 * last + 1 - phase;
+    int first, end, below, below_end;
+    if (phase <= last) {
+        as_model_forward_phase(model, work, rows, true, phase);
+    }
+    if (phase < last) {
+        return;
+    }
+    find_segment(model, segment, &first, &end);
+    find_segment(model, segment - 1, &below, &below_end);
+    if (phase == last) {
+        as_model_loss(model, work, rows, true);
+        end = model->nlayers;
+    } else if (segment < last) { /* of the last segment the pool still holds everything */
+        forward_part(model, work, rows, true, first, end);
+    }
+    backward_part(model, work, rows, below_end, end);
 }
 
 /* The sums of one layer into its parts: part[q * parts + p] is parameter q of part p. */
@@ -248,16 +303,16 @@ static void layer_accumulate(const as_model *model, const as_model_work *work, i
     layer->ops->accumulate(layer, &a);
 }
 
-void as_model_accumulate(const as_model *model, const as_model_work *work, const as_tree_program *program,
-                         const int64_t *lane_row, bool resume, void *const *part, as_team *team, int thread,
-                         int threads)
+void as_model_accumulate_segment(const as_model *model, const as_model_work *work, int segment,
+                                 const as_tree_program *program, const int64_t *lane_row, bool resume,
+                                 void *const *part, int thread, int threads)
 {
     const size_t bytes = model->kernels->real_bytes;
     const int parts = program->parts;
     AS_ASSERT(parts <= PARTS_MAX);
     for (int i = model->nlayers - 1; i >= 0; i--) {
         const as_layer *layer = &model->layer[i];
-        if (!layer->trains || layer->nparams == 0 || work->chain[i] != NULL) {
+        if (!layer->trains || layer->nparams == 0 || layer->recompute != segment || work->chain[i] != NULL) {
             continue;
         }
         void *own[AS_LAYER_PARAMS_MAX * PARTS_MAX];
@@ -268,6 +323,13 @@ void as_model_accumulate(const as_model *model, const as_model_work *work, const
         }
         layer_accumulate(model, work, i, program, lane_row, resume, own, thread, threads);
     }
+}
+
+void as_model_accumulate(const as_model *model, const as_model_work *work, const as_tree_program *program,
+                         const int64_t *lane_row, bool resume, void *const *part, as_team *team, int thread,
+                         int threads)
+{
+    as_model_accumulate_segment(model, work, 0, program, lane_row, resume, part, thread, threads);
     if (model->ties) {
         as_model_ties_accumulate(model, work, layer_accumulate, program, lane_row, resume, part, team, thread, threads);
     }

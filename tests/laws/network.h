@@ -68,6 +68,7 @@ static inline void network_open(network *net, const as_kernels *kernels, const c
     assert_int_equal(as_arena_reserve(net->arena, (size_t)model->packed_reals * kernels->real_bytes, &net->packed),
                      AS_OK);
     assert_int_equal(as_arena_commit(net->arena), AS_OK);
+    as_model_work_bind(model, &net->work);
     assert_int_equal(as_tree_plan(LANES, &net->tree), AS_OK);
     assert_int_equal(as_model_init(model, 42, net->params), AS_OK);
     for (int64_t i = 0; i < model->nparams; i++) {

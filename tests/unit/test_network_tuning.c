@@ -11,6 +11,16 @@ static const char config[] =
     "{dense: {units: 17, activation: gelu, freeze: true}}, {dense: {units: 10}}], loss: cross_entropy, l2: 0.01}, "
     "optimizer: {type: adam, lr: 1.0e-2}}";
 
+/* Residual blocks over the rows of the images, shared weights among them; `again` is whether they are computed again.
+ */
+#define GRAPH(again)                                                                                                   \
+    "{model: {layers: [{dense: {units: 12, over: last}}, {repeat: {times: 3, recompute: " again                        \
+    ", layers: [{dense: {units: 12, over: last, activation: gelu}}, {dropout: 0.1}, {add: {from: [dropout_1, "         \
+    "input]}}]}}, {dense: {units: 12, over: last, name: shared, recompute: " again "}}, {tanh: {recompute: " again     \
+    "}}, {affine: {recompute: " again "}}, {dense: {units: 12, over: last, share: "                                    \
+    "shared}}, {add: {from: [shared, dense_2]}}, {gru: {units: 9, output: last, recompute: " again                     \
+    "}}, {dense: {units: 10}}], loss: cross_entropy}, optimizer: {type: adam, lr: 1.0e-2}}"
+
 typedef struct fixture {
     data_setup *setup;
     as_lanes lanes;
@@ -22,11 +32,11 @@ typedef struct fixture {
     const as_kernels *kernels;
 } fixture;
 
-static void open_fixture(data_setup *setup, int lanes, fixture *f)
+static void open_fixture(data_setup *setup, const char *text, int lanes, fixture *f)
 {
     as_node *root = NULL;
     *f = (fixture){.setup = setup, .kernels = as_kernels_get(as_isa_detect(), AS_FLOAT32)};
-    assert_ok(as_yaml_parse(setup->document, "test", config, &root));
+    assert_ok(as_yaml_parse(setup->document, "test", text, &root));
     f->root = root;
     assert_ok(parse_data(setup, "{train: {format: builtin, name: digits}, normalize: mean_std}", &f->options));
     assert_ok(as_lanes_create(lanes, setup->world, &f->lanes));
@@ -116,10 +126,11 @@ static outcome train(const fixture *f, int threads, as_tuning tuning)
     return out;
 }
 
-static void compare_all(const fixture *f)
+/* All ways to run f, against one way to run `like`. */
+static void compare_all(const fixture *like, const fixture *f)
 {
     static const int64_t tiles[] = {0, 1, 20, 64}, chunks[] = {0, 1, 5, 1000};
-    outcome first = train(f, 1, (as_tuning){.owners = 1});
+    outcome first = train(like, 1, (as_tuning){.owners = 1});
     for (int threads = 1; threads <= THREADS_MAX; threads++) {
         for (int owners = 0; owners <= threads; owners++) {
             for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
@@ -144,24 +155,36 @@ static void test_speed_never_changes_a_bit(void **state)
     static const int lanes[] = {1, 5, 8, 24};
     for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
         fixture f;
-        open_fixture(*state, lanes[l], &f);
-        compare_all(&f);
+        open_fixture(*state, config, lanes[l], &f);
+        compare_all(&f, &f);
         close_fixture(&f);
     }
+}
+
+/* What is computed again has the bits of what was kept, and shared weights have one sum. */
+static void test_recomputing_never_changes_a_bit(void **state)
+{
+    fixture kept, again;
+    open_fixture(*state, GRAPH("false"), 5, &kept);
+    open_fixture(*state, GRAPH("true"), 5, &again);
+    compare_all(&kept, &kept);
+    compare_all(&kept, &again);
+    close_fixture(&kept);
+    close_fixture(&again);
 }
 
 /* Samples with an infinite weight have no finite loss: all are named, in the order of the lanes. */
 static void test_speed_never_changes_a_message(void **state)
 {
     fixture f;
-    open_fixture(*state, 8, &f);
+    open_fixture(*state, config, 8, &f);
     for (int64_t r = 0; r < f.data.local_rows; r += 41) {
         f.data.weight[r] = 1.0 / 0.0;
     }
     outcome first = train(&f, 1, (as_tuning){.owners = 1});
     assert_non_null(strstr(first.message, "samples"));
     free(first.bytes);
-    compare_all(&f);
+    compare_all(&f, &f);
     close_fixture(&f);
 }
 
@@ -169,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_speed_never_changes_a_bit),
+        cmocka_unit_test(test_recomputing_never_changes_a_bit),
         cmocka_unit_test(test_speed_never_changes_a_message),
     };
     return cmocka_run_group_tests(tests, setup_begin, setup_end);
