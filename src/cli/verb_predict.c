@@ -14,9 +14,10 @@ enum { SETS_MAX = 64 };
 /* What this rank's rows gave, in the order of the file. */
 typedef struct predictions {
     int64_t rows, first, total, outputs;
-    double *value;  /* (rows, outputs) */
-    int64_t *id;    /* (rows) row numbers in the input */
-    int32_t *label; /* (rows) class with the largest output; NULL unless the model has classes */
+    int64_t positions; /* with labels of their own: outputs / positions for each */
+    double *value;     /* (rows, outputs) */
+    int64_t *id;       /* (rows) row numbers in the input */
+    int32_t *label;    /* (rows, positions) class with the largest output; NULL unless the model has classes */
 } predictions;
 
 static bool ends_with(const char *text, const char *end)
@@ -81,23 +82,37 @@ static as_status predict_rows(const as_model_file *m, const as_dataset *data, co
         }
     }
     memcpy(out->id, data->id, (size_t)out->rows * sizeof *out->id);
-    for (int64_t r = 0; r < out->rows && out->label != NULL; r++) {
-        const double *value = out->value + r * out->outputs;
-        out->label[r] = out->outputs == 1 ? value[0] > 0.5 : largest(value, out->outputs);
+    const int64_t each = out->outputs / out->positions;
+    for (int64_t q = 0; q < out->rows * out->positions && out->label != NULL; q++) {
+        const double *value = out->value + q * each;
+        out->label[q] = each == 1 ? value[0] > 0.5 : largest(value, each);
     }
     return AS_OK;
 }
 
 static as_status write_file(const as_model_file *m, const char *path, const predictions *p)
 {
+    const bool several = p->positions > 1;
     const int64_t outputs_dim[2] = {p->total, p->outputs};
+    const int64_t label_dim[3] = {p->total, p->positions, p->outputs / p->positions};
     const as_h5_piece value = {p->first * p->outputs, p->rows * p->outputs, p->value};
-    const as_h5_piece id = {p->first, p->rows, p->id}, label = {p->first, p->rows, p->label};
+    const as_h5_piece id = {p->first, p->rows, p->id},
+                      label = {p->first * p->positions, p->rows * p->positions, p->label};
     const int pieces = p->rows > 0 ? 1 : 0;
     const as_h5_item items[] = {
-        {.name = "/output", .type = AS_F64, .rank = 2, .dim = outputs_dim, .npieces = pieces, .piece = &value},
+        {.name = "/output",
+         .type = AS_F64,
+         .rank = several ? 3 : 2,
+         .dim = several ? label_dim : outputs_dim,
+         .npieces = pieces,
+         .piece = &value},
         {.name = "/row", .type = AS_I64, .rank = 1, .dim = outputs_dim, .npieces = pieces, .piece = &id},
-        {.name = "/class", .type = AS_I32, .rank = 1, .dim = outputs_dim, .npieces = pieces, .piece = &label},
+        {.name = "/class",
+         .type = AS_I32,
+         .rank = several ? 2 : 1,
+         .dim = label_dim,
+         .npieces = pieces,
+         .piece = &label},
     };
     const as_h5_attribute attribute = {.name = "model", .text = m->path};
     return as_h5_write(m->world, path, 1, &attribute, p->label != NULL ? 3 : 2, items, NULL);
@@ -120,10 +135,11 @@ static as_status predict(const as_context *context, as_model_file *m)
         const size_t rows = (size_t)data.local_rows + 1;
         p.rows = data.local_rows;
         p.total = data.rows;
+        p.positions = m->facts.target == AS_TARGET_LABELS ? m->facts.positions : 1;
         p.first = data.lane_first[m->lanes.first];
         p.value = malloc(rows * (size_t)p.outputs * sizeof *p.value);
         p.id = malloc(rows * sizeof *p.id);
-        p.label = m->facts.target == AS_TARGET_LABELS ? malloc(rows * sizeof *p.label) : NULL;
+        p.label = m->facts.target == AS_TARGET_LABELS ? malloc(rows * (size_t)p.positions * sizeof *p.label) : NULL;
         buffer = malloc((size_t)(batch.capacity + 1) * (size_t)p.outputs * sizeof *buffer);
         const bool room = p.value != NULL && p.id != NULL && buffer != NULL &&
                           (p.label != NULL || m->facts.target != AS_TARGET_LABELS);
@@ -137,8 +153,12 @@ static as_status predict(const as_context *context, as_model_file *m)
         status = write_file(m, out, &p);
     }
     if (status == AS_OK && as_world_rank(m->world) == 0) {
-        printf("%s: /output (%lld, %lld)%s for %s\n", out, (long long)p.total, (long long)p.outputs,
-               p.label != NULL ? ", /class" : "", in);
+        char positions[32] = "";
+        if (p.positions > 1) {
+            snprintf(positions, sizeof positions, "%lld, ", (long long)p.positions);
+        }
+        printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p.total, positions,
+               (long long)(p.outputs / p.positions), p.label != NULL ? ", /class" : "", in);
     }
     free(p.value);
     free(p.id);
@@ -189,7 +209,8 @@ const as_verb as_verb_predict = {
     .summary = "Outputs of a trained model for every row of a file",
     .details =
         "Writes /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with labels;\n"
-        "/row, the row number in the input.\n"
+        "/row, the row number in the input. Where each position has a label (tokens, pixels): (rows, positions, "
+        "outputs).\n"
         "Columns and datasets of the input have the names that they have in the training data; targets may be absent.\n"
         "Another dataset: -s data.train.x=NAME, or -s 'data.train={format: hdf5, file: FILE, x: NAME}'.\n",
     .options = options,

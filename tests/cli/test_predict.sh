@@ -37,4 +37,18 @@ expect 73 'expected a file, found a directory' predict ../model -i ../in/all.csv
 expect 64 '--in FILE and --out FILE.h5 are needed' predict ../model -i ../in/all.csv
 expect 66 'absent\.npy: cannot open' predict ../model -i absent.npy -o p.h5
 expect 78 'unknown data format "cvs"; did you mean "csv"' predict ../model -i ../in/all.csv --format cvs -o p.h5
+
+# Where each position has a label, each has its outputs and its class.
+cat "$source_dir"/docs/*.md >../in/text.txt
+cat >../in/text.yaml <<'YAML'
+name: text
+data: {train: {format: text, file: ../in/text.txt, context: 16}}
+model: {layers: [{embedding: {vocabulary: 256, units: 4}}, {dense: {units: 256, over: last}}], loss: cross_entropy}
+train: {batch: 8, steps: 1}
+YAML
+expect 0 ' 1 steps ' train ../in/text.yaml -q -o ../text
+head -c 100 ../in/text.txt >../in/few.txt
+expect 0 '/output \(6, 16, 256\), /class for' predict ../text --in ../in/few.txt --out ../few.h5
+printf 'caf\351 and more than sixteen bytes' >../in/bad.txt
+expect 65 'bad\.txt: not UTF-8 at byte 3 \(0xE9\)' predict ../text --in ../in/bad.txt --out bad.h5
 finish
