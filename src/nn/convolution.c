@@ -190,7 +190,10 @@ as_status as_convolution_plan(as_layer *layer, as_document *document, const as_k
                                  .init_scale = o->init_scale,
                                  .fan_in = taps * (in / o->groups),
                                  .fan_out = taps * (out / o->groups),
-                                 .decay = true};
+                                 .decay = true,
+                                 .torch_axes = axes == 1   ? "210"
+                                               : axes == 2 ? "3201"
+                                                           : "43012"};
     layer->param[0].shape.dim[layer->param[0].shape.rank++] = c->cout;
     layer->param[1] = (as_param){.name = "bias",
                                  .shape = {.rank = 1, .dim = {out}},
@@ -282,4 +285,78 @@ double as_convolution_flops(const as_layer *layer)
     const as_convolution *o = layer->options;
     const as_conv *c = &o->geometry;
     return 2 * (double)as_conv_weights(c) * (double)as_pixels(c->out);
+}
+
+int as_window_onnx(const as_conv *c, int axes, as_onnx_attribute out[AS_WINDOW_ATTRIBUTES + 1])
+{
+    static const char *const name[] = {"kernel_shape", "strides", "dilations", "pads"};
+    for (int i = 0; i <= AS_WINDOW_ATTRIBUTES; i++) {
+        out[i] = (as_onnx_attribute){.name = i < AS_WINDOW_ATTRIBUTES ? name[i] : NULL, .n = i == 3 ? 2 * axes : axes};
+    }
+    for (int i = 0; i < axes; i++) {
+        const int a = AS_AXES - axes + i;
+        const int64_t reach = (c->out[a] - 1) * c->stride[a] + (c->kernel[a] - 1) * c->dilation[a] + 1;
+        const int64_t high = reach - c->low[a] - c->in[a];
+        out[0].list[i] = c->kernel[a];
+        out[1].list[i] = c->stride[a];
+        out[2].list[i] = c->dilation[a];
+        out[3].list[i] = c->low[a];
+        out[3].list[axes + i] = high > 0 ? high : 0;
+    }
+    return AS_WINDOW_ATTRIBUTES;
+}
+
+void as_window_onnx_input(const as_layer *layer, as_onnx *model, int axes, const char *x, const char *stem,
+                          const char *y)
+{
+    char whole[AS_ONNX_NAME_MAX];
+    as_shape shape = layer->in[0];
+    if (shape.rank == axes + 1) {
+        as_layer_onnx_channels(model, x, y, axes, false);
+        return;
+    }
+    shape.dim[shape.rank++] = 1;
+    as_layer_onnx_reshape(model, x, as_onnx_name(stem, "whole", whole), stem, &shape);
+    as_layer_onnx_channels(model, whole, y, axes, false);
+}
+
+as_status as_convolution_onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                              const void *const *param)
+{
+    const as_convolution *o = layer->options;
+    const as_conv *c = &o->geometry;
+    const int axes = layer->out.rank - 1;
+    char in[AS_ONNX_NAME_MAX], w[AS_ONNX_NAME_MAX], turned[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX];
+    char z[AS_ONNX_NAME_MAX], out[AS_ONNX_NAME_MAX];
+    as_onnx_attribute attributes[AS_WINDOW_ATTRIBUTES + 3], turn[] = {{.name = "perm", .n = axes + 2}, {.name = NULL}};
+    int n = as_window_onnx(c, axes, attributes);
+    attributes[n++] = (as_onnx_attribute){.name = "group", .integer = c->groups};
+    for (int a = 0; a < axes && o->transposed; a++) { /* what the output has beyond the windows' reach */
+        const int at = AS_AXES - axes + a;
+        const int64_t reach = (c->out[at] - 1) * c->stride[at] + (c->kernel[at] - 1) * c->dilation[at] + 1;
+        const int64_t high = reach - c->low[at] - c->in[at];
+        attributes[n].name = "output_padding";
+        attributes[n].n = axes;
+        attributes[n].list[a] = high < 0 ? -high : 0;
+    }
+    attributes[n + (o->transposed ? 1 : 0)] = (as_onnx_attribute){.name = NULL};
+    turn[0].list[0] = axes + 1;
+    turn[0].list[1] = axes;
+    for (int a = 0; a < axes; a++) {
+        turn[0].list[a + 2] = a;
+    }
+    as_window_onnx_input(layer, model, axes, x[0], y, as_onnx_name(y, "channels_first", in));
+    as_onnx_reals(model, as_onnx_name(y, "weight", w), axes + 2, layer->param[0].shape.dim, param[0]);
+    as_onnx_node(model, "Transpose", (const char *const[]){w, NULL}, as_onnx_name(y, "weight_first", turned), turn);
+    if (o->bias) {
+        as_onnx_reals(model, as_onnx_name(y, "bias", b), 1, layer->param[1].shape.dim, param[1]);
+    }
+    as_onnx_node(model, o->transposed ? "ConvTranspose" : "Conv",
+                 (const char *const[]){in, turned, o->bias ? b : NULL, NULL}, as_onnx_name(y, "first", out),
+                 attributes);
+    as_layer_onnx_channels(model, out, o->f.ops == NULL ? y : as_onnx_name(y, "z", z), axes, true);
+    if (o->f.ops != NULL) {
+        as_nonlinearity_onnx(&o->f, model, z, y);
+    }
+    return AS_OK;
 }

@@ -37,6 +37,17 @@ int64_t as_convolution_packed_reals(const as_layer *layer, const as_kernels *ker
 void as_convolution_pack(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                          int64_t count, void *packed);
 double as_convolution_flops(const as_layer *layer);
+as_status as_convolution_onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                              const void *const *param);
+
+/* Not collective, for onnx. Attributes of a window over the last `axes` axes of c (kernel_shape, strides, dilations,
+   pads), and NULL behind them, into out; returns how many. Zeros behind the input are as many as the outputs reach. */
+enum { AS_WINDOW_ATTRIBUTES = 4 };
+int as_window_onnx(const as_conv *c, int axes, as_onnx_attribute out[AS_WINDOW_ATTRIBUTES + 1]);
+
+/* Not collective, for onnx. y = x with channels first; an input without a channel axis gets one. */
+void as_window_onnx_input(const as_layer *layer, as_onnx *model, int axes, const char *x, const char *stem,
+                          const char *y);
 
 /* Not collective, for plan. The spatial axes and channels of input 0 into in and cin of *c; unused axes get extent 1
    and the neutral kernel. Errors: CONFIG. */

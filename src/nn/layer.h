@@ -224,6 +224,10 @@ as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out);
 /* Not collective, for onnx. y = x under another shape of its samples; stem: for names in between. */
 void as_layer_onnx_reshape(as_onnx *model, const char *x, const char *y, const char *stem, const as_shape *shape);
 
+/* Not collective, for onnx. y = x with channels moved from the last axis to the first one behind the batch, where ONNX
+   wants them, or back; `axes` spatial axes. */
+void as_layer_onnx_channels(as_onnx *model, const char *x, const char *y, int axes, bool back);
+
 /* Not collective, for onnx. Matrix parameter q as the constant `name`, the right way round where it is tied. */
 void as_layer_onnx_matrix(const as_layer *layer, as_onnx *model, int q, const void *param, const char *name);
 

@@ -10,6 +10,7 @@
 #include "kernels/attention.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -118,9 +119,11 @@ static int64_t lines(int64_t reals)
     return (reals + 15) / 16 * 16;
 }
 
-static as_param weight(const attention_options *o, const char *name, int64_t in, int64_t out)
+static as_param weight(const attention_options *o, const char *name, const char *torch, int64_t in, int64_t out)
 {
-    as_param p = {.shape = {.rank = 2, .dim = {in, out}},
+    as_param p = {.torch_name = torch,
+                  .torch_axes = "10",
+                  .shape = {.rank = 2, .dim = {in, out}},
                   .init = o->init == 0 ? AS_INIT_GLOROT : (as_init)(o->init - 1),
                   .init_scale = o->init_scale,
                   .fan_in = in,
@@ -149,15 +152,18 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     layer->scratch =
         lines(forward > backward ? forward : backward) + lines(o->positions * o->stride) + lines(o->positions);
     layer->nparams = o->bias ? 4 : 2;
-    const as_param qkv = weight(o, "qkv", o->channels, o->qkv), out = weight(o, "out", o->o, o->units);
+    const as_param qkv = weight(o, "qkv", "in_proj_weight", o->channels, o->qkv);
+    const as_param out = weight(o, "out", "out_proj.weight", o->o, o->units);
     layer->param[0] = qkv;
     layer->param[1] = out;
     layer->param[2] = (as_param){.name = "qkv_bias",
+                                 .torch_name = "in_proj_bias",
                                  .shape = {.rank = 1, .dim = {o->qkv}},
                                  .init = AS_INIT_ZEROS,
                                  .fan_in = o->channels,
                                  .fan_out = o->qkv};
     layer->param[3] = (as_param){.name = "out_bias",
+                                 .torch_name = "out_proj.bias",
                                  .shape = {.rank = 1, .dim = {o->units}},
                                  .init = AS_INIT_ZEROS,
                                  .fan_in = o->o,
@@ -320,6 +326,164 @@ static double flops(const as_layer *layer)
     return 2 * T * ((double)o->channels * (double)o->qkv + (double)o->o * (double)o->units) + 4 * (double)o->o * pairs;
 }
 
+/* Values of the graph are called STEM_WORD. */
+static const char *call(const char *stem, const char *word, char out[AS_ONNX_NAME_MAX])
+{
+    return as_onnx_name(stem, word, out);
+}
+
+/* out = x W + b. */
+static void onnx_project(const as_layer *layer, as_onnx *model, int q, const char *x, const void *const *param,
+                         const char *stem, const char *out)
+{
+    const bool bias = ((const attention_options *)layer->options)->bias;
+    char w[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], z[AS_ONNX_NAME_MAX];
+    as_layer_onnx_matrix(layer, model, q, param[q], call(stem, "weight", w));
+    as_onnx_node(model, "MatMul", (const char *const[]){x, w, NULL}, bias ? call(stem, "product", z) : out, NULL);
+    if (bias) {
+        as_onnx_reals(model, call(stem, "bias", b), 1, layer->param[q + 2].shape.dim, param[q + 2]);
+        as_onnx_node(model, "Add", (const char *const[]){z, b, NULL}, out, NULL);
+    }
+}
+
+/* (T, heads w) to (heads, T, w). */
+static void onnx_heads(const attention_options *o, as_onnx *model, const char *x, int64_t heads, const char *stem,
+                       const char *out)
+{
+    char whole[AS_ONNX_NAME_MAX];
+    const as_onnx_attribute turn[] = {{.name = "perm", .n = 4, .list = {0, 2, 1, 3}}, {.name = NULL}};
+    as_layer_onnx_reshape(model, x, call(stem, "heads", whole), stem,
+                          &(as_shape){.rank = 3, .dim = {o->positions, heads, o->head_width}});
+    as_onnx_node(model, "Transpose", (const char *const[]){whole, NULL}, out, turn);
+}
+
+/* Rotary turn of x (heads, T, w). */
+static void onnx_turn(const attention_options *o, as_onnx *model, const char *x, const char *cos, const char *sin,
+                      const char *stem, const char *out)
+{
+    const int64_t half = o->head_width / 2;
+    char sizes[AS_ONNX_NAME_MAX], a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], p[AS_ONNX_NAME_MAX], q[AS_ONNX_NAME_MAX];
+    char r[AS_ONNX_NAME_MAX], s[AS_ONNX_NAME_MAX], low[AS_ONNX_NAME_MAX], high[AS_ONNX_NAME_MAX];
+    const as_onnx_attribute last[] = {{.name = "axis", .integer = -1}, {.name = NULL}};
+    as_onnx_integers(model, call(stem, "halves", sizes), 2, (const int64_t[]){half, half});
+    as_onnx_node_several(model, "Split", (const char *const[]){x, sizes, NULL},
+                         (const char *const[]){call(stem, "a", a), call(stem, "b", b), NULL}, last);
+    as_onnx_node(model, "Mul", (const char *const[]){a, cos, NULL}, call(stem, "a_cos", p), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){b, sin, NULL}, call(stem, "b_sin", q), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){a, sin, NULL}, call(stem, "a_sin", r), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){b, cos, NULL}, call(stem, "b_cos", s), NULL);
+    as_onnx_node(model, "Sub", (const char *const[]){p, q, NULL}, call(stem, "low", low), NULL);
+    as_onnx_node(model, "Add", (const char *const[]){r, s, NULL}, call(stem, "high", high), NULL);
+    as_onnx_node(model, "Concat", (const char *const[]){low, high, NULL}, out, last);
+}
+
+/* The tables of cosines and sines, (T, w / 2) each. */
+static as_status onnx_tables(const attention_options *o, as_onnx *model, const char *cos, const char *sin)
+{
+    const int64_t half = o->head_width / 2;
+    real *const table = malloc((size_t)(o->positions * half) * sizeof(real) + 1);
+    if (table == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the turns of %lld positions", (long long)o->positions);
+    }
+    for (int k = 0; k < 2; k++) {
+        for (int64_t t = 0; t < o->positions; t++) {
+            memcpy(table + t * half, o->turns + (2 * t + k) * half, (size_t)half * sizeof(real));
+        }
+        as_onnx_reals(model, k == 0 ? cos : sin, 2, (const int64_t[]){o->positions, half}, table);
+    }
+    free(table);
+    return AS_OK;
+}
+
+/* Keys or values of kv_heads repeated for the heads that share them. */
+static void onnx_share(const attention_options *o, as_onnx *model, const char *x, const char *stem, const char *out)
+{
+    char apart[AS_ONNX_NAME_MAX], shape[AS_ONNX_NAME_MAX], wide[AS_ONNX_NAME_MAX];
+    const int64_t t = o->positions, w = o->head_width, each = o->heads / o->kv_heads;
+    as_layer_onnx_reshape(model, x, call(stem, "apart", apart), stem,
+                          &(as_shape){.rank = 4, .dim = {o->kv_heads, 1, t, w}});
+    as_onnx_integers(model, call(stem, "repeat", shape), 5, (const int64_t[]){1, o->kv_heads, each, t, w});
+    as_onnx_node(model, "Expand", (const char *const[]){apart, shape, NULL}, call(stem, "wide", wide), NULL);
+    as_layer_onnx_reshape(model, wide, out, call(stem, "shared", apart),
+                          &(as_shape){.rank = 3, .dim = {o->heads, t, w}});
+}
+
+/* What is added to the scores (T, T): 0, or a number so low that its exponential is 0, above the diagonal. */
+static as_status onnx_causal(const attention_options *o, as_onnx *model, const char *name)
+{
+    const int64_t t = o->positions;
+    real *const mask = calloc((size_t)(t * t) + 1, sizeof(real));
+    if (mask == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for a mask of %lld positions", (long long)t);
+    }
+    for (int64_t i = 0; i < t; i++) {
+        for (int64_t j = i + 1; j < t; j++) {
+            mask[i * t + j] = AS_R(-1e30);
+        }
+    }
+    as_onnx_reals(model, name, 2, (const int64_t[]){t, t}, mask);
+    free(mask);
+    return AS_OK;
+}
+
+/* Attention by its definition: softmax(q k' scale + mask) v. */
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const attention_options *o = layer->options;
+    char all[AS_ONNX_NAME_MAX], sizes[AS_ONNX_NAME_MAX], part[3][AS_ONNX_NAME_MAX], head[3][AS_ONNX_NAME_MAX];
+    char ready[3][AS_ONNX_NAME_MAX], cos[AS_ONNX_NAME_MAX], sin[AS_ONNX_NAME_MAX], stem[AS_ONNX_NAME_MAX];
+    char t[AS_ONNX_NAME_MAX], scale[AS_ONNX_NAME_MAX], a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX];
+    static const char *const word[3] = {"q", "k", "v"};
+    const as_onnx_attribute last[] = {{.name = "axis", .integer = -1}, {.name = NULL}};
+    const as_onnx_attribute turn[] = {{.name = "perm", .n = 4, .list = {0, 1, 3, 2}}, {.name = NULL}};
+    const as_onnx_attribute back[] = {{.name = "perm", .n = 4, .list = {0, 2, 1, 3}}, {.name = NULL}};
+    const int64_t width = o->kv_heads * o->head_width;
+    if (layer->ninputs > 1) {
+        AS_FAIL(AS_CONFIG, "%s: layer %s: attention with a mask is not written as ONNX", as_node_place(layer->node),
+                layer->name);
+    }
+    onnx_project(layer, model, 0, x[0], param, call(y, "qkv", stem), call(y, "all", all));
+    as_onnx_integers(model, call(y, "sizes", sizes), 3, (const int64_t[]){o->o, width, width});
+    for (int i = 0; i < 3; i++) {
+        call(y, word[i], part[i]);
+    }
+    as_onnx_node_several(model, "Split", (const char *const[]){all, sizes, NULL},
+                         (const char *const[]){part[0], part[1], part[2], NULL}, last);
+    if (o->rotary) {
+        AS_TRY(onnx_tables(o, model, call(y, "cos", cos), call(y, "sin", sin)));
+    }
+    for (int i = 0; i < 3; i++) {
+        const char *at = part[i];
+        onnx_heads(o, model, at, i == 0 ? o->heads : o->kv_heads, at, call(at, "by_head", head[i]));
+        at = head[i];
+        if (o->rotary && i < 2) {
+            onnx_turn(o, model, at, cos, sin, at, call(at, "turned", ready[i]));
+            at = memcpy(head[i], ready[i], sizeof head[i]);
+        }
+        if (i > 0 && o->kv_heads != o->heads) {
+            onnx_share(o, model, at, at, call(at, "shared", ready[i]));
+        } else {
+            memcpy(ready[i], at, sizeof ready[i]);
+        }
+    }
+    as_onnx_real(model, call(y, "factor", scale), 1 / sqrt((double)o->head_width));
+    as_onnx_node(model, "Transpose", (const char *const[]){ready[1], NULL}, call(y, "k_turned", t), turn);
+    as_onnx_node(model, "MatMul", (const char *const[]){ready[0], t, NULL}, call(y, "scores", a), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){a, scale, NULL}, call(y, "scaled", b), NULL);
+    if (o->causal) {
+        AS_TRY(onnx_causal(o, model, call(y, "mask", t)));
+        as_onnx_node(model, "Add", (const char *const[]){b, t, NULL}, call(y, "masked", a), NULL);
+    }
+    as_onnx_node(model, "Softmax", (const char *const[]){o->causal ? a : b, NULL}, call(y, "shares", t), last);
+    as_onnx_node(model, "MatMul", (const char *const[]){t, ready[2], NULL}, call(y, "seen", a), NULL);
+    as_onnx_node(model, "Transpose", (const char *const[]){a, NULL}, call(y, "rows", b), back);
+    as_layer_onnx_reshape(model, b, call(y, "joined", t), call(y, "joined", t),
+                          &(as_shape){.rank = 2, .dim = {o->positions, o->o}});
+    onnx_project(layer, model, 1, t, param, call(y, "out", stem), y);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_attention) = {
     .name = "attention",
     .help =
@@ -337,4 +501,5 @@ const as_layer_ops AS_V(as_layer_attention) = {
     .packed_reals = packed_reals,
     .pack = pack,
     .flops = flops,
+    .onnx = onnx,
 };

@@ -33,6 +33,24 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    const as_pooling *o = layer->options;
+    const int axes = layer->out.rank - 1;
+    char in[AS_ONNX_NAME_MAX], out[AS_ONNX_NAME_MAX];
+    as_onnx_attribute attributes[AS_WINDOW_ATTRIBUTES + 2];
+    const int n = as_window_onnx(&o->window, axes, attributes);
+    attributes[2] = attributes[n - 1]; /* in the place of dilations, which this operator lacks */
+    attributes[n - 1] = (as_onnx_attribute){.name = "count_include_pad", .integer = o->count_padding};
+    attributes[n] = (as_onnx_attribute){.name = NULL};
+    as_window_onnx_input(layer, model, axes, x[0], y, as_onnx_name(y, "channels_first", in));
+    as_onnx_node(model, "AveragePool", (const char *const[]){in, NULL}, as_onnx_name(y, "first", out), attributes);
+    as_layer_onnx_channels(model, out, y, axes, true);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_avg_pool) = {
     .name = "avg_pool",
     .help = "The mean of each window, over all axes but the last (channels).",
@@ -42,4 +60,5 @@ const as_layer_ops AS_V(as_layer_avg_pool) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -48,6 +48,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     (void)document;
     (void)kernels;
     static const char *const name[PARAMS] = {"gain", "bias", "mean", "variance"};
+    static const char *const torch[PARAMS] = {"weight", "bias", "running_mean", "running_var"};
     const int64_t n = as_shape_channels(&layer->in[0]);
     AS_TRY(as_layer_same_shapes(layer));
     layer->out = layer->in[0];
@@ -56,7 +57,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     layer->scope = AS_SCOPE_LANE;
     layer->nparams = PARAMS;
     for (int q = 0; q < PARAMS; q++) {
-        layer->param[q] = (as_param){.shape = {.rank = 1, .dim = {n}},
+        layer->param[q] = (as_param){.torch_name = torch[q],
+                                     .shape = {.rank = 1, .dim = {n}},
                                      .init = q == GAIN || q == RUNNING_VARIANCE ? AS_INIT_ONES : AS_INIT_ZEROS,
                                      .fan_in = n,
                                      .fan_out = n,
@@ -200,6 +202,36 @@ static double flops(const as_layer *layer)
     return 8 * (double)layer->out_size;
 }
 
+/* y = (x - mean) scale + bias by the running statistics, then what is added, then relu. */
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const batch_options *options = layer->options;
+    const int64_t n = as_shape_channels(&layer->out);
+    char mean[AS_ONNX_NAME_MAX], variance[AS_ONNX_NAME_MAX], eps[AS_ONNX_NAME_MAX], gain[AS_ONNX_NAME_MAX];
+    char bias[AS_ONNX_NAME_MAX], a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], c[AS_ONNX_NAME_MAX];
+    as_onnx_reals(model, as_onnx_name(y, "mean", mean), 1, &n, param[RUNNING_MEAN]);
+    as_onnx_reals(model, as_onnx_name(y, "variance", variance), 1, &n, param[RUNNING_VARIANCE]);
+    as_onnx_reals(model, as_onnx_name(y, "gain", gain), 1, &n, param[GAIN]);
+    as_onnx_reals(model, as_onnx_name(y, "bias", bias), 1, &n, param[BIAS]);
+    as_onnx_real(model, as_onnx_name(y, "eps", eps), options->eps);
+    as_onnx_node(model, "Add", (const char *const[]){variance, eps, NULL}, as_onnx_name(y, "spread", a), NULL);
+    as_onnx_node(model, "Sqrt", (const char *const[]){a, NULL}, as_onnx_name(y, "root", b), NULL);
+    as_onnx_node(model, "Div", (const char *const[]){gain, b, NULL}, as_onnx_name(y, "scale", c), NULL);
+    as_onnx_node(model, "Sub", (const char *const[]){x[0], mean, NULL}, as_onnx_name(y, "centred", a), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){a, c, NULL}, as_onnx_name(y, "scaled", b), NULL);
+    const bool plus = layer->ninputs > 1, relu = options->relu;
+    as_onnx_node(model, "Add", (const char *const[]){b, bias, NULL}, plus || relu ? as_onnx_name(y, "moved", a) : y,
+                 NULL);
+    if (plus) {
+        as_onnx_node(model, "Add", (const char *const[]){a, x[1], NULL}, relu ? as_onnx_name(y, "sum", c) : y, NULL);
+    }
+    if (relu) {
+        as_onnx_node(model, "Relu", (const char *const[]){plus ? c : a, NULL}, y, NULL);
+    }
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_batch_norm) = {
     .name = "batch_norm",
     .help =
@@ -217,4 +249,5 @@ const as_layer_ops AS_V(as_layer_batch_norm) = {
     .backward = backward,
     .accumulate = accumulate,
     .flops = flops,
+    .onnx = onnx,
 };

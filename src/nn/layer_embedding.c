@@ -109,6 +109,17 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     a->kernels->embedding_lanes(&sums);
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    char w[AS_ONNX_NAME_MAX], token[AS_ONNX_NAME_MAX];
+    const as_onnx_attribute attributes[] = {{.name = "to", .integer = 7 /* INT64 */}, {.name = NULL}};
+    as_layer_onnx_matrix(layer, model, 0, param[0], as_onnx_name(y, "weight", w));
+    as_onnx_node(model, "Cast", (const char *const[]){x[0], NULL}, as_onnx_name(y, "token", token), attributes);
+    as_onnx_node(model, "Gather", (const char *const[]){w, token, NULL}, y, NULL);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_embedding) = {
     .name = "embedding",
     .help = "Gives a learnt vector for each number, such as a token, of the input.",
@@ -119,4 +130,5 @@ const as_layer_ops AS_V(as_layer_embedding) = {
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,
+    .onnx = onnx,
 };

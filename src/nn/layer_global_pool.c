@@ -65,6 +65,21 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    const global_options *o = layer->options;
+    as_onnx_attribute attributes[] = {
+        {.name = "axes", .n = layer->in[0].rank - 1}, {.name = "keepdims", .integer = 0}, {.name = NULL}};
+    for (int a = 0; a + 1 < layer->in[0].rank; a++) {
+        attributes[0].list[a] = a + 1;
+    }
+    as_onnx_node(model, o->kind == KIND_MAX ? "ReduceMax" : "ReduceMean", (const char *const[]){x[0], NULL}, y,
+                 attributes);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_global_pool) = {
     .name = "global_pool",
     .help = "The mean or the largest of each channel over all other axes.",
@@ -74,4 +89,5 @@ const as_layer_ops AS_V(as_layer_global_pool) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

@@ -50,8 +50,12 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     layer->saved = KEPT * n;
     layer->scratch = 2 * n * (int64_t)(sizeof(double) / sizeof(real)) + 3 * n;
     layer->nparams = 2;
-    layer->param[0] =
-        (as_param){.name = "gain", .shape = {.rank = 1, .dim = {n}}, .init = AS_INIT_ONES, .fan_in = n, .fan_out = n};
+    layer->param[0] = (as_param){.name = "gain",
+                                 .torch_name = "weight",
+                                 .shape = {.rank = 1, .dim = {n}},
+                                 .init = AS_INIT_ONES,
+                                 .fan_in = n,
+                                 .fan_out = n};
     layer->param[1] =
         (as_param){.name = "bias", .shape = {.rank = 1, .dim = {n}}, .init = AS_INIT_ZEROS, .fan_in = n, .fan_out = n};
     return AS_OK;

@@ -35,6 +35,23 @@ static double flops(const as_layer *layer)
     return 8 * (double)layer->out_size;
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const as_norm_options *options = layer->options;
+    const int64_t n = as_shape_channels(&layer->out);
+    char gain[AS_ONNX_NAME_MAX], bias[AS_ONNX_NAME_MAX];
+    const as_onnx_attribute attributes[] = {
+        {.name = "axis", .integer = -1}, {.name = "epsilon", .is_real = true, .real = options->eps}, {.name = NULL}};
+    as_onnx_reals(model, as_onnx_name(y, "gain", gain), 1, &n, param[0]);
+    if (options->bias) {
+        as_onnx_reals(model, as_onnx_name(y, "bias", bias), 1, &n, param[1]);
+    }
+    as_onnx_node(model, "LayerNormalization", (const char *const[]){x[0], gain, options->bias ? bias : NULL, NULL}, y,
+                 attributes);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_layer_norm) = {
     .name = "layer_norm",
     .help = "Brings the last axis of each position to mean 0 and variance 1, then scales and moves it.",
@@ -46,4 +63,5 @@ const as_layer_ops AS_V(as_layer_layer_norm) = {
     .backward = backward,
     .accumulate = as_norm_rows_accumulate,
     .flops = flops,
+    .onnx = onnx,
 };

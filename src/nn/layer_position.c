@@ -119,6 +119,17 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     }
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const position_options *options = layer->options;
+    char wave[AS_ONNX_NAME_MAX];
+    as_onnx_reals(model, as_onnx_name(y, "position", wave), layer->in[0].rank, layer->in[0].dim,
+                  options->kind == SINUSOIDAL ? (const void *)options->wave : param[0]);
+    as_onnx_node(model, "Add", (const char *const[]){x[0], wave, NULL}, y, NULL);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_position) = {
     .name = "position",
     .help = "Adds to each position of a sequence a vector that tells where it is, learnt or of sines and cosines.",
@@ -129,4 +140,5 @@ const as_layer_ops AS_V(as_layer_position) = {
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,
+    .onnx = onnx,
 };

@@ -65,3 +65,13 @@ void as_layer_onnx_matrix(const as_layer *layer, as_onnx *model, int q, const vo
     as_onnx_reals(model, as_onnx_name(name, "stored", stored), 2, (const int64_t[]){dim[1], dim[0]}, param);
     as_onnx_node(model, "Transpose", (const char *const[]){stored, NULL}, name, attributes);
 }
+
+void as_layer_onnx_channels(as_onnx *model, const char *x, const char *y, int axes, bool back)
+{
+    as_onnx_attribute attributes[] = {{.name = "perm", .n = axes + 2}, {.name = NULL}};
+    for (int a = 0; a < axes; a++) {
+        attributes[0].list[back ? a + 1 : a + 2] = back ? a + 2 : a + 1;
+    }
+    attributes[0].list[back ? axes + 1 : 1] = back ? 1 : axes + 1;
+    as_onnx_node(model, "Transpose", (const char *const[]){x, NULL}, y, attributes);
+}

@@ -24,8 +24,12 @@ static inline void as_norm_rows_plan(as_layer *layer, bool bias)
     layer->out = layer->in[0];
     layer->saved = 2 * as_shape_positions(&layer->in[0]);
     layer->nparams = bias ? 2 : 1;
-    layer->param[0] =
-        (as_param){.name = "gain", .shape = {.rank = 1, .dim = {n}}, .init = AS_INIT_ONES, .fan_in = n, .fan_out = n};
+    layer->param[0] = (as_param){.name = "gain",
+                                 .torch_name = "weight",
+                                 .shape = {.rank = 1, .dim = {n}},
+                                 .init = AS_INIT_ONES,
+                                 .fan_in = n,
+                                 .fan_out = n};
     layer->param[1] =
         (as_param){.name = "bias", .shape = {.rank = 1, .dim = {n}}, .init = AS_INIT_ZEROS, .fan_in = n, .fan_out = n};
 }

@@ -60,12 +60,16 @@ static inline as_status as_recurrent_plan(as_layer *layer, int gates, int kept)
     layer->scratch = AS_RECURRENT_ROWS * (o->gates + 2 * o->units);
     layer->nparams = 2;
     layer->param[AS_RECURRENT_INPUT] = (as_param){.name = "weight_input",
+                                                  .torch_name = "weight_ih_l0",
+                                                  .torch_axes = "10",
                                                   .shape = {.rank = 2, .dim = {o->inputs, o->gates}},
                                                   .init = AS_INIT_GLOROT,
                                                   .fan_in = o->inputs,
                                                   .fan_out = o->units,
                                                   .decay = true};
     layer->param[AS_RECURRENT_STATE] = (as_param){.name = "weight_state",
+                                                  .torch_name = "weight_hh_l0",
+                                                  .torch_axes = "10",
                                                   .shape = {.rank = 2, .dim = {o->units, o->gates}},
                                                   .init = AS_INIT_GLOROT,
                                                   .fan_in = o->units,
