@@ -2,6 +2,7 @@
    doubles, one array at a time. Values go to memory first and into the estimator when all were found good. */
 #include "run/weights.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,9 +278,11 @@ static as_status fetch(source *s, const as_start_options *start, const as_state_
     *out = malloc((size_t)found->count * sizeof **out + 1);
     as_status status = raw == NULL || *out == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %s", s->path, name)
                                                    : read_source(s, found, raw);
+    const bool narrow = item->type == AS_F32;
     for (int64_t i = 0; i < found->count && status == AS_OK; i++) {
-        if (!isfinite(raw[i])) {
-            status = as_error_set(AS_DATA, "%s: %s: element %lld is %g", s->path, name, (long long)i, raw[i]);
+        if (!(fabs(raw[i]) <= (narrow ? (double)FLT_MAX : DBL_MAX))) {
+            status = as_error_set(AS_DATA, "%s: %s: element %lld is %g, expected a finite %s", s->path, name,
+                                  (long long)i, raw[i], narrow ? "float32" : "float64");
         }
     }
     if (status == AS_OK) {

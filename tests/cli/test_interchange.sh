@@ -43,6 +43,13 @@ cp $file ../in/nan.safetensors
 printf '\000\000\300\177' | dd of=../in/nan.safetensors bs=1 seek=$header conv=notrunc status=none
 expect 65 'element 0 is nan' train -s "$net" -s "$steps" -s start.from=../in/nan.safetensors -o out_c
 
+# So is what a float32 cannot hold: the first weight of a float64 file becomes 1e300.
+"$program" train -s "$net" -s precision=float64 -s 'train={batch: 100, steps: 1}' -q -o ../wide >../out 2>../err || complain 'training'
+expect 0 '' export ../wide --to safetensors -o ../in/wide.safetensors
+header=$(($(od -An -tu8 -N8 ../in/wide.safetensors) + 8))
+printf '\234\165\000\210\074\344\067\176' | dd of=../in/wide.safetensors bs=1 seek=$header conv=notrunc status=none
+expect 65 'element 0 is 1e\+300, expected a finite float32' train -s "$net" -s "$steps" -s start.from=../in/wide.safetensors -o out_c
+
 expect 0 'model\.onnx: onnx of' export ../model --to onnx -o ../in/model.onnx
 grep -q 'allsum' ../in/model.onnx && grep -q 'Erf' ../in/model.onnx || complain 'model.onnx: no operators'
 expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x

@@ -225,6 +225,17 @@ static void check_differences(const char *text)
     network_close(&net);
 }
 
+/* A kind of several inputs, or of tokens, stands in none of the networks that are made by its name alone. */
+static void test_every_kind_stands_in_a_network(void **state)
+{
+    (void)state;
+    for (const as_layer_ops *const *l = as_layers_get(f64()); *l != NULL; l++) {
+        if ((*l)->min_inputs >= 2 && !listed((*l)->name)) {
+            fail_msg("layer %s has several inputs, but no network of it is among `graphs`", (*l)->name);
+        }
+    }
+}
+
 static void test_gradients_are_differences(void **state)
 {
     (void)state;
@@ -450,6 +461,7 @@ static void test_dropout_keeps_the_mean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_stands_in_a_network),
         cmocka_unit_test(test_gradients_are_differences),
         cmocka_unit_test(test_sums_split_over_lanes),
         cmocka_unit_test(test_lanes_resume),
