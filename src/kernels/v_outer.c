@@ -4,9 +4,9 @@
    One operand is broadcast (U columns, in strips of up to MR), the other read as vectors (W columns, in panels of NR).
    The broadcast one is x and the vectors come from d, or the other way round when d is narrow: the product of two
    factors does not depend on their order. Rows come in chunks, over whose ends a tile's nodes wait in memory. In a
-   chunk, strips and panels are packed where that pays: a panel stays in L1 while the strips pass by from L2. With one
-   chunk all tiles share one stack; with several, a block of tiles has its stacks in L2.
-   Cost: 2 rows k n flops, and k n additions per lane. */
+   chunk, strips and panels are packed where rows lie far apart: a panel stays in L1 while the strips pass by from L2.
+   With one chunk all tiles share one stack; with several, a block of tiles has its stacks in L2. Cost: 2 rows k n
+   flops, and k n additions per lane. */
 #include "kernels/outer.h"
 #include "kernels/outer_tile.h"
 #include "kernels/team.h"
@@ -20,7 +20,7 @@ enum {
     REUSE = 3,                    /* panels beside a strip, or strips beside a panel, that pay for packing it */
     ROWS_AHEAD = 16,              /* rows that packing prefetches ahead */
     TOGETHER = 4,                 /* strips that are packed at once */
-    NEAR = 1024,                  /* bytes between rows that need no packing of strips where chunks are several */
+    NEAR = 1280,                  /* rows no more bytes apart than this are read as fast where they lie */
     SLACK = 2 * VL                /* reals behind packed strips, written as part of whole vectors */
 };
 
@@ -146,8 +146,13 @@ static void block_walk(const outer *o, const block *k, const buffers *m)
 /* What is the same for all blocks of a thread's share, and how large they are. */
 typedef struct plan {
     int64_t chunks, strips, panels;
-    bool pack_strips;
+    bool pack_strips, pack_panels;
 } plan;
+
+static bool near_rows(int64_t ld)
+{
+    return ld * (int64_t)sizeof(real) <= NEAR;
+}
 
 static plan make_plan(const outer *o, const as_outer_choices *choices, int64_t count, int64_t columns)
 {
@@ -161,9 +166,9 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, int64_t c
     p.panels = at_most(at_most(p.panels, panels), tiles);
     p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
     p.strips = at_most(p.strips, tiles / p.panels);
-    const bool near = p.chunks > 1 && o->ldu * (int64_t)sizeof(real) <= NEAR;
-    p.pack_strips =
-        choices->strips == AS_OUTER_PACKED || (choices->strips == AS_OUTER_READ_AUTO && p.panels >= REUSE && !near);
+    p.pack_strips = choices->strips == AS_OUTER_PACKED ||
+                    (choices->strips == AS_OUTER_READ_AUTO && p.panels >= REUSE && !near_rows(o->ldu));
+    p.pack_panels = choices->panels == AS_OUTER_PACKED || (choices->panels == AS_OUTER_READ_AUTO && !near_rows(o->ldw));
     if (p.pack_strips) {
         p.strips = at_most(p.strips, BLOCK_BROADCAST / (int64_t)sizeof(real) / (at_most(rows + 1, chunk) * MR));
     }
@@ -190,8 +195,7 @@ static __attribute__((noinline)) void outer_range(const outer *o, const as_outer
                              .panels = at_most(p.panels, panels - j),
                              .chunks = p.chunks,
                              .pack_strips = p.pack_strips,
-                             .pack_panels = choices->panels == AS_OUTER_PACKED ||
-                                            (choices->panels == AS_OUTER_READ_AUTO && tall > 1)};
+                             .pack_panels = p.pack_panels && (tall > 1 || choices->panels == AS_OUTER_PACKED)};
             block_walk(o, &k, &m);
         }
     }

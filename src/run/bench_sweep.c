@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "comm/lanes.h"
 #include "run/bench_step.h"
 
 enum { INPUTS = 784, CLASSES = 10, ROWS = 16384, STEPS_MAX = 400 };
@@ -58,7 +59,7 @@ as_status as_bench_sweep(as_world *world, as_team *team, const as_kernels *kerne
     for (int i = 0; sizes[axis][i] > 0; i++) {
         int64_t size[3] = {128, 512, 2};
         size[axis] = sizes[axis][i];
-        if (as_world_size(world) <= size[0] / 8) { /* a batch has a lane for every rank */
+        if (as_world_size(world) <= as_lanes_auto(size[0])) {
             AS_TRY(measure(world, team, kernels, size, peak, json, text));
         }
     }
