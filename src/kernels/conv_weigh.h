@@ -73,7 +73,12 @@ static tile_plan plan_tile(const weigh *o, int64_t index)
     t.reach[2] = (as_reach){a.first, b.end};
     t.first = b.first;
     t.end = a.end;
-    if (a.first == a.end || b.first == b.end || b.end <= a.first) { /* a kernel wider than the input */
+    const bool apart = o->merged || o->depthwise; /* rows of several kernel positions: steps choose among them */
+    if (!apart && a.first == a.end) {             /* beside the input for every output */
+        t.reach[2] = (as_reach){0, 0};
+        t.first = t.end = 0;
+    } else if (apart &&
+               (a.first == a.end || b.first == b.end || b.end <= a.first)) { /* a kernel wider than the input */
         t.reach[2] = (as_reach){c->out[2], c->out[2]};
         t.first = 0;
         t.end = c->out[2];
