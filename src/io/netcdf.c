@@ -20,6 +20,8 @@ enum {
     NAME_MAX_BYTES = 1024,
     NEAR_MAX = 256
 };
+#define ELEMENTS_MAX (INT64_C(1) << 56)
+
 enum { NC_BYTE = 1, NC_CHAR, NC_SHORT, NC_INT, NC_FLOAT, NC_DOUBLE, NC_UBYTE, NC_USHORT, NC_UINT, NC_INT64, NC_UINT64 };
 
 typedef struct dimension {
@@ -203,16 +205,21 @@ static as_status take_variable(as_netcdf *f, int index)
     int64_t axes = 0, number = 0, type = 0, size = 0;
     AS_TRY(take_name(f, &f->name[index]));
     AS_TRY(take_count(f, COUNT_MAX, &axes));
-    *v = (as_netcdf_variable){.name = f->name[index], .axes = (int)axes, .scale = 1};
+    *v = (as_netcdf_variable){.name = f->name[index], .axes = (int)axes, .elements = 1, .scale = 1};
     for (int64_t i = 0; i < axes; i++) {
         AS_TRY(take_count(f, f->ndimensions - 1, &number));
+        const int64_t extent = f->dimension[number].extent;
         if (i < AS_NETCDF_AXES_MAX) {
             v->dimension[i] = (int)number;
-            v->extent[i] = f->dimension[number].extent;
+            v->extent[i] = extent;
         }
-        if (i > 0 && f->dimension[number].extent == 0) {
+        if (i > 0 && extent == 0) {
             return fail_header(f, "records that are not the first axis");
         }
+        if (extent > ELEMENTS_MAX / v->elements) {
+            return fail_header(f, "a variable of more elements than any file has");
+        }
+        v->elements *= extent > 0 ? extent : 1;
     }
     AS_TRY(take_attributes(f, v));
     AS_TRY(take_whole(f, 4, &type));
@@ -247,33 +254,18 @@ static as_status take_variables(as_netcdf *f)
     return AS_OK;
 }
 
-/* Elements of one record of a variable (of all of it, without records); -1: too many. */
-static int64_t elements_of(const as_netcdf_variable *v)
-{
-    int64_t n = 1;
-    for (int i = 0; i < v->axes && i < AS_NETCDF_AXES_MAX; i++) {
-        const int64_t extent = i == 0 && v->extent[0] == 0 ? 1 : v->extent[i];
-        if (extent > (INT64_C(1) << 56) / n) {
-            return -1;
-        }
-        n *= extent;
-    }
-    return n;
-}
-
-/* Places and sizes of all data, against the length of the file. */
+/* Places and sizes of all data, against the length of the file. Until here, elements are those of one record. */
 static as_status place_data(as_netcdf *f)
 {
     int64_t record = 0, alone = 0;
     int holders = 0;
     for (int i = 0; i < f->nvariables; i++) {
         const as_netcdf_variable *v = &f->variable[i];
-        const int64_t n = elements_of(v);
-        if (n < 0 || n > f->bytes) {
+        if (v->elements > f->bytes) {
             AS_FAIL(AS_DATA, "%s:%s: claims more elements than the file has bytes", f->path, v->name);
         }
         if (v->axes > 0 && v->extent[0] == 0) {
-            alone = n * (int64_t)as_dtype_bytes(v->type);
+            alone = v->elements * (int64_t)as_dtype_bytes(v->type);
             record += (alone + 3) / 4 * 4;
             holders++;
         }
@@ -281,9 +273,8 @@ static as_status place_data(as_netcdf *f)
     record = holders == 1 ? alone : record; /* one variable alone is not padded */
     for (int i = 0; i < f->nvariables; i++) {
         as_netcdf_variable *v = &f->variable[i];
-        const int64_t n = elements_of(v), bytes = n * (int64_t)as_dtype_bytes(v->type);
+        const int64_t bytes = v->elements * (int64_t)as_dtype_bytes(v->type);
         const bool records = v->axes > 0 && v->extent[0] == 0;
-        v->elements = n;
         if (records) {
             v->extent[0] = f->records;
             v->stride = record;
@@ -291,7 +282,7 @@ static as_status place_data(as_netcdf *f)
                 AS_FAIL(AS_DATA, "%s:%s: claims %lld records, more than the file can hold", f->path, v->name,
                         (long long)f->records);
             }
-            v->elements = n * f->records;
+            v->elements *= f->records;
         }
         const int64_t last = records && f->records > 0 ? (f->records - 1) * record : 0;
         if (v->begin < 0 || v->begin > f->bytes || (v->elements > 0 && last + bytes > f->bytes - v->begin)) {

@@ -256,6 +256,47 @@ static void test_a_single_record_variable_is_not_padded(void **state)
     as_netcdf_close(&file);
 }
 
+/* A variable of more axes than are read still takes its place in each record. */
+static void test_records_of_many_axes_are_passed_over(void **state)
+{
+    (void)state;
+    const int deep[] = {0, 1, 1, 1, 1, 1, 1, 1};
+    enum { AXES = sizeof deep / sizeof *deep, CELLS = 1 << (AXES - 1) };
+    writer w = {.version = 2};
+    memcpy(w.data, "CDF\2", 4);
+    w.n = 4;
+    put_count(&w, 2);
+    put(&w, 10, 4), put_count(&w, 2);
+    put_name(&w, "t"), put_count(&w, 0);
+    put_name(&w, "x"), put_count(&w, 2);
+    put(&w, 0, 4), put_count(&w, 0);
+    put(&w, 11, 4), put_count(&w, 2);
+    const size_t many = put_variable(&w, "many", AXES, deep, NULL, 0, FLOAT);
+    const size_t v = put_variable(&w, "v", 1, deep, NULL, 0, FLOAT);
+    for (int t = 0; t < 2; t++) {
+        if (t == 0) {
+            set_begin(&w, many);
+        }
+        for (int i = 0; i < CELLS; i++) {
+            put_float(&w, 1);
+        }
+        if (t == 0) {
+            set_begin(&w, v);
+        }
+        put_float(&w, (float)(5 + t));
+    }
+    write_file(GRID, w.data, w.n);
+    as_netcdf *file = NULL;
+    const as_netcdf_variable *variable = NULL;
+    double value[2];
+    assert_ok(as_netcdf_open(GRID, &file));
+    assert_fails(AS_DATA, "at most 7 axes, found more", as_netcdf_find(file, "many", &variable));
+    assert_ok(as_netcdf_find(file, "v", &variable));
+    as_netcdf_read(file, variable, 0, 2, value);
+    assert_true(value[0] == 5 && value[1] == 6);
+    as_netcdf_close(&file);
+}
+
 static void test_bad_files_are_refused(void **state)
 {
     data_setup *s = *state;
@@ -305,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_points_of_a_grid_in_all_versions),
         cmocka_unit_test(test_fields_of_each_record),
         cmocka_unit_test(test_a_single_record_variable_is_not_padded),
+        cmocka_unit_test(test_records_of_many_axes_are_passed_over),
         cmocka_unit_test(test_bad_files_are_refused),
     };
     return cmocka_run_group_tests(tests, setup_begin, setup_end);
