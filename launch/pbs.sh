@@ -10,7 +10,7 @@ cd "$PBS_O_WORKDIR" || exit 73
 # ADAPT: the command, and --max-time some minutes below the wall time
 command_line=(build/allsum train configs/fashion-mlp.yaml -o runs/fashion-mlp --max-time 3h50m)
 
-mpirun --map-by "slot:PE=$OMP_NUM_THREADS" --bind-to core "${command_line[@]}" # ADAPT for an MPI that is not Open MPI
+mpirun -x OMP_STACKSIZE=8M --map-by "slot:PE=$OMP_NUM_THREADS" --bind-to core "${command_line[@]}" # ADAPT for an MPI that is not Open MPI
 code=$?
 if [ "$code" = 75 ]; then
     qsub "$0" # ADAPT: the path of this file, where PBS runs a copy

@@ -3,6 +3,7 @@
 #include "kernels/team.h"
 
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 #include "base/error.h"
 
-enum { THREADS_MAX = 1024, SPINS = 4000, CACHE_LINE = 64 };
+enum { THREADS_MAX = 1024, SPINS = 4000, CACHE_LINE = 64, STACK_LEAST = 3 << 20 };
 
 struct as_team {
     int threads;
@@ -37,6 +38,21 @@ static void pause_thread(void)
 #endif
 }
 
+/* Bytes of the calling thread's stack; STACK_LEAST where the system does not tell. */
+static size_t stack_bytes(void)
+{
+    pthread_attr_t attributes;
+    void *base = NULL;
+    size_t bytes = STACK_LEAST;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        if (pthread_attr_getstack(&attributes, &base, &bytes) != 0) {
+            bytes = STACK_LEAST;
+        }
+        pthread_attr_destroy(&attributes);
+    }
+    return bytes;
+}
+
 as_status as_team_create(int threads, as_team **out)
 {
     *out = NULL;
@@ -44,6 +60,7 @@ as_status as_team_create(int threads, as_team **out)
         AS_FAIL(AS_USAGE, "threads: expected 1..%d, found %d", THREADS_MAX, threads);
     }
     int got = 1;
+    size_t stack = SIZE_MAX;
     omp_set_dynamic(0);
 #pragma omp parallel num_threads(threads)
     {
@@ -51,9 +68,18 @@ as_status as_team_create(int threads, as_team **out)
         if (omp_get_thread_num() == 0) {
             got = omp_get_num_threads();
         }
+        const size_t mine = stack_bytes();
+#pragma omp critical
+        stack = mine < stack ? mine : stack;
     }
     if (got != threads) {
         AS_FAIL(AS_USAGE, "threads: expected %d, but the OpenMP runtime gives %d (see OMP_THREAD_LIMIT)", threads, got);
+    }
+    if (stack < STACK_LEAST) { /* kernels would write beyond it, and past the page that guards it */
+        AS_FAIL(AS_USAGE,
+                "threads: expected stacks of at least %d KiB, found %zu KiB: set OMP_STACKSIZE=8M (of the main thread: "
+                "ulimit -s 8192)",
+                STACK_LEAST >> 10, stack >> 10);
     }
     as_team *team = calloc(1, sizeof *team);
     if (team == NULL) {

@@ -10,7 +10,7 @@
 typedef struct as_team as_team;
 
 /* Not collective. threads >= 1. Checks and sets each thread's MXCSR (round to nearest, no flush to zero).
-   Errors: NOMEM; USAGE for a bad count. */
+   Errors: NOMEM; USAGE for a bad count, or stacks below the 3 MiB that kernels' tiles want. */
 as_status as_team_create(int threads, as_team **out);
 void as_team_destroy(as_team **team);
 int as_team_size(const as_team *team);

@@ -26,6 +26,11 @@ for verb in $("$program" list verbs | awk 'NR > 1 {print $1}'); do
     expect 0 "^usage: allsum $verb" help "$verb"
 done
 
+# Threads whose stacks are too small for the kernels are refused, not run (ulimit -s unlimited gives them 2 MiB).
+small=(train -s 'model={layers: [{dense: 10}]}' -s 'train={batch: 100, steps: 1}')
+OMP_NUM_THREADS=2 OMP_STACKSIZE=1M expect 64 'at least 3072 KiB, found 1024 KiB: set OMP_STACKSIZE=8M' "${small[@]}" -o ../small
+OMP_NUM_THREADS=2 OMP_STACKSIZE=4M expect 0 '' "${small[@]}" -q -o ../enough
+
 # No colours into a file; results that cannot be written are an error.
 "$program" list 2>&1 | grep -q $'\033' && { echo "colours in a file"; failures=$((failures + 1)); }
 "$program" list >/dev/full 2>../err && { echo "a full disk behind stdout went unnoticed"; failures=$((failures + 1)); }
