@@ -50,6 +50,22 @@ def lars(w, gradients, weight_decay, adapts, momentum=0.9, trust=0.001):
     return out
 
 
+torch.Tensor.bfloat16 = lambda self: self.clone()  # Muon's products in the parameters' precision instead
+
+
+class muon:
+    """Weights are (in, out) here, (out, in) in PyTorch."""
+
+    def __init__(self, params, **options):
+        self.p, self.q = params[0], torch.nn.Parameter(params[0].detach().T.contiguous())
+        self.optimizer = torch.optim.Muon([self.q], lr=LR, **options)
+
+    def step(self):
+        self.q.grad = self.p.grad.T.contiguous()
+        self.optimizer.step()
+        self.p.data.copy_(self.q.detach().T)
+
+
 class formula:
     """For what PyTorch has not: f(w, gradients, weight_decay, *options) gives the parameters after each step."""
 
@@ -108,6 +124,18 @@ CASES = [
     ("lars_vector", "{type: lars}", 0.1, formula(lars, False)),
     ("lars_vectors", "{type: lars, vectors: true}", 0.1, formula(lars, True)),
     ("lars", "{type: lars, trust: 0.5}", 0.1, formula(lars, True, 0.9, 0.5), (2, 2)),
+    ("adafactor_vector", "{type: adafactor, eps1: 1e-16}", 0, lambda p: o.Adafactor(p, lr=LR, eps=(1e-16, 1e-3))),
+    ("adafactor", "{type: adafactor, eps1: 1e-16}", 0, lambda p: o.Adafactor(p, lr=LR, eps=(1e-16, 1e-3)), (2, 2)),
+    ("adafactor_all", "{type: adafactor, eps1: 1e-3, eps2: 2, beta2_decay: -0.5, clip: 1.5}", 0.1,
+     lambda p: o.Adafactor(p, lr=LR, eps=(1e-3, 2), beta2_decay=-0.5, d=1.5, weight_decay=0.1), (4, 1)),
+    ("muon_vector", "{type: muon, beta2: 0.999}", 0.1, lambda p: o.AdamW(p, lr=LR, weight_decay=0.1)),
+    ("muon_slow_vector", "{type: muon, beta2: 0.9, adamw_lr: 0.5}", 0.1,
+     lambda p: o.AdamW(p, lr=LR / 2, betas=(0.9, 0.9), weight_decay=0.1)),
+    ("muon", "{type: muon, adjust: original}", 0.1, lambda p: muon(p, weight_decay=0.1), (2, 2)),
+    ("muon_rms", "{type: muon, momentum: 0.8}", 0,
+     lambda p: muon(p, weight_decay=0, momentum=0.8, adjust_lr_fn="match_rms_adamw"), (4, 1)),
+    ("muon_all", "{type: muon, adjust: original, nesterov: false, steps: 3}", 0.05,
+     lambda p: muon(p, weight_decay=0.05, nesterov=False, ns_steps=3), (1, 4)),
     ("lars_all", "{type: lars, momentum: 0.5, trust: 0.1}", 0, formula(lars, True, 0.5, 0.1), (1, 4)),
 ]
 
