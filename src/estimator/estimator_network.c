@@ -44,22 +44,53 @@ static as_status plan_tensors(as_network *network)
             if (layer->param[p].tied) {
                 continue; /* it is another layer's */
             }
-            network->tensor[network->ntensors++] =
-                (network_tensor){.first = layer->param[p].offset,
-                                 .count = layer->param[p].count,
-                                 .band = band_of(model, l, p),
-                                 .layer = l,
-                                 .param = p,
-                                 .lr_scale = layer->lr_scale,
-                                 .weight_decay = layer->param[p].decay ? network->optimizer.weight_decay : 0.0,
-                                 .decay = layer->param[p].decay,
-                                 .statistic = layer->param[p].statistic,
-                                 .momentum = layer->param[p].momentum,
-                                 .trains = layer->trains};
+            network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
+                                                                    .count = layer->param[p].count,
+                                                                    .band = band_of(model, l, p),
+                                                                    .layer = l,
+                                                                    .param = p,
+                                                                    .lr_scale = layer->lr_scale,
+                                                                    .decay = layer->param[p].decay,
+                                                                    .statistic = layer->param[p].statistic,
+                                                                    .momentum = layer->param[p].momentum,
+                                                                    .trains = layer->trains};
             network->statistics = network->statistics || layer->param[p].statistic;
         }
     }
     return AS_OK;
+}
+
+/* Learning rates and decays of the tensors, by layer and by the groups of the optimizer. */
+static as_status plan_rates(as_network *network)
+{
+    const as_optimizer *optimizer = &network->optimizer;
+    as_grouped *grouped = calloc((size_t)network->ntensors + 1, sizeof *grouped);
+    int n = 0;
+    if (grouped == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the rates of %d parameters", network->ntensors);
+    }
+    for (int i = 0; i < network->ntensors; i++) {
+        const network_tensor *x = &network->tensor[i];
+        const as_layer *layer = &network->model.layer[x->layer];
+        if (!x->statistic) {
+            grouped[n++] = (as_grouped){.layer = layer->name,
+                                        .param = layer->param[x->param].name,
+                                        .decays = x->decay,
+                                        .lr_scale = x->lr_scale,
+                                        .weight_decay = x->decay ? optimizer->weight_decay : 0.0};
+        }
+    }
+    const as_status status = as_groups_apply(&optimizer->groups, n, grouped);
+    n = 0;
+    for (int i = 0; i < network->ntensors; i++) {
+        network_tensor *x = &network->tensor[i];
+        if (!x->statistic) {
+            x->lr_scale = grouped[n].lr_scale;
+            x->weight_decay = grouped[n++].weight_decay;
+        }
+    }
+    free(grouped);
+    return status;
 }
 
 static as_status plan_memory(as_network *network)
@@ -178,6 +209,7 @@ static as_status plan(as_network *network)
     network->update = as_update_get(setup->kernels);
     network->n = network->model.nparams;
     AS_TRY(plan_tensors(network));
+    AS_TRY(plan_rates(network));
     AS_TRY(network_plan_tiles(network));
     return as_arena_create(&network->arena);
 }

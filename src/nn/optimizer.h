@@ -14,6 +14,7 @@
 #include "comm/sum.h"
 #include "kernels/kernels.h"
 #include "kernels/team.h"
+#include "nn/parameter_groups.h"
 
 enum { AS_SLOTS_MAX = 4, AS_COEFFICIENTS_MAX = 12, AS_TENSOR_SUMS = 2, AS_TENSOR_STATES = 2 };
 
@@ -97,9 +98,11 @@ typedef struct as_optimizer {
     const as_optimizer_ops *ops;
     void *options;
     double lr, weight_decay;
+    const as_node *groups_node;
+    as_groups groups;
 } as_optimizer;
 
-extern const as_field as_optimizer_fields[]; /* lr, weight_decay; options struct as_optimizer */
+extern const as_field as_optimizer_fields[]; /* lr, weight_decay, groups; options struct as_optimizer */
 
 /* Not collective. node NULL: sgd with its defaults. Errors: CONFIG (unknown type: did-you-mean), NOMEM. */
 as_status as_optimizer_parse(as_document *document, const as_node *node, const as_kernels *kernels, as_optimizer *out);

@@ -22,6 +22,12 @@ const as_field as_optimizer_fields[] = {
      .min = 0,
      .max = 1e6,
      .help = "Decay of weights (not biases), in the way of the kind: added to the gradient, or decoupled."},
+    {.name = "groups",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(as_optimizer, groups_node),
+     .standard = "",
+     .help = "Learning rates and decays by name: a list of {match, lr, weight_decay}; where several match, the last "
+             "counts."},
     AS_FIELDS_END};
 
 as_status as_optimizer_parse(as_document *document, const as_node *node, const as_kernels *kernels, as_optimizer *out)
@@ -43,13 +49,20 @@ as_status as_optimizer_parse(as_document *document, const as_node *node, const a
     const as_fields_part parts[] = {{as_optimizer_fields, out},
                                     {out->ops->fields != NULL ? out->ops->fields : as_no_fields, out->options},
                                     {as_type_fields, &type}};
-    return as_fields_parse(parts, 3, document, node != NULL && node->kind == AS_NODE_SCALAR ? NULL : node, "optimizer");
+    AS_TRY(
+        as_fields_parse(parts, 3, document, node != NULL && node->kind == AS_NODE_SCALAR ? NULL : node, "optimizer"));
+    return as_groups_parse(document, out->groups_node, &out->groups);
 }
 
 as_status as_optimizer_write(const as_optimizer *optimizer, int indent, struct as_text *text)
 {
     as_text_add(text, "%*stype: %s\n", indent, "", optimizer->ops->name);
     AS_TRY(as_fields_write(as_optimizer_fields, optimizer, indent, text));
+    if (optimizer->groups.n > 0) {
+        as_text_add(text, "%*sgroups: ", indent, "");
+        as_node_write(optimizer->groups_node, text);
+        as_text_add(text, "\n");
+    }
     return as_fields_write(optimizer->ops->fields != NULL ? optimizer->ops->fields : as_no_fields, optimizer->options,
                            indent, text);
 }

@@ -40,6 +40,7 @@ void as_config_visit(void (*visit)(void *context, const as_config_table *table),
     section(&w, "model.layers.repeat", "Copies of a list of layers, in the place of a layer.", as_repeat_fields);
     section(&w, "model.losses", "One of several losses.", as_head_fields);
     section(&w, "optimizer", "Keys that every optimizer takes beside those of its kind.", as_optimizer_fields);
+    section(&w, "optimizer.groups", "Parameters with a learning rate or decay of their own.", as_group_fields);
     section(&w, "schedule", "Keys that every schedule takes beside those of its kind.", as_schedule_fields);
     section(&w, "train", "How long and in what batches.", as_train_fields);
     section(&w, "start", "Weights to begin with.", as_start_fields);

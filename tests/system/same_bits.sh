@@ -3,7 +3,7 @@
 #
 # usage: same_bits.sh PROGRAM [cover|full|control] SCRATCH
 #   cover    a Latin square: every pair of (ranks, threads, instruction set) occurs; 18 runs for optimizers that see elements alone;
-#            for those that see norms or whole tensors every number of ranks once; 6 runs
+#            for those that see norms or whole tensors every number of ranks once, 6 runs, and one that stops and goes on
 #   full     the whole product; 54 runs for each optimizer
 #   control  for a program that sums by MPI_Allreduce: succeeds only if a difference is found
 set -uo pipefail
@@ -24,8 +24,23 @@ done
 [ ${#sets[@]} -gt 0 ] || { echo 'FAILED: the program runs with no instruction set' && exit 1; }
 [ "$mode" = control ] && all_ranks=(1 2 3) && all_threads=(1)
 
+# Stops and continues on other layouts, against a run that never stopped.
+resumes() {
+    local ranks code
+    rm -rf "$scratch/run"
+    for ranks in 3 1 4 2; do
+        code=0
+        on "$ranks" 2 train "$here/network.yaml" -s "optimizer=$1" -o "$scratch/run" -q --max-steps-this-run 7 || code=$?
+        [ "$code" = 0 ] || [ "$code" = 75 ] || complain "resumed on $ranks ranks, optimizer $1: exit code $code"
+    done
+    if [ "$code" != 0 ] || [ "$(fingerprint "$scratch/run" final)" != "$(fingerprint "$scratch/first" final)" ]; then
+        complain "stopped and continued, optimizer $1: differs"
+    fi
+}
+
 runs=0
-optimizers=('{type: sgd, lr: 0.05, momentum: 0.9}' '{type: adam, lr: 2.0e-3}' '{type: lamb, lr: 0.01, weight_decay: 0.01}')
+optimizers=('{type: sgd, lr: 0.05, momentum: 0.9}' '{type: adam, lr: 2.0e-3}' '{type: lamb, lr: 0.01, weight_decay: 0.01}'
+    '{type: lars, lr: 1.0, trust: 0.02}' '{type: adafactor, lr: 0.02}' '{type: muon, lr: 2.0e-3, weight_decay: 0.01}')
 for optimizer in "${optimizers[@]}"; do
     case $optimizer in *sgd* | *adam,*) short=no ;; *) short=yes ;; esac
     [ "$mode" = control ] && [ $short = yes ] && continue
@@ -63,6 +78,7 @@ for optimizer in "${optimizers[@]}"; do
             done
         done
     done
+    [ "$mode" != control ] && [ $short = yes ] && resumes "$optimizer"
 done
 
 if [ "$mode" = control ]; then
