@@ -34,11 +34,11 @@ def residual(block, cin, cout, stride):
     """Two convolutions with batch norms and what the block began with, by a 1 x 1 convolution where its shape is another."""
     plain, before = ", bias: false", f"r{block - 1}"
     text = convolution(cout, 3, cin, f"{plain}, stride: {stride}, from: {before}", "") + "    - batch_norm: {relu: true}\n"
-    text += convolution(cout, 3, cout, plain, "") + f"    - batch_norm: {{name: b{block}}}\n"
+    text += convolution(cout, 3, cout, f"{plain}, name: c{block}", "")
     if stride > 1 or cin != cout:
         text += convolution(cout, 1, cin, f"{plain}, stride: {stride}, from: {before}, name: s{block}", "")
         before = f"s{block}"
-    return text + f"    - add: {{from: [b{block}, {before}]}}\n    - relu: {{name: r{block}}}\n"
+    return text + f"    - batch_norm: {{from: [c{block}, {before}], relu: true, name: r{block}}}\n"
 
 
 LENET = (convolution(32, 5, 1) + "    - max_pool: {size: 2}\n" + convolution(64, 5, 32) + "    - max_pool: {size: 2}\n    - flatten\n" +
