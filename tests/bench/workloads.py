@@ -87,7 +87,7 @@ TASKS = {
     "rescnn b128": Task("rescnn", 128, 40, IMAGES + network(RESIDUAL, "cross_entropy") + "optimizer: {type: sgd, lr: 0.02, momentum: 0.9}\n",
                         IMAGE_VARIANTS, ("conv2d", "batch_norm", "global_pool")),
     "gpt b8": Task("gpt", 8, 24, "data:\n  train: {format: text, file: @/text.txt, context: 256}\n" + network(GPT, "cross_entropy") +
-                   "optimizer: {type: adamw, lr: 0.001, weight_decay: 0}\n",
+                   "optimizer: {type: adamw, lr: 0.0003, weight_decay: 0}\n",
                    needs=("embedding", "position", "layer_norm", "attention"), unit=256),
     "wide b512": Task("wide", 512, 10, numbers("wide") + network(dense([1024, 4096, 4096, 1024]), "mse") + f"optimizer: {SGD % 0.01}\n"),
 }

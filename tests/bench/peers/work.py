@@ -19,7 +19,7 @@ TASKS = {  # batch of a process, optimizer, its options
     "wide": (512, torch.optim.SGD, {"lr": 0.01}),
     "lenet": (128, torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}),
     "rescnn": (128, torch.optim.SGD, {"lr": 0.02, "momentum": 0.9}),
-    "gpt": (8, torch.optim.AdamW, {"lr": 1e-3, "weight_decay": 0.0}),
+    "gpt": (8, torch.optim.AdamW, {"lr": 3e-4, "weight_decay": 0.0}),
 }
 WIDTHS = {"softmax": [784, 10], "mlp": [784, 512, 512, 10], "tabular": [64, 256, 256, 1], "wide": [1024, 4096, 4096, 1024]}
 
