@@ -20,8 +20,7 @@ enum {
     REUSE = 3,                    /* panels beside a strip, or strips beside a panel, that pay for packing it */
     ROWS_AHEAD = 16,              /* rows that packing prefetches ahead */
     TOGETHER = 4,                 /* strips that are packed at once */
-    NEAR_STRIPS = 1280,           /* strips of rows no more bytes apart than this are read as fast where they lie, */
-    NEAR_PANELS = 2304,           /* and so are panels */
+    NEAR = 1280,                  /* rows no more bytes apart than this are read as fast where they lie */
     SLACK = 2 * VL                /* reals behind packed strips, written as part of whole vectors */
 };
 
@@ -150,10 +149,14 @@ typedef struct plan {
     bool pack_strips, pack_panels;
 } plan;
 
+static bool near_rows(int64_t ld)
+{
+    return ld * (int64_t)sizeof(real) <= NEAR;
+}
+
 static plan make_plan(const outer *o, const as_outer_choices *choices, int64_t count, int64_t columns)
 {
     const int64_t rows = o->lane_row[o->program->lanes] - o->lane_row[0];
-    const int64_t ldu = o->ldu * (int64_t)sizeof(real), ldw = o->ldw * (int64_t)sizeof(real);
     const int64_t asked = choices->chunk > 0 ? choices->chunk : rows <= ROWS_FEW ? ROWS_FEW : ROWS_CHUNK;
     const int64_t chunk = at_most(asked, ROWS_FEW), depth = o->program->depth > 0 ? o->program->depth : 1;
     plan p = {.chunks = rows > 0 ? ceiling(rows, chunk) : 1};
@@ -164,8 +167,8 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, int64_t c
     p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
     p.strips = at_most(p.strips, tiles / p.panels);
     p.pack_strips = choices->strips == AS_OUTER_PACKED ||
-                    (choices->strips == AS_OUTER_READ_AUTO && p.panels >= REUSE && ldu > NEAR_STRIPS);
-    p.pack_panels = choices->panels == AS_OUTER_PACKED || (choices->panels == AS_OUTER_READ_AUTO && ldw > NEAR_PANELS);
+                    (choices->strips == AS_OUTER_READ_AUTO && p.panels >= REUSE && !near_rows(o->ldu));
+    p.pack_panels = choices->panels == AS_OUTER_PACKED || (choices->panels == AS_OUTER_READ_AUTO && !near_rows(o->ldw));
     if (p.pack_strips) {
         p.strips = at_most(p.strips, BLOCK_BROADCAST / (int64_t)sizeof(real) / (at_most(rows + 1, chunk) * MR));
     }
