@@ -12,6 +12,7 @@
 #include "cli/launch.h"
 #include "cli/verb.h"
 #include "run/bench.h"
+#include "run/lr_range.h"
 #include "run/run.h"
 
 enum { LIST_MAX = 64 };
@@ -187,6 +188,68 @@ static as_status train(as_context *context, const as_config *config, as_run_opti
     return status;
 }
 
+/* `--lr-range`: rates LOW to HIGH in STEPS steps, as overrides of the configuration. */
+typedef struct range_sets {
+    char text[3][128];
+} range_sets;
+
+static as_status read_range(const char *text, range_sets *out)
+{
+    char part[3][32] = {"", "", "100"};
+    double low = 0, high = 0;
+    int64_t steps = 0;
+    int colons = 0;
+    for (const char *s = text; *s != '\0'; s++) {
+        colons += *s == ':' ? 1 : 0;
+    }
+    const int found = sscanf(text, "%31[^:]:%31[^:]:%31[^:]", part[0], part[1], part[2]);
+    if (found != colons + 1 || found < 2 || !as_text_to_real(part[0], &low) || !as_text_to_real(part[1], &high) ||
+        !as_text_to_int(part[2], &steps) || !(low > 0) || !(high > low) || high > 1e6 || steps < 2 || steps > 1000000) {
+        AS_FAIL(AS_USAGE,
+                "--lr-range: expected LOW:HIGH or LOW:HIGH:STEPS with 0 < LOW < HIGH <= 1e6 and 2 to 1000000 steps, "
+                "found '%s'",
+                text);
+    }
+    snprintf(out->text[0], sizeof out->text[0], "optimizer.lr=%.17g", high);
+    snprintf(out->text[1], sizeof out->text[1], "schedule={type: sweep, from: %.17g}", low / high);
+    snprintf(out->text[2], sizeof out->text[2], "train.steps=%lld", (long long)steps);
+    return AS_OK;
+}
+
+static void print_range(const as_lr_range *range)
+{
+    puts("lr            loss          smooth");
+    for (int i = 0; i < range->n; i++) {
+        const as_lr_point *p = &range->point[i];
+        printf("%-13.6g %-13.6g %.6g\n", p->lr, p->loss, p->smooth);
+    }
+    if (range->steepest < 0) {
+        puts("no suggestion: the loss never falls; try lower rates");
+        return;
+    }
+    printf("suggestion: lr %.2g, where the smooth loss falls fastest; it is lowest at %.2g%s\n",
+           range->point[range->steepest].lr, range->point[range->best].lr,
+           range->diverged ? ", and explodes after that" : "");
+}
+
+/* Nothing is written, and no run continues from it. */
+static as_status find_range(as_context *context, const as_config *config, as_run_options *o)
+{
+    as_lr_range range;
+    AS_TRY(as_context_world(context, &o->world));
+    o->config = config;
+    o->stop = &stop_asked;
+    o->version = ALLSUM_VERSION;
+    o->log = &context->log;
+    warn_about_binding(context, o->threads);
+    const as_status status = as_lr_range_run(o, &range);
+    if (status == AS_OK && as_world_rank(o->world) == 0) {
+        print_range(&range);
+    }
+    as_lr_range_free(&range);
+    return status;
+}
+
 static as_status run(as_context *context)
 {
     const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
@@ -194,10 +257,21 @@ static as_status run(as_context *context)
     for (int i = 0; i < context->narguments && nfiles < LIST_MAX; i++) {
         files[nfiles++] = context->argument[i];
     }
-    const int nsets = as_option_all(context, "set", LIST_MAX, sets);
+    int nsets = as_option_all(context, "set", LIST_MAX, sets);
     const int nallow = as_option_all(context, "allow-change", LIST_MAX, allowed);
     if (nsets > LIST_MAX || nallow > LIST_MAX || context->narguments > LIST_MAX) {
         AS_FAIL(AS_USAGE, "train: at most %d files, --set and --allow-change each", LIST_MAX);
+    }
+    const char *const range = as_option_get(context, "lr-range");
+    range_sets more;
+    if (range != NULL) {
+        AS_TRY(read_range(range, &more));
+        if (nsets > LIST_MAX - 3) {
+            AS_FAIL(AS_USAGE, "train: at most %d --set beside --lr-range", LIST_MAX - 3);
+        }
+        for (int i = 0; i < 3; i++) {
+            sets[nsets++] = more.text[i];
+        }
     }
     catch_signals(); /* before MPI starts: a stop may be asked for at any time */
     as_run_options o = {.nallow = nallow, .allow = allowed};
@@ -212,7 +286,7 @@ static as_status run(as_context *context)
         }
         as_text_free(&text);
     } else if (status == AS_OK) {
-        status = train(context, &config, &o);
+        status = range != NULL ? find_range(context, &config, &o) : train(context, &config, &o);
     }
     as_config_destroy(&config);
     return status;
@@ -231,6 +305,9 @@ static const as_option options[] = {
     {.name = "max-steps-this-run", .value = "N", .help = "stop after N steps now: checkpoint and exit 75"},
     {.name = "max-time", .value = "TIME", .help = "stop in time for 90s, 30m, 2h: checkpoint and exit 75"},
     {.name = "watchdog", .value = "SECONDS", .help = "end the job (74) after so long without progress (600; 0: never)"},
+    {.name = "lr-range",
+     .value = "LOW:HIGH[:STEPS]",
+     .help = "find a learning rate: a training of 100 (STEPS) steps with rising rates, of which nothing is kept"},
     {.name = "print-config", .help = "print the resolved configuration and stop"},
     AS_OPTIONS_END,
 };

@@ -22,7 +22,7 @@ typedef struct as_run_options {
     as_world *world;
     int threads;
     as_isa isa;
-    const char *dir; /* run directory; made, or continued */
+    const char *dir; /* run directory; made, or continued (NULL: none, for as_lr_range_run alone) */
     as_resume resume;
     const char *resume_path; /* AS_RESUME_PATH */
     int nallow;              /* keys that may differ from the checkpoint's configuration */

@@ -290,7 +290,9 @@ static as_status open_all(as_run *run)
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));
     AS_TRY(as_run_check_target(run));
-    AS_TRY(open_dir(run));
+    if (o->dir != NULL) {
+        AS_TRY(open_dir(run));
+    }
     const as_dataset *d = &run->train.data;
     char shape[64];
     as_log_line(run->log, AS_LOG_INFO,

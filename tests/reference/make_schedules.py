@@ -20,6 +20,7 @@ CASES = [
     ("{type: polynomial, end: 0.25}", lambda o: s.LinearLR(o, 1.0, 0.25, STEPS)),
     ("{type: cosine}", lambda o: s.CosineAnnealingLR(o, STEPS)),
     ("{type: cosine, end: 0.1}", lambda o: s.CosineAnnealingLR(o, STEPS, eta_min=0.1)),
+    ("{type: sweep, from: 1e-4}", lambda o: s.LambdaLR(o, lambda t: 1e-4 ** (1 - t / (STEPS - 1)))),
     ("{type: one_cycle}", lambda o: s.OneCycleLR(o, 1.0, STEPS, cycle_momentum=False)),
     ("{type: one_cycle, pct_start: 0.6, div_factor: 10, final_div_factor: 100, anneal: linear}",
      lambda o: s.OneCycleLR(o, 1.0, STEPS, pct_start=0.6, div_factor=10, final_div_factor=100, anneal_strategy="linear",

@@ -1,0 +1,101 @@
+/* The range test of learning rates (Smith, WACV 2017): the step loop without metrics, evaluation and checkpoints. The
+   same numbers for every layout. */
+#include "run/lr_range.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "run/run_state.h"
+
+static const double keep = 0.9, too_much = 4;
+
+static as_status one_step(as_run *run, as_step_report *report)
+{
+    as_progress *p = &run->progress;
+    const as_estimator_ops *ops = run->estimator->ops;
+    as_watchdog_stamp(run->watchdog, "computing", p->step);
+    as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->train.batch);
+    const as_status mine = ops->accumulate(run->estimator, &run->train.batch, p->step);
+    as_sum *sum = ops->sum(run->estimator);
+    if (mine != AS_OK) {
+        as_sum_fail(sum, mine, as_error_message());
+    }
+    const as_run_options *o = run->options;
+    as_sum_flag(sum, o->stop != NULL && *o->stop != 0 ? AS_FLAG_STOP : 0);
+    AS_TRY(ops->update(run->estimator, p->step, report));
+    run->stopping = (as_sum_flags(sum) & AS_FLAG_STOP) != 0;
+    p->step++;
+    if (++p->index == as_sampler_batches(run->train.sampler)) {
+        p->index = 0;
+        p->epoch++;
+    }
+    return AS_OK;
+}
+
+static void judge(as_lr_range *range)
+{
+    double most = 0;
+    range->steepest = -1;
+    for (int i = 1; i < range->n; i++) {
+        range->best = range->point[i].smooth < range->point[range->best].smooth ? i : range->best;
+    }
+    for (int i = 1; i <= range->best; i++) { /* rates are evenly spaced in their logarithm */
+        const double fall = range->point[i - 1].smooth - range->point[i].smooth;
+        if (fall > most) {
+            most = fall;
+            range->steepest = i;
+        }
+    }
+}
+
+static as_status sweep(as_run *run, as_lr_range *range)
+{
+    double mean = 0, weight = 0, lowest = INFINITY;
+    while (run->progress.step < run->total_steps && !run->stopping) {
+        as_step_report report = {0};
+        const as_status status = one_step(run, &report);
+        if (status == AS_DIVERGED && range->n > 0) {
+            range->diverged = true;
+            break;
+        }
+        AS_TRY(status);
+        mean = keep * mean + (1 - keep) * report.loss;
+        weight = keep * weight + (1 - keep);
+        const double smooth = mean / weight;
+        range->point[range->n++] = (as_lr_point){.lr = report.lr, .loss = report.loss, .smooth = smooth};
+        lowest = smooth < lowest ? smooth : lowest;
+        if (smooth > too_much * fabs(lowest)) {
+            range->diverged = true;
+            break;
+        }
+    }
+    judge(range);
+    return AS_OK;
+}
+
+as_status as_lr_range_run(const as_run_options *options, as_lr_range *out)
+{
+    as_run run;
+    as_run_options bare = *options;
+    bare.dir = NULL;
+    *out = (as_lr_range){0};
+    as_status status = as_run_open(&bare, &run);
+    if (status == AS_OK) {
+        out->point = calloc((size_t)run.total_steps, sizeof *out->point);
+        status = as_world_agree(run.world, out->point == NULL ? as_error_set(AS_NOMEM, "out of memory for %lld steps",
+                                                                             (long long)run.total_steps)
+                                                              : AS_OK);
+    }
+    if (status == AS_OK) {
+        status = sweep(&run, out);
+    }
+    as_run_close(&run);
+    return status;
+}
+
+void as_lr_range_free(as_lr_range *range)
+{
+    free(range->point);
+    *range = (as_lr_range){0};
+}
