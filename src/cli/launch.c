@@ -140,11 +140,9 @@ int as_launch_cores(void)
     return cores < 1 ? 1 : cores;
 }
 
-void as_launch_settle(const as_launch *launch, char *const *argv)
+/* How threads wait: without turning where there are more of them than cores, else for some microseconds. */
+static void choose_waiting(const as_launch *launch, char *const *argv)
 {
-    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL) {
-        return;
-    }
     const char *omp = getenv("OMP_NUM_THREADS");
     int64_t threads = 1;
     const bool told = omp != NULL && as_text_to_int(omp, &threads);
@@ -157,6 +155,18 @@ void as_launch_settle(const as_launch *launch, char *const *argv)
     const bool crowded = (told || threads > 1) && threads * ranks > as_launch_cpus_online();
     setenv("GOMP_SPINCOUNT", crowded ? "0" : "20000", 1);
     setenv("KMP_BLOCKTIME", crowded ? "0" : "1", 0);
+}
+
+void as_launch_settle(const as_launch *launch, char *const *argv)
+{
+    const bool waiting = getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL;
+    if (waiting && getenv("OMP_STACKSIZE") != NULL) {
+        return;
+    }
+    setenv("OMP_STACKSIZE", "8M", 0); /* with an unlimited stack of the main thread, others get 2 MiB */
+    if (!waiting) {
+        choose_waiting(launch, argv);
+    }
     sigset_t stop; /* stays blocked in the program started anew, until it can take a stop as a wish */
     sigemptyset(&stop);
     sigaddset(&stop, SIGUSR1);

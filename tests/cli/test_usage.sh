@@ -30,6 +30,7 @@ done
 small=(train -s 'model={layers: [{dense: 10}]}' -s 'train={batch: 100, steps: 1}')
 OMP_NUM_THREADS=2 OMP_STACKSIZE=1M expect 64 'at least 3072 KiB, found 1024 KiB: set OMP_STACKSIZE=8M' "${small[@]}" -o ../small
 OMP_NUM_THREADS=2 OMP_STACKSIZE=4M expect 0 '' "${small[@]}" -q -o ../enough
+(ulimit -s unlimited && OMP_NUM_THREADS=2 "$program" "${small[@]}" -q -o ../unlimited >../out 2>../err) || complain 'an unlimited stack'
 
 # No colours into a file; results that cannot be written are an error.
 "$program" list 2>&1 | grep -q $'\033' && { echo "colours in a file"; failures=$((failures + 1)); }
