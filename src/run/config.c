@@ -272,6 +272,10 @@ static as_status parse_sections(as_config *c)
     AS_TRY(parse_train(c, o.train));
     const as_fields_part start = {as_start_fields, &c->start};
     AS_TRY(as_fields_parse(&start, 1, c->document, o.start, "start"));
+    if (c->start.from == NULL && c->start.fresh.n + c->start.ignore.n + c->start.rename.n > 0) {
+        AS_FAIL(AS_CONFIG, "%s: start: missing key 'from' (the file whose weights this run begins with)",
+                as_node_place(o.start));
+    }
     const as_fields_part part = {as_checkpoint_fields, &c->checkpoint};
     AS_TRY(as_fields_parse(&part, 1, c->document, o.checkpoint, "checkpoint"));
     AS_TRY(parse_log(c, o.log));

@@ -134,6 +134,13 @@ static as_status read_file(as_model_file *m, const as_h5_contents *file, as_isa 
     return read_normalization(file, m->kernels, m->facts.width, &m->normalization);
 }
 
+/* Rows of the work space: what a step of training needed there at once is enough here. */
+static int64_t piece_rows(const as_train_options *train)
+{
+    const int64_t rows = train->micro_batch > 0 ? train->micro_batch : train->batch;
+    return rows > 0 && rows < BATCH_ROWS ? rows : BATCH_ROWS;
+}
+
 static as_status make_estimator(as_model_file *m, const char *text, const as_log *log)
 {
     const as_config *c = &m->config;
@@ -151,6 +158,7 @@ static as_status make_estimator(as_model_file *m, const char *text, const as_log
         .normalization = &m->normalization,
         .seed = (uint64_t)c->seed,
         .capacity = BATCH_ROWS,
+        .micro_batch = piece_rows(&c->train),
         .total_steps = 1,
         .steps_per_epoch = 1,
         .log = log,

@@ -342,10 +342,36 @@ static void put_all(as_estimator *estimator, int n, const as_state_item *items, 
     }
 }
 
+/* What start.fresh and the left sides of start.rename name is in the model: a misspelt one would do nothing. */
+static as_status check_names(const as_start_options *start, int n, const as_state_item *items, as_weights_layout layout)
+{
+    for (int64_t k = 0; k < start->fresh.n + start->rename.n; k++) {
+        const bool fresh = k < start->fresh.n;
+        const char *text = fresh ? start->fresh.v[k] : start->rename.v[k - start->fresh.n];
+        char layer[NAME_MAX_BYTES], ours[NAME_MAX_BYTES], wanted[NAME_MAX_BYTES];
+        const char *param;
+        bool found = false;
+        snprintf(wanted, sizeof wanted, "%.*s", fresh ? NAME_MAX_BYTES - 1 : (int)strcspn(text, "="), text);
+        for (int i = 0; i < n && !found; i++) {
+            if (split(items[i].name, "/params/", layer, &param)) {
+                const bool torch = layout == AS_WEIGHTS_TORCH && items[i].torch_name != NULL;
+                snprintf(ours, sizeof ours, "%.150s.%.100s", layer, torch ? items[i].torch_name : param);
+                found = covers(wanted, fresh ? layer : ours);
+            }
+        }
+        if (!found) {
+            AS_FAIL(AS_CONFIG, "start.%s: the model has no layer%s %s with parameters", fresh ? "fresh" : "rename",
+                    fresh ? "" : " or array", wanted);
+        }
+    }
+    return AS_OK;
+}
+
 static as_status fetch_all(source *s, const as_start_options *start, int n, const as_state_item *items, double **value,
                            int *taken)
 {
     AS_TRY(check_options(start));
+    AS_TRY(check_names(start, n, items, s->layout));
     AS_TRY(open_source(start, s));
     for (int i = 0; i < n; i++) {
         char layer[NAME_MAX_BYTES];

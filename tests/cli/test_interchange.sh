@@ -33,6 +33,9 @@ expect 0 '' train -s "$small" -s "$steps" -s start.from=$file -s 'start.fresh=[t
 expect 0 '' train -s "$small" -s "$steps" -s start.from=$file -s 'start.rename=[top=head]' -o ../out_b
 expect 78 'expected OURS=THEIRS, found top' train -s "$small" -s "$steps" -s start.from=$file -s 'start.rename=[top]' -o out_c
 expect 78 'dense_1\.weight.*expected shape 16x64, found 12x64' train -s "$net" -s 'model.layers.0.dense.units=16' -s "$steps" -s start.from=$file -o out_c
+expect 78 'start\.fresh: the model has no layer hed with parameters' train -s "$net" -s "$steps" -s start.from=$file -s 'start.fresh=[hed]' -o out_c
+expect 78 'start\.rename: the model has no layer or array hed with' train -s "$net" -s "$steps" -s start.from=$file -s 'start.rename=[hed=head]' -o out_c
+expect 78 "start: missing key 'from'" train -s "$net" -s "$steps" -s 'start.fresh=[head]' -o out_c
 expect 66 'absent\.npz' train -s "$net" -s "$steps" -s start.from=absent.npz -o out_c
 printf 'no weights at all' >../in/text.npz
 expect 65 'expected a safetensors or NPZ file' train -s "$net" -s "$steps" -s start.from=../in/text.npz -o out_c
@@ -55,4 +58,12 @@ grep -q 'allsum' ../in/model.onnx && grep -q 'Erf' ../in/model.onnx || complain 
 expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x
 expect 64 '--to FORMAT and --out FILE are needed' export ../model
 expect 73 '' export ../model --to npz -o ../absent/x.npz
+
+# The work space of an export or evaluation is that of a step of training: 1024 rows of this model would need 40 GB and more.
+for i in $(seq 400); do echo "a line of text, number $i"; done >../in/lines.txt
+long='model={layers: [{embedding: {vocabulary: 256, units: 8}}, {dense: {units: 4096, over: last, activation: relu}}, {dense: {units: 256, over: last}}]}'
+"$program" train -s "data={train: {format: text, file: ../in/lines.txt, context: 1024}, test: {format: text, file: ../in/lines.txt, context: 1024}}" \
+    -s "$long" -s 'train={batch: 1, steps: 1}' -q -o ../long >../out 2>../err || complain 'training on text'
+expect 0 'long\.onnx: onnx of' export ../long --to onnx -o ../in/long.onnx
+expect 0 '^loss ' eval ../long
 finish
