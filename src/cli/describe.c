@@ -129,11 +129,11 @@ static as_status describe_file(const char *path, as_description *d)
     }
     if (memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0) {
         as_h5_contents *contents = NULL;
-        if (as_h5_contents_open(path, &contents) == AS_OK) {
-            as_h5_contents_close(&contents);
-            return as_describe_checkpoint(path, d);
-        }
-        return describe_hdf5(path, d);
+        /* Generated data and predictions have a list of contents as well, but no configuration. */
+        const bool listed = as_h5_contents_open(path, &contents) == AS_OK;
+        const bool checkpoint = listed && as_h5_contents_find(contents, "/config") != NULL;
+        as_h5_contents_close(&contents);
+        return checkpoint ? as_describe_checkpoint(path, d) : describe_hdf5(path, d);
     }
     if (memcmp(head, "CDF", 3) == 0) {
         return describe_data(path, "netcdf", "file", d);

@@ -2,6 +2,7 @@
 . "$(dirname "$0")/expect.sh"
 
 expect 0 'b\.h5: /x and /y, 20 rows of 32: u_t \+ u u_x = nu u_xx' data generate burgers -o ../in/b.h5 -n 20 -s points=32 -s time=0.05
+expect 0 '/x +float(32|64) +20x32' info ../in/b.h5
 expect 0 '20 rows of 32' data generate burgers -o ../in/again.h5 -n 20 -s points=32 -s time=0.05
 cmp ../in/b.h5 ../in/again.h5 || complain "the same rows are another file"
 expect 0 'b2\.h5' data generate burgers -o ../in/b2.h5 -n 20 -s points=32 -s time=0.05 --seed 2
