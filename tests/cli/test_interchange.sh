@@ -59,7 +59,7 @@ expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x
 expect 64 '--to FORMAT and --out FILE are needed' export ../model
 expect 73 '' export ../model --to npz -o ../absent/x.npz
 
-# The work space of an export or evaluation is that of a step of training: 1024 rows of this model would need 40 GB and more.
+# The work space of an export or evaluation is that of a step of training: 1024 rows of this model would need 34 GiB.
 for i in $(seq 400); do echo "a line of text, number $i"; done >../in/lines.txt
 long='model={layers: [{embedding: {vocabulary: 256, units: 8}}, {dense: {units: 4096, over: last, activation: relu}}, {dense: {units: 256, over: last}}]}'
 "$program" train -s "data={train: {format: text, file: ../in/lines.txt, context: 1024}, test: {format: text, file: ../in/lines.txt, context: 1024}}" \
