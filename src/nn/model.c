@@ -76,6 +76,7 @@ static as_status reserve_more(const as_model *model, as_arena *arena, as_model_w
     }
     for (int k = 0; k < AS_INPUTS_MAX; k++) {
         if (most[k] > 0) {
+            work->ldmore[k] = most[k];
             AS_TRY(reserve_rows(model, work->rows, most[k], arena, &work->more[k]));
         }
     }

@@ -82,13 +82,15 @@ typedef struct as_model_work {
     void **dy;    /* (nlayers + 1) gradients at the values; entries NULL when not training, or where no layer below
                      trains */
     void **saved; /* (nlayers) */
-    void *more[AS_INPUTS_MAX]; /* (rows) gradient of input k where it is added to what another layer gave */
-    void *scratch;             /* (threads, scratch stride) */
-    double *loss;              /* (rows) weighted sum of the losses of all heads and positions */
-    double *counted;           /* (rows) what the loss is divided by: sample weight times positions that are learnt */
-    void **chain;              /* (nlayers) sums of a lane, of layers that share parameters */
-    void *stack;               /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
-    void *pool;                /* what segments do not keep: one after another they use the same memory */
+    void *more[AS_INPUTS_MAX];     /* (rows) gradient of input k where it is added to what another layer gave */
+    int64_t ldmore[AS_INPUTS_MAX]; /* from which rows of a pass begin there: the same for all layers, since threads are
+                                      not all in one layer; they lie ld of the value apart, which is no more */
+    void *scratch;                 /* (threads, scratch stride) */
+    double *loss;                  /* (rows) weighted sum of the losses of all heads and positions */
+    double *counted; /* (rows) what the loss is divided by: sample weight times positions that are learnt */
+    void **chain;    /* (nlayers) sums of a lane, of layers that share parameters */
+    void *stack;     /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
+    void *pool;      /* what segments do not keep: one after another they use the same memory */
 } as_model_work;
 
 /* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads and tree

@@ -93,7 +93,7 @@ static void add_gradient(const as_model *model, as_model_work *work, const as_mo
 {
     const int64_t ld = work->ld[v], n = (rows->count - 1) * ld + as_shape_size(as_model_shape(model, v));
     void *sum = row_at(model, work->dy[v], rows->first, ld);
-    model->kernels->add(n, sum, row_at(model, work->more[k], rows->first, ld), sum);
+    model->kernels->add(n, sum, row_at(model, work->more[k], rows->first, work->ldmore[k]), sum);
 }
 
 bool as_model_masked(const as_model *model, const int32_t *label, int64_t rows)
@@ -165,7 +165,9 @@ void as_model_loss(const as_model *model, as_model_work *work, const as_model_ro
         const int v = head->value;
         const bool wanted = gradient && model->wants[v];
         const int64_t ld = work->ld[v];
-        void *dz = !wanted ? NULL : row_at(model, head->adds ? work->more[0] : work->dy[v], first, ld);
+        void *dz = !wanted      ? NULL
+                   : head->adds ? row_at(model, work->more[0], first, work->ldmore[0])
+                                : row_at(model, work->dy[v], first, ld);
         const as_loss_pass pass = {
             .options = head->options,
             .rows = rows->count,
@@ -206,7 +208,8 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     pass.dy = row_at(model, work->dy[i + 1], rows->first, work->ld[i + 1]);
     for (int k = 0; k < layer->ninputs; k++) {
         void *dx = layer->adds[k] ? work->more[k] : work->dy[layer->from[k]];
-        pass.dx[k] = layer->skips[k] ? NULL : row_at(model, dx, rows->first, pass.ldx[k]);
+        const int64_t ld = layer->adds[k] ? work->ldmore[k] : pass.ldx[k];
+        pass.dx[k] = layer->skips[k] ? NULL : row_at(model, dx, rows->first, ld);
     }
     layer->ops->backward(layer, &pass);
     for (int k = 0; k < layer->ninputs; k++) {

@@ -262,6 +262,59 @@ static void test_positions_are_samples(void **unused)
     network_close(&samples.net);
 }
 
+/* Threads are in different layers at one time: what the passes over some rows write must never be what those over
+   others write, also where layers of different widths use one array after the other. */
+static void mark_writes(network *net, int64_t first, int64_t count, int input, char *written)
+{
+    const size_t bytes = (size_t)(ROWS * net->work.ldmore[input]) * net->model.kernels->real_bytes;
+    char *const more = net->work.more[input];
+    const as_model_rows rows = network_rows(net, first, count);
+    memset(more, 0x5a, bytes);
+    as_model_forward(&net->model, &net->work, &rows, true);
+    as_model_loss(&net->model, &net->work, &rows, true);
+    as_model_backward(&net->model, &net->work, &rows);
+    for (size_t b = 0; b < bytes; b++) {
+        written[b] = (char)(more[b] != 0x5a);
+    }
+}
+
+static void rows_stay_apart(const as_kernels *K)
+{
+    network net;
+    network_open(
+        &net, K,
+        "{model: {layers: [{dense: {name: a, units: 67}}, {dense: {name: b, units: 67}}, {add: {from: [a, b]}}, "
+        "{dense: {name: c, units: 3}}, {dense: {name: d, units: 3}}, {add: {from: [c, d]}}], loss: mse}}");
+    int arrays = 0;
+    for (int k = 0; k < AS_INPUTS_MAX; k++) {
+        const size_t bytes = (size_t)(ROWS * net.work.ldmore[k]) * K->real_bytes;
+        size_t some = 0;
+        if (net.work.more[k] == NULL) {
+            continue;
+        }
+        char *const low = malloc(bytes), *const high = malloc(bytes);
+        assert_non_null(low);
+        assert_non_null(high);
+        mark_writes(&net, 0, 7, k, low);
+        mark_writes(&net, 7, ROWS - 7, k, high);
+        for (size_t b = 0; b < bytes; b++) {
+            assert_false(low[b] && high[b]);
+            some += (size_t)(low[b] || high[b]);
+        }
+        arrays += some > 0;
+        free(low);
+        free(high);
+    }
+    assert_int_not_equal(arrays, 0);
+    network_close(&net);
+}
+
+static void test_rows_of_threads_stay_apart(void **unused)
+{
+    (void)unused;
+    for_each_variant(rows_stay_apart);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_several_losses_add),
         cmocka_unit_test(test_losses_may_share_an_output),
         cmocka_unit_test(test_positions_are_samples),
+        cmocka_unit_test(test_rows_of_threads_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
