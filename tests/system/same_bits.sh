@@ -4,7 +4,7 @@
 # usage: same_bits.sh PROGRAM [cover|full|control] SCRATCH
 #   cover    a Latin square: every pair of (ranks, threads, instruction set) occurs; 18 runs for optimizers that see elements alone;
 #            for those that see norms or whole tensors every number of ranks once, 6 runs, and one that stops and goes on
-#   full     the whole product; 54 runs for each optimizer
+#   full     the whole product; 54 runs for each optimizer, for a network of images and for one of sequences
 #   control  for a program that sums by MPI_Allreduce: succeeds only if a difference is found
 set -uo pipefail
 allsum=$1 mode=$2 scratch=$3
@@ -41,7 +41,10 @@ resumes() {
 runs=0
 optimizers=('{type: sgd, lr: 0.05, momentum: 0.9}' '{type: adam, lr: 2.0e-3}' '{type: lamb, lr: 0.01, weight_decay: 0.01}'
     '{type: lars, lr: 1.0, trust: 0.02}' '{type: adafactor, lr: 0.02}' '{type: muon, lr: 2.0e-3, weight_decay: 0.01}')
-for optimizer in "${optimizers[@]}"; do
+networks=("${optimizers[@]/#/network }")
+[ "$mode" = full ] && networks+=('images {type: adam, lr: 2.0e-3}' 'sequences {type: adam, lr: 2.0e-3}')
+for case in "${networks[@]}"; do
+    network=${case%% *} optimizer=${case#* }
     case $optimizer in *sgd* | *adam,*) short=no ;; *) short=yes ;; esac
     [ "$mode" = control ] && [ $short = yes ] && continue
     reference=''
@@ -55,9 +58,9 @@ for optimizer in "${optimizers[@]}"; do
                     continue
                 fi
                 ranks=${all_ranks[r]} threads=${all_threads[t]}
-                layout="$ranks ranks x $threads threads, ${sets[i]}, optimizer $optimizer"
+                layout="$ranks ranks x $threads threads, ${sets[i]}, $network, optimizer $optimizer"
                 rm -rf "$scratch/run"
-                ALLSUM_ISA=${sets[i]} on "$ranks" "$threads" train "$here/network.yaml" -s "optimizer=$optimizer" -o "$scratch/run" -q || {
+                ALLSUM_ISA=${sets[i]} on "$ranks" "$threads" train "$here/$network.yaml" -s "optimizer=$optimizer" -o "$scratch/run" -q || {
                     complain "$layout: exit code $?"
                     show_output
                     continue
@@ -66,7 +69,7 @@ for optimizer in "${optimizers[@]}"; do
                 print=$(fingerprint "$scratch/run")
                 if [ -z "$reference" ]; then
                     reference=$print
-                    echo "$optimizer: $reference"
+                    echo "$network, $optimizer: $reference"
                     rm -rf "$scratch/first"
                     mv "$scratch/run" "$scratch/first"
                 elif [ "$print" != "$reference" ]; then
