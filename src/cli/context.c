@@ -91,7 +91,15 @@ as_status as_context_threads(const as_context *context, int *out)
 
 as_status as_context_isa(const as_context *context, as_isa *out)
 {
-    (void)context;
-    const as_status status = as_isa_choose(getenv("ALLSUM_ISA"), out);
-    return status == AS_OK ? AS_OK : as_error_prefix(status, "ALLSUM_ISA");
+    const char *name = getenv("ALLSUM_ISA");
+    const as_status status = as_isa_choose(name, out);
+    if (status != AS_OK) {
+        return as_error_prefix(status, "ALLSUM_ISA");
+    }
+    if (*out == AS_PORTABLE) {
+        as_log_line(&context->log, AS_LOG_WARN,
+                    "portable kernels%s: the same bits, many times slower than with fused multiply-add instructions",
+                    as_isa_detect() == AS_PORTABLE ? " (this CPU has no AVX2 with FMA)" : " (ALLSUM_ISA)");
+    }
+    return AS_OK;
 }

@@ -35,7 +35,7 @@ const char *as_isa_name(as_isa isa)
 
 as_status as_isa_choose(const char *name, as_isa *out)
 {
-    if (name == NULL || strcmp(name, "auto") == 0) {
+    if (name == NULL || name[0] == '\0' || strcmp(name, "auto") == 0) {
         *out = as_isa_detect();
         return AS_OK;
     }

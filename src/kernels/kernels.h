@@ -94,7 +94,7 @@ typedef struct as_kernels {
 /* Not collective. Best instruction set of this CPU. */
 as_isa as_isa_detect(void);
 
-/* Not collective. "avx512" | "avx2" | "portable" | "auto" (or NULL) to an instruction set this CPU can run.
+/* Not collective. "avx512" | "avx2" | "portable" | "auto" (or NULL, or nothing) to an instruction set this CPU can run.
    Errors: USAGE for an unknown name, or one that the CPU lacks (names what it has). */
 as_status as_isa_choose(const char *name, as_isa *out);
 const char *as_isa_name(as_isa isa);

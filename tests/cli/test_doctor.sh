@@ -5,7 +5,10 @@ expect 0 '^libraries  HDF5 [0-9.]+ .*zlib [0-9.]+, libyaml [0-9.]+$' doctor
 expect 0 '^kernels    the same bits .*portable' doctor
 expect 0 '^sum        the same bits as the tree: 24 lanes over 1 rank$' doctor
 expect 0 '^threads    3 a rank \(--threads\)' doctor -t 3
-ALLSUM_ISA=portable "$program" doctor 2>/dev/null | grep -q '^isa        portable ' || complain "ALLSUM_ISA is not heard"
+ALLSUM_ISA=portable "$program" doctor 2>../err | grep -q '^isa        portable ' || complain "ALLSUM_ISA is not heard"
+[ "$(grep -c 'portable kernels (ALLSUM_ISA): the same bits, many times slower' ../err)" -eq 1 ] || complain "no word of slow kernels"
+"$program" doctor 2>&1 | grep -q 'portable kernels (' && complain "a warning without portable kernels"
+ALLSUM_ISA='' expect 0 '^isa ' doctor
 OMP_NUM_THREADS=2,1 "$program" doctor 2>/dev/null | grep -q '^threads    2 a rank (OMP_NUM_THREADS=2,1)' ||
     complain "OMP_NUM_THREADS is not heard"
 [ -z "$(ls -A .)" ] || complain "doctor left $(ls -A .)"
