@@ -320,6 +320,16 @@ void as_window_onnx_input(const as_layer *layer, as_onnx *model, int axes, const
     as_layer_onnx_channels(model, whole, y, axes, false);
 }
 
+void as_window_onnx_pool(const as_layer *layer, as_onnx *model, const char *op, const as_onnx_attribute *attributes,
+                         const char *x, const char *y)
+{
+    const int axes = layer->out.rank - 1;
+    char in[AS_ONNX_NAME_MAX], out[AS_ONNX_NAME_MAX];
+    as_window_onnx_input(layer, model, axes, x, y, as_onnx_name(y, "channels_first", in));
+    as_onnx_node(model, op, (const char *const[]){in, NULL}, as_onnx_name(y, "first", out), attributes);
+    as_layer_onnx_channels(model, out, y, axes, true);
+}
+
 as_status as_convolution_onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
                               const void *const *param)
 {

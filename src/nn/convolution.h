@@ -45,6 +45,11 @@ as_status as_convolution_onnx(const as_layer *layer, as_onnx *model, const char 
 enum { AS_WINDOW_ATTRIBUTES = 4 };
 int as_window_onnx(const as_conv *c, int axes, as_onnx_attribute out[AS_WINDOW_ATTRIBUTES + 1]);
 
+/* Not collective, for onnx. y = op over windows of x, channels last on both sides; the operator takes the attributes.
+ */
+void as_window_onnx_pool(const as_layer *layer, as_onnx *model, const char *op, const as_onnx_attribute *attributes,
+                         const char *x, const char *y);
+
 /* Not collective, for onnx. y = x with channels first; an input without a channel axis gets one. */
 void as_window_onnx_input(const as_layer *layer, as_onnx *model, int axes, const char *x, const char *stem,
                           const char *y);

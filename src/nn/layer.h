@@ -221,6 +221,15 @@ as_status as_layer_same_shapes(const as_layer *layer);
    when there is no such axis. */
 as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out);
 
+/* Functions of as_layer_ops.onnx for several kinds: y = x; y = x under the shape layer->out. */
+as_status as_layer_onnx_identity(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                                 const void *const *param);
+as_status as_layer_onnx_shape(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                              const void *const *param);
+
+/* Not collective, for onnx. y = (x[0] op x[1]) op x[2] ..., of all inputs. */
+void as_layer_onnx_fold(const as_layer *layer, as_onnx *model, const char *op, const char *const *x, const char *y);
+
 /* Not collective, for onnx. y = x under another shape of its samples; stem: for names in between. */
 void as_layer_onnx_reshape(as_onnx *model, const char *x, const char *y, const char *stem, const as_shape *shape);
 

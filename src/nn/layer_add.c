@@ -1,7 +1,6 @@
 /* Layer add: y = x_1 + x_2 + ..., elementwise, from the first input to the last; all inputs have one shape. The join of
    residual connections. Cost: one pass over the inputs forward, one copy for each input backward. The template of a
    layer with several inputs. */
-#include <stdio.h>
 #include <string.h>
 
 #include "kernels/real.h"
@@ -48,15 +47,7 @@ static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *
                       const void *const *param)
 {
     (void)param;
-    char partial[2][AS_ONNX_NAME_MAX];
-    const char *left = x[0];
-    for (int k = 1; k < layer->ninputs; k++) {
-        char suffix[32];
-        snprintf(suffix, sizeof suffix, "upto_%d", k);
-        const char *to = k + 1 < layer->ninputs ? as_onnx_name(y, suffix, partial[k % 2]) : y;
-        as_onnx_node(model, "Add", (const char *const[]){left, x[k], NULL}, to, NULL);
-        left = to;
-    }
+    as_layer_onnx_fold(layer, model, "Add", x, y);
     return AS_OK;
 }
 

@@ -38,16 +38,11 @@ static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *
 {
     (void)param;
     const as_pooling *o = layer->options;
-    const int axes = layer->out.rank - 1;
-    char in[AS_ONNX_NAME_MAX], out[AS_ONNX_NAME_MAX];
-    as_onnx_attribute attributes[AS_WINDOW_ATTRIBUTES + 2];
-    const int n = as_window_onnx(&o->window, axes, attributes);
+    as_onnx_attribute attributes[AS_WINDOW_ATTRIBUTES + 1];
+    const int n = as_window_onnx(&o->window, layer->out.rank - 1, attributes);
     attributes[2] = attributes[n - 1]; /* in the place of dilations, which this operator lacks */
     attributes[n - 1] = (as_onnx_attribute){.name = "count_include_pad", .integer = o->count_padding};
-    attributes[n] = (as_onnx_attribute){.name = NULL};
-    as_window_onnx_input(layer, model, axes, x[0], y, as_onnx_name(y, "channels_first", in));
-    as_onnx_node(model, "AveragePool", (const char *const[]){in, NULL}, as_onnx_name(y, "first", out), attributes);
-    as_layer_onnx_channels(model, out, y, axes, true);
+    as_window_onnx_pool(layer, model, "AveragePool", attributes, x[0], y);
     return AS_OK;
 }
 

@@ -48,15 +48,6 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
-static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
-                      const void *const *param)
-{
-    (void)layer;
-    (void)param;
-    as_onnx_node(model, "Identity", (const char *const[]){x[0], NULL}, y, NULL);
-    return AS_OK;
-}
-
 const as_layer_ops AS_V(as_layer_dropout_channel) = {
     .name = "dropout_channel",
     .help = "Zeroes channels at random while training and scales the others up; the identity in evaluation.",
@@ -66,5 +57,5 @@ const as_layer_ops AS_V(as_layer_dropout_channel) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
-    .onnx = onnx,
+    .onnx = as_layer_onnx_identity,
 };

@@ -28,14 +28,6 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
-static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
-                      const void *const *param)
-{
-    (void)param;
-    as_layer_onnx_reshape(model, x[0], y, y, &layer->out);
-    return AS_OK;
-}
-
 const as_layer_ops AS_V(as_layer_flatten) = {
     .name = "flatten",
     .help = "Gives the numbers of a sample one axis, in row-major order.",
@@ -43,5 +35,5 @@ const as_layer_ops AS_V(as_layer_flatten) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
-    .onnx = onnx,
+    .onnx = as_layer_onnx_shape,
 };

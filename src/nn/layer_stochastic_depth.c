@@ -43,15 +43,6 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
-static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
-                      const void *const *param)
-{
-    (void)layer;
-    (void)param;
-    as_onnx_node(model, "Identity", (const char *const[]){x[0], NULL}, y, NULL);
-    return AS_OK;
-}
-
 const as_layer_ops AS_V(as_layer_stochastic_depth) = {
     .name = "stochastic_depth",
     .help = "Zeroes whole samples at random while training and scales the others up; the identity in evaluation.",
@@ -61,5 +52,5 @@ const as_layer_ops AS_V(as_layer_stochastic_depth) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
-    .onnx = onnx,
+    .onnx = as_layer_onnx_identity,
 };

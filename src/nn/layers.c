@@ -1,4 +1,5 @@
 /* Chooses the table of layers of a variant; checks that plans of several layers share. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -40,6 +41,36 @@ as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out)
     }
     *out = (int)(axis < 0 ? axis + rank : axis);
     return AS_OK;
+}
+
+as_status as_layer_onnx_identity(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                                 const void *const *param)
+{
+    (void)layer;
+    (void)param;
+    as_onnx_node(model, "Identity", (const char *const[]){x[0], NULL}, y, NULL);
+    return AS_OK;
+}
+
+as_status as_layer_onnx_shape(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                              const void *const *param)
+{
+    (void)param;
+    as_layer_onnx_reshape(model, x[0], y, y, &layer->out);
+    return AS_OK;
+}
+
+void as_layer_onnx_fold(const as_layer *layer, as_onnx *model, const char *op, const char *const *x, const char *y)
+{
+    char partial[2][AS_ONNX_NAME_MAX];
+    const char *left = x[0];
+    for (int k = 1; k < layer->ninputs; k++) {
+        char suffix[32];
+        snprintf(suffix, sizeof suffix, "upto_%d", k);
+        const char *to = k + 1 < layer->ninputs ? as_onnx_name(y, suffix, partial[k % 2]) : y;
+        as_onnx_node(model, op, (const char *const[]){left, x[k], NULL}, to, NULL);
+        left = to;
+    }
 }
 
 void as_layer_onnx_reshape(as_onnx *model, const char *x, const char *y, const char *stem, const as_shape *shape)
