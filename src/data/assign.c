@@ -106,21 +106,29 @@ int64_t as_held_out(int64_t kept, double share)
     return (int64_t)floor(share * (double)kept + 0.5);
 }
 
-as_status as_selection_split(as_world *world, const as_selection *all, double share, bool held_out, uint64_t seed,
-                             as_selection *out)
+/* Collective. This rank's words of a bitmap of rows, all zero; as_selection_gather takes them, free() them. */
+static as_status open_share(as_world *world, int64_t rows, int64_t *first, int64_t *count, uint64_t **mine)
 {
-    int64_t first, count, most;
-    as_selection_share(world, all->rows, &first, &count, &most);
-    uint64_t *mine = calloc((size_t)most + 1, sizeof *mine);
+    int64_t most;
+    as_selection_share(world, rows, first, count, &most);
+    *mine = calloc((size_t)most + 1, sizeof **mine);
     as_status status = AS_OK;
-    if (mine == NULL) {
-        status = as_error_set(AS_NOMEM, "out of memory for a bitmap of %lld rows", (long long)all->rows);
+    if (*mine == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for a bitmap of %lld rows", (long long)rows);
     }
     status = as_world_agree(world, status);
     if (status != AS_OK) {
-        free(mine);
-        return status;
+        free(*mine);
     }
+    return status;
+}
+
+as_status as_selection_split(as_world *world, const as_selection *all, double share, bool held_out, uint64_t seed,
+                             as_selection *out)
+{
+    int64_t first, count;
+    uint64_t *mine = NULL;
+    AS_TRY(open_share(world, all->rows, &first, &count, &mine));
     const int64_t held = as_held_out(all->kept, share);
     const as_permutation p = as_permutation_make(seed, AS_RNG_VALIDATION, 0, 0, all->kept);
     for (int64_t word = 0; word < count; word++) {
@@ -132,7 +140,7 @@ as_status as_selection_split(as_world *world, const as_selection *all, double sh
             }
         }
     }
-    status = as_selection_gather(world, all->rows, mine, out);
+    const as_status status = as_selection_gather(world, all->rows, mine, out);
     free(mine);
     return status;
 }
@@ -140,18 +148,9 @@ as_status as_selection_split(as_world *world, const as_selection *all, double sh
 as_status as_selection_split_last(as_world *world, const as_selection *all, double share, bool held_out, int64_t apart,
                                   as_selection *out)
 {
-    int64_t first, count, most;
-    as_selection_share(world, all->rows, &first, &count, &most);
-    uint64_t *mine = calloc((size_t)most + 1, sizeof *mine);
-    as_status status = AS_OK;
-    if (mine == NULL) {
-        status = as_error_set(AS_NOMEM, "out of memory for a bitmap of %lld rows", (long long)all->rows);
-    }
-    status = as_world_agree(world, status);
-    if (status != AS_OK) {
-        free(mine);
-        return status;
-    }
+    int64_t first, count;
+    uint64_t *mine = NULL;
+    AS_TRY(open_share(world, all->rows, &first, &count, &mine));
     const int64_t held = as_held_out(all->kept, share);
     const int64_t begin = held > 0 ? as_selection_at(all, all->kept - held) : all->rows + apart;
     for (int64_t word = 0; word < count; word++) {
@@ -164,7 +163,7 @@ as_status as_selection_split_last(as_world *world, const as_selection *all, doub
             }
         }
     }
-    status = as_selection_gather(world, all->rows, mine, out);
+    const as_status status = as_selection_gather(world, all->rows, mine, out);
     free(mine);
     return status;
 }
