@@ -6,17 +6,6 @@
 #include "base/error.h"
 #include "run/bench_rate.h"
 
-/* c = a + b, n reals each, an array of its own for every thread. */
-static void run_add(void *argument, int thread)
-{
-    const as_bench_job *const j = argument;
-    const as_kernels *const K = j->kernels;
-    for (int64_t t = 0; t < j->turns; t++) {
-        K->add(j->n, as_bench_at(K, j->a, thread * j->n), as_bench_at(K, j->b, thread * j->n),
-               as_bench_at(K, j->c, thread * j->n));
-    }
-}
-
 /* Sum of squares of n reals in blocks of 1024. */
 static void run_squares(void *argument, int thread)
 {
@@ -72,7 +61,7 @@ static as_status measure_add(const as_bench_report *r, int64_t bytes)
         as_bench_fill(K, j.b, n * threads);
         j.work = 3.0 * (double)bytes * threads;
         snprintf(name, sizeof name, "sum of two arrays, %lld KiB each", (long long)(bytes >> 10));
-        as_bench_row(r, r->team, name, run_add, &j);
+        as_bench_row(r, r->team, name, as_bench_add, &j);
         if (bytes == 32 << 10) {
             j.work = (double)bytes * threads;
             as_bench_row(r, r->team, "sum of squares, 32 KiB", run_squares, &j);

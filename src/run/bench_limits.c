@@ -38,16 +38,6 @@ static void run_copy(void *argument, int thread)
     }
 }
 
-static void run_add(void *argument, int thread)
-{
-    const as_bench_job *const j = argument;
-    const as_kernels *const K = j->kernels;
-    for (int64_t t = 0; t < j->turns; t++) {
-        K->add(j->n, as_bench_at(K, j->a, thread * j->n), as_bench_at(K, j->b, thread * j->n),
-               as_bench_at(K, j->c, thread * j->n));
-    }
-}
-
 static double best_rate(as_team *team, as_bench_body *body, as_bench_job *j, double arrays)
 {
     double rate[AS_BENCH_REPEATS];
@@ -74,7 +64,7 @@ as_status as_bench_limits_measure(as_team *team, const as_kernels *kernels, as_b
     status = status == AS_OK ? as_arena_commit(arena) : status;
     for (int i = AS_BENCH_LEVELS - 1; status == AS_OK && i >= 0; i--) { /* the largest first: it touches all pages */
         j.n = (int64_t)(limits->bytes[i] / kernels->real_bytes);
-        limits->add[i] = best_rate(team, run_add, &j, 3);
+        limits->add[i] = best_rate(team, as_bench_add, &j, 3);
         limits->copy[i] = best_rate(team, run_copy, &j, 2);
         limits->read[i] = best_rate(team, run_read, &j, 1);
     }

@@ -125,3 +125,13 @@ void as_bench_fill(const as_kernels *kernels, void *p, int64_t n)
         kernels->from_double(1, &v, as_bench_at(kernels, p, i));
     }
 }
+
+void as_bench_add(void *argument, int thread)
+{
+    const as_bench_job *const j = argument;
+    const as_kernels *const K = j->kernels;
+    for (int64_t t = 0; t < j->turns; t++) {
+        K->add(j->n, as_bench_at(K, j->a, thread * j->n), as_bench_at(K, j->b, thread * j->n),
+               as_bench_at(K, j->c, thread * j->n));
+    }
+}

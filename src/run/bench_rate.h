@@ -42,6 +42,9 @@ enum { AS_BENCH_REPEATS = 9 };
 void as_bench_rates(as_team *team, as_bench_body *body, as_bench_job *job, double seconds,
                     double rate[AS_BENCH_REPEATS]);
 
+/* A body: c = a + b, n reals each, arrays of its own for every thread. */
+void as_bench_add(void *job, int thread);
+
 /* Not collective. Takes some seconds. Errors: NOMEM. Source: bench_limits.c. */
 as_status as_bench_limits_measure(as_team *team, const as_kernels *kernels, as_bench_limits *limits);
 

@@ -10,29 +10,6 @@
 
 static const double keep = 0.9, too_much = 4;
 
-static as_status one_step(as_run *run, as_step_report *report)
-{
-    as_progress *p = &run->progress;
-    const as_estimator_ops *ops = run->estimator->ops;
-    as_watchdog_stamp(run->watchdog, "computing", p->step);
-    as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->train.batch);
-    const as_status mine = ops->accumulate(run->estimator, &run->train.batch, p->step);
-    as_sum *sum = ops->sum(run->estimator);
-    if (mine != AS_OK) {
-        as_sum_fail(sum, mine, as_error_message());
-    }
-    const as_run_options *o = run->options;
-    as_sum_flag(sum, o->stop != NULL && *o->stop != 0 ? AS_FLAG_STOP : 0);
-    AS_TRY(ops->update(run->estimator, p->step, report));
-    run->stopping = (as_sum_flags(sum) & AS_FLAG_STOP) != 0;
-    p->step++;
-    if (++p->index == as_sampler_batches(run->train.sampler)) {
-        p->index = 0;
-        p->epoch++;
-    }
-    return AS_OK;
-}
-
 static void judge(as_lr_range *range)
 {
     double most = 0;
@@ -54,12 +31,14 @@ static as_status sweep(as_run *run, as_lr_range *range)
     double mean = 0, weight = 0, lowest = INFINITY;
     while (run->progress.step < run->total_steps && !run->stopping) {
         as_step_report report = {0};
-        const as_status status = one_step(run, &report);
+        const volatile sig_atomic_t *stop = run->options->stop;
+        const as_status status = as_run_step(run, stop != NULL && *stop != 0 ? AS_FLAG_STOP : 0, &report);
         if (status == AS_DIVERGED && range->n > 0) {
             range->diverged = true;
             break;
         }
         AS_TRY(status);
+        as_run_advance(run, &report);
         mean = keep * mean + (1 - keep) * report.loss;
         weight = keep * weight + (1 - keep);
         const double smooth = mean / weight;

@@ -32,13 +32,13 @@ static uint32_t wishes(as_run *run)
     return flags;
 }
 
-/* Moves the position past the batch just used. Returns whether an epoch ended. */
-static bool advance(as_progress *p, int64_t batches, const as_step_report *report)
+bool as_run_advance(as_run *run, const as_step_report *report)
 {
+    as_progress *p = &run->progress;
     p->step++;
     p->epoch_loss += report->loss * report->weight;
     p->epoch_weight += report->weight;
-    if (++p->index < batches) {
+    if (++p->index < as_sampler_batches(run->train.sampler)) {
         return false;
     }
     p->index = 0;
@@ -52,12 +52,10 @@ static bool due(const as_every *every, int64_t step, bool epoch_ended, int64_t e
            (every->epochs > 0 && epoch_ended && epoch % every->epochs == 0);
 }
 
-/* One step, the same on all ranks whatever the outcome. */
-static as_status step(as_run *run, as_step_report *report)
+as_status as_run_step(as_run *run, uint32_t flags, as_step_report *report)
 {
     as_progress *p = &run->progress;
     const as_estimator_ops *ops = run->estimator->ops;
-    const double t0 = as_clock_seconds();
     as_watchdog_stamp(run->watchdog, "computing", p->step);
     as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->train.batch);
     const as_status mine = ops->accumulate(run->estimator, &run->train.batch, p->step);
@@ -65,10 +63,18 @@ static as_status step(as_run *run, as_step_report *report)
     if (mine != AS_OK) {
         as_sum_fail(sum, mine, as_error_message());
     }
-    as_sum_flag(sum, wishes(run));
+    as_sum_flag(sum, flags);
     as_watchdog_stamp(run->watchdog, "the sum", p->step);
     AS_TRY(ops->update(run->estimator, p->step, report));
     run->stopping = (as_sum_flags(sum) & AS_FLAG_STOP) != 0;
+    return AS_OK;
+}
+
+/* A step with what is wished of it, timed. */
+static as_status step(as_run *run, as_step_report *report)
+{
+    const double t0 = as_clock_seconds();
+    AS_TRY(as_run_step(run, wishes(run), report));
     if (run->steps_here >= 3) { /* The first ones touch memory for the first time. */
         run->steady_seconds += as_clock_seconds() - t0;
         run->steady_samples += report->samples;
@@ -83,7 +89,7 @@ static as_status after_step(as_run *run, const as_step_report *report)
     as_progress *p = &run->progress;
     const as_config *c = run->config;
     const bool save_asked = (as_sum_flags(run->estimator->ops->sum(run->estimator)) & AS_FLAG_SAVE) != 0;
-    const bool epoch_ended = advance(p, as_sampler_batches(run->train.sampler), report);
+    const bool epoch_ended = as_run_advance(run, report);
     p->finished = p->step >= run->total_steps || report->done;
     as_run_show_progress(run, report);
     if (due(&c->log.every, p->step, epoch_ended, p->epoch) || p->step == 1 || p->finished) {

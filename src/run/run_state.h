@@ -50,6 +50,11 @@ typedef struct as_run {
 as_status as_run_open(const as_run_options *options, as_run *out);
 void as_run_close(as_run *run);
 
+/* Collective. One step, the same on all ranks whatever the outcome: batch, sum, update. flags: this rank's riders on
+   the sum (AS_FLAG_...); run->stopping tells whether any rank asked to stop. Errors: those of the estimator. */
+as_status as_run_step(as_run *run, uint32_t flags, as_step_report *report);
+/* Not collective. Moves the position past the batch just used. Returns whether an epoch ended. */
+bool as_run_advance(as_run *run, const as_step_report *report);
 /* Not collective. Hands the progress to whoever shows it; rank 0 only. */
 void as_run_show_progress(const as_run *run, const as_step_report *report);
 /* Not collective. A line of metrics.jsonl and of the history; rank 0 writes. */
