@@ -91,8 +91,7 @@ as_status as_context_threads(const as_context *context, int *out)
 
 as_status as_context_isa(const as_context *context, as_isa *out)
 {
-    const char *name = getenv("ALLSUM_ISA");
-    const as_status status = as_isa_choose(name, out);
+    const as_status status = as_isa_choose(getenv("ALLSUM_ISA"), out);
     if (status != AS_OK) {
         return as_error_prefix(status, "ALLSUM_ISA");
     }

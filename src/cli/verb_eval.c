@@ -4,10 +4,7 @@
 
 #include "base/error.h"
 #include "base/json_read.h"
-#include "cli/verb.h"
-#include "run/model_file.h"
-
-enum { SETS_MAX = 64 };
+#include "cli/model_verb.h"
 
 static as_status choose_role(const as_context *context, const as_model_file *model, as_role *out)
 {
@@ -42,7 +39,7 @@ static void print_results(const as_context *context, const as_model_file *model,
     }
 }
 
-static as_status evaluate(as_context *context, const as_model_file *model)
+static as_status evaluate(const as_context *context, const as_model_file *model)
 {
     as_role role = AS_TEST;
     as_dataset data = {0};
@@ -69,25 +66,7 @@ static as_status evaluate(as_context *context, const as_model_file *model)
 
 static as_status run(as_context *context)
 {
-    const char *sets[SETS_MAX];
-    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
-    int threads;
-    as_isa isa;
-    as_world *world = NULL;
-    if (nsets > SETS_MAX) {
-        AS_FAIL(AS_USAGE, "eval: at most %d --set", SETS_MAX);
-    }
-    AS_TRY(as_context_threads(context, &threads));
-    AS_TRY(as_context_isa(context, &isa));
-    AS_TRY(as_context_world(context, &world));
-    as_model_file model;
-    as_status status =
-        as_model_file_open(world, threads, isa, context->argument[0], nsets, sets, &context->log, &model);
-    if (status == AS_OK) {
-        status = evaluate(context, &model);
-    }
-    as_model_file_close(&model);
-    return status;
+    return as_model_verb(context, evaluate);
 }
 
 static const as_option options[] = {

@@ -3,22 +3,25 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "cli/verb.h"
-#include "run/model_file.h"
+#include "cli/model_verb.h"
 #include "run/weights.h"
 
-static as_status write_model(const as_context *context, const char *format, as_model_file *model)
+static as_status write_model(const as_context *context, const as_model_file *model)
 {
-    const char *out = as_option_get(context, "out"), *layout = as_option_get(context, "layout");
+    const char *format = as_option_get(context, "to"), *out = as_option_get(context, "out");
+    const char *layout = as_option_get(context, "layout");
     if (strcmp(format, "onnx") == 0) {
         if (model->estimator->ops->onnx == NULL) {
             AS_FAIL(AS_CONFIG, "export: a model of type %s has no operators of ONNX", model->estimator->ops->name);
         }
-        return model->estimator->ops->onnx(model->estimator, out);
+        AS_TRY(model->estimator->ops->onnx(model->estimator, out));
+    } else {
+        const bool native = layout != NULL && strcmp(layout, "native") == 0;
+        AS_TRY(as_weights_save(out, strcmp(format, "npz") == 0 ? AS_WEIGHTS_NPZ : AS_WEIGHTS_SAFETENSORS,
+                               native ? AS_WEIGHTS_NATIVE : AS_WEIGHTS_TORCH, model->estimator));
     }
-    const bool native = layout != NULL && strcmp(layout, "native") == 0;
-    return as_weights_save(out, strcmp(format, "npz") == 0 ? AS_WEIGHTS_NPZ : AS_WEIGHTS_SAFETENSORS,
-                           native ? AS_WEIGHTS_NATIVE : AS_WEIGHTS_TORCH, model->estimator);
+    printf("%s: %s of %s\n", out, format, model->path);
+    return AS_OK;
 }
 
 static as_status check_options(const as_context *context, const char *format)
@@ -44,22 +47,8 @@ static as_status check_options(const as_context *context, const char *format)
 
 static as_status run(as_context *context)
 {
-    const char *format = as_option_get(context, "to");
-    as_isa isa;
-    as_world *world = NULL;
-    AS_TRY(check_options(context, format));
-    AS_TRY(as_context_isa(context, &isa));
-    AS_TRY(as_context_world(context, &world));
-    as_model_file model;
-    as_status status = as_model_file_open(world, 1, isa, context->argument[0], 0, NULL, &context->log, &model);
-    if (status == AS_OK) {
-        status = write_model(context, format, &model);
-    }
-    if (status == AS_OK) {
-        printf("%s: %s of %s\n", as_option_get(context, "out"), format, model.path);
-    }
-    as_model_file_close(&model);
-    return status;
+    AS_TRY(check_options(context, as_option_get(context, "to")));
+    return as_model_verb(context, write_model);
 }
 
 static const as_option options[] = {

@@ -5,11 +5,8 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "cli/verb.h"
+#include "cli/model_verb.h"
 #include "io/h5_write.h"
-#include "run/model_file.h"
-
-enum { SETS_MAX = 64 };
 
 /* What this rank's rows gave, in the order of the file. */
 typedef struct predictions {
@@ -118,7 +115,7 @@ static as_status write_file(const as_model_file *m, const char *path, const pred
     return as_h5_write(m->world, path, 1, &attribute, p->label != NULL ? 3 : 2, items, NULL);
 }
 
-static as_status predict(const as_context *context, as_model_file *m)
+static as_status predict(const as_context *context, const as_model_file *m)
 {
     as_source source;
     as_dataset data = {0};
@@ -172,26 +169,8 @@ static as_status predict(const as_context *context, as_model_file *m)
 
 static as_status run(as_context *context)
 {
-    const char *sets[SETS_MAX];
-    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
-    int threads;
-    as_isa isa;
-    as_world *world = NULL;
-    if (nsets > SETS_MAX) {
-        AS_FAIL(AS_USAGE, "predict: at most %d --set", SETS_MAX);
-    }
     AS_TRY(check_files(as_option_get(context, "in"), as_option_get(context, "out")));
-    AS_TRY(as_context_threads(context, &threads));
-    AS_TRY(as_context_isa(context, &isa));
-    AS_TRY(as_context_world(context, &world));
-    as_model_file model;
-    as_status status =
-        as_model_file_open(world, threads, isa, context->argument[0], nsets, sets, &context->log, &model);
-    if (status == AS_OK) {
-        status = predict(context, &model);
-    }
-    as_model_file_close(&model);
-    return status;
+    return as_model_verb(context, predict);
 }
 
 static const as_option options[] = {

@@ -1,0 +1,31 @@
+/* Opening a trained model for a verb, and closing it whatever came. */
+#include "cli/model_verb.h"
+
+#include "base/error.h"
+
+enum { SETS_MAX = 64 };
+
+as_status as_model_verb(as_context *context, as_status (*use)(const as_context *context, const as_model_file *model))
+{
+    const char *sets[SETS_MAX];
+    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
+    int threads = 1;
+    as_isa isa;
+    as_world *world = NULL;
+    if (nsets > SETS_MAX) {
+        AS_FAIL(AS_USAGE, "%s: at most %d --set", context->verb->name, SETS_MAX);
+    }
+    if (context->verb->computes) {
+        AS_TRY(as_context_threads(context, &threads));
+    }
+    AS_TRY(as_context_isa(context, &isa));
+    AS_TRY(as_context_world(context, &world));
+    as_model_file model;
+    as_status status =
+        as_model_file_open(world, threads, isa, context->argument[0], nsets, sets, &context->log, &model);
+    if (status == AS_OK) {
+        status = use(context, &model);
+    }
+    as_model_file_close(&model);
+    return status;
+}
