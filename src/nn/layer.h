@@ -1,5 +1,5 @@
 /* Layers. A layer kind is one file layer_<kind>.c and one row in layer.def; the file is compiled once per variant and
-   ends with   const as_layer_ops AS_V(as_layer_<kind>) = { ... };   The simplest is layer_flatten.c: copy it for a new
+   ends with   const as_layer_ops AS_V(as_layer_<kind>) = { ... };   The simplest is layer_scale.c: copy it for a new
    one.
 
    A model is a straight-line program over values: value 0 is the data, value i + 1 the output of layer i. A layer reads
@@ -220,6 +220,10 @@ as_status as_layer_same_shapes(const as_layer *layer);
 /* Not collective, for plan. An axis of the first input, counted from 0, or from the end where negative. Errors: CONFIG
    when there is no such axis. */
 as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out);
+
+/* Functions of as_layer_ops.forward and backward for kinds that give the numbers of their input another shape. */
+void as_layer_copy_forward(const as_layer *layer, const as_pass *pass);
+void as_layer_copy_backward(const as_layer *layer, const as_pass *pass);
 
 /* Functions of as_layer_ops.onnx for several kinds: y = x; y = x under the shape layer->out. */
 as_status as_layer_onnx_identity(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,

@@ -1,6 +1,4 @@
 /* Layer reshape: the same numbers, in row-major order, under another shape. Cost: one copy each way. */
-#include <string.h>
-
 #include "base/error.h"
 #include "kernels/real.h"
 #include "nn/layer.h"
@@ -51,22 +49,6 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return AS_OK;
 }
 
-static void forward(const as_layer *layer, const as_pass *pass)
-{
-    for (int64_t r = 0; r < pass->rows; r++) {
-        memcpy((real *)pass->y + r * pass->ldy, (const real *)pass->x[0] + r * pass->ldx[0],
-               (size_t)layer->in_size[0] * sizeof(real));
-    }
-}
-
-static void backward(const as_layer *layer, const as_pass *pass)
-{
-    for (int64_t r = 0; r < pass->rows && pass->dx[0] != NULL; r++) {
-        memcpy((real *)pass->dx[0] + r * pass->ldx[0], (const real *)pass->dy + r * pass->ldy,
-               (size_t)layer->in_size[0] * sizeof(real));
-    }
-}
-
 const as_layer_ops AS_V(as_layer_reshape) = {
     .name = "reshape",
     .help = "Gives the numbers of a sample another shape, in row-major order.",
@@ -74,7 +56,7 @@ const as_layer_ops AS_V(as_layer_reshape) = {
     .fields = fields,
     .options_bytes = sizeof(reshape_options),
     .plan = plan,
-    .forward = forward,
-    .backward = backward,
+    .forward = as_layer_copy_forward,
+    .backward = as_layer_copy_backward,
     .onnx = as_layer_onnx_shape,
 };

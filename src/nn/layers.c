@@ -43,6 +43,31 @@ as_status as_layer_axis(const as_layer *layer, int64_t axis, int *out)
     return AS_OK;
 }
 
+static void copy_rows(int64_t rows, size_t bytes, size_t real_bytes, const void *from, int64_t ldfrom, void *to,
+                      int64_t ldto)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        memcpy((char *)to + (size_t)(r * ldto) * real_bytes, (const char *)from + (size_t)(r * ldfrom) * real_bytes,
+               bytes);
+    }
+}
+
+void as_layer_copy_forward(const as_layer *layer, const as_pass *pass)
+{
+    const size_t real_bytes = pass->kernels->real_bytes;
+    copy_rows(pass->rows, (size_t)layer->in_size[0] * real_bytes, real_bytes, pass->x[0], pass->ldx[0], pass->y,
+              pass->ldy);
+}
+
+void as_layer_copy_backward(const as_layer *layer, const as_pass *pass)
+{
+    const size_t real_bytes = pass->kernels->real_bytes;
+    if (pass->dx[0] != NULL) {
+        copy_rows(pass->rows, (size_t)layer->in_size[0] * real_bytes, real_bytes, pass->dy, pass->ldy, pass->dx[0],
+                  pass->ldx[0]);
+    }
+}
+
 as_status as_layer_onnx_identity(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
                                  const void *const *param)
 {
