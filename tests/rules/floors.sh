@@ -2,7 +2,7 @@
 # Includes go down only, and each foreign library has one room.
 set -euo pipefail
 
-rooms='base kernels comm io data+nn estimator run cli' # from the ground up; rooms of one floor know nothing of each other
+rooms='base kernels math+comm io data+nn estimator probe run cli' # from the ground up; rooms of one floor know nothing of each other
 declare -A floor
 number=0
 for level in $rooms; do
