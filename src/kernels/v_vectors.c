@@ -1,0 +1,59 @@
+/* Vectors of doubles (vectors.h). Cost: one pass over memory each. */
+#include "kernels/rowwise.h"
+#include "kernels/vectors.h"
+
+#if AS_PRECISION == 64
+
+static double dot(int64_t n, const double *x, const double *y)
+{
+    return as_row_dot(n, x, y);
+}
+
+static void axpy(int64_t n, double a, const double *restrict x, double *restrict y)
+{
+    int64_t j = 0;
+    const vreal factor = v_splat(a);
+    for (; j + VL <= n; j += VL) {
+        v_store(y + j, v_fma(factor, v_load(x + j), v_load(y + j)));
+    }
+    for (; j < n; j++) {
+        y[j] = as_fma(a, x[j], y[j]);
+    }
+}
+
+static void gram_pair(int64_t n, const double *x, const double *y, double out[3])
+{
+    as_row_block xx = as_row_splat(0), yy = as_row_splat(0), xy = as_row_splat(0);
+    for (int64_t j = 0; j < n; j += AS_ROW_BLOCK) {
+        const as_row_block a = as_row_load(n - j, x + j), b = as_row_load(n - j, y + j);
+        AS_EACH_V(v)
+        {
+            xx.v[v] = v_fma(a.v[v], a.v[v], xx.v[v]);
+            yy.v[v] = v_fma(b.v[v], b.v[v], yy.v[v]);
+            xy.v[v] = v_fma(a.v[v], b.v[v], xy.v[v]);
+        }
+    }
+    out[0] = as_row_finish(&xx);
+    out[1] = as_row_finish(&yy);
+    out[2] = as_row_finish(&xy);
+}
+
+static void rotate(int64_t n, double c, double s, double *restrict x, double *restrict y)
+{
+    int64_t j = 0;
+    const vreal C = v_splat(c), S = v_splat(s), minus = v_splat(-s);
+    for (; j + VL <= n; j += VL) {
+        const vreal a = v_load(x + j), b = v_load(y + j);
+        v_store(x + j, v_fma(C, a, S * b));
+        v_store(y + j, v_fma(C, b, minus * a));
+    }
+    for (; j < n; j++) {
+        const double a = x[j], b = y[j];
+        x[j] = as_fma(c, a, s * b);
+        y[j] = as_fma(c, b, -s * a);
+    }
+}
+
+const as_vectors AS_V(as_vectors) = {.dot = dot, .axpy = axpy, .gram_pair = gram_pair, .rotate = rotate};
+
+#endif
