@@ -58,6 +58,13 @@ typedef struct as_step_report {
     bool done; /* the estimator has converged */
 } as_step_report;
 
+/* Of a model that gives a sequence's next token. */
+typedef struct as_sequence_facts {
+    int64_t context; /* positions that it sees at once, with the one whose successor is asked for */
+    int64_t classes; /* tokens */
+    bool carries;    /* what it knows of the past goes on beyond the context */
+} as_sequence_facts;
+
 enum { AS_TIME_DATA, AS_TIME_FORWARD, AS_TIME_BACKWARD, AS_TIME_SUM, AS_TIME_UPDATE, AS_TIMES };
 
 struct as_estimator_ops {
@@ -77,6 +84,12 @@ struct as_estimator_ops {
        JSON members to json, loss first. sampler NULL: no rows, which gives the names with null for every number. */
     as_status (*evaluate)(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, struct as_text *json,
                           double *loss);
+    /* Not collective. OPTIONAL, both or none: one sequence, token by token. begin makes the memory. extend adds n >= 1
+       tokens, after those of earlier calls or, if anew, to an empty sequence, and gives the logits of what comes next,
+       out (classes). No more than `context` tokens in all, unless it carries. Errors: CONFIG naming a layer that cannot
+       be continued, or what the model gives instead; NOMEM. */
+    as_status (*begin)(as_estimator *estimator, as_sequence_facts *facts);
+    void (*extend)(as_estimator *estimator, bool anew, int64_t n, const int32_t *token, double *out);
     /* Not collective. OPTIONAL: after a validation (lower is better), for schedules that watch it. */
     void (*observe)(as_estimator *estimator, double validation_loss);
     /* Not collective. Names every array of the state; *items is owned by the estimator. The order is the file order. */

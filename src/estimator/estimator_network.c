@@ -229,6 +229,7 @@ static void destroy(as_estimator **estimator)
         }
     }
     network_tensors_close(network);
+    network_sequence_destroy(network);
     for (int t = 0; t < network->ntiles; t++) {
         as_tree_program_destroy(&network->tile[t].program);
     }
@@ -377,6 +378,8 @@ const as_estimator_ops as_estimator_network = {
     .update = network_update,
     .predict = network_predict,
     .evaluate = network_evaluate,
+    .begin = network_begin,
+    .extend = network_extend,
     .observe = observe,
     .state = state,
     .restored = restored,

@@ -104,8 +104,9 @@ typedef struct as_network {
     int64_t step;
     const void *use_params, *use_packed; /* what forward reads: parameters or averages */
     double times[AS_TIMES];
-    network_bad bad;        /* of the running step, all threads */
-    network_bad *owner_bad; /* (owners) */
+    struct network_sequence *sequence; /* NULL until one is begun; network_extend.c */
+    network_bad bad;                   /* of the running step, all threads */
+    network_bad *owner_bad;            /* (owners) */
     int nitems;
     as_state_item *item;
 } as_network;
@@ -126,6 +127,10 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
 as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, as_text *json,
                            double *loss);
 as_status network_predict(as_estimator *estimator, const as_batch *batch, double *out);
+
+as_status network_begin(as_estimator *estimator, as_sequence_facts *facts);
+void network_extend(as_estimator *estimator, bool anew, int64_t n, const int32_t *token, double *out);
+void network_sequence_destroy(as_network *network);
 
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);

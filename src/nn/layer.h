@@ -127,9 +127,11 @@ struct as_layer {
     as_scope scope;
     int nparams;
     as_param param[AS_LAYER_PARAMS_MAX];
-    int index;     /* position in the model: enters the random number counters */
-    bool trains;   /* false when frozen */
-    bool wants_dx; /* some layer below trains; set by the model after all layers are planned */
+    int index;   /* position in the model: enters the random number counters */
+    bool trains; /* false when frozen */
+    bool
+        looks_ahead; /* an output at a position depends on inputs at later ones; set by plan where extend is not NULL */
+    bool wants_dx;   /* some layer below trains; set by the model after all layers are planned */
     /* Set by the model: backward of input k gives a gradient that nobody wants (skips), or that is added to what later
        layers gave (adds). */
     bool skips[AS_INPUTS_MAX], adds[AS_INPUTS_MAX];
@@ -161,6 +163,15 @@ struct as_layer_ops {
     void (*pack)(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                  int64_t count, void *packed);
     double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
+    /* OPTIONAL, for sequences that are continued, in evaluation: each position (entry of the first axis) of the output
+       is made from the same position of the inputs alone, as forward makes it of a sample of that one position. */
+    bool each_position;
+    /* OPTIONAL, for kinds that look back: positions [at, at + rows) of one sample, those before it having been done.
+       Arrays of the pass begin at position 0; ldx, ldy and lds are the distances between positions. Gives the bits of
+       forward. Not called where layer->looks_ahead. carries: where at > 0, nothing but what is kept of position at - 1
+       matters, so that a sequence may go on for ever. */
+    void (*extend)(const as_layer *layer, const as_pass *pass, int64_t at);
+    bool carries;
     /* Not collective. OPTIONAL: operators of an ONNX model that compute, in evaluation, the value y (batch, out) from
        the values x[k] (batch, in[k]); param: (nparams) arrays. Names of values in between start with y. Errors: CONFIG
        naming the layer and an option that has no such form. NULL: the kind cannot be exported. */

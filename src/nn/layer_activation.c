@@ -49,6 +49,7 @@ const as_layer_ops AS_V(as_layer_activation) = {
     .formula = "y = f(x)",
     .options_bytes = sizeof(as_nonlinearity),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

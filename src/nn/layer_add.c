@@ -58,6 +58,7 @@ const as_layer_ops AS_V(as_layer_add) = {
     .min_inputs = 2,
     .max_inputs = AS_INPUTS_MAX,
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

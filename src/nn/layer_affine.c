@@ -119,6 +119,7 @@ const as_layer_ops AS_V(as_layer_affine) = {
     .fields = fields,
     .options_bytes = sizeof(affine_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,

@@ -143,6 +143,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     if (o->rotary) {
         AS_TRY(make_turns(layer, o, document));
     }
+    layer->looks_ahead = !o->causal;
     layer->out = layer->in[0];
     layer->out.rank = layer->out.rank == 0 ? 1 : layer->out.rank;
     layer->out.dim[layer->out.rank - 1] = o->units;
@@ -171,11 +172,11 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return AS_OK;
 }
 
-/* Turns the heads of q and k of one sample; back: by the negative angles. */
-static void turn(const attention_options *o, real *sample, bool back)
+/* Turns the heads of q and k of positions [from, to) of one sample; back: by the negative angles. */
+static void turn(const attention_options *o, real *sample, int64_t from, int64_t to, bool back)
 {
     const int64_t half = o->head_width / 2;
-    for (int64_t t = 0; t < o->positions; t++) {
+    for (int64_t t = from; t < to; t++) {
         const real *const cos = o->turns + 2 * t * half, *const sin = cos + half;
         for (int64_t h = 0; h < o->heads + o->kv_heads; h++) {
             real *const a = sample + t * o->stride + h * o->head_width, *const b = a + half;
@@ -223,12 +224,34 @@ static void forward(const as_layer *layer, const as_pass *pass)
     for (int64_t r = 0; r < pass->rows; r++) {
         const as_attention_arrays x = arrays_of(layer, pass, r);
         if (o->rotary) {
-            turn(o, saved + r * pass->lds, false);
+            turn(o, saved + r * pass->lds, 0, o->positions, false);
         }
         pass->kernels->attention->forward(&a, &x);
     }
     pass->kernels->gemm(rows, o->units, o->o, saved + o->qkv, lds, pass->packed[1], o->bias ? pass->param[3] : NULL,
                         false, pass->y, as_position_stride(o->positions, o->units, pass->ldy));
+}
+
+/* The keys and values of earlier positions are what is kept of them. */
+static void extend(const as_layer *layer, const as_pass *pass, int64_t at)
+{
+    const attention_options *const o = layer->options;
+    real *const saved = pass->saved, *const q = saved + at * o->stride;
+    as_attention_arrays x = arrays_of(layer, pass, 0);
+    as_attention a = shape_of(o);
+    a.queries = pass->rows;
+    a.keys = at + pass->rows;
+    x.q = q;
+    x.o = q + o->qkv;
+    x.lse = q + o->qkv + o->o;
+    pass->kernels->gemm(pass->rows, o->qkv, o->channels, (const real *)pass->x[0] + at * pass->ldx[0], pass->ldx[0],
+                        pass->packed[0], o->bias ? pass->param[2] : NULL, false, q, o->stride);
+    if (o->rotary) {
+        turn(o, saved, at, at + pass->rows, false);
+    }
+    pass->kernels->attention->forward(&a, &x);
+    pass->kernels->gemm(pass->rows, o->units, o->o, x.o, o->stride, pass->packed[1], o->bias ? pass->param[3] : NULL,
+                        false, (real *)pass->y + at * pass->ldy, pass->ldy);
 }
 
 /* Both packed forms lie one after the other, each on a cache line. */
@@ -277,7 +300,7 @@ static void backward_sample(const as_layer *layer, const as_pass *pass, int64_t 
     x.dv = saved + (o->heads + o->kv_heads) * o->head_width;
     pass->kernels->attention->backward(&a, &x);
     if (o->rotary) {
-        turn(o, saved, true);
+        turn(o, saved, 0, o->positions, true);
     }
 }
 
@@ -496,6 +519,7 @@ const as_layer_ops AS_V(as_layer_attention) = {
     .min_inputs = 1,
     .plan = plan,
     .forward = forward,
+    .extend = extend,
     .backward = backward,
     .accumulate = accumulate,
     .packed_reals = packed_reals,

@@ -245,6 +245,7 @@ const as_layer_ops AS_V(as_layer_batch_norm) = {
     .min_inputs = 1,
     .max_inputs = 2,
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,

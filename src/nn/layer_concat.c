@@ -106,6 +106,7 @@ const as_layer_ops AS_V(as_layer_concat) = {
     .min_inputs = 2,
     .max_inputs = AS_INPUTS_MAX,
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

@@ -253,6 +253,7 @@ const as_layer_ops AS_V(as_layer_dense) = {
     .options_bytes = sizeof(dense_options),
     .transposes = true,
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,

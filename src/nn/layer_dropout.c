@@ -132,6 +132,7 @@ const as_layer_ops AS_V(as_layer_dropout) = {
     .fields = fields,
     .options_bytes = sizeof(dropout_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = as_layer_onnx_identity,

@@ -55,6 +55,7 @@ const as_layer_ops AS_V(as_layer_dropout_channel) = {
     .fields = as_dropout_fields,
     .options_bytes = sizeof(as_dropout_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = as_layer_onnx_identity,

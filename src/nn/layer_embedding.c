@@ -127,6 +127,7 @@ const as_layer_ops AS_V(as_layer_embedding) = {
     .fields = fields,
     .options_bytes = sizeof(embedding_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,

@@ -41,15 +41,17 @@ static void step_row(int64_t n, real *restrict k, const real *restrict u, real *
     }
 }
 
-static void forward_block(const as_layer *layer, const as_pass *pass, int64_t first, int64_t rows)
+/* Steps [from, to) of some rows. */
+static void forward_block(const as_layer *layer, const as_pass *pass, int64_t first, int64_t rows, int64_t from,
+                          int64_t to)
 {
     const as_recurrent *o = layer->options;
     const int64_t n = o->units;
     real *u = pass->scratch, *kept = (real *)pass->saved + first * pass->lds;
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t r = 0; r < rows && from == 0; r++) {
         memset(kept + r * pass->lds + BEFORE * n, 0, (size_t)n * sizeof(real));
     }
-    for (int64_t t = 0; t < o->steps; t++) {
+    for (int64_t t = from; t < to; t++) {
         as_recurrent_state(layer, pass, rows, kept + t * o->kept + BEFORE * n, pass->lds, pass->param[3], u);
         for (int64_t r = 0; r < rows; r++) {
             real *k = kept + r * pass->lds + t * o->kept, *y = (real *)pass->y + (first + r) * pass->ldy;
@@ -67,8 +69,15 @@ static void forward(const as_layer *layer, const as_pass *pass)
 {
     as_recurrent_inputs(layer, pass);
     for (int64_t r = 0; r < pass->rows; r += AS_RECURRENT_ROWS) {
-        forward_block(layer, pass, r, pass->rows - r < AS_RECURRENT_ROWS ? pass->rows - r : AS_RECURRENT_ROWS);
+        forward_block(layer, pass, r, pass->rows - r < AS_RECURRENT_ROWS ? pass->rows - r : AS_RECURRENT_ROWS, 0,
+                      ((const as_recurrent *)layer->options)->steps);
     }
+}
+
+static void extend(const as_layer *layer, const as_pass *pass, int64_t at)
+{
+    as_recurrent_extend(layer, pass, at, BEFORE * ((const as_recurrent *)layer->options)->units);
+    forward_block(layer, pass, 0, 1, at, at + pass->rows);
 }
 
 /* Gates to da and du; direct = dh z, what goes to h_{t-1} without V. */
@@ -127,6 +136,8 @@ const as_layer_ops AS_V(as_layer_gru) = {
     .options_bytes = sizeof(as_recurrent),
     .plan = plan,
     .forward = forward,
+    .extend = extend,
+    .carries = true,
     .backward = backward,
     .accumulate = accumulate,
     .packed_reals = as_recurrent_packed_reals,

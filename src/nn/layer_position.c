@@ -98,6 +98,17 @@ static void forward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static void extend(const as_layer *layer, const as_pass *pass, int64_t at)
+{
+    const position_options *const options = layer->options;
+    const real *const where = options->kind == SINUSOIDAL ? (const void *)options->wave : pass->param[0];
+    const int64_t n = as_shape_channels(&layer->out);
+    for (int64_t t = at; t < at + pass->rows; t++) {
+        pass->kernels->add(n, (const real *)pass->x[0] + t * pass->ldx[0], where + t * n,
+                           (real *)pass->y + t * pass->ldy);
+    }
+}
+
 static void backward(const as_layer *layer, const as_pass *pass)
 {
     for (int64_t r = 0; r < pass->rows && pass->dx[0] != NULL; r++) {
@@ -138,6 +149,7 @@ const as_layer_ops AS_V(as_layer_position) = {
     .options_bytes = sizeof(position_options),
     .plan = plan,
     .forward = forward,
+    .extend = extend,
     .backward = backward,
     .accumulate = accumulate,
     .onnx = onnx,

@@ -61,6 +61,7 @@ const as_layer_ops AS_V(as_layer_scale) = {
     .fields = fields,
     .options_bytes = sizeof(scale_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

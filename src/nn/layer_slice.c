@@ -107,6 +107,7 @@ const as_layer_ops AS_V(as_layer_slice) = {
     .fields = fields,
     .options_bytes = sizeof(slice_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

@@ -53,6 +53,7 @@ const as_layer_ops AS_V(as_layer_softmax) = {
     .help = "Shares that sum to 1 over the last axis.",
     .formula = "y_j = exp(x_j) / sum_i exp(x_i)",
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

@@ -50,6 +50,7 @@ const as_layer_ops AS_V(as_layer_stochastic_depth) = {
     .fields = as_dropout_fields,
     .options_bytes = sizeof(as_dropout_options),
     .plan = plan,
+    .each_position = true,
     .forward = forward,
     .backward = backward,
     .onnx = as_layer_onnx_identity,

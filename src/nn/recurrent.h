@@ -57,6 +57,7 @@ static inline as_status as_recurrent_plan(as_layer *layer, int gates, int kept)
     layer->out = o->output == AS_OUTPUT_ALL ? (as_shape){.rank = 2, .dim = {o->steps, o->units}}
                                             : (as_shape){.rank = 1, .dim = {o->units}};
     layer->saved = o->steps * o->kept;
+    layer->looks_ahead = o->output == AS_OUTPUT_LAST;
     layer->scratch = AS_RECURRENT_ROWS * (o->gates + 2 * o->units);
     layer->nparams = 2;
     layer->param[AS_RECURRENT_INPUT] = (as_param){.name = "weight_input",
@@ -115,6 +116,18 @@ static inline void as_recurrent_inputs(const as_layer *layer, const as_pass *pas
     const as_recurrent *o = layer->options;
     pass->kernels->gemm(pass->rows * o->steps, o->gates, o->inputs, pass->x[0], o->inputs, pass->packed[0],
                         pass->param[2], false, pass->saved, o->kept);
+}
+
+/* The same of positions [at, at + rows) of one sample that is continued; step at - 1 has left its state in y. */
+static inline void as_recurrent_extend(const as_layer *layer, const as_pass *pass, int64_t at, int64_t before)
+{
+    const as_recurrent *o = layer->options;
+    real *const kept = (real *)pass->saved + at * o->kept;
+    pass->kernels->gemm(pass->rows, o->gates, o->inputs, (const real *)pass->x[0] + at * pass->ldx[0], pass->ldx[0],
+                        pass->packed[0], pass->param[2], false, kept, o->kept);
+    if (at > 0) {
+        memcpy(kept + before, (const real *)pass->y + (at - 1) * pass->ldy, (size_t)o->units * sizeof(real));
+    }
 }
 
 /* dx from the dz that backward has put in the place of z. */
