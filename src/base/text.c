@@ -207,6 +207,15 @@ void as_json_real(as_text *text, const char *key, double value)
     as_text_add(text, "%s", isfinite(value) ? as_real_text(value, buffer) : "null");
 }
 
+void as_json_reals(as_text *text, const char *key, int64_t n, const double *value)
+{
+    as_json_open(text, key, '[');
+    for (int64_t i = 0; i < n; i++) {
+        as_json_real(text, NULL, value[i]);
+    }
+    as_json_close(text, ']');
+}
+
 void as_json_bool(as_text *text, const char *key, bool value)
 {
     begin_value(text, key);

@@ -24,6 +24,7 @@ void as_json_close(as_text *text, char bracket);                 /* '}' or ']' *
 void as_json_text(as_text *text, const char *key, const char *value);
 void as_json_int(as_text *text, const char *key, int64_t value);
 void as_json_real(as_text *text, const char *key, double value);
+void as_json_reals(as_text *text, const char *key, int64_t n, const double *value); /* a list of them */
 void as_json_bool(as_text *text, const char *key, bool value);
 void as_json_raw(as_text *text, const char *key, const char *json); /* a value that is JSON already */
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/node.h"
 #include "base/text.h"
 
 #include "allsum/status.h"
@@ -21,6 +22,10 @@ as_status as_describe(const char *path, as_description *out);
 /* describe_checkpoint.c: a file with a list of contents; a run directory. */
 as_status as_describe_checkpoint(const char *path, as_description *out);
 as_status as_describe_run(const char *path, as_description *out);
+
+/* Not collective. Appends what a statistical model at `path` (checkpoint or run directory) has estimated; nothing for
+   a network. config: of the model, as stored. Errors: those of as_model_file_open. */
+as_status as_describe_model(const char *path, const as_node *config, as_description *out);
 
 /* Not collective. Prints the differences of two checkpoints (verb_verify.c). Errors: DATA when there are any. */
 as_status as_verb_compare(const char *path_a, const char *path_b);

@@ -125,14 +125,20 @@ static as_status describe(const as_h5_contents *file, as_description *d)
     add_parameters(file, d);
     add_slots(file, d);
     as_text_add(&d->text, "  digest %s\n", digits);
+    char *config = NULL;
+    AS_TRY(as_h5_contents_text(file, "/config", &config));
     if (d->config) {
-        char *config = NULL;
-        AS_TRY(as_h5_contents_text(file, "/config", &config));
         as_text_add(&d->text, "\n%s", config);
         as_json_text(&d->json, "config", config);
-        free(config);
     }
-    return AS_OK;
+    as_document *document = NULL;
+    as_node *root = NULL;
+    as_status status = as_document_create(&document);
+    status = status == AS_OK ? as_yaml_parse(document, file->path, config, &root) : status;
+    status = status == AS_OK ? as_describe_model(file->path, root, d) : status;
+    as_document_destroy(&document);
+    free(config);
+    return status;
 }
 
 as_status as_describe_checkpoint(const char *path, as_description *out)
@@ -212,6 +218,23 @@ static void add_checkpoint(const char *path, as_description *d)
     as_h5_contents_close(&file);
 }
 
+/* What a statistical model of the run has estimated, as far as it has come. */
+static as_status add_model(const char *path, bool some, as_description *out)
+{
+    char name[4096];
+    as_document *document = NULL;
+    as_node *root = NULL;
+    snprintf(name, sizeof name, "%s/config.yaml", path);
+    if (!some || access(name, R_OK) != 0) {
+        return AS_OK;
+    }
+    AS_TRY(as_document_create(&document));
+    as_status status = as_yaml_read(document, name, &root);
+    status = status == AS_OK ? as_describe_model(path, root, out) : status;
+    as_document_destroy(&document);
+    return status;
+}
+
 as_status as_describe_run(const char *path, as_description *out)
 {
     char name[4096];
@@ -242,5 +265,5 @@ as_status as_describe_run(const char *path, as_description *out)
         }
     }
     as_json_close(&out->json, ']');
-    return AS_OK;
+    return add_model(path, n > 0 || access(name, F_OK) == 0, out);
 }

@@ -9,6 +9,7 @@
 
 typedef struct as_estimator as_estimator;
 typedef struct as_estimator_ops as_estimator_ops;
+typedef struct as_statistic_ops as_statistic_ops; /* estimator/statistic.h */
 
 /* Choices that change speed and never a bit; 0: made by the estimator. For tests and measurements. */
 typedef struct as_tuning {
@@ -19,6 +20,7 @@ typedef struct as_tuning {
 
 /* What an estimator is made from. Borrowed for its life time. */
 typedef struct as_setup {
+    const as_estimator_ops *kind; /* set by as_estimator_create */
     as_document *document;
     const as_node *model, *optimizer, *schedule; /* config sections */
     int64_t micro_batch;                         /* rows that a rank works on at a time; 0: all */
@@ -69,6 +71,10 @@ enum { AS_TIME_DATA, AS_TIME_FORWARD, AS_TIME_BACKWARD, AS_TIME_SUM, AS_TIME_UPD
 
 struct as_estimator_ops {
     const char *name, *help, *formula;
+    const as_field *fields; /* the keys of `model:` beside `type`; NULL: a network, which reads them by itself */
+    size_t options_bytes;
+    const as_statistic_ops *statistic; /* NULL: a network */
+    bool iterates;                     /* takes several passes until a tolerance is met */
     /* Collective. Makes the estimator from the config: sizes, options, memory (all of it). Errors: CONFIG, NOMEM. */
     as_status (*create)(const as_setup *setup, as_estimator **out);
     void (*destroy)(as_estimator **estimator); /* Collective. */
@@ -99,6 +105,8 @@ struct as_estimator_ops {
     /* Not collective; a world of one process. OPTIONAL: writes the model as an ONNX file. Errors: CONFIG for what ONNX
        cannot say; those of as_onnx_write. */
     as_status (*onnx)(const as_estimator *estimator, const char *path);
+    /* Not collective. OPTIONAL: what was estimated, as text (at most 80 columns) or as JSON members. */
+    void (*describe)(const as_estimator *estimator, bool json, struct as_text *out);
     as_sum *(*sum)(as_estimator *estimator); /* for riders: stop flags, failed reads */
     int64_t (*outputs)(const as_estimator *estimator);
     double (*flops)(const as_estimator *estimator);        /* training, per sample */
@@ -110,6 +118,10 @@ struct as_estimator {
 };
 
 const as_estimator_ops *const *as_estimators_get(void);
+
+/* Not collective. The kind that `type` of a model section names; the first row where there is no type. Errors: CONFIG
+   with a did-you-mean. */
+as_status as_estimator_find(const as_node *model, const as_estimator_ops **out);
 
 /* Collective. Makes the kind that `model: {type: ...}` of the setup names (the first row where there is no type).
    Errors: CONFIG with a did-you-mean; those of the kind. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/tree.h"
+#include "estimator/estimator.h"
 #include "io/yaml.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
@@ -212,6 +213,23 @@ static as_status check_target(const as_node *node, const char *target)
     return AS_OK;
 }
 
+/* Passes over the data that a statistical model may take, where the configuration does not say. */
+enum { PASSES = 1000 };
+
+/* A statistical model takes all samples in every step, stops by itself, and tells of each step; it has no optimizer. */
+static as_status settle_statistic(as_config *c, const as_node *train, const as_node *log)
+{
+    if (c->optimizer != NULL || c->schedule != NULL) {
+        AS_FAIL(AS_CONFIG, "%s: a model of type %s has no optimizer and no schedule",
+                as_node_place(c->optimizer != NULL ? c->optimizer : c->schedule), as_node_get(c->model, "type")->text);
+    }
+    c->train.batch = as_node_get(train, "batch") == NULL ? 0 : c->train.batch;
+    c->train.steps = c->train.steps + c->train.epochs == 0 ? PASSES : c->train.steps;
+    c->log.every = as_node_get(log, "every") == NULL ? (as_every){.steps = 1} : c->log.every;
+    c->log.evaluate = as_node_get(log, "evaluate") == NULL ? (as_every){0} : c->log.evaluate;
+    return AS_OK;
+}
+
 static as_status parse_train(as_config *c, const as_node *node)
 {
     train_section s = {0};
@@ -222,10 +240,6 @@ static as_status parse_train(as_config *c, const as_node *node)
     if (c->train.epochs > 0 && c->train.steps > 0) {
         AS_FAIL(AS_CONFIG, "%s: train.steps: give epochs (%s) or steps, not both",
                 as_node_place(as_node_get(node, "steps")), as_node_place(as_node_get(node, "epochs")));
-    }
-    if (c->train.epochs == 0 && c->train.steps == 0) {
-        AS_FAIL(AS_CONFIG, "%s: train: expected epochs or steps, found neither",
-                as_node_place(node != NULL ? node : c->root));
     }
     return c->train.target == NULL ? AS_OK : check_target(node, c->train.target);
 }
@@ -279,6 +293,16 @@ static as_status parse_sections(as_config *c)
     const as_fields_part part = {as_checkpoint_fields, &c->checkpoint};
     AS_TRY(as_fields_parse(&part, 1, c->document, o.checkpoint, "checkpoint"));
     AS_TRY(parse_log(c, o.log));
+    const as_estimator_ops *ops = NULL;
+    AS_TRY(as_estimator_find(c->model, &ops));
+    c->statistic = ops->statistic != NULL;
+    if (c->statistic) {
+        AS_TRY(settle_statistic(c, o.train, o.log));
+    }
+    if (c->train.epochs == 0 && c->train.steps == 0) {
+        AS_FAIL(AS_CONFIG, "%s: train: expected epochs or steps, found neither",
+                as_node_place(o.train != NULL ? o.train : c->root));
+    }
     return check_kinds(c);
 }
 
@@ -358,6 +382,9 @@ static as_status write_kinds(const as_config *c, as_text *text)
     as_schedule schedule;
     as_text_add(text, "model:\n");
     AS_TRY(as_config_model_write(c->document, c->model, 2, text));
+    if (c->statistic) {
+        return AS_OK;
+    }
     AS_TRY(as_optimizer_parse(c->document, c->optimizer, as_kernels_get(AS_PORTABLE, AS_FLOAT32), &optimizer));
     as_text_add(text, "optimizer:\n");
     AS_TRY(as_optimizer_write(&optimizer, 2, text));

@@ -48,6 +48,7 @@ typedef struct as_config {
     int precision; /* 0 float32, 1 float64 */
     as_data_options data;
     const as_node *model, *optimizer, *schedule; /* read by the estimator */
+    bool statistic;                              /* the model is a statistical one: full batches, no optimizer */
     as_train_options train;
     as_start_options start;
     as_checkpoint_options checkpoint;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "estimator/estimator.h"
 #include "nn/activation.h"
 #include "nn/kind.h"
 #include "nn/model.h"
@@ -106,28 +107,31 @@ static as_status write_loss(as_document *document, const as_node *model, const a
     return resolve(document, kinds.fields[index], NULL, options, kind, indent + 4, text);
 }
 
-/* Another kind of model reads its own section: as given, in one order of writing. */
-static void write_given(const as_node *model, int indent, as_text *text)
+/* A statistical model: its type, then its keys. */
+static as_status write_statistic(as_document *document, const as_node *model, const as_estimator_ops *ops, int indent,
+                                 as_text *text)
 {
+    as_text_add(text, "%*stype: %s\n", indent, "", ops->name);
+    as_node plain = {.kind = AS_NODE_MAP, .file = model->file, .line = model->line, .column = model->column};
     for (int64_t i = 0; i < model->count; i++) {
-        as_text_add(text, "%*s", indent, "");
-        as_scalar_write(model->key[i], text);
-        as_text_add(text, ": ");
-        as_node_write(model->item[i], text);
-        as_text_add(text, "\n");
+        if (strcmp(model->key[i], "type") != 0) {
+            AS_TRY(as_node_append(document, &plain, model->key[i], model->key_line[i], model->key_column[i],
+                                  model->item[i]));
+        }
     }
+    return resolve(document, ops->fields, NULL, &plain, "model", indent, text);
 }
 
 as_status as_config_model_write(as_document *document, const as_node *model, int indent, as_text *text)
 {
     const as_kernels *kernels = as_kernels_get(AS_PORTABLE, AS_FLOAT32);
-    const as_node *type = as_node_get(model, "type");
+    const as_estimator_ops *ops = NULL;
     if (model == NULL || model->kind != AS_NODE_MAP) {
         AS_FAIL(AS_CONFIG, "%s: missing section 'model' (a map such as {layers: [...]})", as_node_place(model));
     }
-    if (type != NULL && (type->kind != AS_NODE_SCALAR || strcmp(type->text, "network") != 0)) {
-        write_given(model, indent, text);
-        return AS_OK;
+    AS_TRY(as_estimator_find(model, &ops));
+    if (ops->statistic != NULL) {
+        return write_statistic(document, model, ops, indent, text);
     }
     as_text own = {0}; /* without layers and loss, which come after it */
     as_node plain = {.kind = AS_NODE_MAP, .file = model->file, .line = model->line, .column = model->column};

@@ -45,7 +45,7 @@ const as_kind_group as_kind_groups[] = {
 void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *context)
 {
     const as_kernels *kernels = as_kernels_get(AS_PORTABLE, AS_FLOAT32);
-    VISIT(MODELS, as_estimator_ops, as_estimators_get(), (*k)->formula, NULL, 0)
+    VISIT(MODELS, as_estimator_ops, as_estimators_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(LAYERS, as_layer_ops, as_layers_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(ACTIVATIONS, as_activation_ops, as_activations_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(LOSSES, as_loss_ops, as_losses_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)

@@ -91,6 +91,12 @@ static as_status after_step(as_run *run, const as_step_report *report)
     const bool save_asked = (as_sum_flags(run->estimator->ops->sum(run->estimator)) & AS_FLAG_SAVE) != 0;
     const bool epoch_ended = as_run_advance(run, report);
     p->finished = p->step >= run->total_steps || report->done;
+    if (p->finished && !report->done && run->estimator->ops->iterates) {
+        as_log_line(run->log, AS_LOG_WARN,
+                    "model.type: %s: stopped after %lld passes before its tolerance was met; "
+                    "give it more: train.steps",
+                    run->estimator->ops->name, (long long)p->step);
+    }
     as_run_show_progress(run, report);
     if (due(&c->log.every, p->step, epoch_ended, p->epoch) || p->step == 1 || p->finished) {
         as_run_record_step(run, report);

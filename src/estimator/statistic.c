@@ -1,0 +1,358 @@
+/* The engine's part of statistical models: memory, passes over lanes, the merge along the tree, one update on rank 0.
+   Cost of a pass: one read of the rows of this rank, and (parts of all ranks) x size doubles to rank 0. */
+#include "estimator/statistic.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "comm/lane_sum.h"
+#include "nn/kind.h"
+
+enum { CHUNK_MOST = 256, CHUNK_LEAST = 16, CHUNK_ELEMENTS = 32768 };
+
+static as_status add_array(as_statistic *s, const char *name, as_dtype type, int rank, const int64_t *dim, void **data)
+{
+    if (s->narrays >= AS_STATISTIC_ARRAYS || rank > AS_SHAPE_MAX) {
+        AS_FAIL(AS_INTERNAL, "%s: no room for the array %s", s->base.ops->name, name);
+    }
+    as_state_item *item = &s->array[s->narrays];
+    *item = (as_state_item){.type = type, .shape = {.rank = rank}, .flat_first = -1};
+    snprintf(item->name, sizeof item->name, "%s", name);
+    for (int d = 0; d < rank; d++) {
+        item->shape.dim[d] = dim[d];
+    }
+    if (rank == 0) {
+        item->shape = (as_shape){.rank = 1, .dim = {1}};
+    }
+    s->where[s->narrays++] = data;
+    return as_arena_reserve(s->arena, (size_t)as_shape_size(&item->shape) * as_dtype_bytes(type), data);
+}
+
+as_status as_statistic_array(as_statistic *s, const char *name, int rank, const int64_t *dim, double **data)
+{
+    return add_array(s, name, AS_F64, rank, dim, (void **)data);
+}
+
+as_status as_statistic_integers(as_statistic *s, const char *name, int rank, const int64_t *dim, int64_t **data)
+{
+    return add_array(s, name, AS_I64, rank, dim, (void **)data);
+}
+
+const char *as_statistic_column(const as_statistic *s, int64_t column, char buffer[64])
+{
+    const as_data_parts *parts = &s->setup.data->inputs;
+    for (int p = 0; p < parts->n; p++) {
+        const int64_t at = column - parts->part[p].first, size = as_shape_size(&parts->part[p].shape);
+        if (at >= 0 && at < size) {
+            if (size == 1) {
+                snprintf(buffer, 64, "%s", parts->part[p].name);
+            } else {
+                snprintf(buffer, 64, "%s[%lld]", parts->part[p].name, (long long)at);
+            }
+            return buffer;
+        }
+    }
+    snprintf(buffer, 64, "x%lld", (long long)column);
+    return buffer;
+}
+
+/* Keys of other sections that have no meaning here, and answers that the kind cannot do without. */
+static as_status check_setup(const as_statistic *s)
+{
+    const as_setup *setup = &s->setup;
+    const char *name = s->base.ops->name;
+    const as_dataset *data = setup->data;
+    static const char *const words[] = {"none", "labels", "real values"};
+    if (setup->steps_per_epoch > 1) {
+        AS_FAIL(AS_CONFIG, "train.batch: a model of type %s takes all samples in every step; expected batch: full",
+                name);
+    }
+    if (setup->clip_norm > 0 || setup->clip_value > 0 || setup->ema > 0) {
+        AS_FAIL(AS_CONFIG, "train: clip_norm, clip_value and ema are for gradients; a model of type %s has none", name);
+    }
+    if (s->ops->target != AS_TARGET_NONE && s->ops->target != data->target) {
+        AS_FAIL(AS_CONFIG, "%s: a model of type %s learns from %s, found %s as targets", data->place, name,
+                words[s->ops->target], words[data->target]);
+    }
+    if (s->ops->target == AS_TARGET_LABELS && data->positions != 1) {
+        AS_FAIL(AS_CONFIG, "%s: a model of type %s learns from one label a sample, found %lld", data->place, name,
+                (long long)data->positions);
+    }
+    if (data->vocabulary > 0) {
+        AS_FAIL(AS_CONFIG, "%s: a model of type %s learns from numbers, found tokens of a text", data->place, name);
+    }
+    return AS_OK;
+}
+
+static as_status read_options(as_statistic *s)
+{
+    const as_setup *setup = &s->setup;
+    const as_estimator_ops *ops = s->base.ops;
+    const char *type = NULL;
+    void *options = as_document_alloc(setup->document, ops->options_bytes > 0 ? ops->options_bytes : 1);
+    if (options == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for a configuration");
+    }
+    const as_fields_part parts[2] = {{ops->fields, options}, {as_type_fields, &type}};
+    AS_TRY(as_fields_parse(parts, 2, setup->document, setup->model, "model"));
+    s->options = options;
+    return AS_OK;
+}
+
+static as_status plan(as_statistic *s)
+{
+    const int threads = as_team_size(s->setup.team);
+    const int64_t lanes = s->setup.lanes->count;
+    AS_TRY(read_options(s));
+    AS_TRY(check_setup(s));
+    AS_TRY(as_arena_create(&s->arena));
+    AS_TRY(as_statistic_integers(s, "/state/passes", 0, NULL, &s->passes));
+    AS_TRY(s->ops->plan(s));
+    const int64_t fit = CHUNK_ELEMENTS / (s->width > 0 ? s->width : 1);
+    s->chunk = fit > CHUNK_MOST ? CHUNK_MOST : fit < CHUNK_LEAST ? CHUNK_LEAST : fit;
+    const size_t bytes = sizeof(double);
+    AS_TRY(as_arena_reserve(s->arena, (size_t)(lanes * s->most) * bytes, (void **)&s->lanes));
+    AS_TRY(as_arena_reserve(s->arena, (size_t)s->most * bytes, (void **)&s->root));
+    AS_TRY(as_arena_reserve(s->arena, (size_t)(threads * s->chunk * s->width) * bytes, (void **)&s->x));
+    AS_TRY(as_arena_reserve(s->arena, (size_t)(threads * s->scratch) * bytes, (void **)&s->thread_scratch));
+    AS_TRY(as_arena_commit(s->arena));
+    for (int i = 0; i < s->narrays; i++) {
+        s->array[i].data = *s->where[i];
+    }
+    return AS_OK;
+}
+
+void as_statistic_destroy(as_estimator **estimator)
+{
+    as_statistic *s = (as_statistic *)*estimator;
+    if (s != NULL) {
+        if (s->ops->release != NULL && s->model != NULL) {
+            s->ops->release(s);
+        }
+        as_sum_destroy(&s->sum);
+        as_arena_destroy(&s->arena);
+        free(s->model);
+        free(s);
+    }
+    *estimator = NULL;
+}
+
+as_status as_statistic_create(const as_setup *setup, as_estimator **out)
+{
+    *out = NULL;
+    const as_statistic_ops *ops = setup->kind->statistic;
+    as_statistic *s = calloc(1, sizeof *s);
+    as_status status = AS_OK;
+    if (s != NULL) {
+        s->base.ops = setup->kind;
+        s->ops = ops;
+        s->setup = *setup;
+        s->kernels = as_kernels_get(setup->kernels->set, AS_FLOAT64);
+        s->width = setup->data->width;
+        s->classes = setup->data->classes;
+        s->targets = setup->data->targets;
+        s->model = calloc(1, ops->model_bytes > 0 ? ops->model_bytes : 1);
+    }
+    if (s == NULL || s->model == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for a model of type %s", setup->kind->name);
+    } else {
+        status = plan(s);
+    }
+    status = as_world_agree(setup->world, status);
+    if (status == AS_OK) {
+        status = as_sum_create(setup->world, setup->lanes, s->kernels, 0, &s->sum);
+    }
+    *out = (as_estimator *)s;
+    if (status != AS_OK) {
+        as_statistic_destroy(out);
+    }
+    return status;
+}
+
+as_status as_statistic_restored(as_estimator *estimator)
+{
+    as_statistic *s = (as_statistic *)estimator;
+    s->pass = *s->passes;
+    return as_world_agree(s->setup.world, s->ops->ready != NULL ? s->ops->ready(s) : AS_OK);
+}
+
+as_status as_statistic_init(as_estimator *estimator)
+{
+    as_statistic *s = (as_statistic *)estimator;
+    AS_TRY(as_world_agree(s->setup.world, s->ops->init != NULL ? s->ops->init(s) : AS_OK));
+    return as_statistic_restored(estimator);
+}
+
+typedef struct over_rows {
+    as_statistic *s;
+    const as_batch *batch;
+    void (*each)(void *context, int lane, int64_t first, const as_rows *rows);
+    void *context;
+} over_rows;
+
+static void over_lanes(void *argument, int thread)
+{
+    const over_rows *o = argument;
+    const as_statistic *s = o->s;
+    const as_batch *b = o->batch;
+    const as_dataset *data = b->data;
+    const as_normalization *norm = s->setup.normalization;
+    const bool plain = norm == NULL || norm->identity;
+    double *x = s->x + thread * s->chunk * s->width;
+    for (int lane = thread; lane < s->setup.lanes->count; lane += as_team_size(s->setup.team)) {
+        const int64_t end = b->lane_row[lane + 1];
+        for (int64_t at = b->lane_row[lane]; at < end; at += s->chunk) {
+            const int64_t count = end - at < s->chunk ? end - at : s->chunk;
+            s->kernels->gather(count, s->width, data->x, data->type, data->stride, b->at + at,
+                               plain ? NULL : norm->scale, plain ? NULL : norm->shift, x, s->width);
+            const as_rows rows = {
+                .count = count,
+                .x = x,
+                .label = b->label == NULL ? NULL : b->label + at * data->positions,
+                .target = b->target == NULL ? NULL : b->target + at * data->targets,
+                .weight = b->weight + at,
+                .id = b->id + at,
+                .scratch = s->thread_scratch + thread * s->scratch,
+            };
+            o->each(o->context, lane, at, &rows);
+        }
+    }
+}
+
+void as_statistic_over_rows(as_statistic *s, const as_batch *batch,
+                            void (*each)(void *context, int lane, int64_t first, const as_rows *rows), void *context)
+{
+    over_rows o = {.s = s, .batch = batch, .each = each, .context = context};
+    as_team_run(s->setup.team, over_lanes, &o);
+}
+
+static int64_t size_of(const as_statistic *s)
+{
+    return s->ops->size != NULL ? s->ops->size(s) : s->most;
+}
+
+static void add_rows(void *context, int lane, int64_t first, const as_rows *rows)
+{
+    (void)first;
+    as_statistic *s = context;
+    double *head = as_sum_head(s->sum, lane);
+    for (int64_t i = 0; i < rows->count; i++) {
+        head[AS_HEAD_WEIGHT] += rows->weight[i];
+    }
+    head[AS_HEAD_COUNT] += (double)rows->count;
+    s->ops->rows(s, rows, s->lanes + lane * size_of(s));
+}
+
+as_status as_statistic_accumulate(as_estimator *estimator, const as_batch *batch, int64_t step)
+{
+    (void)step;
+    as_statistic *s = (as_statistic *)estimator;
+    const int64_t size = size_of(s);
+    const double t0 = as_clock_seconds();
+    as_sum_clear(s->sum);
+    memset(s->lanes, 0, (size_t)(s->setup.lanes->count * size) * sizeof(double));
+    for (int lane = 0; lane < s->setup.lanes->count && s->ops->clear != NULL; lane++) {
+        s->ops->clear(s, s->lanes + lane * size);
+    }
+    as_statistic_over_rows(s, batch, add_rows, s);
+    s->times[AS_TIME_FORWARD] += as_clock_seconds() - t0;
+    return AS_OK;
+}
+
+static void combine(const void *context, double *left, const double *right)
+{
+    const as_statistic *s = context;
+    s->ops->merge(s, left, right);
+}
+
+/* Rank 0 makes the next state. */
+static as_status finish(as_statistic *s, as_step_report *report)
+{
+    if (as_world_rank(s->setup.world) != 0) {
+        return AS_OK;
+    }
+    if (!(s->weight > 0)) {
+        AS_FAIL(AS_DATA, "%s: the weights of the %.0f samples add up to %g", s->setup.data->place, s->samples,
+                s->weight);
+    }
+    report->loss = (double)NAN;
+    AS_TRY(s->ops->finish(s, s->root, report));
+    if (isnan(report->loss)) {
+        AS_FAIL(AS_DIVERGED, "%s: the objective is not a number after pass %lld", s->base.ops->name,
+                (long long)s->pass + 1);
+    }
+    *s->passes = s->pass + 1;
+    return AS_OK;
+}
+
+/* Everyone gets what rank 0 has made. */
+static as_status share(as_statistic *s, as_step_report *report)
+{
+    as_world *world = s->setup.world;
+    AS_TRY(as_world_broadcast(world, 0, report, sizeof *report));
+    for (int i = 0; i < s->narrays; i++) {
+        const as_state_item *item = &s->array[i];
+        const size_t bytes = (size_t)as_shape_size(&item->shape) * as_dtype_bytes(item->type);
+        AS_TRY(as_world_broadcast(world, 0, item->data, bytes));
+    }
+    return as_statistic_restored(&s->base);
+}
+
+as_status as_statistic_update(as_estimator *estimator, int64_t step, as_step_report *report)
+{
+    (void)step;
+    as_statistic *s = (as_statistic *)estimator;
+    as_world *world = s->setup.world;
+    const double t0 = as_clock_seconds();
+    AS_TRY(as_sum_reduce(s->sum, s->setup.team));
+    const double *head = as_sum_result(s->sum);
+    s->weight = head[AS_HEAD_WEIGHT];
+    s->samples = head[AS_HEAD_COUNT];
+    AS_TRY(
+        as_lane_merge(world, s->setup.lanes, size_of(s), s->lanes, s->ops->merge != NULL ? combine : NULL, s, s->root));
+    const double t1 = as_clock_seconds();
+    *report = (as_step_report){.weight = s->weight, .samples = (int64_t)s->samples};
+    AS_TRY(as_world_agree(world, finish(s, report)));
+    AS_TRY(share(s, report));
+    s->times[AS_TIME_SUM] += t1 - t0;
+    s->times[AS_TIME_UPDATE] += as_clock_seconds() - t1;
+    return AS_OK;
+}
+
+as_status as_statistic_state(as_estimator *estimator, int *n, as_state_item **items)
+{
+    as_statistic *s = (as_statistic *)estimator;
+    *n = s->narrays;
+    *items = s->array;
+    return AS_OK;
+}
+
+void as_statistic_describe(const as_estimator *estimator, bool json, as_text *out)
+{
+    const as_statistic *s = (const as_statistic *)estimator;
+    s->ops->describe(s, json, out);
+}
+
+as_sum *as_statistic_sum(as_estimator *estimator)
+{
+    return ((as_statistic *)estimator)->sum;
+}
+
+int64_t as_statistic_outputs(const as_estimator *estimator)
+{
+    return ((const as_statistic *)estimator)->outputs;
+}
+
+double as_statistic_flops(const as_estimator *estimator)
+{
+    return ((const as_statistic *)estimator)->flops;
+}
+
+const double *as_statistic_times(const as_estimator *estimator)
+{
+    return ((const as_statistic *)estimator)->times;
+}
