@@ -1,5 +1,6 @@
 /* Evaluation and prediction: forward alone, over any number of rows, in pieces that fit the work space. Metrics are
    sums over samples in double, row after row within a lane, then along the fixed tree: exact for every layout. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +176,8 @@ static void choose_metrics(evaluation *e)
     e->width = STATE_METRICS;
     for (const char *const *name = model->head[0].loss->metrics; *name != NULL && e->nmetrics < METRICS_MAX; name++) {
         for (int i = 0; all[i] != NULL; i++) {
-            const bool fits = all[i]->target != AS_TARGET_LABELS || model->data.classes > 0;
+            const bool fits = (all[i]->target != AS_TARGET_LABELS || model->data.classes > 0) &&
+                              (!all[i]->tokens || e->network->setup.data->vocabulary > 0);
             if (fits && strcmp(all[i]->name, *name) == 0) {
                 e->metric[e->nmetrics] = all[i];
                 e->offset[e->nmetrics++] = e->width;
@@ -183,6 +185,14 @@ static void choose_metrics(evaluation *e)
             }
         }
     }
+}
+
+/* Bytes of text behind a label of a data set, on average. */
+static double label_bytes(const as_dataset *data)
+{
+    return data == NULL || data->label_bytes == 0
+               ? (double)NAN
+               : (double)data->label_bytes / ((double)data->rows * (double)data->positions);
 }
 
 as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, as_text *json,
@@ -210,9 +220,12 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
     if (status == AS_OK) {
         *loss = sum[STATE_LOSS] / sum[STATE_WEIGHT];
         as_json_real(json, "loss", *loss);
+        const as_metric_facts facts = {.outputs = model->head[0].outputs,
+                                       .classes = model->data.classes,
+                                       .targets = model->head[0].targets,
+                                       .label_bytes = label_bytes(sampler != NULL ? batch->data : NULL)};
         for (int m = 0; m < e.nmetrics; m++) {
-            e.metric[m]->finish(model->head[0].outputs, model->data.classes, model->head[0].targets, sum + e.offset[m],
-                                json);
+            e.metric[m]->finish(&facts, sum + e.offset[m], json);
         }
     }
     free(e.state);

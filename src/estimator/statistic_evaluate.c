@@ -52,7 +52,7 @@ static void choose_metrics(evaluation *e)
     }
     for (const char *const *name = (*loss)->metrics; e->judges && *name != NULL && e->nmetrics < METRICS_MAX; name++) {
         for (int i = 0; all[i] != NULL; i++) {
-            if (strcmp(all[i]->name, *name) == 0) {
+            if (!all[i]->tokens && strcmp(all[i]->name, *name) == 0) {
                 e->metric[e->nmetrics] = all[i];
                 e->offset[e->nmetrics++] = e->width;
                 e->width += all[i]->size(s->outputs, s->classes, s->targets);
@@ -142,8 +142,9 @@ as_status as_statistic_evaluate(as_estimator *estimator, const as_sampler *sampl
     if (status == AS_OK) {
         *loss = sum[STATE_LOSS] / sum[STATE_WEIGHT];
         as_json_real(json, "loss", *loss);
+        const as_metric_facts facts = {.outputs = s->outputs, .classes = s->classes, .targets = s->targets};
         for (int m = 0; m < e.nmetrics; m++) {
-            e.metric[m]->finish(s->outputs, s->classes, s->targets, sum + e.offset[m], json);
+            e.metric[m]->finish(&facts, sum + e.offset[m], json);
         }
     }
     free(e.state);

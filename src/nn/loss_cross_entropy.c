@@ -135,7 +135,7 @@ static void predict(const void *options, int64_t count, int64_t width, void *z, 
     }
 }
 
-static const char *const metrics[] = {"accuracy", "top_k", "confusion", NULL};
+static const char *const metrics[] = {"accuracy", "top_k", "likelihood", "confusion", NULL};
 
 const as_loss_ops AS_V(as_loss_cross_entropy) = {
     .name = "cross_entropy",

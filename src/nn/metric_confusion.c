@@ -1,4 +1,5 @@
-/* Confusion matrix and what follows from it: precision, recall and F1 of each class, and the mean of F1 over all
+/* Confusion matrix and what follows from it: precision, recall, F1 and support
+   (weight of the samples) of each class, and the mean of F1 over all
    classes (a class that is neither present nor predicted counts 0, as scikit-learn with labels = all classes and
    zero_division = 0). The answer is the largest output; with one output (bce) it is class 1 for z > 0.
    A row with NaN answers nothing. State: for each class the weights (right, labelled, answered); up to 32 classes then
@@ -45,22 +46,23 @@ static double f1(const double *count)
     return share(2.0 * count[RIGHT], count[LABELLED] + count[ANSWERED]);
 }
 
-static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
+static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
-    static const char *const names[] = {"precision", "recall", "f1"};
+    static const char *const names[] = {"precision", "recall", "f1", "support"};
+    const int64_t classes = facts->classes;
     double sum = 0.0;
-    (void)outputs;
-    (void)targets;
     for (int64_t c = 0; c < classes; c++) {
         sum += f1(state + c * COUNTS);
     }
     as_json_real(text, "macro_f1", sum / (double)classes);
-    for (int which = 0; which < 3; which++) {
+    for (int which = 0; which < 4; which++) {
         as_json_open(text, names[which], '[');
         for (int64_t c = 0; c < classes; c++) {
             const double *count = state + c * COUNTS;
             as_json_real(text, NULL,
-                         which == 2 ? f1(count) : share(count[RIGHT], count[which == 0 ? ANSWERED : LABELLED]));
+                         which == 3   ? count[LABELLED]
+                         : which == 2 ? f1(count)
+                                      : share(count[RIGHT], count[which == 0 ? ANSWERED : LABELLED]));
         }
         as_json_close(text, ']');
     }
@@ -80,7 +82,8 @@ static void finish(int64_t outputs, int64_t classes, int64_t targets, const doub
 
 const as_metric_ops AS_V(as_metric_confusion) = {
     .name = "confusion",
-    .help = "Confusion matrix (rows: labels), precision, recall and F1 of each class, mean F1 over the classes.",
+    .help =
+        "Confusion matrix (rows: labels), precision, recall, F1 and support of each class, mean F1 over the classes.",
     .formula = "F1 = 2 right / (labelled + answered)",
     .target = AS_TARGET_LABELS,
     .size = size,

@@ -83,10 +83,9 @@ static double r2(int64_t targets, const double *state)
     return sum / (double)targets;
 }
 
-static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
+static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
-    (void)outputs;
-    (void)classes;
+    const int64_t targets = facts->targets;
     as_json_real(text, "rmse", __builtin_sqrt(mean(targets, state, SQUARE)));
     as_json_real(text, "mae", mean(targets, state, ABSOLUTE));
     as_json_real(text, "r2", r2(targets, state));

@@ -30,11 +30,9 @@ static void rows(const as_metric_pass *pass, int64_t classes, double *state)
     }
 }
 
-static void finish(int64_t outputs, int64_t classes, int64_t targets, const double *state, struct as_text *text)
+static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
-    (void)outputs;
-    (void)classes;
-    (void)targets;
+    (void)facts;
     as_json_real(text, "top_5_accuracy", state[0] / state[1]);
 }
 
