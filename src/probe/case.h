@@ -1,0 +1,69 @@
+/* What a diagnosis looks at: the data, the model, its state at the start and now, and what was logged in between. All
+   of it is the same on every rank; a part that is not there is NULL, NaN or 0. */
+#ifndef AS_PROBE_CASE_H
+#define AS_PROBE_CASE_H
+
+#include "estimator/network.h"
+#include "probe/column.h"
+#include "probe/design.h"
+#include "probe/fit.h"
+#include "probe/history.h"
+#include "probe/sample.h"
+
+/* What the model is to the rules. */
+typedef enum as_family {
+    AS_FAMILY_PLAIN,    /* sgd, lars: the step is the gradient times one rate for all columns of a weight */
+    AS_FAMILY_ADAPTIVE, /* each element has a rate of its own */
+    AS_FAMILY_OTHER     /* no gradient steps: a model that is solved for */
+} as_family;
+
+typedef struct as_case {
+    bool trained;  /* a run; false: a configuration, before training */
+    bool diverged; /* the run ended with a loss or parameter that is not finite */
+    char name[128];
+    char trouble[512]; /* why the data or the model could not be opened beyond what is below; "" */
+    /* configuration */
+    int64_t batch; /* samples of a step */
+    int64_t steps; /* planned */
+    int64_t steps_per_epoch;
+    bool shuffle, contiguous, normalized;
+    bool weighted; /* data.class_weights are given */
+    double validation_share;
+    double clip_norm;
+    /* data */
+    as_sample train, validation, test;
+    double missing;            /* values of the training data that are not finite */
+    int64_t missing_id;        /* of the first row that has one */
+    int64_t missing_column;    /* in it */
+    char missing_message[256]; /* where targets are missing: the reader's words */
+    double duplicate_share;    /* share of rows held out that are rows of training */
+    double duplicate_expected; /* the same by chance, if columns were independent */
+    double duplicate_rows;     /* rows held out that were compared */
+    as_columns columns;        /* of the training sample */
+    as_design design;          /* of the same */
+    /* model */
+    const as_network *network; /* NULL: another estimator, or none could be made */
+    as_family family;
+    bool linear;     /* one layer with parameters, nothing non-linear before the loss */
+    bool classifies; /* learns labels, one a row */
+    bool regresses;  /* learns real targets by a loss on their scale */
+    double lr, momentum, weight_decay, l2;
+    bool reconstructs; /* targets are the inputs */
+    double chance;     /* loss of the best constant prediction; NaN: not known for this loss */
+    as_fit first;      /* the training sample at the start */
+    as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
+    as_fit held_out;   /* validation, else test, after training */
+    as_history history;
+} as_case;
+
+/* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
+double as_case_learnt(const as_case *c);
+/* Not collective. Whether rows held out are predicted better than by the best constant, by 4 standard errors. */
+bool as_case_beats_chance(const as_case *c);
+/* Not collective. The loss of the best constant prediction, for the first loss of the network: log frequencies, means
+   or medians. NaN where it is not known. Errors: NOMEM. */
+as_status as_case_chance(const as_network *network, const as_sample *train, double *out);
+/* Not collective. Frees what a case owns. */
+void as_case_free(as_case *c);
+
+#endif

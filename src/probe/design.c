@@ -1,0 +1,94 @@
+/* QR of the centred columns of length 1 (as_dense_qr), and which depend on those before (as_dense_dependence). Cost:
+   2 rows columns^2 flops. */
+#include "probe/design.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "math/dense.h"
+
+static const double work_most = 3e8;
+
+/* Columns that vary, of length 1, as rows (m, n); their numbers to index. */
+static void fill(const as_sample *s, const as_columns *columns, int64_t n, const int64_t *index, double *a)
+{
+    for (int64_t r = 0; r < s->rows; r++) {
+        for (int64_t j = 0; j < n; j++) {
+            const as_column_facts *x = &columns->column[index[j]];
+            const double v = s->x[r * s->width + index[j]] - x->mean;
+            a[r * n + j] = isfinite(v) ? v / (x->sd * sqrt((double)s->rows)) : 0;
+        }
+    }
+}
+
+/* In units of the columns as they are, not of length 1. */
+static void describe(const as_columns *columns, const int64_t *index, int64_t n, int64_t j, const double *relation,
+                     as_design *out)
+{
+    size_t used = 0;
+    out->column = index[j];
+    for (int64_t k = 0; k < n && used + 40 < sizeof out->relation; k++) {
+        const double scale = columns->column[index[j]].sd / columns->column[index[k]].sd;
+        if (relation[j * n + k] != 0) {
+            used += (size_t)snprintf(out->relation + used, sizeof out->relation - used, "%s%.4g x column %lld",
+                                     used > 0 ? " + " : "", relation[j * n + k] * scale, (long long)index[k]);
+        }
+    }
+}
+
+static as_status measure(const as_sample *s, const as_columns *columns, int64_t n, const int64_t *index, double *a,
+                         as_design *out)
+{
+    double *relation = malloc((size_t)(n * n + 1) * sizeof *relation);
+    bool *flags = malloc((size_t)(2 * n + 1) * sizeof *flags);
+    as_status status = AS_OK;
+    fill(s, columns, n, index, a);
+    status = relation == NULL || flags == NULL ? as_error_set(AS_NOMEM, "out of memory for %lld columns", (long long)n)
+                                               : as_dense_qr(s->rows, n, 0, a, n);
+    if (status == AS_OK) {
+        const int64_t m = s->rows < n ? s->rows : n;
+        status = as_dense_dependence(m, n, a, n, out->tolerance, &out->rank, flags, flags + n, relation);
+        out->columns = n;
+        out->smallest = s->rows < n ? 0 : 1;
+        for (int64_t j = 0; j < m; j++) {
+            out->smallest = fabs(a[j * n + j]) < out->smallest ? fabs(a[j * n + j]) : out->smallest;
+        }
+        for (int64_t j = 0; status == AS_OK && j < n && out->column < 0; j++) {
+            if (flags[j]) {
+                describe(columns, index, n, j, relation, out);
+            }
+        }
+    }
+    free(flags);
+    free(relation);
+    return status;
+}
+
+as_status as_design_measure(const as_sample *s, const as_columns *columns, bool exact, as_design *out)
+{
+    int64_t n = 0;
+    *out = (as_design){.column = -1, .tolerance = exact ? 1e-10 : 1e-6};
+    if (columns->column == NULL || 2.0 * (double)s->rows * (double)columns->n * (double)columns->n > work_most) {
+        return AS_OK;
+    }
+    int64_t *index = malloc((size_t)(columns->n + 1) * sizeof *index);
+    double *a = malloc((size_t)(s->rows * columns->n + 1) * sizeof *a);
+    as_status status = AS_OK;
+    if (index == NULL || a == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for %lld columns", (long long)columns->n);
+    }
+    for (int64_t j = 0; status == AS_OK && j < columns->n; j++) {
+        if (columns->column[j].sd > 0) {
+            index[n++] = j;
+        }
+    }
+    if (status == AS_OK && n > 0) {
+        status = measure(s, columns, n, index, a, out);
+    }
+    free(a);
+    free(index);
+    return status;
+}

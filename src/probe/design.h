@@ -1,0 +1,21 @@
+/* Whether the columns of a sample depend on each other: their coefficients in a linear model are then not determined.
+ */
+#ifndef AS_PROBE_DESIGN_H
+#define AS_PROBE_DESIGN_H
+
+#include "probe/column.h"
+
+typedef struct as_design {
+    int64_t columns;    /* that vary; 0: not measured */
+    int64_t rank;       /* of them, centred and of length 1 */
+    double smallest;    /* part of a column that the ones before it do not give, the smallest */
+    double tolerance;   /* under which a column counts as given by the others */
+    int64_t column;     /* the first dependent one; -1: none */
+    char relation[192]; /* "0.5 x column 1 + 2 x column 4" */
+} as_design;
+
+/* Not collective. `exact`: inputs are stored without rounding to float. Nothing is measured where it would cost more
+   than 3e8 multiplications. Errors: NOMEM. */
+as_status as_design_measure(const as_sample *sample, const as_columns *columns, bool exact, as_design *out);
+
+#endif

@@ -1,0 +1,67 @@
+/* CLASS_IMBALANCE: a rare class that is not recognised. */
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "probe/rule.h"
+
+static const double ratio_limit = 10, recall_limit = 0.3;
+enum { ROWS_LEAST = 5 };
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const double *rows = c->columns.class_rows;
+    double most = 0, worst = 2, count = 0;
+    int64_t rare = -1;
+    if (!c->classifies || rows == NULL) {
+        return c->regresses ? AS_CLEAR : as_not_judged(f, "no classes, or too few rows");
+    }
+    const double *recall = c->trained ? c->now.recall : c->columns.neighbour_recall;
+    for (int64_t k = 0; k < c->train.classes; k++) {
+        most = rows[k] > most ? rows[k] : most;
+    }
+    for (int64_t k = 0; k < c->train.classes; k++) {
+        if (rows[k] >= ROWS_LEAST && most > ratio_limit * rows[k] && recall != NULL && recall[k] < worst) {
+            worst = recall[k];
+            rare = k;
+            count = rows[k];
+        }
+    }
+    if (rare < 0 || worst >= recall_limit) {
+        return AS_CLEAR;
+    }
+    as_json_int(&f->evidence, "class", rare);
+    as_json_real(&f->evidence, "rows", count);
+    as_json_real(&f->evidence, "largest_class_rows", most);
+    as_json_real(&f->evidence, "recall", worst);
+    if (!c->weighted) {
+        char weights[AS_ACTION_MAX] = "";
+        size_t used = 0;
+        for (int64_t k = 0; k < c->train.classes && used < sizeof weights - 24; k++) {
+            used += (size_t)snprintf(weights + used, sizeof weights - used, "%s%.3g", k > 0 ? "," : "",
+                                     rows[k] > 0 ? most / rows[k] : 1.0);
+        }
+        if (used < sizeof weights - 32) {
+            as_action(f, "data.class_weights=[%s]", weights);
+        }
+    }
+    if (f->action[0] == '\0') {
+        as_advice(f, "collect more rows of the rare classes, or judge the model by their recall");
+    }
+    return as_found(f, AS_FAULT,
+                    "class %lld has %.0f rows, %.1f times fewer than the largest (limit %.0f), and %s recognises %.0f "
+                    "%% of them (limit %.0f %%)",
+                    (long long)rare, count, most / count, ratio_limit,
+                    c->trained ? "the model" : "a probe by five nearest rows", 100 * worst, 100 * recall_limit);
+}
+
+static const char *const explains[] = {"LR_TOO_LOW",           "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
+                                       "LABELS_UNINFORMATIVE", "SADDLE",           NULL};
+
+const as_rule as_rule_class_imbalance = {
+    .code = "CLASS_IMBALANCE",
+    .help = "rows of the largest class over those of the smallest, over 10, and a recall of the rare one under 0.3",
+    .source = "a rare class that is learnt all the same is no fault",
+    .explains = explains,
+    .judge = judge,
+};

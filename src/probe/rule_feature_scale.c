@@ -1,0 +1,76 @@
+/* FEATURE_SCALE: columns of very different size, or all far from 1, for steps that have one rate for all. */
+#include <math.h>
+#include <stddef.h>
+
+#include "probe/rule.h"
+
+static const double ratio_limit = 1e3, size_limit = 50;
+
+/* The columns of largest and smallest scale, and the root mean square of all inputs. */
+static void measure(const as_columns *columns, int64_t *largest, int64_t *smallest, double *size)
+{
+    double squares = 0;
+    int64_t n = 0;
+    *largest = *smallest = -1;
+    for (int64_t j = 0; j < columns->n; j++) {
+        const as_column_facts *x = &columns->column[j];
+        if (!(x->scale > 0)) {
+            continue;
+        }
+        *largest = *largest < 0 || x->scale > columns->column[*largest].scale ? j : *largest;
+        *smallest = *smallest < 0 || x->scale < columns->column[*smallest].scale ? j : *smallest;
+        squares += x->mean * x->mean + x->sd * x->sd;
+        n++;
+    }
+    *size = n > 0 ? sqrt(squares / (double)n) : 0;
+}
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    int64_t high, low;
+    double size;
+    if (c->columns.column == NULL) {
+        return as_not_judged(f, "inputs are no columns of numbers, or there are too few rows");
+    }
+    measure(&c->columns, &high, &low, &size);
+    if (high < 0) {
+        return AS_CLEAR; /* constants alone: the labels tell */
+    }
+    const double top = c->columns.column[high].scale, bottom = c->columns.column[low].scale, ratio = top / bottom;
+    as_json_real(&f->evidence, "ratio", ratio);
+    as_json_real(&f->evidence, "limit", ratio_limit);
+    as_json_int(&f->evidence, "largest_column", high);
+    as_json_int(&f->evidence, "smallest_column", low);
+    as_json_real(&f->evidence, "rms", size);
+    if (ratio <= ratio_limit && size <= size_limit) {
+        return AS_CLEAR;
+    }
+    const bool learnt = c->trained && as_case_learnt(c) > 0.9;
+    const as_severity severity = c->family == AS_FAMILY_PLAIN && !learnt ? AS_FAULT : AS_INFO;
+    as_action(f, "data.normalize=mean_std");
+    if (ratio > ratio_limit) {
+        return as_found(f, severity,
+                        "input column %lld has the size %.3g and column %lld %.3g: a ratio of %.3g (limit %.0g), so "
+                        "that one learning rate is too high for the first and too low for the other",
+                        (long long)high, top, (long long)low, bottom, ratio, ratio_limit);
+    }
+    return as_found(f, severity,
+                    "the inputs have a root mean square of %.3g (limit %.3g): curvature is about %.2g times that of "
+                    "inputs of size 1",
+                    size, size_limit, size * size);
+}
+
+static const char *const explains[] = {
+    "BAD_INITIAL_LOSS", "EXPLODING_GRAD",      "VANISHING_GRAD",       "SATURATED",
+    "DEAD_RELU",        "LR_TOO_HIGH",         "LR_TOO_LOW",           "SADDLE",
+    "NOISE_DOMINATED",  "PLATEAU_NEEDS_DECAY", "MODEL_TOO_SIMPLE",     "CONVERGED_NOISE_FLOOR",
+    "BATCH_TOO_LARGE",  "OVER_REGULARISED",    "LABELS_UNINFORMATIVE", NULL};
+
+const as_rule as_rule_feature_scale = {
+    .code = "FEATURE_SCALE",
+    .help = "the typical size of the largest input column over that of the smallest, over 1000; or a size of the "
+            "inputs together over 50, without normalisation",
+    .source = "curvature along a column grows with the square of its size: a ratio of 1e3 is a condition of 1e6",
+    .explains = explains,
+    .judge = judge,
+};

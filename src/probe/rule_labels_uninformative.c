@@ -1,0 +1,55 @@
+/* LABELS_UNINFORMATIVE: targets that no column, no neighbourhood and no training tells. */
+#include <math.h>
+#include <stddef.h>
+
+#include "probe/rule.h"
+
+static const double p_limit = 0.01, errors_limit = 4;
+enum { ROWS_LEAST = 40 };
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const as_columns *x = &c->columns;
+    double p = 1, tested = 0;
+    if (x->column == NULL || !(x->neighbour_rows >= ROWS_LEAST) || (!c->classifies && c->train.target == NULL)) {
+        return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
+    }
+    for (int64_t j = 0; j < x->n; j++) {
+        tested += x->column[j].sd > 0 ? 1 : 0;
+        p = x->column[j].p < p ? x->column[j].p : p;
+    }
+    p = p * tested < 1 ? p * tested : 1;
+    const double errors = (x->neighbour_score - x->neighbour_chance) / x->neighbour_se;
+    as_json_real(&f->evidence, "smallest_p", p);
+    as_json_real(&f->evidence, "neighbour_score", x->neighbour_score);
+    as_json_real(&f->evidence, "neighbour_chance", x->neighbour_chance);
+    as_json_real(&f->evidence, "neighbour_se", x->neighbour_se);
+    if (!(p > p_limit) || fabs(errors) > errors_limit || (c->trained && as_case_beats_chance(c))) {
+        return AS_CLEAR;
+    }
+    as_advice(f, "look at a few rows and their labels: rows may have been shuffled apart from them");
+    return as_found(f, AS_FAULT,
+                    "inputs tell nothing about %s: smallest p of %.0f columns %.2g (limit %.2g), and five nearest rows "
+                    "reach %.3g where chance gives %.3g +- %.2g (limit %.0f standard errors)",
+                    c->classifies ? "labels" : "targets", tested, p, p_limit, x->neighbour_score, x->neighbour_chance,
+                    x->neighbour_se, errors_limit);
+}
+
+static const char *const explains[] = {"BAD_INITIAL_LOSS", "EXPLODING_GRAD",
+                                       "VANISHING_GRAD",   "SATURATED",
+                                       "DEAD_RELU",        "LR_TOO_HIGH",
+                                       "LR_TOO_LOW",       "SADDLE",
+                                       "NOISE_DOMINATED",  "PLATEAU_NEEDS_DECAY",
+                                       "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
+                                       "BATCH_TOO_LARGE",  "OVER_REGULARISED",
+                                       "INIT_SCALE",       "OVERFIT",
+                                       "CLASS_IMBALANCE",  NULL};
+
+const as_rule as_rule_labels_uninformative = {
+    .code = "LABELS_UNINFORMATIVE",
+    .help = "smallest p of the columns (analysis of variance, Bonferroni) over 0.01, and five nearest rows within 4 "
+            "standard errors of chance, and no better on rows held out",
+    .source = "signal shows in one of the three: XOR, parity and rings in the second",
+    .explains = explains,
+    .judge = judge,
+};

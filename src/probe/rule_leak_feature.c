@@ -1,0 +1,51 @@
+/* LEAK_FEATURE: a column that is the answer. */
+#include <math.h>
+#include <stddef.h>
+
+#include "probe/rule.h"
+
+enum { ROWS_LEAST = 40 };
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const as_columns *x = &c->columns;
+    int64_t at = -1;
+    double count = 0;
+    if (x->column == NULL || c->train.rows < ROWS_LEAST || (!c->classifies && c->train.target == NULL)) {
+        return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
+    }
+    for (int64_t j = 0; j < x->n; j++) {
+        count += x->column[j].orders ? 1 : 0;
+        at = x->column[j].orders && at < 0 ? j : at;
+    }
+    if (count != 1 || x->n < 2) {
+        return AS_CLEAR; /* several: classes that lie apart */
+    }
+    const double rest = x->without_score;
+    as_json_int(&f->evidence, "column", at);
+    as_json_real(&f->evidence, "score_without", rest);
+    if (c->reconstructs || rest > 0.97) {
+        return AS_CLEAR; /* the other columns tell as much */
+    }
+    as_advice(f,
+              "leave column %lld out of data.train (and of what is predicted on), unless it is known before the "
+              "answer is",
+              (long long)at);
+    return as_found(f, AS_FAULT,
+                    "column %lld alone %s, and the others reach %.2g (limit 0.97) by five nearest rows: it "
+                    "is the answer in disguise",
+                    (long long)at,
+                    c->classifies ? "orders the classes without an error" : "gives the target as a straight line",
+                    rest);
+}
+
+static const char *const explains[] = {"SEPARABLE", NULL};
+
+const as_rule as_rule_leak_feature = {
+    .code = "LEAK_FEATURE",
+    .help = "one column alone orders the classes without error (or correlates over 0.99995 with a target), and no "
+            "other comes near",
+    .source = "what is measured before the answer is known hardly does that",
+    .explains = explains,
+    .judge = judge,
+};

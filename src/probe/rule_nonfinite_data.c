@@ -1,0 +1,40 @@
+/* NONFINITE_DATA: values of the data that are NaN, infinite or the fill value. */
+#include <math.h>
+#include <stddef.h>
+
+#include "probe/rule.h"
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    if (c->missing_message[0] != '\0') {
+        as_action(f, "data.missing=drop");
+        return as_found(f, AS_FAULT, "a value to be learnt is missing: %s", c->missing_message);
+    }
+    if (!(c->missing > 0)) {
+        return c->train.rows > 0 ? AS_CLEAR : as_not_judged(f, "the data could not be read");
+    }
+    as_json_real(&f->evidence, "missing", c->missing);
+    as_json_int(&f->evidence, "first_row", c->missing_id);
+    as_json_int(&f->evidence, "first_column", c->missing_column);
+    as_action(f, "data.missing=mean");
+    return as_found(f, AS_FAULT,
+                    "%.0f input value%s of the training data %s NaN, infinite or a fill value (limit 0); the first is "
+                    "row %lld, column %lld",
+                    c->missing, c->missing > 1 ? "s" : "", c->missing > 1 ? "are" : "is", (long long)c->missing_id,
+                    (long long)c->missing_column);
+}
+
+static const char *const explains[] = {
+    "BAD_INITIAL_LOSS", "EXPLODING_GRAD",       "VANISHING_GRAD",   "SATURATED",
+    "DEAD_RELU",        "LR_TOO_HIGH",          "LR_TOO_LOW",       "SADDLE",
+    "NOISE_DOMINATED",  "PLATEAU_NEEDS_DECAY",  "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
+    "BATCH_TOO_LARGE",  "OVER_REGULARISED",     "INIT_SCALE",       "FEATURE_SCALE",
+    "TARGET_SCALE",     "LABELS_UNINFORMATIVE", "COLLINEAR",        NULL};
+
+const as_rule as_rule_nonfinite_data = {
+    .code = "NONFINITE_DATA",
+    .help = "any value of the data that is missing: NaN, infinite or a fill value, under data.missing: error",
+    .source = "a number that is none has no gradient",
+    .explains = explains,
+    .judge = judge,
+};

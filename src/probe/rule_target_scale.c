@@ -1,0 +1,61 @@
+/* TARGET_SCALE: real targets far from the size of what a new network gives. */
+#include <math.h>
+#include <stddef.h>
+
+#include "probe/rule.h"
+
+static const double limit = 100;
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const as_sample *s = &c->train;
+    double worst = 0, worst_mean = 0, worst_sd = 0;
+    int64_t column = 0;
+    if (!c->regresses) {
+        return s->target != NULL || s->label != NULL ? AS_CLEAR : as_not_judged(f, "there are no real targets");
+    }
+    for (int64_t t = 0; t < s->targets; t++) {
+        double mean = 0, squares = 0;
+        for (int64_t r = 0; r < s->rows; r++) {
+            mean += s->target[r * s->targets + t] / (double)s->rows;
+        }
+        for (int64_t r = 0; r < s->rows; r++) {
+            const double y = s->target[r * s->targets + t] - mean;
+            squares += y * y / (double)s->rows;
+        }
+        const double sd = sqrt(squares), size = fabs(mean) > sd ? fabs(mean) : sd;
+        if (size > worst) {
+            worst = size;
+            worst_mean = mean;
+            worst_sd = sd;
+            column = t;
+        }
+    }
+    as_json_real(&f->evidence, "mean", worst_mean);
+    as_json_real(&f->evidence, "sd", worst_sd);
+    as_json_real(&f->evidence, "limit", limit);
+    if (!(worst > limit) || (c->linear && c->family == AS_FAMILY_PLAIN)) {
+        return AS_CLEAR; /* steps of a linear model grow with its targets */
+    }
+    const bool learnt = c->trained && as_case_learnt(c) > 0.5;
+    as_advice(f, "divide target %lld by %.3g after taking %.3g away, and undo it in what is predicted",
+              (long long)column, worst_sd > 0 ? worst_sd : 1.0, worst_mean);
+    return as_found(f, learnt ? AS_INFO : AS_FAULT,
+                    "target %lld has mean %.4g and standard deviation %.3g (limit %.0f): a network starts with outputs "
+                    "of about 1, and gradients grow with the target",
+                    (long long)column, worst_mean, worst_sd, limit);
+}
+
+static const char *const explains[] = {
+    "BAD_INITIAL_LOSS", "EXPLODING_GRAD",      "VANISHING_GRAD",   "SATURATED",
+    "DEAD_RELU",        "LR_TOO_HIGH",         "LR_TOO_LOW",       "SADDLE",
+    "NOISE_DOMINATED",  "PLATEAU_NEEDS_DECAY", "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
+    "BATCH_TOO_LARGE",  "OVER_REGULARISED",    "OVER_REGULARISED", NULL};
+
+const as_rule as_rule_target_scale = {
+    .code = "TARGET_SCALE",
+    .help = "mean or standard deviation of a real target over 100, for a network",
+    .source = "gradients and loss grow with the scale, weights start at outputs of about 1",
+    .explains = explains,
+    .judge = judge,
+};

@@ -1,0 +1,329 @@
+/* All rules on a case, what follows from what, and the verdict in words. A finding is a consequence of the first
+   earlier one that explains its code and is at least a warning, or is an explanation that was waiting for a symptom. */
+#include "probe/rule.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define AS_RULE(name) extern const as_rule as_rule_##name;
+#include "probe/rule.def"
+#undef AS_RULE
+
+#define AS_RULE(name) &as_rule_##name,
+static const as_rule *const rules[] = {
+#include "probe/rule.def"
+    NULL};
+#undef AS_RULE
+
+const as_rule *const *as_rules_get(void)
+{
+    return rules;
+}
+
+const char *as_severity_name(as_severity severity)
+{
+    static const char *const names[] = {"info", "warn", "fault"};
+    return names[severity];
+}
+
+static void write_text(char *out, size_t bytes, const char *format, va_list list)
+{
+    vsnprintf(out, bytes, format, list);
+}
+
+as_verdict as_found(as_finding *f, as_severity severity, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    write_text(f->sentence, sizeof f->sentence, format, list);
+    va_end(list);
+    f->severity = severity;
+    return AS_FOUND;
+}
+
+as_verdict as_not_judged(as_finding *f, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    write_text(f->sentence, sizeof f->sentence, format, list);
+    va_end(list);
+    return AS_NOT_JUDGED;
+}
+
+void as_action(as_finding *f, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    write_text(f->action, sizeof f->action, format, list);
+    va_end(list);
+}
+
+void as_advice(as_finding *f, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    write_text(f->advice, sizeof f->advice, format, list);
+    va_end(list);
+}
+
+static bool explains(const as_rule *rule, const char *code)
+{
+    for (const char *const *e = rule->explains; e != NULL && *e != NULL; e++) {
+        if (strcmp(*e, code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void connect(as_diagnosis *d)
+{
+    for (int i = 0; i < d->n; i++) {
+        as_finding *later = &d->finding[i];
+        for (int j = 0; j < i && later->verdict == AS_FOUND && later->consequence_of == NULL; j++) {
+            const as_finding *earlier = &d->finding[j];
+            if (earlier->verdict == AS_FOUND && earlier->severity >= AS_WARN && later->severity >= AS_INFO &&
+                explains(earlier->rule, later->rule->code)) {
+                later->consequence_of = earlier->consequence_of != NULL ? earlier->consequence_of : earlier->rule;
+            }
+        }
+    }
+}
+
+as_status as_diagnosis_make(const as_case *c, as_diagnosis *out)
+{
+    int n = 0;
+    while (rules[n] != NULL) {
+        n++;
+    }
+    *out = (as_diagnosis){.n = n, .finding = calloc((size_t)n + 1, sizeof *out->finding)};
+    if (out->finding == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d verdicts", n);
+    }
+    for (int i = 0; i < n; i++) {
+        as_finding *f = &out->finding[i];
+        f->rule = rules[i];
+        f->verdict = rules[i]->judge(c, f);
+        if (f->evidence.failed) {
+            AS_FAIL(AS_NOMEM, "out of memory for the evidence of %s", rules[i]->code);
+        }
+    }
+    connect(out);
+    return AS_OK;
+}
+
+void as_diagnosis_free(as_diagnosis *d)
+{
+    for (int i = 0; i < d->n && d->finding != NULL; i++) {
+        as_text_free(&d->finding[i].evidence);
+    }
+    free(d->finding);
+    *d = (as_diagnosis){0};
+}
+
+static bool is_cause(const as_finding *f)
+{
+    return f->verdict == AS_FOUND && f->consequence_of == NULL;
+}
+
+int as_diagnosis_count(const as_diagnosis *d, as_severity severity)
+{
+    int n = 0;
+    for (int i = 0; i < d->n; i++) {
+        n += is_cause(&d->finding[i]) && d->finding[i].severity == severity ? 1 : 0;
+    }
+    return n;
+}
+
+const as_finding *as_diagnosis_first(const as_diagnosis *d)
+{
+    const as_finding *best = NULL;
+    for (int i = 0; i < d->n; i++) {
+        const as_finding *f = &d->finding[i];
+        if (is_cause(f) && f->action[0] != '\0' && (best == NULL || f->severity > best->severity)) {
+            best = f;
+        }
+    }
+    return best;
+}
+
+/* ---- words ---- */
+
+/* A paragraph, broken at blanks, whose lines after the first begin with `indent` blanks. */
+static void wrap(as_text *out, int columns, int indent, const char *text)
+{
+    int at = indent;
+    for (const char *s = text; *s != '\0';) {
+        const int length = (int)strcspn(s, " ");
+        if (at > indent && at + 1 + length > columns) {
+            as_text_add(out, "\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            as_text_add(out, " ");
+            at++;
+        }
+        as_text_add(out, "%.*s", length, s);
+        at += length;
+        s += length;
+        s += strspn(s, " ");
+    }
+    as_text_add(out, "\n");
+}
+
+static void print_action(const as_finding *f, int columns, as_text *out)
+{
+    if (f->action[0] != '\0') {
+        as_text_add(out, "  do:");
+        for (const char *s = f->action; *s != '\0';) {
+            const int length = (int)strcspn(s, " ");
+            as_text_add(out, " --set %.*s", length, s);
+            s += length;
+            s += strspn(s, " ");
+        }
+        as_text_add(out, "\n");
+    }
+    if (f->advice[0] != '\0') {
+        as_text_add(out, "  do: ");
+        wrap(out, columns, 6, f->advice);
+    }
+}
+
+static void print_consequences(const as_diagnosis *d, const as_rule *cause, int columns, as_text *out)
+{
+    for (int i = 0; i < d->n; i++) {
+        const as_finding *f = &d->finding[i];
+        if (f->verdict == AS_FOUND && f->consequence_of == cause) {
+            as_text_add(out, "  hence %s: ", f->rule->code);
+            wrap(out, columns, 6, f->sentence);
+        }
+    }
+}
+
+static void print_causes(const as_diagnosis *d, as_severity severity, int columns, as_text *out)
+{
+    for (int i = 0; i < d->n; i++) {
+        const as_finding *f = &d->finding[i];
+        if (is_cause(f) && f->severity == severity) {
+            as_text_add(out, "%s %s\n  ", as_severity_name(severity), f->rule->code);
+            wrap(out, columns, 2, f->sentence);
+            print_action(f, columns, out);
+            print_consequences(d, f->rule, columns, out);
+        }
+    }
+}
+
+static int count_verdict(const as_diagnosis *d, as_verdict verdict)
+{
+    int n = 0;
+    for (int i = 0; i < d->n; i++) {
+        n += d->finding[i].verdict == verdict ? 1 : 0;
+    }
+    return n;
+}
+
+static void list_codes(const as_diagnosis *d, as_verdict verdict, bool reasons, as_text *out)
+{
+    bool first = true;
+    for (int i = 0; i < d->n; i++) {
+        const as_finding *f = &d->finding[i];
+        if (f->verdict == verdict) {
+            as_text_add(out, "%s%s", first ? "" : reasons ? "; " : ", ", f->rule->code);
+            if (reasons) {
+                as_text_add(out, " (%s)", f->sentence);
+            }
+            first = false;
+        }
+    }
+}
+
+void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as_text *out)
+{
+    const int faults = as_diagnosis_count(d, AS_FAULT), warnings = as_diagnosis_count(d, AS_WARN);
+    as_text line = {0};
+    for (int severity = AS_FAULT; severity >= AS_INFO; severity--) {
+        print_causes(d, (as_severity)severity, columns, out);
+    }
+    if (faults + warnings == 0) {
+        as_text_add(&line, "%s: healthy: %d checks found nothing wrong (", name, count_verdict(d, AS_CLEAR));
+        list_codes(d, AS_CLEAR, false, &line);
+        as_text_add(&line, ")");
+        if (count_verdict(d, AS_NOT_JUDGED) > 0) {
+            as_text_add(&line, "; not judged: ");
+            list_codes(d, AS_NOT_JUDGED, true, &line);
+        }
+        as_text_add(out, "%s\n", line.data);
+    } else {
+        as_text_add(out, "%s: %d fault%s, %d warning%s; %d other checks found nothing wrong\n", name, faults,
+                    faults == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", count_verdict(d, AS_CLEAR));
+        if (count_verdict(d, AS_NOT_JUDGED) > 0) {
+            list_codes(d, AS_NOT_JUDGED, true, &line);
+            as_text_add(out, "not judged: ");
+            wrap(out, columns, 12, line.data);
+        }
+    }
+    as_text_free(&line);
+}
+
+static void write_finding(const as_finding *f, as_text *out)
+{
+    as_json_open(out, NULL, '{');
+    as_json_text(out, "code", f->rule->code);
+    as_json_text(out, "severity", as_severity_name(f->severity));
+    as_json_text(out, "sentence", f->sentence);
+    as_json_open(out, "evidence", '{');
+    if (f->evidence.size > 0) {
+        as_text_add(out, "%s", f->evidence.data);
+    }
+    as_json_close(out, '}');
+    if (f->action[0] != '\0') {
+        as_json_text(out, "action", f->action);
+    } else {
+        as_json_raw(out, "action", "null");
+    }
+    as_json_text(out, "advice", f->advice);
+    if (f->consequence_of != NULL) {
+        as_json_text(out, "consequence_of", f->consequence_of->code);
+    } else {
+        as_json_raw(out, "consequence_of", "null");
+    }
+    as_json_close(out, '}');
+}
+
+void as_diagnosis_json(const as_diagnosis *d, as_text *out)
+{
+    as_json_bool(out, "healthy", as_diagnosis_count(d, AS_FAULT) + as_diagnosis_count(d, AS_WARN) == 0);
+    as_json_open(out, "findings", '[');
+    for (int severity = AS_FAULT; severity >= AS_INFO; severity--) { /* causes by severity, each with what follows */
+        for (int i = 0; i < d->n; i++) {
+            const as_finding *f = &d->finding[i];
+            if (!is_cause(f) || (int)f->severity != severity) {
+                continue;
+            }
+            write_finding(f, out);
+            for (int j = i + 1; j < d->n; j++) {
+                if (d->finding[j].verdict == AS_FOUND && d->finding[j].consequence_of == f->rule) {
+                    write_finding(&d->finding[j], out);
+                }
+            }
+        }
+    }
+    as_json_close(out, ']');
+    as_json_open(out, "clear", '[');
+    for (int i = 0; i < d->n; i++) {
+        if (d->finding[i].verdict == AS_CLEAR) {
+            as_json_text(out, NULL, d->finding[i].rule->code);
+        }
+    }
+    as_json_close(out, ']');
+    as_json_open(out, "not_judged", '{');
+    for (int i = 0; i < d->n; i++) {
+        if (d->finding[i].verdict == AS_NOT_JUDGED) {
+            as_json_text(out, d->finding[i].rule->code, d->finding[i].sentence);
+        }
+    }
+    as_json_close(out, '}');
+}

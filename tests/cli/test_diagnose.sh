@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# diagnose: a sound configuration is called healthy in one line; planted faults of data are named; the verdict is the same for every
+# layout; a run gets diagnosis.json.
+#
+# usage: test_diagnose.sh PROGRAM SCRATCH SOURCE_DIR
+# shellcheck source=tests/cli/expect.sh
+source "$(dirname "${BASH_SOURCE[0]}")/expect.sh"
+
+table() { # KIND: rows of x0 .. x4, y by a small generator
+    awk -v kind="$1" 'BEGIN {
+        s = 12345
+        print "a,b,c,d,y"
+        for (i = 0; i < 400; i++) {
+            for (j = 0; j < 6; j++) { s = (s * 1103515245 + 12345) % 2147483648; u[j] = s / 2147483648 - 0.5 }
+            a = u[0]; b = u[1]; c = u[2]; d = u[3]
+            y = a + b > 0 ? 1 : 0
+            if (kind == "scale") b *= 1e5
+            if (kind == "nan" && i == 17) c = "nan"
+            if (kind == "leak") d = y + 0.1 * u[4]
+            if (kind == "random") y = u[5] > 0 ? 1 : 0
+            if (kind == "imbalance") { y = i % 40 == 0 ? 1 : 0 }
+            if (kind == "copies" && i % 2) { print last; continue }
+            last = a "," b "," c "," d "," y
+            print last
+        }
+    }' >"../in/$1.csv"
+}
+mkdir ../in/empty
+for kind in plain scale nan leak random imbalance copies; do table $kind; done
+
+cat >../in/config.yaml <<'YAML'
+data: {train: {format: csv, file: ../in/plain.csv, target: [y], labels: true}, normalize: none}
+model: {layers: [{dense: {units: 16, activation: tanh}}, {dense: 2}], loss: cross_entropy}
+optimizer: {type: sgd, lr: 0.5}
+train: {batch: 32, epochs: 20}
+YAML
+on() { echo "data.train.file=../in/$1.csv"; }
+
+expect 0 '^\.\./in/config.yaml: healthy: [0-9]+ checks found nothing wrong \(.*LEAK_FEATURE' diagnose ../in/config.yaml
+[ "$(wc -l <../out)" -eq 1 ] || complain 'expected one line'
+expect 0 '^fault FEATURE_SCALE' diagnose ../in/config.yaml -s "$(on scale)"
+expect 0 'first is row|17, column 2' diagnose ../in/config.yaml -s "$(on nan)"
+expect 0 '^fault LEAK_FEATURE' diagnose ../in/config.yaml -s "$(on leak)"
+expect 0 '^fault LABELS_UNINFORMATIVE' diagnose ../in/config.yaml -s "$(on random)"
+expect 0 '^fault CLASS_IMBALANCE' diagnose ../in/config.yaml -s "$(on imbalance)"
+expect 0 '^fault LEAK_DUPLICATES' diagnose ../in/config.yaml -s "$(on copies)" -s data.validation=0.2
+"$program" diagnose ../in/config.yaml -s "$(on leak)" --strict >/dev/null 2>&1
+[ $? -eq 3 ] || complain 'expected exit code 3 of --strict'
+expect 66 'no such run directory or configuration' diagnose ../in/none.yaml
+expect 66 'it has no config.yaml' diagnose ../in/empty
+
+"$program" train ../in/config.yaml -q -o ../in/run >/dev/null 2>&1 || complain 'expected a run'
+expect 0 'healthy' diagnose ../in/run
+grep -Eq '"healthy": ?true, ?"findings": ?\[\]' ../in/run/diagnosis.json || complain 'expected diagnosis.json'
+finish
