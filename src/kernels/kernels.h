@@ -48,6 +48,9 @@ typedef struct as_kernels {
                  bool relu, void *c, int64_t ldc);
     void (*gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                        const void *packed, const void *bias, bool relu, void *c, int64_t ldc);
+    /* The same chains, starting from what c holds. */
+    void (*gemm_add)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c,
+                     int64_t ldc);
     /* The oracle: same result bit for bit, b unpacked (k, n) with row stride ldb. */
     void (*gemm_plain)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
                        const void *bias, bool relu, void *c, int64_t ldc);

@@ -11,6 +11,8 @@ void AS_V(as_gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, 
                    bool relu, void *c, int64_t ldc);
 void AS_V(as_gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                          const void *packed, const void *bias, bool relu, void *c, int64_t ldc);
+void AS_V(as_gemm_add)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c,
+                       int64_t ldc);
 void AS_V(as_gemm_plain)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
                          const void *bias, bool relu, void *c, int64_t ldc);
 void AS_V(as_outer_lanes)(int64_t k, int64_t n, const void *x, int64_t ldx, const void *d, int64_t ldd,

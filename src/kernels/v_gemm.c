@@ -203,16 +203,18 @@ typedef struct product {
     real *c;
     int64_t ldc;
     bool relu, stream;
+    bool onto; /* chains start from C */
 } product;
 
 /* The end of the tile at row i and column j, for the chain steps [p0, p1). */
 static tile_end end_of(const product *g, int64_t i, int64_t j, int64_t p0, int64_t p1)
 {
     real *const c = g->c + i * g->ldc + j;
-    return (tile_end){.start = p0 > 0            ? c
+    const bool onto = p0 > 0 || g->onto;
+    return (tile_end){.start = onto              ? c
                                : g->bias != NULL ? g->bias + j
                                                  : NULL,
-                      .start_row = p0 > 0 ? g->ldc : 0,
+                      .start_row = onto ? g->ldc : 0,
                       .c = c,
                       .ldc = g->ldc,
                       .cols = g->n - j,
@@ -306,6 +308,27 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
     return c;
 }
 
+static void multiply(const choice *by, const product *whole, int64_t m, const real *a, int64_t lda)
+{
+    const int64_t k = whole->k;
+    const int64_t blocks = (m + by->rows - 1) / by->rows, parts = k > 0 ? (k + by->steps - 1) / by->steps : 1;
+    for (int64_t t = 0; t < blocks; t++) {
+        const int64_t i = m * t / blocks, rows = m * (t + 1) / blocks - i;
+        const real *const from = a + i * lda;
+        product g = *whole;
+        g.c += i * g.ldc;
+        for (int64_t q = 0; q < parts; q++) {
+            const int64_t p0 = k * q / parts, p1 = k * (q + 1) / parts;
+            if (by->copy) {
+                copied_block(&g, rows, from + p0, lda, p0, p1);
+            } else {
+                const int64_t j = by->wide ? wide_block(&g, rows, from + p0, lda, p0, p1) : 0;
+                strips_block(&g, rows, from + p0, lda, j, p0, p1);
+            }
+        }
+    }
+}
+
 void AS_V(as_gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                          const void *packed, const void *bias, bool relu, void *c, int64_t ldc)
 {
@@ -314,32 +337,21 @@ void AS_V(as_gemm_tuned)(const as_gemm_tuning *tuning, int64_t m, int64_t n, int
         AS_V(as_gemm_narrow)(m, n, k, a, lda, packed, bias, relu, c, ldc);
         return;
     }
-    const int64_t blocks = (m + by.rows - 1) / by.rows, parts = k > 0 ? (k + by.steps - 1) / by.steps : 1;
-    for (int64_t t = 0; t < blocks; t++) {
-        const int64_t i = m * t / blocks, rows = m * (t + 1) / blocks - i;
-        const real *const from = (const real *)a + i * lda;
-        const product g = {.n = n,
-                           .k = k,
-                           .b = packed,
-                           .bias = bias,
-                           .c = (real *)c + i * ldc,
-                           .ldc = ldc,
-                           .relu = relu,
-                           .stream = by.stream};
-        for (int64_t q = 0; q < parts; q++) {
-            const int64_t p0 = k * q / parts, p1 = k * (q + 1) / parts;
-            if (by.copy) {
-                copied_block(&g, rows, from + p0, lda, p0, p1);
-            } else {
-                const int64_t j = by.wide ? wide_block(&g, rows, from + p0, lda, p0, p1) : 0;
-                strips_block(&g, rows, from + p0, lda, j, p0, p1);
-            }
-        }
-    }
+    const product g = {
+        .n = n, .k = k, .b = packed, .bias = bias, .c = c, .ldc = ldc, .relu = relu, .stream = by.stream};
+    multiply(&by, &g, m, a, lda);
 }
 
 void AS_V(as_gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, const void *bias,
                    bool relu, void *c, int64_t ldc)
 {
     AS_V(as_gemm_tuned)(NULL, m, n, k, a, lda, packed, bias, relu, c, ldc);
+}
+
+void AS_V(as_gemm_add)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed, void *c,
+                       int64_t ldc)
+{
+    const choice by = choose(NULL, m, n, k, lda);
+    const product g = {.n = n, .k = k, .b = packed, .c = c, .ldc = ldc, .stream = by.stream, .onto = true};
+    multiply(&by, &g, m, a, lda);
 }

@@ -25,6 +25,7 @@ const as_kernels AS_V(as_kernels) = {
     .pack = AS_V(as_pack),
     .gemm = AS_V(as_gemm),
     .gemm_tuned = AS_V(as_gemm_tuned),
+    .gemm_add = AS_V(as_gemm_add),
     .gemm_plain = AS_V(as_gemm_plain),
     .outer_lanes = AS_V(as_outer_lanes),
     .outer_lanes_plain = AS_V(as_outer_lanes_plain),

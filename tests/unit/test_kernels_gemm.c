@@ -106,6 +106,33 @@ static void test_gemm_equals_its_definition(void **state)
 }
 
 /* The plain product itself: against exact integer arithmetic, which has no rounding. */
+/* Half of the chain by gemm and half by gemm_add is the whole chain. */
+static void halves(const as_kernels *K)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        const shape3 s = shapes[i];
+        const int64_t lda = s.k + 3, ldc = s.n + 2, k0 = s.k / 2, k1 = s.k - k0, reals = K->pack_reals(k1, s.n);
+        void *const a = random_reals(K, s.m * lda, 1), *const w = random_reals(K, s.k * s.n, 2);
+        void *const first = new_reals(K, reals), *const second = new_reals(K, reals);
+        void *const c = new_reals(K, s.m * ldc), *const plain = new_reals(K, s.m * ldc);
+        const char *const behind = (const char *)a + (size_t)k0 * K->real_bytes;
+        K->pack(k0, s.n, w, 0, k0 * s.n, first, NULL);
+        K->pack(k1, s.n, (const char *)w + (size_t)(k0 * s.n) * K->real_bytes, 0, k1 * s.n, second, NULL);
+        K->gemm(s.m, s.n, k0, a, lda, first, NULL, false, c, ldc);
+        K->gemm_add(s.m, s.n, k1, behind, lda, second, c, ldc);
+        K->gemm_plain(s.m, s.n, s.k, a, lda, w, s.n, NULL, false, plain, ldc);
+        assert_same_reals(K, c, plain, s.m * ldc, "gemm and gemm_add");
+        free_reals(K, a, s.m * lda), free_reals(K, w, s.k * s.n), free_reals(K, first, reals);
+        free_reals(K, second, reals), free_reals(K, c, s.m * ldc), free_reals(K, plain, s.m * ldc);
+    }
+}
+
+static void test_a_chain_is_continued(void **state)
+{
+    (void)state;
+    for_each_variant(halves);
+}
+
 static void plain_is_a_product(const as_kernels *K)
 {
     enum { M = 3, N = 4, P = 5 };
@@ -218,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_plain_gemm_is_a_product), cmocka_unit_test(test_gemm_equals_its_definition),
         cmocka_unit_test(test_tuning_changes_no_bit),   cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
         cmocka_unit_test(test_relu_keeps_nan),          cmocka_unit_test(test_packing_by_pieces),
+        cmocka_unit_test(test_a_chain_is_continued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
