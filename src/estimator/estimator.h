@@ -10,6 +10,8 @@
 typedef struct as_estimator as_estimator;
 typedef struct as_estimator_ops as_estimator_ops;
 typedef struct as_statistic_ops as_statistic_ops; /* estimator/statistic.h */
+struct as_gradients;
+struct as_gradients_options;
 
 /* Choices that change speed and never a bit; 0: made by the estimator. For tests and measurements. */
 typedef struct as_tuning {
@@ -107,6 +109,9 @@ struct as_estimator_ops {
     as_status (*onnx)(const as_estimator *estimator, const char *path);
     /* Not collective. OPTIONAL: what was estimated, as text (at most 80 columns) or as JSON members. */
     void (*describe)(const as_estimator *estimator, bool json, struct as_text *out);
+    /* Collective. OPTIONAL: gradients at any point, for instruments (gradients.h); as_gradients_create calls it. */
+    as_status (*gradients)(as_estimator *estimator, const struct as_gradients_options *options,
+                           struct as_gradients **out);
     as_sum *(*sum)(as_estimator *estimator); /* for riders: stop flags, failed reads */
     int64_t (*outputs)(const as_estimator *estimator);
     double (*flops)(const as_estimator *estimator);        /* training, per sample */

@@ -384,6 +384,7 @@ const as_estimator_ops as_estimator_network = {
     .state = state,
     .restored = restored,
     .onnx = onnx,
+    .gradients = network_gradients,
     .sum = sum,
     .outputs = outputs,
     .flops = flops,

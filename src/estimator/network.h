@@ -127,6 +127,8 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
 as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, as_batch *batch, as_text *json,
                            double *loss);
 as_status network_predict(as_estimator *estimator, const as_batch *batch, double *out);
+as_status network_gradients(as_estimator *estimator, const struct as_gradients_options *options,
+                            struct as_gradients **out);
 
 as_status network_begin(as_estimator *estimator, as_sequence_facts *facts);
 void network_extend(as_estimator *estimator, bool anew, int64_t n, const int32_t *token, double *out);

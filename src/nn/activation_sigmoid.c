@@ -33,6 +33,7 @@ const as_activation_ops AS_V(as_activation_sigmoid) = {
     .name = "sigmoid",
     .help = "Logistic function.",
     .formula = "y = 1 / (1 + exp(-z))",
+    .steepest = 0.25,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

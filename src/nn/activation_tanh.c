@@ -33,6 +33,7 @@ const as_activation_ops AS_V(as_activation_tanh) = {
     .name = "tanh",
     .help = "Hyperbolic tangent.",
     .formula = "y = tanh(z)",
+    .steepest = 1,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

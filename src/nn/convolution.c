@@ -280,6 +280,12 @@ void as_convolution_accumulate(const as_layer *layer, const as_accumulate *a)
     }
 }
 
+const as_nonlinearity *as_convolution_nonlinearity(const as_layer *layer)
+{
+    const as_convolution *o = layer->options;
+    return o->f.ops != NULL ? &o->f : NULL;
+}
+
 double as_convolution_flops(const as_layer *layer)
 {
     const as_convolution *o = layer->options;

@@ -36,6 +36,7 @@ void as_convolution_accumulate(const as_layer *layer, const as_accumulate *a);
 int64_t as_convolution_packed_reals(const as_layer *layer, const as_kernels *kernels, int q);
 void as_convolution_pack(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                          int64_t count, void *packed);
+const as_nonlinearity *as_convolution_nonlinearity(const as_layer *layer);
 double as_convolution_flops(const as_layer *layer);
 as_status as_convolution_onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
                               const void *const *param);

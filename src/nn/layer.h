@@ -68,6 +68,7 @@ typedef enum as_scope {
                      never divided among threads or tiles */
 } as_scope;
 
+struct as_nonlinearity;
 typedef struct as_layer as_layer;
 typedef struct as_layer_ops as_layer_ops;
 
@@ -162,6 +163,9 @@ struct as_layer_ops {
     int64_t (*packed_reals)(const as_layer *layer, const as_kernels *kernels, int q);
     void (*pack)(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                  int64_t count, void *packed);
+    /* The activation that makes y of z, elementwise; z is saved where it needs its input, or the input of a layer that
+       is nothing else (nparams 0). NULL: there is none. */
+    const struct as_nonlinearity *(*nonlinearity)(const as_layer *layer);
     double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
     /* OPTIONAL, for sequences that are continued, in evaluation: each position (entry of the first axis) of the output
        is made from the same position of the inputs alone, as forward makes it of a sample of that one position. */

@@ -35,6 +35,11 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static const as_nonlinearity *nonlinearity(const as_layer *layer)
+{
+    return layer->options;
+}
+
 static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
                       const void *const *param)
 {
@@ -52,5 +57,6 @@ const as_layer_ops AS_V(as_layer_activation) = {
     .each_position = true,
     .forward = forward,
     .backward = backward,
+    .nonlinearity = nonlinearity,
     .onnx = onnx,
 };

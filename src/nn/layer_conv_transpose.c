@@ -22,6 +22,7 @@ const as_layer_ops AS_V(as_layer_conv_transpose) = {
     .accumulate = as_convolution_accumulate,
     .packed_reals = as_convolution_packed_reals,
     .pack = as_convolution_pack,
+    .nonlinearity = as_convolution_nonlinearity,
     .flops = as_convolution_flops,
     .onnx = as_convolution_onnx,
 };

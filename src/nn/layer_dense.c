@@ -213,6 +213,12 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     }
 }
 
+static const as_nonlinearity *nonlinearity(const as_layer *layer)
+{
+    const dense_options *options = layer->options;
+    return options->f.ops != NULL ? &options->f : NULL;
+}
+
 static double flops(const as_layer *layer)
 {
     const dense_options *options = layer->options;
@@ -259,6 +265,7 @@ const as_layer_ops AS_V(as_layer_dense) = {
     .accumulate = accumulate,
     .packed_reals = packed_reals,
     .pack = pack,
+    .nonlinearity = nonlinearity,
     .flops = flops,
     .onnx = onnx,
 };

@@ -58,6 +58,9 @@ static void compare_child(const as_node *a, const as_node *b, const char *path, 
 
 static void compare(const as_node *a, const as_node *b, const char *path, as_text *differing)
 {
+    if (is_free(path)) {
+        return; /* with all that is below it */
+    }
     if (a != NULL && b != NULL && a->kind == b->kind && a->kind == AS_NODE_MAP) {
         for (int64_t i = 0; i < a->count; i++) {
             compare_child(a->item[i], as_node_get(b, a->key[i]), path, a->key[i], differing);
@@ -78,7 +81,7 @@ static void compare(const as_node *a, const as_node *b, const char *path, as_tex
         return;
     }
     const bool same = a != NULL && b != NULL && a->kind == b->kind && equal_scalars(a, b);
-    if (!same && !is_free(path)) {
+    if (!same) {
         as_text_add(differing, "%s\n", path);
     }
 }

@@ -1,0 +1,52 @@
+/* Inside of gradients at points of one's own choice, shared by network_gradients.c (the passes), network_spread.c
+   (lanes against each other) and network_gradients_plan.c (memory). */
+#ifndef AS_ESTIMATOR_NETWORK_GRADIENTS_H
+#define AS_ESTIMATOR_NETWORK_GRADIENTS_H
+
+#include "estimator/gradients.h"
+#include "estimator/network.h"
+
+enum { HALVES = 2 };
+
+struct as_gradients {
+    as_network *network;
+    as_gradients_options options;
+    const as_kernels *kernels, *doubles;
+    as_model model;
+    as_normalization own; /* in the other precision */
+    const as_normalization *normalization;
+    as_model_work work;
+    as_arena *arena;
+    int64_t n, tile;
+    void *params, *packed;               /* of points; seen by the node */
+    const void *use_params, *use_packed; /* what the passes read */
+    void *half[HALVES];                  /* (n) reals of the kernels */
+    void **kept;                         /* (own lanes, HALVES), or NULL */
+    double *stack;                       /* (depth, n) */
+    double *mean;                        /* (n) seen by the node */
+    as_sum *sum;
+    double *lane_head;   /* (own lanes, AS_HEAD_SIZE) */
+    double *half_weight; /* (own lanes, HALVES) */
+    double *table, *all; /* spread: of the own lanes, of all ranks, in order */
+    as_gradients_spread_result spread;
+    double *block[HALVES];  /* (blocks of the longest tensor) */
+    as_gradients_task task; /* of the last run, for its spread */
+    void *augment_work;
+    int16_t steps[4], first[HALVES], lanes[HALVES]; /* of the programs */
+};
+
+/* Not collective. The gradients of the halves of a lane (or of the whole lane as the first) into to[]. */
+void network_gradients_lane(as_gradients *g, const as_gradients_task *task, int lane, void *const to[HALVES]);
+
+/* Not collective. Where the halves of a lane go: kept ones, or the same for all lanes. */
+static inline void *const *network_halves(const as_gradients *g, int lane)
+{
+    return g->kept != NULL ? g->kept + lane * HALVES : g->half;
+}
+
+static inline void *network_gradients_at(const as_gradients *g, void *base, int64_t element)
+{
+    return (char *)base + (size_t)element * g->kernels->real_bytes;
+}
+
+#endif

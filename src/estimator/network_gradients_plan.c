@@ -1,0 +1,193 @@
+/* Memory for gradients at points of one's own choice: a model in the wanted precision, a work space for a part of one
+   lane, vectors. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "estimator/network_gradients.h"
+
+enum {
+    TILE_ROWS = 512,         /* rows of a lane that are worked on at a time */
+    WHOLE_LANE_ROWS = 65536, /* the same, for layers that see whole lanes */
+    WORK_BYTES = 1 << 28,    /* what the tile may take */
+    KEPT_BYTES = 1 << 28     /* what kept gradients may take */
+};
+
+static int64_t row_bytes(const as_gradients *g)
+{
+    const as_model *model = &g->model;
+    int64_t reals = 2 * model->in_size;
+    for (int l = 0; l < model->nlayers; l++) {
+        reals += 2 * model->layer[l].out_size + model->layer[l].saved;
+    }
+    return reals * (int64_t)g->kernels->real_bytes;
+}
+
+/* Rows of a lane that are worked on at a time. */
+static as_status choose_tile(as_gradients *g)
+{
+    const int64_t rows = g->options.lane_rows > 0 ? g->options.lane_rows : 1;
+    const int64_t micro = g->network->setup.micro_batch, room = WORK_BYTES / row_bytes(g);
+    int64_t tile = micro > 0 && micro < TILE_ROWS ? micro : TILE_ROWS;
+    tile = tile < room ? tile : room > 0 ? room : 1;
+    g->tile = tile < rows ? tile : rows;
+    if (g->model.scope == AS_SCOPE_LANE) {
+        g->tile = rows;
+        if (rows > WHOLE_LANE_ROWS) {
+            AS_FAIL(AS_CONFIG, "a lane of %lld rows is too long for a layer that looks at whole lanes: take at most %d",
+                    (long long)rows, WHOLE_LANE_ROWS);
+        }
+    }
+    return AS_OK;
+}
+
+static as_status plan_kept(as_gradients *g)
+{
+    const int own = g->network->setup.lanes->count;
+    const size_t vector = (size_t)g->n * g->kernels->real_bytes;
+    if (!g->options.spread || (size_t)own * HALVES * vector > KEPT_BYTES) {
+        return AS_OK;
+    }
+    g->kept = calloc((size_t)own * HALVES, sizeof *g->kept);
+    if (g->kept == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for the gradients of %d lanes", own);
+    }
+    for (int i = 0; i < own * HALVES; i++) {
+        AS_TRY(as_arena_reserve(g->arena, vector, &g->kept[i]));
+    }
+    return AS_OK;
+}
+
+static as_status plan_spread(as_gradients *g)
+{
+    const as_lanes *lanes = g->network->setup.lanes;
+    const int ranks = as_world_size(g->network->setup.world);
+    const size_t layers = (size_t)g->model.nlayers, all = (size_t)lanes->lanes, width = HALVES + 2 * layers;
+    int first, most;
+    as_tree_share(lanes->lanes, ranks, 0, &first, &most);
+    const struct {
+        size_t count;
+        double **slot;
+    } arrays[] = {{(size_t)most * width, &g->table},  {(size_t)most * (size_t)ranks * width, &g->all},
+                  {all, &g->spread.weight},           {all, &g->spread.halves},
+                  {all * layers, &g->spread.between}, {all * layers, &g->spread.within}};
+    g->spread.lanes = lanes->lanes;
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        AS_TRY(as_arena_reserve(g->arena, arrays[i].count * sizeof(double), (void **)arrays[i].slot));
+    }
+    return AS_OK;
+}
+
+static as_status plan_memory(as_gradients *g)
+{
+    const as_setup *setup = &g->network->setup;
+    const size_t vector = (size_t)g->n * g->kernels->real_bytes, doubles = (size_t)g->n * sizeof(double);
+    const size_t own = (size_t)setup->lanes->count, blocks = (size_t)(g->n / AS_BLOCK + 1);
+    const int64_t sample = (setup->data->width + 63) / 64 * 64;
+    AS_TRY(as_arena_create(&g->arena));
+    for (int h = 0; h < HALVES; h++) {
+        AS_TRY(as_arena_reserve(g->arena, vector, &g->half[h]));
+        AS_TRY(as_arena_reserve(g->arena, blocks * sizeof(double), (void **)&g->block[h]));
+    }
+    AS_TRY(as_arena_reserve(g->arena, (size_t)(setup->lanes->program.depth + 1) * doubles, (void **)&g->stack));
+    AS_TRY(as_arena_reserve(g->arena, own * AS_HEAD_SIZE * sizeof(double), (void **)&g->lane_head));
+    AS_TRY(as_arena_reserve(g->arena, own * HALVES * sizeof(double), (void **)&g->half_weight));
+    AS_TRY(as_arena_reserve(g->arena, (size_t)(sample * as_team_size(setup->team)) * g->kernels->real_bytes,
+                            &g->augment_work));
+    AS_TRY(plan_kept(g));
+    AS_TRY(plan_spread(g));
+    AS_TRY(as_model_work_plan(&g->model, g->tile, as_team_size(setup->team), 2, true, g->arena, &g->work));
+    AS_TRY(as_arena_commit(g->arena));
+    as_model_work_bind(&g->model, &g->work);
+    return AS_OK;
+}
+
+static as_status plan(as_gradients *g)
+{
+    const as_setup *setup = &g->network->setup;
+    const as_model_data data = {.in = setup->data->shape,
+                                .target = setup->data->target,
+                                .classes = setup->data->classes,
+                                .targets = setup->data->targets,
+                                .positions = setup->data->positions};
+    const as_normalization *norm = setup->normalization;
+    AS_TRY(as_model_parse(setup->document, setup->model, g->kernels, &data, &g->model));
+    g->normalization = norm;
+    if (norm != NULL && g->kernels->precision != setup->kernels->precision) {
+        AS_TRY(as_normalization_load(norm->width, norm->scale, norm->shift, norm->fill, g->kernels, &g->own));
+        g->normalization = &g->own;
+    }
+    g->n = g->model.nparams;
+    AS_TRY(choose_tile(g));
+    return plan_memory(g);
+}
+
+void as_gradients_destroy(as_gradients **gradients)
+{
+    as_gradients *g = *gradients;
+    if (g == NULL) {
+        return;
+    }
+    as_sum_destroy(&g->sum);
+    void **shared[] = {&g->params, &g->packed, (void **)&g->mean};
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++) {
+        if (*shared[i] != NULL) {
+            as_world_shared_free(g->network->setup.world, shared[i]);
+        }
+    }
+    as_model_work_destroy(&g->work);
+    as_model_destroy(&g->model);
+    as_normalization_destroy(&g->own);
+    as_arena_destroy(&g->arena);
+    free(g->kept);
+    free(g);
+    *gradients = NULL;
+}
+
+static as_status open_shared(as_gradients *g)
+{
+    const as_setup *setup = &g->network->setup;
+    const size_t bytes = g->kernels->real_bytes;
+    AS_TRY(as_world_shared(setup->world, (size_t)g->n * bytes, &g->params));
+    AS_TRY(as_world_shared(setup->world, (size_t)g->model.packed_reals * bytes, &g->packed));
+    AS_TRY(as_world_shared(setup->world, (size_t)g->n * sizeof(double), (void **)&g->mean));
+    return as_sum_create(setup->world, setup->lanes, g->doubles, g->n, &g->sum);
+}
+
+as_status network_gradients(as_estimator *estimator, const as_gradients_options *options, as_gradients **out)
+{
+    as_network *network = (as_network *)estimator;
+    const as_setup *setup = &network->setup;
+    as_status status = AS_OK;
+    as_gradients *g = calloc(1, sizeof *g);
+    *out = g;
+    if (g == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for gradients");
+    } else {
+        g->network = network;
+        g->options = *options;
+        g->kernels = as_kernels_get(setup->kernels->set, options->precision);
+        g->doubles = as_kernels_get(setup->kernels->set, AS_FLOAT64);
+        memcpy(g->steps, (const int16_t[]){0, AS_TREE_EMIT, 1, AS_TREE_EMIT}, sizeof g->steps);
+        memcpy(g->first, (const int16_t[]){0, 1}, sizeof g->first);
+        memcpy(g->lanes, (const int16_t[]){1, 1}, sizeof g->lanes);
+        status = plan(g);
+    }
+    status = as_world_agree(setup->world, status);
+    if (status == AS_OK) {
+        status = open_shared(g);
+    }
+    if (status != AS_OK) {
+        as_gradients_destroy(out);
+    }
+    return status;
+}
+
+as_status as_gradients_create(as_estimator *estimator, const as_gradients_options *options, as_gradients **out)
+{
+    *out = NULL;
+    if (estimator->ops->gradients == NULL) {
+        AS_FAIL(AS_CONFIG, "a model of type %s has no gradients to look at", estimator->ops->name);
+    }
+    return estimator->ops->gradients(estimator, options, out);
+}
