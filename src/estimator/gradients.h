@@ -44,13 +44,15 @@ typedef struct as_gradients_result {
     bool finite; /* loss and gradient */
 } as_gradients_result;
 
-/* How far the gradients of lanes, g_l of weight b_l, are from their mean g. */
+/* How far the gradients of lanes, g_l of weight b_l, are from their mean g. Row i of the matrices is layer i of the
+   model; row nlayers is all layers together, row nlayers + 1 those whose rows do not depend on each other. */
 typedef struct as_gradients_spread_result {
     int lanes;       /* V */
     double *weight;  /* (V) b_l */
-    double *between; /* (V, nlayers): b_l |g_l - g|^2 of the parameters of each layer */
-    double *within;  /* (V, nlayers): b' b'' / b |g_l' - g_l''|^2 of the halves of a lane; 0 without two halves */
-    double *halves;  /* (V) 1 where both halves have weight, else 0 */
+    double *halves;  /* (V) 1 where both halves of the lane have weight, else 0 */
+    double *between; /* (nlayers + 2, V): b_l |g_l - g|^2 */
+    double *within;  /* (nlayers + 2, V): b' b'' / b |g_l' - g_l''|^2 of the halves of a lane; 0 without two halves */
+    double *along;   /* (nlayers + 2, V): (g_l - g)'g */
 } as_gradients_spread_result;
 
 /* Collective. Errors: CONFIG for an estimator that has no gradients, and for layers that look at whole lanes of more

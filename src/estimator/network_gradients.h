@@ -6,7 +6,7 @@
 #include "estimator/gradients.h"
 #include "estimator/network.h"
 
-enum { HALVES = 2 };
+enum { HALVES = 2, NETWORK_SPREAD_SUMS = 3 };
 
 struct as_gradients {
     as_network *network;
@@ -29,8 +29,8 @@ struct as_gradients {
     double *half_weight; /* (own lanes, HALVES) */
     double *table, *all; /* spread: of the own lanes, of all ranks, in order */
     as_gradients_spread_result spread;
-    double *block[HALVES];  /* (blocks of the longest tensor) */
-    as_gradients_task task; /* of the last run, for its spread */
+    double *block[NETWORK_SPREAD_SUMS]; /* (blocks of the longest tensor) */
+    as_gradients_task task;             /* of the last run, for its spread */
     void *augment_work;
     int16_t steps[4], first[HALVES], lanes[HALVES]; /* of the programs */
 };

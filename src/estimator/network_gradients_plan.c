@@ -62,15 +62,18 @@ static as_status plan_spread(as_gradients *g)
 {
     const as_lanes *lanes = g->network->setup.lanes;
     const int ranks = as_world_size(g->network->setup.world);
-    const size_t layers = (size_t)g->model.nlayers, all = (size_t)lanes->lanes, width = HALVES + 2 * layers;
+    const size_t layers = (size_t)g->model.nlayers, all = (size_t)lanes->lanes,
+                 width = HALVES + NETWORK_SPREAD_SUMS * layers;
+    const size_t matrix = all * (layers + 2);
     int first, most;
     as_tree_share(lanes->lanes, ranks, 0, &first, &most);
     const struct {
         size_t count;
         double **slot;
-    } arrays[] = {{(size_t)most * width, &g->table},  {(size_t)most * (size_t)ranks * width, &g->all},
-                  {all, &g->spread.weight},           {all, &g->spread.halves},
-                  {all * layers, &g->spread.between}, {all * layers, &g->spread.within}};
+    } arrays[] = {{(size_t)most * width, &g->table}, {(size_t)most * (size_t)ranks * width, &g->all},
+                  {all, &g->spread.weight},          {all, &g->spread.halves},
+                  {matrix, &g->spread.between},      {matrix, &g->spread.within},
+                  {matrix, &g->spread.along}};
     g->spread.lanes = lanes->lanes;
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         AS_TRY(as_arena_reserve(g->arena, arrays[i].count * sizeof(double), (void **)arrays[i].slot));
@@ -87,7 +90,9 @@ static as_status plan_memory(as_gradients *g)
     AS_TRY(as_arena_create(&g->arena));
     for (int h = 0; h < HALVES; h++) {
         AS_TRY(as_arena_reserve(g->arena, vector, &g->half[h]));
-        AS_TRY(as_arena_reserve(g->arena, blocks * sizeof(double), (void **)&g->block[h]));
+    }
+    for (int k = 0; k < NETWORK_SPREAD_SUMS; k++) {
+        AS_TRY(as_arena_reserve(g->arena, blocks * sizeof(double), (void **)&g->block[k]));
     }
     AS_TRY(as_arena_reserve(g->arena, (size_t)(setup->lanes->program.depth + 1) * doubles, (void **)&g->stack));
     AS_TRY(as_arena_reserve(g->arena, own * AS_HEAD_SIZE * sizeof(double), (void **)&g->lane_head));

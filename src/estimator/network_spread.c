@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "estimator/network_gradients.h"
 
-/* Sums over one tensor of a lane: of (g_l - g)^2 and of (g' - g'')^2. */
+enum { BETWEEN, WITHIN, ALONG, SUMS = NETWORK_SPREAD_SUMS };
+
+/* Sums over one tensor of a lane: of (g_l - g)^2, of (g' - g'')^2 and of (g_l - g) g. */
 typedef struct spread_job {
     const as_gradients *g;
     void *const *half;
@@ -34,20 +36,22 @@ static void spread_body(void *argument, int thread)
     for (int64_t i = first; i < first + count; i += AS_BLOCK) {
         const int64_t n = first + count - i < AS_BLOCK ? first + count - i : AS_BLOCK;
         const double *mean = g->mean + job->first + i;
-        double between[LANES] = {0}, within[LANES] = {0};
+        double between[LANES] = {0}, within[LANES] = {0}, along[LANES] = {0};
         g->kernels->to_double(n, network_gradients_at(g, job->half[0], job->first + i), a);
         g->kernels->to_double(n, network_gradients_at(g, job->half[1], job->first + i), b);
         for (int64_t j = 0; j < n; j++) {
             const double d = job->inverse * (a[j] + b[j]) - mean[j], e = job->one * a[j] - job->two * b[j];
             between[j % LANES] += d * d;
             within[j % LANES] += e * e;
+            along[j % LANES] += d * mean[j];
         }
-        g->block[0][i / AS_BLOCK] = fold(between);
-        g->block[1][i / AS_BLOCK] = fold(within);
+        g->block[BETWEEN][i / AS_BLOCK] = fold(between);
+        g->block[WITHIN][i / AS_BLOCK] = fold(within);
+        g->block[ALONG][i / AS_BLOCK] = fold(along);
     }
 }
 
-/* A row of the table: b', b'', and between and within of each layer. */
+/* A row of the table: b', b'', and the sums of each layer. */
 static void spread_lane(as_gradients *g, int lane, double *row)
 {
     const as_model *model = &g->model;
@@ -64,7 +68,7 @@ static void spread_lane(as_gradients *g, int lane, double *row)
     row[0] = one;
     row[1] = two;
     for (int i = 0; i < model->nlayers; i++) {
-        double between = 0, within = 0;
+        double sum[SUMS] = {0};
         for (int q = 0; q < model->layer[i].nparams; q++) {
             if (!as_gradients_trains(model, i, q)) {
                 continue;
@@ -72,12 +76,35 @@ static void spread_lane(as_gradients *g, int lane, double *row)
             job.first = model->layer[i].param[q].offset;
             job.count = model->layer[i].param[q].count;
             as_team_run(g->network->setup.team, spread_body, &job);
-            const int64_t blocks = (job.count + AS_BLOCK - 1) / AS_BLOCK;
-            between += as_block_sum(g->block[0], blocks);
-            within += as_block_sum(g->block[1], blocks);
+            for (int k = 0; k < SUMS; k++) {
+                sum[k] += as_block_sum(g->block[k], (job.count + AS_BLOCK - 1) / AS_BLOCK);
+            }
         }
-        row[HALVES + 2 * i] = all > 0 ? all * between : 0;
-        row[HALVES + 2 * i + 1] = one > 0 && two > 0 ? one * two / all * within : 0;
+        double *out = row + HALVES + SUMS * i;
+        out[BETWEEN] = all > 0 ? all * sum[BETWEEN] : 0;
+        out[WITHIN] = one > 0 && two > 0 ? one * two / all * sum[WITHIN] : 0;
+        out[ALONG] = all > 0 ? sum[ALONG] : 0;
+    }
+}
+
+/* A lane's row of the table into its column of the result. */
+static void put_lane(as_gradients *g, const double *row, int lane)
+{
+    const as_model *model = &g->model;
+    as_gradients_spread_result *out = &g->spread;
+    double *const matrix[SUMS] = {[BETWEEN] = out->between, [WITHIN] = out->within, [ALONG] = out->along};
+    out->weight[lane] = row[0] + row[1];
+    out->halves[lane] = row[0] > 0 && row[1] > 0 ? 1 : 0;
+    for (int k = 0; k < SUMS; k++) {
+        double all = 0, free_rows = 0;
+        for (int i = 0; i < model->nlayers; i++) {
+            const double value = row[HALVES + SUMS * i + k];
+            matrix[k][i * out->lanes + lane] = value;
+            all += value;
+            free_rows += model->layer[i].scope == AS_SCOPE_ROW ? value : 0;
+        }
+        matrix[k][model->nlayers * out->lanes + lane] = all;
+        matrix[k][(model->nlayers + 1) * out->lanes + lane] = free_rows;
     }
 }
 
@@ -85,8 +112,8 @@ as_status as_gradients_spread(as_gradients *g, as_gradients_spread_result *out)
 {
     const as_lanes *lanes = g->network->setup.lanes;
     as_world *world = g->network->setup.world;
-    const int layers = g->model.nlayers, size = as_world_size(world);
-    const size_t width = (size_t)(HALVES + 2 * layers);
+    const int size = as_world_size(world);
+    const size_t width = (size_t)(HALVES + SUMS * g->model.nlayers);
     int first, most;
     as_tree_share(lanes->lanes, size, 0, &first, &most);
     for (int l = 0; l < lanes->count; l++) {
@@ -97,13 +124,7 @@ as_status as_gradients_spread(as_gradients *g, as_gradients_spread_result *out)
         int begin, count;
         as_tree_share(lanes->lanes, size, rank, &begin, &count);
         for (int l = 0; l < count; l++) {
-            const double *row = g->all + ((size_t)rank * (size_t)most + (size_t)l) * width;
-            g->spread.weight[begin + l] = row[0] + row[1];
-            g->spread.halves[begin + l] = row[0] > 0 && row[1] > 0 ? 1 : 0;
-            for (int i = 0; i < layers; i++) {
-                g->spread.between[(begin + l) * layers + i] = row[HALVES + 2 * i];
-                g->spread.within[(begin + l) * layers + i] = row[HALVES + 2 * i + 1];
-            }
+            put_lane(g, g->all + ((size_t)rank * (size_t)most + (size_t)l) * width, begin + l);
         }
     }
     *out = g->spread;

@@ -27,11 +27,11 @@ typedef struct quantity {
     }
 
 static const quantity of_layer[] = {
-    OF_LAYER(grad_norm),      OF_LAYER(weight_norm),    OF_LAYER(update_norm), OF_LAYER(update_ratio),
-    OF_LAYER(signal_mean),    OF_LAYER(signal_sd),      OF_LAYER(delta_rms),   OF_LAYER(units),
-    OF_LAYER(dead),           OF_LAYER(saturated),      OF_LAYER(duplicate),   OF_LAYER(noise_trace),
-    OF_LAYER(noise_trace_se), OF_LAYER(noise_gradient), OF_LAYER(noise_scale), OF_LAYER(noise_scale_se),
-    OF_LAYER(lane_ratio),     OF_LAYER(lane_ratio_se),  OF_LAYER(cosine)};
+    OF_LAYER(grad_norm),      OF_LAYER(weight_norm),    OF_LAYER(update_norm),       OF_LAYER(update_ratio),
+    OF_LAYER(signal_mean),    OF_LAYER(signal_sd),      OF_LAYER(delta_rms),         OF_LAYER(units),
+    OF_LAYER(dead),           OF_LAYER(saturated),      OF_LAYER(duplicate),         OF_LAYER(noise_trace),
+    OF_LAYER(noise_trace_se), OF_LAYER(noise_gradient), OF_LAYER(noise_gradient_se), OF_LAYER(noise_scale),
+    OF_LAYER(noise_scale_se), OF_LAYER(lane_ratio),     OF_LAYER(lane_ratio_se),     OF_LAYER(cosine)};
 
 static const quantity of_record[] = {OF_RECORD(loss),
                                      OF_RECORD(lr),

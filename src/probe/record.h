@@ -15,8 +15,8 @@
 
 enum { AS_PROBE_NAME_MAX = 96, AS_PROBE_STATES = 16, AS_PROBE_STATE_MAX = 96 };
 
-/* Of a layer with parameters, or of all of them together (as_probe_record.total). Gradients are those of the mean loss
-   of the batch, without penalty and clipping. */
+/* Of a layer with parameters or an activation, or of all of them together (as_probe_record.total). Gradients are those
+   of the mean loss of the batch, without penalty and clipping. */
 typedef struct as_probe_layer {
     char name[AS_PROBE_NAME_MAX]; /* of the layer; "" in the total */
     /* norms */
@@ -31,7 +31,7 @@ typedef struct as_probe_layer {
     double duplicate; /* units whose weights equal those of another one */
     /* noise: gradient g = G + noise; S = tr(Sigma) for one sample, G2 = |G|^2, both unbiased (McCandlish et al. 2018)
      */
-    double noise_trace, noise_trace_se, noise_gradient;
+    double noise_trace, noise_trace_se, noise_gradient, noise_gradient_se;
     double noise_scale, noise_scale_se; /* mean S / mean G2 over the last probes: the critical batch; NaN: G2 <= 0 */
     /* lanes: variance of gradients between lanes over that inside of them: 1 for exchangeable lanes */
     double lane_ratio, lane_ratio_se;

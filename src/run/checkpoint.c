@@ -35,6 +35,10 @@ static const struct {
 };
 enum { PROGRESS_ENTRIES = sizeof progress_entries / sizeof progress_entries[0] };
 
+/* Of instruments, where they keep something. */
+static const char probe_name[] = "/progress/probe";
+static const int64_t probe_dim[] = {AS_PROBE_STATE_REALS};
+
 /* Names that are not the estimator's. */
 static const char *const fixed_names[] = {"/config", "/history", "/tree/", "/normalization/", "/progress/", "/data/"};
 
@@ -104,6 +108,13 @@ static void list_fixed(listing *list, const as_checkpoint_parts *parts, const in
     for (size_t i = 0; i < PROGRESS_ENTRIES; i++) {
         list_array(list, progress_entries[i].name, progress_entries[i].type, 0, NULL, 1,
                    (const char *)parts->progress + progress_entries[i].place);
+    }
+    bool kept = false;
+    for (int i = 0; i < AS_PROBE_STATE_REALS; i++) {
+        kept = kept || parts->progress->probe[i] != 0;
+    }
+    if (kept) {
+        list_array(list, probe_name, AS_F64, 1, probe_dim, AS_PROBE_STATE_REALS, parts->progress->probe);
     }
     list_array(list, "/data/fingerprint", AS_U8, 1, fingerprint_dim, 32, parts->data->fingerprint);
     list_array(list, "/data/shape", AS_I64, 1, &extent[1], extent[1], parts->data->shape.dim);
@@ -426,6 +437,10 @@ static as_status check_all(loading *l)
             const as_h5_stored *item = NULL;
             AS_TRY(find_array(l, progress_entries[i].name, progress_entries[i].type, -1, &item));
         }
+        if (as_h5_contents_find(l->file, probe_name) != NULL) {
+            const as_h5_stored *item = NULL;
+            AS_TRY(find_array(l, probe_name, AS_F64, AS_PROBE_STATE_REALS, &item));
+        }
     }
     const as_h5_stored *history = as_h5_contents_find(l->file, "/history");
     if (parts->history != NULL && (history == NULL || !history->text)) {
@@ -467,6 +482,10 @@ static as_status read_progress(const loading *l)
             AS_FAIL(AS_DATA, "%s: %s: expected 0 or 1, found %d", l->file->path, item->name, bytes[0]);
         }
         memcpy((char *)&found + progress_entries[i].place, bytes, as_dtype_bytes(item->type));
+    }
+    const as_h5_stored *probe = as_h5_contents_find(l->file, probe_name);
+    if (probe != NULL) {
+        AS_TRY(as_h5_contents_read(l->file, probe, 0, AS_PROBE_STATE_REALS, found.probe));
     }
     if (found.step < 0 || found.epoch < 0 || found.index < 0) {
         AS_FAIL(AS_DATA, "%s: /progress: negative step, epoch or index", l->file->path);

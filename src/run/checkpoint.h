@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "estimator/estimator.h"
+#include "probe/probe.h"
 
 enum { AS_FORMAT_VERSION = 1, AS_NUMERICS_VERSION = 1 };
 
@@ -17,7 +18,8 @@ typedef struct as_progress {
     int64_t stale;     /* evaluations since then */
     bool has_best;
     bool finished;
-    double epoch_loss, epoch_weight; /* sums over the epoch so far: the mean training loss */
+    double epoch_loss, epoch_weight;    /* sums over the epoch so far: the mean training loss */
+    double probe[AS_PROBE_STATE_REALS]; /* what instruments keep from step to step */
 } as_progress;
 
 typedef struct as_checkpoint_parts {

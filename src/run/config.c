@@ -17,7 +17,7 @@ typedef struct root_options {
     const char *name, *lanes;
     int64_t seed;
     int precision;
-    const as_node *data, *model, *optimizer, *schedule, *train, *start, *checkpoint, *log;
+    const as_node *data, *model, *optimizer, *schedule, *train, *start, *checkpoint, *log, *probe;
 } root_options;
 
 typedef struct train_section {
@@ -68,6 +68,7 @@ const as_field as_root_fields[] = {
     SECTION(start, "Weights to begin with."),
     SECTION(checkpoint, "When the state is saved."),
     SECTION(log, "What is reported, and when."),
+    SECTION(probe, "Instruments: what is measured beside training, without changing a bit of it."),
     AS_FIELDS_END};
 
 #define TRAIN(key, kind, text) .name = #key, .type = kind, .offset = offsetof(train_section, options.key), .help = text
@@ -293,6 +294,7 @@ static as_status parse_sections(as_config *c)
     const as_fields_part part = {as_checkpoint_fields, &c->checkpoint};
     AS_TRY(as_fields_parse(&part, 1, c->document, o.checkpoint, "checkpoint"));
     AS_TRY(parse_log(c, o.log));
+    AS_TRY(as_probe_parse(c->document, o.probe, &c->probe));
     const as_estimator_ops *ops = NULL;
     AS_TRY(as_estimator_find(c->model, &ops));
     c->statistic = ops->statistic != NULL;
@@ -413,6 +415,8 @@ as_status as_config_write(const as_config *config, as_text *text)
     AS_TRY(as_fields_write(as_checkpoint_fields, &config->checkpoint, 2, text));
     as_text_add(text, "log:\n");
     AS_TRY(as_fields_write(as_log_fields, &config->log, 2, text));
+    as_text_add(text, "probe:\n");
+    AS_TRY(as_probe_write(&config->probe, 2, text));
     if (text->failed) {
         AS_FAIL(AS_NOMEM, "out of memory for a configuration");
     }

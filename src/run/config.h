@@ -5,6 +5,7 @@
 #include "base/fields.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "probe/probe.h"
 
 /* `train:` */
 typedef struct as_train_options {
@@ -53,6 +54,7 @@ typedef struct as_config {
     as_start_options start;
     as_checkpoint_options checkpoint;
     as_log_options log;
+    as_probe_options probe;
 } as_config;
 
 /* Not collective. Reads files in order (later ones win, key by key; a map that names another type or format replaces

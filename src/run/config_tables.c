@@ -46,5 +46,7 @@ void as_config_visit(void (*visit)(void *context, const as_config_table *table),
     section(&w, "start", "Weights to begin with.", as_start_fields);
     section(&w, "checkpoint", "When the state is saved.", as_checkpoint_fields);
     section(&w, "log", "What is reported, and when.", as_log_fields);
+    section(&w, "probe", "Instruments: what is measured beside training, without changing a bit of it.",
+            as_probe_fields);
     as_kinds_visit(visit_kind, &w);
 }

@@ -12,8 +12,9 @@
 #include "nn/metric.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
+#include "probe/probe.h"
 
-enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS, AUGMENTS, GENERATORS };
+enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS, AUGMENTS, GENERATORS, PROBES };
 
 const as_kind_group as_kind_groups[] = {
     [MODELS] = {"models", "model", "what is trained: `type:` of the model"},
@@ -27,6 +28,7 @@ const as_kind_group as_kind_groups[] = {
     [FORMATS] = {"formats", "data.train", "data files: `format:` of a source"},
     [AUGMENTS] = {"augmentations", "data.augment", "changes of the training inputs: rows of `augment:`"},
     [GENERATORS] = {"generators", "data generate", "equations: `allsum data generate KIND`"},
+    [PROBES] = {"instruments", "probe.instruments", "what is measured beside training: rows of `instruments:`"},
     {.name = NULL},
 };
 
@@ -54,5 +56,6 @@ void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *con
     VISIT(SCHEDULES, as_schedule_ops, as_schedules_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(AUGMENTS, as_augment_ops, as_augments_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(GENERATORS, as_generate_ops, as_generators_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(PROBES, as_probe_ops, as_probes_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields, (*k)->options_bytes)
 }

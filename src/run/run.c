@@ -73,6 +73,7 @@ as_status as_run_step(as_run *run, uint32_t flags, as_step_report *report)
 /* A step with what is wished of it, timed. */
 static as_status step(as_run *run, as_step_report *report)
 {
+    AS_TRY(as_run_probe_before(run));
     const double t0 = as_clock_seconds();
     AS_TRY(as_run_step(run, wishes(run), report));
     if (run->steps_here >= 3) { /* The first ones touch memory for the first time. */
@@ -101,6 +102,7 @@ static as_status after_step(as_run *run, const as_step_report *report)
     if (due(&c->log.every, p->step, epoch_ended, p->epoch) || p->step == 1 || p->finished) {
         as_run_record_step(run, report);
     }
+    AS_TRY(as_run_probe_after(run, report));
     const bool evaluation = due(&c->log.evaluate, p->step, epoch_ended, p->epoch) || p->finished;
     if (epoch_ended || evaluation) {
         run->train_loss = p->epoch_weight > 0 ? p->epoch_loss / p->epoch_weight : (double)NAN;

@@ -293,6 +293,7 @@ static as_status open_all(as_run *run)
     if (o->dir != NULL) {
         AS_TRY(open_dir(run));
     }
+    AS_TRY(as_run_probe_open(run));
     const as_dataset *d = &run->train.data;
     char shape[64];
     as_log_line(run->log, AS_LOG_INFO,
@@ -329,6 +330,8 @@ static void close_part(as_run_data *part)
 
 void as_run_close(as_run *run)
 {
+    as_probe_destroy(&run->probe);
+    as_sampler_batch_destroy(&run->probe_batch);
     if (run->estimator != NULL) {
         run->estimator->ops->destroy(&run->estimator);
     }

@@ -32,7 +32,7 @@ static void add_timing(const as_run *run, as_text *text)
 }
 
 /* A line of metrics.jsonl, kept in the history of checkpoints without timing. */
-static void add_line(as_run *run, as_text *line)
+void as_run_add_line(as_run *run, as_text *line)
 {
     as_json_close(line, '}');
     as_text_add(&run->history, "%s\n", line->data);
@@ -89,7 +89,7 @@ void as_run_record_step(as_run *run, const as_step_report *report)
     }
     as_json_real(&line, "lr", report->lr);
     as_json_real(&line, "grad_norm", report->grad_norm);
-    add_line(run, &line);
+    as_run_add_line(run, &line);
 }
 
 /* Members of an evaluation of one data set into out. */
@@ -146,7 +146,7 @@ as_status as_run_record_evaluation(as_run *run)
         as_text_free(&line);
         return status;
     }
-    add_line(run, &line);
+    as_run_add_line(run, &line);
     as_text brief = {0};
     as_text_add(&brief, "step %lld/%lld epoch %lld: train loss %.4f", (long long)p->step, (long long)run->total_steps,
                 (long long)p->epoch, run->train_loss);

@@ -29,6 +29,8 @@ typedef struct as_run {
     as_run_data train, validation, test;
     as_normalization normalization;
     as_estimator *estimator;
+    as_probe *probe;      /* NULL: no instruments */
+    as_batch probe_batch; /* the batch after the one that is probed */
     as_text config_text;
     as_run_dir dir;
     as_watchdog *watchdog;
@@ -38,7 +40,7 @@ typedef struct as_run {
     int64_t total_steps, steps_here;
     double
         train_loss; /* mean over the epoch, up to its end or to the last evaluation; NaN before, and without weight */
-    bool stopping;
+    bool stopping, probed;
     double start, steady_seconds, last_save, last_poll;
     int64_t steady_samples;
     char last_checkpoint[600];
@@ -53,11 +55,19 @@ void as_run_close(as_run *run);
 /* Collective. One step, the same on all ranks whatever the outcome: batch, sum, update. flags: this rank's riders on
    the sum (AS_FLAG_...); run->stopping tells whether any rank asked to stop. Errors: those of the estimator. */
 as_status as_run_step(as_run *run, uint32_t flags, as_step_report *report);
+/* Collective. Instruments before and after a step; nothing where it is not probed. Errors: those of as_probe_before and
+   as_probe_after. */
+as_status as_run_probe_before(as_run *run);
+as_status as_run_probe_after(as_run *run, const as_step_report *report);
+/* Collective. Makes them, and reads the records of a resumed run. Errors: those of as_probe_create. */
+as_status as_run_probe_open(as_run *run);
 /* Not collective. Moves the position past the batch just used. Returns whether an epoch ended. */
 bool as_run_advance(as_run *run, const as_step_report *report);
 /* Not collective. Hands the progress to whoever shows it; rank 0 only. */
 void as_run_show_progress(const as_run *run, const as_step_report *report);
-/* Not collective. A line of metrics.jsonl and of the history; rank 0 writes. */
+/* Not collective. A line of metrics.jsonl and of the history, closed and freed here; rank 0 writes. */
+void as_run_add_line(as_run *run, as_text *line);
+/* Not collective. The line of a step. */
 void as_run_record_step(as_run *run, const as_step_report *report);
 /* Collective. Evaluates the validation data where there are any, writes the line, and judges early stopping and `best`.
    Errors: those of the estimator's evaluate and of as_run_save_best. */

@@ -1,0 +1,140 @@
+/* Instrument signal: mean and standard deviation of what each layer gives, and root mean square of the gradient of a
+   sample's loss that comes back to it (where the layer has an activation of its own, before it). Unlike norms of weight
+   gradients, delta shows a vanishing backward signal also where the forward one vanishes with it.
+
+   Sums are over a row first, then rows of a lane in order, then the lane tree, in double. Values of layers that are
+   computed again in backward (recompute) are not there to be seen. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "comm/lane_sum.h"
+#include "probe/probe.h"
+
+enum { COUNT, SUM, SQUARES, DELTAS, DELTA_SQUARES, SUMS, LANES = 16 };
+
+typedef struct signal_state {
+    const as_probe_setup *setup;
+    int nlayers;   /* of the model */
+    double *lane;  /* (own lanes, nlayers, SUMS) */
+    double *total; /* (nlayers, SUMS) */
+} signal_state;
+
+static void close_state(void **state)
+{
+    signal_state *s = *state;
+    free(s->lane);
+    free(s->total);
+    free(s);
+    *state = NULL;
+}
+
+static as_status open_state(const void *options, const as_probe_setup *setup, const as_model *model, void **state)
+{
+    (void)options;
+    signal_state *s = calloc(1, sizeof *s);
+    as_status status = AS_OK;
+    if (s != NULL) {
+        const size_t width = (size_t)model->nlayers * SUMS;
+        *s = (signal_state){.setup = setup,
+                            .nlayers = model->nlayers,
+                            .lane = calloc((size_t)setup->lanes->count * width + 1, sizeof(double)),
+                            .total = calloc(width + 1, sizeof(double))};
+        *state = s;
+    }
+    if (s == NULL || s->lane == NULL || s->total == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for the signals of %d layers", model->nlayers);
+    }
+    return as_world_agree(setup->world, status);
+}
+
+static void begin(void *state)
+{
+    signal_state *s = state;
+    memset(s->lane, 0, (size_t)s->setup->lanes->count * (size_t)s->nlayers * SUMS * sizeof(double));
+}
+
+/* Sum and sum of squares of a row. */
+static void add_row(const as_kernels *k, const char *row, int64_t n, double *sum, double *squares)
+{
+    double x[AS_BLOCK], a[LANES] = {0}, b[LANES] = {0};
+    for (int64_t i = 0; i < n; i += AS_BLOCK) {
+        const int64_t here = n - i < AS_BLOCK ? n - i : AS_BLOCK;
+        k->to_double(here, row + (size_t)i * k->real_bytes, x);
+        for (int64_t j = 0; j < here; j++) {
+            a[j % LANES] += x[j];
+            b[j % LANES] += x[j] * x[j];
+        }
+    }
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int j = 0; j < half; j++) {
+            a[j] += a[j + half];
+            b[j] += b[j + half];
+        }
+    }
+    *sum += a[0];
+    *squares += b[0];
+}
+
+static void see(void *state, const as_gradients_view *view)
+{
+    signal_state *s = state;
+    const as_model *model = view->model;
+    const as_kernels *k = model->kernels;
+    double unused = 0;
+    for (int i = view->thread; i < model->nlayers; i += view->threads) {
+        double *sums = s->lane + ((int64_t)view->lane * s->nlayers + i) * SUMS;
+        const int64_t n = model->layer[i].out_size;
+        const size_t stride = (size_t)view->work->ld[i + 1] * k->real_bytes;
+        if (model->pooled[i + 1] != 0) {
+            continue;
+        }
+        for (int64_t r = 0; r < view->rows; r++) {
+            add_row(k, (const char *)view->work->x[i + 1] + (size_t)r * stride, n, &sums[SUM], &sums[SQUARES]);
+            if (view->work->dy[i + 1] != NULL) {
+                add_row(k, (const char *)view->work->dy[i + 1] + (size_t)r * stride, n, &unused, &sums[DELTA_SQUARES]);
+                sums[DELTAS] += (double)n;
+            }
+        }
+        sums[COUNT] += (double)(view->rows * n);
+    }
+}
+
+static as_status measure(const void *options, void *state, const as_probe_view *view, as_probe_record *record)
+{
+    (void)options;
+    signal_state *s = state;
+    int hidden = 0;
+    AS_TRY(as_lane_sum(s->setup->world, s->setup->lanes, (int64_t)s->nlayers * SUMS, s->lane, s->total));
+    for (int l = 0; l < view->nlayers; l++) {
+        const double *sums = s->total + (int64_t)view->layer[l] * SUMS;
+        as_probe_layer *out = &record->layer[l];
+        if (sums[COUNT] == 0) {
+            hidden++;
+            continue;
+        }
+        out->signal_mean = sums[SUM] / sums[COUNT];
+        const double variance = sums[SQUARES] / sums[COUNT] - out->signal_mean * out->signal_mean;
+        out->signal_sd = variance > 0 ? sqrt(variance) : variance <= 0 ? 0 : (double)INFINITY;
+        if (sums[DELTAS] > 0) {
+            out->delta_rms = sqrt(sums[DELTA_SQUARES] / sums[DELTAS]);
+        }
+    }
+    if (hidden > 0) {
+        as_probe_record_state(record, "signal", "%d layer%s computed again in backward: not seen", hidden,
+                              hidden > 1 ? "s are" : " is");
+    }
+    return AS_OK;
+}
+
+const as_probe_ops as_probe_signal = {
+    .name = "signal",
+    .help = "Mean and standard deviation of what each layer gives, and the rms of the gradient that comes back to it.",
+    .formula = "mean y, sd y, sqrt(mean (d loss_i / d z)^2)",
+    .open = open_state,
+    .close = close_state,
+    .begin = begin,
+    .see = see,
+    .measure = measure,
+};

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Instruments: not a bit of the training changes, their lines are the same bytes for every layout and after resumes, and bad
+# sections are refused.
+#
+# usage: instruments.sh PROGRAM SCRATCH
+set -uo pipefail
+allsum=$1 scratch=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/system/runs.sh
+source "$here/runs.sh"
+fresh_scratch
+
+probes() { # RUN: hash of its lines of instruments
+    without_timing "$1/metrics.jsonl" | grep '"kind": *"probe"' | hash_of
+}
+
+others() { # RUN: hash of all other lines
+    without_timing "$1/metrics.jsonl" | grep -v '"kind": *"probe"' | hash_of
+}
+
+for network in network images sequences; do
+    steps=24
+    [ $network = network ] || steps=4
+    config=("$here/$network.yaml" -s "train.steps=$steps" -q)
+    on 1 1 train "${config[@]}" -o "$scratch/off" || complain "$network without instruments: $(show_output)"
+    reference=''
+    for layout in '1 1' '1 3' '2 1' '4 2' '3 1'; do
+        read -r ranks threads <<<"$layout"
+        [ $network != network ] && [ "$layout" != '1 1' ] && [ "$layout" != '4 2' ] && continue
+        rm -rf "$scratch/on"
+        on "$ranks" "$threads" train "${config[@]}" -s 'probe=3 steps' -o "$scratch/on" ||
+            complain "$network with instruments on $layout: $(show_output)"
+        if [ "$(summary_text "$scratch/on" state_sha256)" != "$(summary_text "$scratch/off" state_sha256)" ] ||
+            [ "$(others "$scratch/on")" != "$(others "$scratch/off")" ]; then
+            complain "$network on $layout: instruments changed the training"
+        fi
+        found=$(probes "$scratch/on")
+        reference=${reference:-$found}
+        [ "$found" = "$reference" ] || complain "$network on $layout: other lines of instruments"
+    done
+    expected=$(((steps + 2) / 3 + (steps % 3 != 1)))
+    lines=$(grep -c '"kind": *"probe"' "$scratch/on/metrics.jsonl")
+    [ "$lines" = "$expected" ] || complain "$network: $lines lines of instruments, expected $expected"
+    grep -q '"noise_scale"' "$scratch/on/metrics.jsonl" || complain "$network: no noise scale"
+    if [ $network = network ]; then # micro batches and stops must not show
+        rm -rf "$scratch/on"
+        on 1 2 train "${config[@]}" -s 'probe=3 steps' -s train.micro_batch=7 -o "$scratch/on" || complain "micro batches: $(show_output)"
+        [ "$(probes "$scratch/on")" = "$reference" ] || complain 'micro batches: other lines of instruments'
+        rm -rf "$scratch/on"
+        for ranks in 2 1 3; do
+            on $ranks 1 train "${config[@]}" -s 'probe=3 steps' -o "$scratch/on" --max-steps-this-run 8
+        done
+        on 1 1 train "${config[@]}" -s 'probe=3 steps' -o "$scratch/on"
+        [ "$(probes "$scratch/on")" = "$reference" ] || complain 'after resumes: other lines of instruments'
+        rm -rf "$scratch/on" # instruments may be turned on in the middle
+        on 1 1 train "${config[@]}" -o "$scratch/on" --max-steps-this-run 10
+        on 1 1 train "${config[@]}" -s 'probe=3 steps' -o "$scratch/on" || complain "turned on in the middle: $(show_output)"
+        [ "$(summary_text "$scratch/on" state_sha256)" = "$(summary_text "$scratch/off" state_sha256)" ] || complain 'turned on in the middle: another state'
+    fi
+    rm -rf "$scratch/off" "$scratch/on"
+done
+
+refuse() { # TEXT SETTINGS...
+    local text=$1
+    shift
+    rm -rf "$scratch/bad"
+    on 1 1 train "$here/network.yaml" "$@" -o "$scratch/bad" && complain "not refused: $*"
+    grep -qF "$text" "$scratch/output" || complain "$*: expected '$text', found: $(show_output)"
+}
+refuse 'did you mean "noise"' -s 'probe={every: 3 steps, instruments: [noisy]}'
+refuse 'noise is there twice' -s 'probe={every: 3 steps, instruments: [noise, noise]}'
+refuse 'results may not depend on time' -s 'probe=3 minutes'
+refuse 'expected a list' -s 'probe={every: 3 steps, instruments: noise}'
+refuse 'window' -s 'probe={every: 3 steps, instruments: [{noise: {window: 0}}]}'
+
+# One lane, one sample, zero gradients: named states.
+state() { # TEXT SETTINGS...
+    local text=$1
+    shift
+    rm -rf "$scratch/state"
+    on 1 1 train "$here/network.yaml" -q "$@" -s 'probe=3 steps' -s train.steps=3 -o "$scratch/state" || complain "$*: $(show_output)"
+    grep -qF "$text" "$scratch/state/metrics.jsonl" || complain "$*: expected the state '$text'"
+    grep -qE 'nan|inf' "$scratch/state/metrics.jsonl" && complain "$*: a number that is none"
+}
+state '1 lane with samples: nothing to compare' -s lanes=1
+state 'no lane has two samples' -s train.batch=24
+state '1 lane with samples: nothing to compare' -s train.batch=1 -s lanes=3
+state 'the gradient is exactly zero' -s 'model.layers=[{dense: {units: 8, init: zeros, bias: false}}, {dense: {units: 10, init: zeros, bias: false}}]'
+exit $bad
