@@ -19,4 +19,8 @@ as_status as_explain_all(bool markdown);
  */
 as_status as_explain_plan(const as_config *config);
 
+/* Not collective. Prints one training sample's walk through the network after `step` steps of the training. config says
+   precision: float64. Errors: those of as_walk_open. */
+as_status as_explain_sample(as_context *context, const as_config *config, int64_t sample, int64_t step, bool json);
+
 #endif

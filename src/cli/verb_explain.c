@@ -15,13 +15,31 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static as_status explain_config(const as_context *context, const char *path)
+/* A whole number from 0 on. */
+static as_status read_number(const as_context *context, const char *name, int64_t most, int64_t *out)
 {
-    const char *set[SETS_MAX];
+    const char *text = as_option_get(context, name);
+    *out = 0;
+    if (text != NULL && (!as_text_to_int(text, out) || *out < 0 || *out > most)) {
+        AS_FAIL(AS_USAGE, "--%s: expected a whole number from 0 to %lld, found '%s'", name, (long long)most, text);
+    }
+    return AS_OK;
+}
+
+static as_status explain_config(as_context *context, const char *path)
+{
+    const char *set[SETS_MAX + 1];
     char file[1024];
-    const int nsets = as_option_all(context, "set", SETS_MAX, set);
+    int nsets = as_option_all(context, "set", SETS_MAX, set);
+    const bool walk = as_option_get(context, "sample") != NULL;
+    int64_t sample, step;
     if (nsets > SETS_MAX) {
         AS_FAIL(AS_USAGE, "explain: more than %d --set options", SETS_MAX);
+    }
+    AS_TRY(read_number(context, "sample", INT64_C(1) << 50, &sample));
+    AS_TRY(read_number(context, "step", 1000000, &step));
+    if (walk) {
+        set[nsets++] = "precision=float64";
     }
     struct stat info;
     snprintf(file, sizeof file, "%s", path != NULL ? path : "");
@@ -32,7 +50,8 @@ static as_status explain_config(const as_context *context, const char *path)
     as_config config;
     as_status status = as_config_load(path != NULL ? 1 : 0, files, nsets, set, &config);
     if (status == AS_OK) {
-        status = as_explain_plan(&config);
+        status = walk ? as_explain_sample(context, &config, sample, step, as_option_get(context, "json") != NULL)
+                      : as_explain_plan(&config);
     }
     as_config_destroy(&config);
     return status;
@@ -51,6 +70,10 @@ static as_status run(as_context *context)
     if (all) {
         return as_explain_all(markdown);
     }
+    if (as_option_get(context, "sample") == NULL &&
+        (as_option_get(context, "step") != NULL || as_option_get(context, "json") != NULL)) {
+        AS_FAIL(AS_USAGE, "explain: --step and --json go with --sample");
+    }
     if (query == NULL || strchr(query, '/') != NULL || ends_with(query, ".yaml") || ends_with(query, ".yml")) {
         return explain_config(context, query);
     }
@@ -65,6 +88,9 @@ static as_status run(as_context *context)
 static const as_option options[] = {
     {.name = "all", .letter = 'a', .help = "every key of a configuration"},
     {.name = "markdown", .help = "with --all: as docs/config.md"},
+    {.name = "sample", .value = "I", .help = "walk training sample I through the network: all numbers, every formula"},
+    {.name = "step", .value = "T", .help = "with --sample: after T steps of training (default 0)"},
+    {.name = "json", .help = "with --sample: one JSON object"},
     AS_OPTION_SET,
     AS_OPTIONS_END,
 };
@@ -73,9 +99,12 @@ const as_verb as_verb_explain = {
     .name = "explain",
     .arguments = "[KEY|CONFIG]",
     .summary = "What a key or kind means; or the shapes, parameters, operations and memory of a configuration",
-    .details = "KEY is a key (optimizer.lr, train.batch), a section (data) or a kind (adam, dense, idx).\nCONFIG is a "
-               "file or a "
-               "run directory; without argument the built-in configuration.\n",
+    .details =
+        "KEY is a key (optimizer.lr, train.batch), a section (data) or a kind (adam, dense, idx).\nCONFIG is a "
+        "file or a "
+        "run directory; without argument the built-in configuration. --sample walks one sample through it:\neach "
+        "layer, "
+        "the chain rule with finite differences beside it, the batch as a sum over lanes, one weight's update.\n",
     .options = options,
     .max_arguments = 1,
     .run = run,
