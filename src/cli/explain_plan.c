@@ -86,7 +86,9 @@ static as_status make_plan(const as_config *c, plan *out)
                                 .target = out->data.target,
                                 .classes = out->classes,
                                 .targets = out->data.targets,
-                                .positions = out->data.positions};
+                                .positions = out->data.positions,
+                                .inputs = &out->data.inputs,
+                                .answers = &out->data.answers};
     return as_model_parse(c->document, c->model, kernels, &data, &out->model);
 }
 

@@ -1,11 +1,10 @@
 /* allsum eval RUN|CHECKPOINT: loss and metrics of a trained model on a data set. */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json_read.h"
+#include "cli/eval_tables.h"
 #include "cli/model_verb.h"
 
 static as_status choose_role(const as_context *context, const as_model_file *model, as_role *out)
@@ -26,90 +25,6 @@ static as_status choose_role(const as_context *context, const as_model_file *mod
     AS_FAIL(AS_USAGE, "--on: expected train, validation or test, found '%s'", on);
 }
 
-enum { SHOWN_CLASSES = 64 };
-
-/* Numbers of an array, one by one; false at its end. */
-static bool next_number(const char **cursor, double *out)
-{
-    char *end;
-    const char *p = *cursor + strspn(*cursor, "[, ");
-    if (*p == ']' || *p == '\0') {
-        return false;
-    }
-    *out = strtod(p, &end);
-    if (end == p) { /* null */
-        *out = (double)NAN;
-        end = (char *)p + strcspn(p, ",]");
-    }
-    *cursor = end;
-    return true;
-}
-
-/* The array `key` of an object, or NULL. */
-static const char *find_array(const char *json, const char *key)
-{
-    as_json_member member;
-    while (as_json_next(&json, &member)) {
-        if (member.key_length == strlen(key) && strncmp(member.key, key, member.key_length) == 0 &&
-            member.value[0] == '[') {
-            return member.value;
-        }
-    }
-    return NULL;
-}
-
-/* One line for each class, from the arrays precision, recall, f1 and support. */
-static void print_classes(const char *json)
-{
-    static const char *const keys[] = {"precision", "recall", "f1", "support"};
-    const char *cursor[4];
-    double value[4] = {0};
-    for (int k = 0; k < 4; k++) {
-        cursor[k] = find_array(json, keys[k]);
-        if (cursor[k] == NULL) {
-            return;
-        }
-    }
-    printf("\n%8s %10s %10s %10s %12s\n", "class", keys[0], keys[1], keys[2], keys[3]);
-    int64_t c = 0, shown = 0, present = 0;
-    for (bool more = true; more; c++) {
-        for (int k = 0; k < 4; k++) {
-            more = next_number(&cursor[k], &value[k]) && more;
-        }
-        present += more && value[3] > 0;
-        if (more && value[3] > 0 && shown < SHOWN_CLASSES) {
-            printf("%8lld %10.4f %10.4f %10.4f %12g\n", (long long)c, value[0], value[1], value[2], value[3]);
-            shown++;
-        }
-    }
-    if (shown < c - 1) {
-        printf("%lld classes, %lld of them in the data, %lld shown; --json has all\n", (long long)c - 1,
-               (long long)present, (long long)shown);
-    }
-}
-
-/* Rows are labels, columns answers. */
-static void print_confusion(const char *json)
-{
-    const char *cursor = find_array(json, "confusion"), *support = find_array(json, "support");
-    double value;
-    int64_t classes = 0;
-    while (support != NULL && next_number(&support, &value)) {
-        classes++;
-    }
-    if (cursor == NULL || classes < 1) {
-        return;
-    }
-    printf("\nconfusion: rows are labels, columns answers\n");
-    for (int64_t i = 0; i < classes; i++) {
-        for (int64_t j = 0; j < classes && next_number(&cursor, &value); j++) {
-            printf("%s%6g", j > 0 ? " " : "", value);
-        }
-        cursor += strspn(cursor, "],");
-        printf("\n");
-    }
-}
-
 static void print_results(const as_context *context, const as_model_file *model, const as_dataset *data,
                           const char *json)
 {
@@ -121,13 +36,12 @@ static void print_results(const as_context *context, const as_model_file *model,
     printf("model %s (step %lld)\ndata  %s, %lld samples\n", model->path, (long long)model->progress.step, data->place,
            (long long)data->rows);
     for (const char *cursor = json; as_json_next(&cursor, &member);) {
-        if (member.value[0] == '[') {
+        if (member.value[0] == '[' || member.value[0] == '{') {
             continue;
         }
         printf("%-20.*s %.*s\n", (int)member.key_length, member.key, (int)member.value_length, member.value);
     }
-    print_classes(json);
-    print_confusion(json);
+    as_eval_tables(json);
 }
 
 static as_status evaluate(const as_context *context, const as_model_file *model)

@@ -63,7 +63,7 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
     target_kind(source, y, out);
     if (load->window.length == 0 && source->layout == AS_LAYOUT_NHWC && source->shape.n == 0) {
         out->inputs = x->parts;
-        out->answers = y->present ? y->parts : (as_data_parts){0};
+        out->answers = out->target == AS_TARGET_REALS ? y->parts : (as_data_parts){0};
     }
     if (y->present && y->ahead > 0) { /* the next tokens */
         out->target = AS_TARGET_LABELS;
@@ -75,6 +75,7 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
     if (load->reconstruct) {
         out->target = AS_TARGET_REALS;
         out->targets = out->width;
+        out->answers = out->inputs;
         out->reconstruct = true;
     }
     if (x->tokenizer != NULL) {

@@ -3,25 +3,10 @@
 #define AS_DATA_FORMAT_H
 
 #include "base/fields.h"
-#include "base/shape.h"
+#include "base/parts.h"
 #include "data/tokenizer.h"
 
 typedef enum as_part { AS_PART_X, AS_PART_Y, AS_PART_WEIGHT, AS_PARTS } as_part;
-
-enum { AS_PART_NAME_MAX = 48, AS_DATA_PARTS_MAX = 16 };
-
-/* A named part of a sample's inputs, or of its targets: elements [first, first + size of shape). */
-typedef struct as_data_part {
-    char name[AS_PART_NAME_MAX];
-    int64_t first;
-    as_shape shape;
-} as_data_part;
-
-/* The parts of one side of a sample, one after the other; n == 0: it is one piece without a name. */
-typedef struct as_data_parts {
-    int n;
-    as_data_part part[AS_DATA_PARTS_MAX];
-} as_data_parts;
 
 /* One array of a data file: rows samples of a shape. */
 typedef struct as_column {

@@ -99,6 +99,23 @@ static as_status claim_all(as_format_file *file, const options *o)
     return AS_OK;
 }
 
+/* The columns of a part by name, unless they are too many or have names that are too long or unfit for a line. */
+static void name_columns(const as_format_file *file, as_part part, as_data_parts *out)
+{
+    const int64_t n = file->width[part];
+    bool fit = n <= AS_DATA_PARTS_MAX;
+    for (int c = 0; fit && c < as_csv_columns(file->csv); c++) {
+        const int slot = file->slot[part][c];
+        const char *name = as_csv_name(file->csv, c);
+        if (slot >= 0) {
+            fit = name[0] != '\0' && strlen(name) < AS_PART_NAME_MAX && strcspn(name, "\r\n") == strlen(name);
+            out->part[slot] = (as_data_part){.first = slot};
+            snprintf(out->part[slot].name, AS_PART_NAME_MAX, "%.*s", AS_PART_NAME_MAX - 1, name);
+        }
+    }
+    out->n = fit ? (int)n : 0;
+}
+
 static void describe(as_format_file *file, const options *o, as_column column[AS_PARTS])
 {
     static const char *const names[AS_PARTS] = {"features", "target", "weight"};
@@ -113,6 +130,8 @@ static void describe(as_format_file *file, const options *o, as_column column[AS
         };
         snprintf(column[part].place, sizeof column[part].place, "%s:%s", o->file, names[part]);
     }
+    name_columns(file, AS_PART_X, &column[AS_PART_X].parts);
+    name_columns(file, AS_PART_Y, &column[AS_PART_Y].parts);
     for (int c = 0; file->width[AS_PART_Y] == 1 && c < as_csv_columns(file->csv); c++) {
         if (file->slot[AS_PART_Y][c] == 0 && as_csv_whole(file->csv, c)) {
             file->whole = true;

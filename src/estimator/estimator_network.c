@@ -202,7 +202,9 @@ static as_status plan(as_network *network)
                                 .target = setup->data->target,
                                 .classes = setup->data->classes,
                                 .targets = setup->data->targets,
-                                .positions = setup->data->positions};
+                                .positions = setup->data->positions,
+                                .inputs = &setup->data->inputs,
+                                .answers = &setup->data->answers};
     AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &data, &network->model));
     AS_TRY(as_optimizer_parse(setup->document, setup->optimizer, setup->kernels, &network->optimizer));
     AS_TRY(as_schedule_parse(setup->document, setup->schedule, &network->schedule));

@@ -1,6 +1,7 @@
 /* Evaluation and prediction: forward alone, over any number of rows, in pieces that fit the work space. Metrics are
    sums over samples in double, row after row within a lane, then along the fixed tree: exact for every layout. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,15 +9,20 @@
 #include "comm/lane_sum.h"
 #include "estimator/network.h"
 
-enum { METRICS_MAX = 8, STATE_LOSS = 0, STATE_WEIGHT = 1, STATE_METRICS = 2 };
+enum { METRICS_MAX = 8, STATE_LOSS = 0, STATE_WEIGHT = 1, STATE_HEADS = 2 }; /* losses of several heads; metrics */
+
+/* How a head is judged. */
+typedef struct judgement {
+    int nmetrics;
+    const as_metric_ops *metric[METRICS_MAX];
+    int64_t offset[METRICS_MAX];
+} judgement;
 
 typedef struct evaluation {
     as_network *network;
     const as_batch *batch;
     int64_t base, rows; /* piece of the batch in the work space */
-    int nmetrics;
-    const as_metric_ops *metric[METRICS_MAX];
-    int64_t offset[METRICS_MAX];
+    judgement head[AS_HEADS_MAX];
     int64_t width; /* doubles of one lane */
     double *state; /* (own lanes, width) */
     double *out;   /* predictions (rows, outputs), or NULL */
@@ -54,8 +60,9 @@ static void forward_rows(const evaluation *e, int thread)
     }
 }
 
-/* Adds positions of rows to the metrics of a lane: as they are, or in blocks without those that are ignored. */
-static void measure_positions(const evaluation *e, as_metric_pass pass, double *state)
+/* Adds positions of rows to the metrics of a head and lane: as they are, or in blocks without those that are ignored.
+ */
+static void measure_positions(const evaluation *e, const judgement *head, as_metric_pass pass, double *state)
 {
     const as_model *model = &e->network->model;
     const as_metric_pass whole = pass;
@@ -73,18 +80,42 @@ static void measure_positions(const evaluation *e, as_metric_pass pass, double *
             pass.target = whole.target == NULL ? NULL : whole.target + first * model->data.targets;
             pass.weight = weight;
         }
-        for (int m = 0; m < e->nmetrics; m++) {
-            e->metric[m]->rows(&pass, model->data.classes, state + e->offset[m]);
+        for (int m = 0; m < head->nmetrics; m++) {
+            head->metric[m]->rows(&pass, model->data.classes, state + head->offset[m]);
         }
     }
+}
+
+/* Rows [from, to) of the batch, which are of one lane. */
+static void measure_head(const evaluation *e, int h, int64_t from, int64_t to, double *state)
+{
+    const as_network *network = e->network;
+    const as_model *model = &network->model;
+    const as_model_head *head = &model->head[h];
+    const as_batch *batch = e->batch;
+    const int64_t ld = network->work.ld[head->value], positions = model->data.positions;
+    const char *z = network->work.x[head->value];
+    for (int64_t r = from; network->work.head_loss != NULL && r < to; r++) {
+        state[STATE_HEADS + h] += network->work.head_loss[h * network->work.rows + r - e->base];
+    }
+    const as_metric_pass pass = {
+        .rows = to - from,
+        .outputs = head->outputs,
+        .z = z + (size_t)((from - e->base) * ld) * network->setup.kernels->real_bytes,
+        .ldz = positions > 1 ? head->outputs : ld,
+        .label = batch->label == NULL ? NULL : batch->label + from * positions,
+        .target = batch->target == NULL ? NULL : batch->target + from * model->data.targets + head->column,
+        .targets = head->targets,
+        .weight = batch->weight + from,
+        .loss = head->loss->name,
+    };
+    measure_positions(e, &e->head[h], pass, state);
 }
 
 /* Adds the piece's rows of one lane to its state. */
 static void measure_lane(const evaluation *e, int lane)
 {
     const as_network *network = e->network;
-    const as_model *model = &network->model;
-    const as_model_head *head = &model->head[0];
     const as_batch *batch = e->batch;
     const int64_t from = batch->lane_row[lane] > e->base ? batch->lane_row[lane] : e->base;
     const int64_t end = e->base + e->rows;
@@ -97,20 +128,9 @@ static void measure_lane(const evaluation *e, int lane)
         state[STATE_LOSS] += network->work.loss[r - e->base];
         state[STATE_WEIGHT] += network->work.counted[r - e->base];
     }
-    const int64_t ld = network->work.ld[head->value], positions = model->data.positions;
-    const char *z = network->work.x[head->value];
-    const as_metric_pass pass = {
-        .rows = to - from,
-        .outputs = head->outputs,
-        .z = z + (size_t)((from - e->base) * ld) * network->setup.kernels->real_bytes,
-        .ldz = positions > 1 ? head->outputs : ld,
-        .label = batch->label == NULL ? NULL : batch->label + from * positions,
-        .target = batch->target == NULL ? NULL : batch->target + from * model->data.targets + head->column,
-        .targets = head->targets,
-        .weight = batch->weight + from,
-        .loss = head->loss->name,
-    };
-    measure_positions(e, pass, state);
+    for (int h = 0; h < network->model.nheads; h++) {
+        measure_head(e, h, from, to, state);
+    }
 }
 
 static void evaluate_body(void *argument, int thread)
@@ -173,17 +193,44 @@ static void choose_metrics(evaluation *e)
 {
     const as_model *model = &e->network->model;
     const as_metric_ops *const *all = as_metrics_get(e->network->setup.kernels);
-    e->width = STATE_METRICS;
-    for (const char *const *name = model->head[0].loss->metrics; *name != NULL && e->nmetrics < METRICS_MAX; name++) {
-        for (int i = 0; all[i] != NULL; i++) {
-            const bool fits = (all[i]->target != AS_TARGET_LABELS || model->data.classes > 0) &&
-                              (!all[i]->tokens || e->network->setup.data->vocabulary > 0);
-            if (fits && strcmp(all[i]->name, *name) == 0) {
-                e->metric[e->nmetrics] = all[i];
-                e->offset[e->nmetrics++] = e->width;
-                e->width += all[i]->size(model->head[0].outputs, model->data.classes, model->head[0].targets);
+    e->width = STATE_HEADS + (model->nheads > 1 ? model->nheads : 0);
+    for (int h = 0; h < model->nheads; h++) {
+        judgement *own = &e->head[h];
+        const as_model_head *head = &model->head[h];
+        for (const char *const *name = head->loss->metrics; *name != NULL && own->nmetrics < METRICS_MAX; name++) {
+            for (int i = 0; all[i] != NULL; i++) {
+                const bool fits = (all[i]->target != AS_TARGET_LABELS || model->data.classes > 0) &&
+                                  (!all[i]->tokens || e->network->setup.data->vocabulary > 0);
+                if (fits && strcmp(all[i]->name, *name) == 0) {
+                    own->metric[own->nmetrics] = all[i];
+                    own->offset[own->nmetrics++] = e->width;
+                    e->width += all[i]->size(head->outputs, model->data.classes, head->targets);
+                }
             }
         }
+    }
+}
+
+/* The metrics of a head; of several, names begin with that of the head, and its own loss comes first. */
+static void finish_head(const evaluation *e, int h, double bytes, const double *sum, as_text *json)
+{
+    const as_model *model = &e->network->model;
+    const as_model_head *head = &model->head[h];
+    char prefix[AS_NAME_MAX + 2], key[AS_METRIC_KEY];
+    snprintf(prefix, sizeof prefix, model->nheads > 1 ? "%s." : "%s", head->name);
+    const as_data_parts *answers = e->network->setup.data->answers.n > 0 ? &e->network->setup.data->answers : NULL;
+    const as_metric_facts facts = {.outputs = head->outputs,
+                                   .classes = model->data.classes,
+                                   .targets = head->targets,
+                                   .label_bytes = bytes,
+                                   .prefix = prefix,
+                                   .answers = answers,
+                                   .column = head->column};
+    if (model->nheads > 1) {
+        as_json_real(json, as_metric_key(&facts, "loss", key), sum[STATE_HEADS + h] / sum[STATE_WEIGHT]);
+    }
+    for (int m = 0; m < e->head[h].nmetrics; m++) {
+        e->head[h].metric[m]->finish(&facts, sum + e->head[h].offset[m], json);
     }
 }
 
@@ -199,7 +246,6 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
                            double *loss)
 {
     as_network *network = (as_network *)estimator;
-    const as_model *model = &network->model;
     evaluation e = {.network = network};
     AS_TRY(network_use_judged(network));
     choose_metrics(&e);
@@ -220,12 +266,8 @@ as_status network_evaluate(as_estimator *estimator, const as_sampler *sampler, a
     if (status == AS_OK) {
         *loss = sum[STATE_LOSS] / sum[STATE_WEIGHT];
         as_json_real(json, "loss", *loss);
-        const as_metric_facts facts = {.outputs = model->head[0].outputs,
-                                       .classes = model->data.classes,
-                                       .targets = model->head[0].targets,
-                                       .label_bytes = label_bytes(sampler != NULL ? batch->data : NULL)};
-        for (int m = 0; m < e.nmetrics; m++) {
-            e.metric[m]->finish(&facts, sum + e.offset[m], json);
+        for (int h = 0; h < network->model.nheads; h++) {
+            finish_head(&e, h, label_bytes(sampler != NULL ? batch->data : NULL), sum, json);
         }
     }
     free(e.state);

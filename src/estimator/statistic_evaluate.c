@@ -142,7 +142,10 @@ as_status as_statistic_evaluate(as_estimator *estimator, const as_sampler *sampl
     if (status == AS_OK) {
         *loss = sum[STATE_LOSS] / sum[STATE_WEIGHT];
         as_json_real(json, "loss", *loss);
-        const as_metric_facts facts = {.outputs = s->outputs, .classes = s->classes, .targets = s->targets};
+        const as_metric_facts facts = {.outputs = s->outputs,
+                                       .classes = s->classes,
+                                       .targets = s->targets,
+                                       .answers = s->setup.data->answers.n > 0 ? &s->setup.data->answers : NULL};
         for (int m = 0; m < e.nmetrics; m++) {
             e.metric[m]->finish(&facts, sum + e.offset[m], json);
         }

@@ -276,6 +276,11 @@ int as_csv_columns(const as_csv *csv)
     return csv->columns;
 }
 
+const char *as_csv_name(const as_csv *csv, int column)
+{
+    return csv->name[column];
+}
+
 as_status as_csv_find(const as_csv *csv, const char *name, int *out)
 {
     *out = -1;

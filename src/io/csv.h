@@ -18,6 +18,7 @@ void as_csv_close(as_csv **csv);
 
 int64_t as_csv_rows(const as_csv *csv);
 int as_csv_columns(const as_csv *csv);
+const char *as_csv_name(const as_csv *csv, int column); /* borrowed */
 
 /* Not collective. The column of a name. Errors: DATA absent (the nearest name, or all) or present twice. */
 as_status as_csv_find(const as_csv *csv, const char *name, int *out);

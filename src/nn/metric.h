@@ -3,6 +3,7 @@
 #ifndef AS_NN_METRIC_H
 #define AS_NN_METRIC_H
 
+#include "base/parts.h"
 #include "base/text.h"
 #include "nn/loss.h"
 
@@ -21,7 +22,27 @@ typedef struct as_metric_pass {
 typedef struct as_metric_facts {
     int64_t outputs, classes, targets;
     double label_bytes; /* of tokens: bytes of text that a label stands for on average; NaN where that is not known */
+    const char *prefix; /* of all names that are written ("energy."); NULL: none */
+    const as_data_parts *answers; /* named parts of the data's real targets, or NULL */
+    int64_t column;               /* the first of those targets that is judged */
 } as_metric_facts;
+
+enum { AS_METRIC_KEY = 160 };
+
+/* A name with the prefix. Returns out. */
+static inline const char *as_metric_key(const as_metric_facts *facts, const char *name, char out[AS_METRIC_KEY])
+{
+    const char *prefix = facts->prefix != NULL ? facts->prefix : "";
+    size_t n = 0;
+    for (const char *p = prefix; *p != '\0' && n + 1 < AS_METRIC_KEY; p++) {
+        out[n++] = *p;
+    }
+    for (const char *p = name; *p != '\0' && n + 1 < AS_METRIC_KEY; p++) {
+        out[n++] = *p;
+    }
+    out[n] = '\0';
+    return out;
+}
 
 typedef struct as_metric_ops {
     const char *name, *help, *formula;

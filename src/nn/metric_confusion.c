@@ -48,15 +48,16 @@ static double f1(const double *count)
 
 static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
+    char key[AS_METRIC_KEY];
     static const char *const names[] = {"precision", "recall", "f1", "support"};
     const int64_t classes = facts->classes;
     double sum = 0.0;
     for (int64_t c = 0; c < classes; c++) {
         sum += f1(state + c * COUNTS);
     }
-    as_json_real(text, "macro_f1", sum / (double)classes);
+    as_json_real(text, as_metric_key(facts, "macro_f1", key), sum / (double)classes);
     for (int which = 0; which < 4; which++) {
-        as_json_open(text, names[which], '[');
+        as_json_open(text, as_metric_key(facts, names[which], key), '[');
         for (int64_t c = 0; c < classes; c++) {
             const double *count = state + c * COUNTS;
             as_json_real(text, NULL,
@@ -69,7 +70,7 @@ static void finish(const as_metric_facts *facts, const double *state, struct as_
     if (classes > MATRIX_MAX) {
         return;
     }
-    as_json_open(text, "confusion", '[');
+    as_json_open(text, as_metric_key(facts, "confusion", key), '[');
     for (int64_t i = 0; i < classes; i++) {
         as_json_open(text, NULL, '[');
         for (int64_t j = 0; j < classes; j++) {

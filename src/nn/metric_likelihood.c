@@ -31,9 +31,10 @@ static void rows(const as_metric_pass *pass, int64_t classes, double *state)
 
 static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
+    char key[AS_METRIC_KEY];
     const double mean = state[0] / state[1];
-    as_json_real(text, "perplexity", as_exp_f64(mean));
-    as_json_real(text, "bits_per_byte", mean / (0x1.62e42fefa39efp-1 * facts->label_bytes));
+    as_json_real(text, as_metric_key(facts, "perplexity", key), as_exp_f64(mean));
+    as_json_real(text, as_metric_key(facts, "bits_per_byte", key), mean / (0x1.62e42fefa39efp-1 * facts->label_bytes));
 }
 
 const as_metric_ops AS_V(as_metric_likelihood) = {

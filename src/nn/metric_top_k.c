@@ -32,8 +32,8 @@ static void rows(const as_metric_pass *pass, int64_t classes, double *state)
 
 static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
-    (void)facts;
-    as_json_real(text, "top_5_accuracy", state[0] / state[1]);
+    char key[AS_METRIC_KEY];
+    as_json_real(text, as_metric_key(facts, "top_5_accuracy", key), state[0] / state[1]);
 }
 
 const as_metric_ops AS_V(as_metric_top_k) = {

@@ -172,6 +172,10 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
         }
     }
     AS_TRY(as_arena_reserve(arena, (size_t)rows * sizeof *out->counted, (void **)&out->counted));
+    if (model->nheads > 1) {
+        const size_t doubles = (size_t)rows * (size_t)model->nheads;
+        AS_TRY(as_arena_reserve(arena, doubles * sizeof *out->head_loss, (void **)&out->head_loss));
+    }
     AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch + rows * model->scratch_row), arena,
                         &out->scratch));
     return as_arena_reserve(arena, (size_t)rows * sizeof *out->loss, (void **)&out->loss);

@@ -3,6 +3,7 @@
 #define AS_NN_MODEL_H
 
 #include "base/arena.h"
+#include "base/parts.h"
 #include "kernels/team.h"
 #include "nn/layer.h"
 #include "nn/loss.h"
@@ -16,12 +17,15 @@ typedef struct as_model_data {
     int64_t classes;   /* of labels */
     int64_t targets;   /* real targets of a sample */
     int64_t positions; /* labels of a sample: 1, or one for each token or pixel */
+    const as_data_parts *inputs,
+        *answers; /* named parts of input and real targets; NULL: none. Borrowed by the model */
 } as_model_data;
 
 /* A loss on an output of the model. Its value for a sample is the sum over the sample's positions. */
 typedef struct as_model_head {
     const as_loss_ops *loss;
     void *options;
+    char name[AS_NAME_MAX];  /* of several heads, unique; "" of one */
     int value;               /* of the program: the outputs (positions, outputs) of a sample */
     int64_t outputs;         /* of one position */
     int64_t column, targets; /* its real targets: columns [column, column + targets) */
@@ -41,7 +45,7 @@ typedef struct as_model {
     int segments; /* groups of consecutive layers that are computed again in backward; 0: everything is kept */
     int *pooled;  /* (nlayers + 1) the segment inside which alone a value is read, and so not kept; 0: it is kept */
     int nheads;
-    as_model_head head[AS_HEADS_MAX]; /* losses; predictions and metrics are those of the first one */
+    as_model_head head[AS_HEADS_MAX]; /* losses; predictions are those of the first one */
     int64_t in_size, outputs;         /* elements of one sample's input and of the first head's output */
     int64_t nparams;                  /* elements of the flat parameter vector */
     int64_t packed_reals;             /* of all packed forms together */
@@ -86,11 +90,12 @@ typedef struct as_model_work {
     int64_t ldmore[AS_INPUTS_MAX]; /* from which rows of a pass begin there: the same for all layers, since threads are
                                       not all in one layer; they lie ld of the value apart, which is no more */
     void *scratch;                 /* (threads, scratch stride) */
-    double *loss;                  /* (rows) weighted sum of the losses of all heads and positions */
-    double *counted; /* (rows) what the loss is divided by: sample weight times positions that are learnt */
-    void **chain;    /* (nlayers) sums of a lane, of layers that share parameters */
-    void *stack;     /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
-    void *pool;      /* what segments do not keep: one after another they use the same memory */
+    double *head_loss; /* (heads, rows) the losses of several heads, without their weights; NULL: one head */
+    double *loss;      /* (rows) weighted sum of the losses of all heads and positions */
+    double *counted;   /* (rows) what the loss is divided by: sample weight times positions that are learnt */
+    void **chain;      /* (nlayers) sums of a lane, of layers that share parameters */
+    void *stack;       /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
+    void *pool;        /* what segments do not keep: one after another they use the same memory */
 } as_model_work;
 
 /* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads and tree

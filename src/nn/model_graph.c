@@ -2,8 +2,8 @@
    values that it reads, and shapes from the data upwards.
 
    A layer without `from:` reads the layer before it, the first one the data. `from: name` and `from: [a, b]` name
-   earlier layers, or `input` for the data; so a program has no cycle, and the order of the list is the order of
-   computing.
+   earlier layers, or `input` for the data, or `input.NAME` for a named part of them; so a program has no cycle, and the
+   order of the list is the order of computing.
 
    `block: name` stands for the layers of model.blocks.name, and `repeat: {times: n, layers: [...]}` for n copies of a
    list, one after the other. Both open a frame: in it, `input` is what the block reads, names get the block's name and
@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "nn/kind.h"
 #include "nn/layer_activation.h"
+#include "nn/model_inputs.h"
 
 enum { LAYERS_MAX = 4096 };
 
@@ -67,8 +68,8 @@ const as_field as_layer_fields[] = {{.name = "name",
                                      .type = AS_FIELD_TEXTS,
                                      .offset = offsetof(layer_options, from),
                                      .standard = "",
-                                     .help = "Names of the earlier layers that it reads, or input (the data); the "
-                                             "layer before it by default."},
+                                     .help = "Names of the earlier layers that it reads, input (the data) or "
+                                             "input.NAME (one part of them); the layer before it by default."},
                                     {.name = "share",
                                      .type = AS_FIELD_TEXT,
                                      .offset = offsetof(layer_options, share),
@@ -568,6 +569,33 @@ static as_status parse_list(builder *b, frame *f)
     return AS_OK;
 }
 
+/* The parts of the data that layers read by name, as the first layers; data of one part are that part. */
+static as_status add_parts(builder *b, frame *f, const as_node *layers)
+{
+    const as_model_data *data = &b->model->data;
+    bool used[AS_DATA_PARTS_MAX] = {false};
+    AS_TRY(as_model_inputs_find(layers, data, used));
+    AS_TRY(as_model_inputs_find(b->blocks, data, used));
+    for (int i = 0; data->inputs != NULL && i < data->inputs->n; i++) {
+        const as_data_part *part = &data->inputs->part[i];
+        as_node *item[2];
+        int count = 0;
+        char name[AS_NAME_MAX];
+        if (used[i] && data->inputs->n > 1) {
+            AS_TRY(as_model_inputs_layers(b->document, layers, part, item, &count));
+        }
+        f->last = 0;
+        for (int k = 0; k < count; k++) {
+            AS_TRY(parse_item(b, f, item[k]));
+        }
+        snprintf(name, sizeof name, "input.%s", part->name);
+        if (used[i]) {
+            AS_TRY(add_name(b, name, f->last));
+        }
+    }
+    return AS_OK;
+}
+
 as_status as_model_graph_parse(as_document *document, const as_node *node, const as_node *layers, const as_node *blocks,
                                as_model *model)
 {
@@ -577,7 +605,8 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
     }
     builder b = {.document = document, .model = model, .blocks = blocks};
     frame outermost = {.list = layers};
-    const as_status status = parse_list(&b, &outermost);
+    as_status status = add_parts(&b, &outermost, layers);
+    status = status == AS_OK ? parse_list(&b, &outermost) : status;
     free(b.name);
     return status;
 }

@@ -1,9 +1,11 @@
 /* A network's configuration: the `model:` section as a whole. Its layers are read in model_graph.c; here follow what
    is known when all of them are there: which gradients are wanted, where they are added, packed forms, the loss. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "nn/kind.h"
 #include "nn/model_graph.h"
 #include "nn/model_ties.h"
@@ -58,7 +60,7 @@ const as_field as_model_fields[] = {
 
 typedef struct head_options {
     const as_node *loss;
-    const char *from;
+    const char *name, *from, *target;
     double weight;
     as_ints columns;
 } head_options;
@@ -69,6 +71,11 @@ const as_field as_head_fields[] = {
      .offset = offsetof(head_options, loss),
      .standard = "",
      .help = "The loss: a kind, or {kind: {options}}; cross_entropy for labels and mse for real targets by default."},
+    {.name = "name",
+     .type = AS_FIELD_TEXT,
+     .offset = offsetof(head_options, name),
+     .standard = "",
+     .help = "What its metrics are called, NAME.loss and so on; by default the target, the layer, or head_N."},
     {.name = "from",
      .type = AS_FIELD_TEXT,
      .offset = offsetof(head_options, from),
@@ -81,6 +88,11 @@ const as_field as_head_fields[] = {
      .min = 0,
      .max = 1e12,
      .help = "Factor on this loss in the sum."},
+    {.name = "target",
+     .type = AS_FIELD_TEXT,
+     .offset = offsetof(head_options, target),
+     .standard = "",
+     .help = "The real target that it learns, by its name in the data; all of them by default."},
     {.name = "columns",
      .type = AS_FIELD_INTS,
      .offset = offsetof(head_options, columns),
@@ -260,6 +272,60 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
     return AS_OK;
 }
 
+/* The columns of a named target. */
+static as_status find_target(const as_node *node, const as_model *model, const char *name, as_model_head *head)
+{
+    const as_data_parts *answers = model->data.answers;
+    const char *names[AS_DATA_PARTS_MAX + 1] = {NULL};
+    for (int i = 0; answers != NULL && i < answers->n; i++) {
+        const as_data_part *part = &answers->part[i];
+        names[i] = part->name;
+        if (strcmp(part->name, name) == 0) {
+            head->column = part->first;
+            head->targets = as_shape_size(&part->shape);
+            return AS_OK;
+        }
+    }
+    if (names[0] == NULL) {
+        AS_FAIL(AS_CONFIG, "%s: model.losses: target: \"%s\": the data have no real targets with names",
+                as_node_place(node), name);
+    }
+    as_text known = {0};
+    for (int i = 0; names[i] != NULL; i++) {
+        as_text_add(&known, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    const as_status status = as_error_set(AS_CONFIG, "%s: model.losses: target: \"%s\" is none of %s",
+                                          as_node_place(node), name, known.failed ? "the targets" : known.data);
+    as_text_free(&known);
+    return status;
+}
+
+static bool head_named(const as_model *model, const as_model_head *head, const char *name)
+{
+    for (const as_model_head *h = model->head; h < head; h++) {
+        if (strcmp(h->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the metrics of a head are called. */
+static as_status name_head(const as_node *node, const as_model *model, const head_options *o, as_model_head *head)
+{
+    const char *const wanted = o->name != NULL ? o->name : o->target != NULL ? o->target : o->from;
+    if (o->name != NULL && (strlen(o->name) >= sizeof head->name || head_named(model, head, o->name))) {
+        AS_FAIL(AS_CONFIG, "%s: model.losses: name: expected a name of its own of at most %d bytes, found \"%s\"",
+                as_node_place(node), AS_NAME_MAX - 1, o->name);
+    }
+    if (wanted != NULL && strlen(wanted) < sizeof head->name && !head_named(model, head, wanted)) {
+        memcpy(head->name, wanted, strlen(wanted) + 1);
+        return AS_OK;
+    }
+    snprintf(head->name, sizeof head->name, "head_%d", (int)(head - model->head) + 1);
+    return AS_OK;
+}
+
 /* An item of `losses:`. */
 static as_status parse_head(as_document *document, const as_node *node, as_model *model, as_model_head *head)
 {
@@ -273,6 +339,13 @@ static as_status parse_head(as_document *document, const as_node *node, as_model
     if (o.from != NULL && (head->value == 0 || strcmp(model->layer[head->value - 1].name, o.from) != 0)) {
         AS_FAIL(AS_CONFIG, "%s: model.losses: from: \"%s\" is no layer", as_node_place(node), o.from);
     }
+    if (o.target != NULL && o.columns.n > 0) {
+        AS_FAIL(AS_CONFIG, "%s: model.losses: expected target or columns, found both", as_node_place(node));
+    }
+    if (o.target != NULL) {
+        AS_TRY(find_target(node, model, o.target, head));
+    }
+    AS_TRY(name_head(node, model, &o, head));
     if (o.columns.n > 0) {
         const int64_t first = o.columns.v[0], last = o.columns.v[o.columns.n - 1];
         if (o.columns.n != 2 || last < first || last >= model->data.targets) {

@@ -5,6 +5,7 @@
 
    backward visits the layers at or below which something trains, and no others. Parameters of frozen layers are
    not summed: their elements of the parts are left as they are, which is zero where the caller cleared them once. */
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -120,7 +121,7 @@ void as_model_mask(const as_model *model, const int32_t *label, const double *we
 /* A head where positions are ignored, many, weighted, or have columns of their own: in blocks with weights of their
    own, whose losses are added to those of their samples. */
 static void masked_head(const as_model *model, const as_model_head *head, as_loss_pass pass, bool first_head,
-                        double *counted)
+                        double *counted, double *own)
 {
     const int64_t positions = model->data.positions, total = pass.rows * positions;
     const int64_t all = model->data.targets, block = head->targets == all ? AS_POSITIONS_BLOCK : 1;
@@ -131,6 +132,9 @@ static void masked_head(const as_model *model, const as_model_head *head, as_los
     for (int64_t r = 0; r < whole.rows && first_head; r++) {
         whole.loss[r] = 0;
         counted[r] = 0;
+    }
+    for (int64_t r = 0; own != NULL && r < whole.rows; r++) {
+        own[r] = 0;
     }
     for (int64_t first = 0; first < total; first += block) {
         const int64_t count = total - first < block ? total - first : block;
@@ -151,6 +155,9 @@ static void masked_head(const as_model *model, const as_model_head *head, as_los
         head->loss->rows(&pass);
         for (int64_t q = 0; q < count; q++) {
             whole.loss[(first + q) / positions] += loss[q];
+            if (own != NULL) {
+                own[(first + q) / positions] += head->weight > 0 ? loss[q] / head->weight : (double)NAN;
+            }
         }
     }
 }
@@ -168,6 +175,7 @@ void as_model_loss(const as_model *model, as_model_work *work, const as_model_ro
         void *dz = !wanted      ? NULL
                    : head->adds ? row_at(model, work->more[0], first, work->ldmore[0])
                                 : row_at(model, work->dy[v], first, ld);
+        double *own = work->head_loss == NULL ? NULL : work->head_loss + h * work->rows + first;
         const as_loss_pass pass = {
             .options = head->options,
             .rows = rows->count,
@@ -184,8 +192,11 @@ void as_model_loss(const as_model *model, as_model_work *work, const as_model_ro
         if (h == 0 && !masked && head->weight == 1 && head->targets == model->data.targets) {
             head->loss->rows(&pass);
             memcpy(work->counted + first, pass.weight, (size_t)rows->count * sizeof(double));
+            if (own != NULL) {
+                memcpy(own, pass.loss, (size_t)rows->count * sizeof(double));
+            }
         } else {
-            masked_head(model, head, pass, h == 0, work->counted + first);
+            masked_head(model, head, pass, h == 0, work->counted + first, own);
         }
         if (wanted && head->adds && rows->count > 0) {
             add_gradient(model, work, rows, v, 0);

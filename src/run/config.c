@@ -206,7 +206,7 @@ static as_status check_target(const as_node *node, const char *target)
 {
     char name[64], sense[3], number[64];
     double value;
-    if (sscanf(target, "%63[A-Za-z0-9_] %2[<>=] %63[0-9.eE+-]", name, sense, number) != 3 || sense[1] != '=' ||
+    if (sscanf(target, "%63[^ <>=] %2[<>=] %63[0-9.eE+-]", name, sense, number) != 3 || sense[1] != '=' ||
         sense[0] == '=' || !as_text_to_real(number, &value)) {
         AS_FAIL(AS_CONFIG, "%s: train.target: expected \"METRIC >= VALUE\" or \"METRIC <= VALUE\", found '%s'",
                 as_node_place(as_node_get(node, "target")), target);

@@ -290,11 +290,11 @@ static as_status find_metric(const char *object, const char *name)
     as_text known = {0};
     while (as_json_next(&object, &member)) {
         if (member.key_length == strlen(name) && strncmp(member.key, name, member.key_length) == 0 &&
-            member.value[0] != '[') {
+            member.value[0] != '[' && member.value[0] != '{') {
             as_text_free(&known);
             return AS_OK;
         }
-        if (member.value[0] != '[') {
+        if (member.value[0] != '[' && member.value[0] != '{') {
             as_text_add(&known, "%s%.*s", known.size == 0 ? "" : ", ", (int)member.key_length, member.key);
         }
     }

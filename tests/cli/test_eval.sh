@@ -37,4 +37,42 @@ expect 0 '^ +class +precision +recall +f1 +support$' eval ../digits
 [ "$(grep -cE '^ +[0-9] +[01]\.[0-9]{4} +[01]\.[0-9]{4} +[01]\.[0-9]{4} +[0-9]+$' ../out)" -eq 10 ] || complain 'ten classes'
 [ "$(grep -A10 '^confusion' ../out | tail -10 | wc -w)" -eq 100 ] || complain 'ten rows of ten'
 expect 0 '"support": ?\[[0-9., ]+\]' eval ../digits --json
+
+# Real targets by name, several losses, and parts of the inputs that layers read by name.
+printf 'a,b c,up,down\n%s\n' "$(for i in $(seq 60); do echo "$((i % 7)),$((i % 5)).5,$((i % 7 * 2)),$((i * i % 11))"; done)" >../in/table.csv
+cat >../in/table.yaml <<'YAML'
+name: table
+data: {train: {format: csv, file: ../in/table.csv, target: [up, down]}, test: {format: csv, file: ../in/table.csv, target: [up, down]}}
+model:
+  layers:
+    - dense: {units: 8, from: input.a, activation: tanh, name: left}
+    - dense: {units: 8, from: ['input.b c'], activation: tanh, name: right}
+    - concat: {from: [left, right], name: both}
+    - dense: {units: 1, name: first}
+    - dense: {units: 2, name: second, from: both}
+  losses:
+    - {loss: mse, from: first, target: up, weight: 0.5}
+    - {loss: huber, from: second, name: together}
+train: {batch: 12, steps: 200}
+optimizer: {type: adam, lr: 2.0e-2}
+YAML
+expect 0 'up\.loss [0-9.]+, up\.rmse [0-9.]+, up\.mae [0-9.]+, up\.r2 0\.9[0-9]+, together\.loss' train ../in/table.yaml -q -o ../table
+expect 0 '^up +[0-9.]+ +[0-9.]+ +0\.9[0-9]+$' eval ../table
+expect 0 '^together: variables$' eval ../table
+expect 0 '"together.targets": ?\{"up": ?\{"rmse": ?[0-9.]+, ?"mae": ?[0-9.]+, ?"r2": ?0\.9' eval ../table --json
+# The loss of the first head is the square of its rmse, and the whole is their weighted sum.
+awk -v json="$(cat ../out)" 'function number(key) {
+    match(json, "\"" key "\": ?[0-9.e-]+"); text = substr(json, RSTART, RLENGTH); sub(/.*: ?/, "", text); return text + 0
+}
+BEGIN {
+    a = number("up.rmse") ^ 2 - number("up.loss"); b = 0.5 * number("up.loss") + number("together.loss") - number("loss")
+    exit !(a * a < 1e-12 && b * b < 1e-12 && number("loss") > 0)
+}' || complain 'losses of heads do not add up'
+expect 0 ' 200 steps' train ../in/table.yaml -q -o ../target -s 'train.target=up.r2 >= 0.9'
+expect 78 'from: "input\.c": expected input\.a, input\.b c' train ../in/table.yaml -s 'model.layers.0={dense: {units: 8, from: input.c, name: left}}' -o t
+expect 78 'target: "left" is none of up, down' train ../in/table.yaml -s 'model.losses.0={from: first, target: left}' -o t
+expect 78 'expected target or columns, found both' train ../in/table.yaml -s 'model.losses.0={from: first, target: up, columns: [0, 0]}' -o t
+expect 78 'expected a name of its own .* found "up"' train ../in/table.yaml -s 'model.losses.1={loss: huber, from: second, name: up}' -o t
+expect 0 'input-b_c' explain ../in/table.yaml
+expect 0 '^row +[0-9]|/output \(60, 1\)' predict ../table -i ../in/table.csv -o ../table.h5
 finish

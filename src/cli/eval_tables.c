@@ -1,0 +1,141 @@
+/* Members are found by the ends of their names: those of several losses begin with the name of the loss and a dot. */
+#include "cli/eval_tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_read.h"
+
+enum { SHOWN_CLASSES = 64, KEY_MAX = 160 };
+
+/* Numbers of an array, one by one; false at its end. */
+static bool next_number(const char **cursor, double *out)
+{
+    char *end;
+    const char *p = *cursor + strspn(*cursor, "[, ");
+    if (*p == ']' || *p == '\0') {
+        return false;
+    }
+    *out = strtod(p, &end);
+    if (end == p) { /* null */
+        *out = (double)NAN;
+        end = (char *)p + strcspn(p, ",]");
+    }
+    *cursor = end;
+    return true;
+}
+
+/* The value of the member PREFIX + NAME, or NULL. */
+static const char *find(const char *json, const char *prefix, const char *name)
+{
+    char key[KEY_MAX];
+    as_json_member member;
+    snprintf(key, sizeof key, "%s%s", prefix, name);
+    while (as_json_next(&json, &member)) {
+        if (member.key_length == strlen(key) && strncmp(member.key, key, member.key_length) == 0) {
+            return member.value;
+        }
+    }
+    return NULL;
+}
+
+static void print_title(const char *prefix, const char *what)
+{
+    printf("\n%.*s%s%s\n", (int)(strlen(prefix) - (prefix[0] != '\0')), prefix, prefix[0] != '\0' ? ": " : "", what);
+}
+
+/* One line for each class, from the arrays precision, recall, f1 and support. */
+static void print_classes(const char *json, const char *prefix)
+{
+    static const char *const keys[] = {"precision", "recall", "f1", "support"};
+    const char *cursor[4];
+    double value[4] = {0};
+    for (int k = 0; k < 4; k++) {
+        cursor[k] = find(json, prefix, keys[k]);
+        if (cursor[k] == NULL) {
+            return;
+        }
+    }
+    print_title(prefix, "classes");
+    printf("%8s %10s %10s %10s %12s\n", "class", keys[0], keys[1], keys[2], keys[3]);
+    int64_t c = 0, shown = 0, present = 0;
+    for (bool more = true; more; c++) {
+        for (int k = 0; k < 4; k++) {
+            more = next_number(&cursor[k], &value[k]) && more;
+        }
+        present += more && value[3] > 0;
+        if (more && value[3] > 0 && shown < SHOWN_CLASSES) {
+            printf("%8lld %10.4f %10.4f %10.4f %12g\n", (long long)c, value[0], value[1], value[2], value[3]);
+            shown++;
+        }
+    }
+    if (shown < c - 1) {
+        printf("%lld classes, %lld of them in the data, %lld shown; --json has all\n", (long long)c - 1,
+               (long long)present, (long long)shown);
+    }
+}
+
+/* Rows are labels, columns answers. */
+static void print_confusion(const char *json, const char *prefix)
+{
+    const char *cursor = find(json, prefix, "confusion"), *support = find(json, prefix, "support");
+    double value;
+    int64_t classes = 0;
+    while (support != NULL && next_number(&support, &value)) {
+        classes++;
+    }
+    if (cursor == NULL || classes < 1) {
+        return;
+    }
+    print_title(prefix, "confusion: rows are labels, columns answers");
+    for (int64_t i = 0; i < classes; i++) {
+        for (int64_t j = 0; j < classes && next_number(&cursor, &value); j++) {
+            printf("%s%6g", j > 0 ? " " : "", value);
+        }
+        cursor += strspn(cursor, "],");
+        printf("\n");
+    }
+}
+
+/* One line for each variable. */
+static void print_targets(const char *json, const char *prefix)
+{
+    as_json_member member;
+    const char *targets = find(json, prefix, "targets");
+    if (targets == NULL) {
+        return;
+    }
+    print_title(prefix, "variables");
+    printf("%-24s %14s %14s %12s\n", "", "rmse", "mae", "r2");
+    while (as_json_next(&targets, &member)) {
+        double value[3] = {(double)NAN, (double)NAN, (double)NAN};
+        static const char *const keys[] = {"rmse", "mae", "r2"};
+        for (int k = 0; k < 3; k++) {
+            as_json_number(member.value, keys[k], &value[k]);
+        }
+        printf("%-24.*s %14.6g %14.6g %12.6f\n", (int)member.key_length, member.key, value[0], value[1], value[2]);
+    }
+}
+
+void as_eval_tables(const char *json)
+{
+    static const char *const first[] = {"precision", "targets"};
+    as_json_member member;
+    for (const char *cursor = json; as_json_next(&cursor, &member);) {
+        for (size_t k = 0; k < sizeof first / sizeof first[0]; k++) {
+            const size_t n = strlen(first[k]), before = member.key_length - n;
+            char prefix[KEY_MAX];
+            if (member.key_length < n || before >= sizeof prefix || memcmp(member.key + before, first[k], n) != 0 ||
+                (before > 0 && member.key[before - 1] != '.')) {
+                continue;
+            }
+            memcpy(prefix, member.key, before);
+            prefix[before] = '\0';
+            print_classes(k == 0 ? json : "", prefix);
+            print_confusion(k == 0 ? json : "", prefix);
+            print_targets(k == 1 ? json : "", prefix);
+        }
+    }
+}

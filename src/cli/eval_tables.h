@@ -1,0 +1,9 @@
+/* Tables of an evaluation for people: classes, the confusion of classes, variables. */
+#ifndef AS_CLI_EVAL_TABLES_H
+#define AS_CLI_EVAL_TABLES_H
+
+/* Not collective. Prints the arrays and objects among the members of a JSON object of metrics, each head's under its
+   own name. */
+void as_eval_tables(const char *json);
+
+#endif
