@@ -111,9 +111,9 @@ static as_status plan(as_statistic *s)
     AS_TRY(check_setup(s));
     AS_TRY(as_arena_create(&s->arena));
     AS_TRY(as_statistic_integers(s, "/state/passes", 0, NULL, &s->passes));
-    AS_TRY(s->ops->plan(s));
     const int64_t fit = CHUNK_ELEMENTS / (s->width > 0 ? s->width : 1);
     s->chunk = fit > CHUNK_MOST ? CHUNK_MOST : fit < CHUNK_LEAST ? CHUNK_LEAST : fit;
+    AS_TRY(s->ops->plan(s));
     const size_t bytes = sizeof(double);
     AS_TRY(as_arena_reserve(s->arena, (size_t)(lanes * s->most) * bytes, (void **)&s->lanes));
     AS_TRY(as_arena_reserve(s->arena, (size_t)s->most * bytes, (void **)&s->root));
@@ -201,14 +201,16 @@ static void over_lanes(void *argument, int thread)
     const as_batch *b = o->batch;
     const as_dataset *data = b->data;
     const as_normalization *norm = s->setup.normalization;
-    const bool plain = norm == NULL || norm->identity;
+    const bool plain = norm == NULL || norm->identity, own = s->scale != NULL;
+    const double *scale = own ? s->scale : plain ? NULL : norm->scale;
+    const double *shift = own ? s->shift : plain ? NULL : norm->shift;
     double *x = s->x + thread * s->chunk * s->width;
     for (int lane = thread; lane < s->setup.lanes->count; lane += as_team_size(s->setup.team)) {
         const int64_t end = b->lane_row[lane + 1];
         for (int64_t at = b->lane_row[lane]; at < end; at += s->chunk) {
             const int64_t count = end - at < s->chunk ? end - at : s->chunk;
-            s->kernels->gather(count, s->width, data->x, data->type, data->stride, b->at + at,
-                               plain ? NULL : norm->scale, plain ? NULL : norm->shift, x, s->width);
+            s->kernels->gather(count, s->width, data->x, data->type, data->stride, b->at + at, scale, shift, x,
+                               s->width);
             const as_rows rows = {
                 .count = count,
                 .x = x,

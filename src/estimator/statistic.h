@@ -71,13 +71,15 @@ struct as_statistic {
     int64_t classes, targets;
     int64_t most, scratch, outputs; /* set by plan: doubles of a statistic, doubles of scratch of a thread, outputs */
     double flops;                   /* set by plan: of a pass, per row */
+    int64_t chunk;                  /* rows that are handed out at a time; plan may change it */
+    const double *scale, *shift;    /* (width) rows are handed out as scale * stored + shift, in one rounding, where
+                                       the kind sets them (in init or ready); NULL: as the normalisation says */
     int64_t pass;                   /* passes finished */
     double weight, samples;         /* of the last pass: sum of weights, rows; set before finish */
 
     /* The engine's. */
     as_sum *sum;
     int64_t *passes;
-    int64_t chunk; /* rows that are handed out at a time */
     double *lanes, *root, *x, *thread_scratch;
     as_arena *arena;
     int narrays;
