@@ -24,6 +24,8 @@ double as_digamma(double x);
 /* log(1 - e^l), l <= 0. */
 double as_log_complement(double l);
 
+/* log(x^a e^-x / Gamma(a + 1)), without cancellation; x > 0. */
+double as_log_gamma_power(double a, double x);
 /* Regularised incomplete gamma functions, P = 1 - Q = 1/Gamma(a) integral_0^x t^(a-1) e^-t dt; x >= 0. */
 double as_gamma_p(double a, double x);
 double as_gamma_q(double a, double x);

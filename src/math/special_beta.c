@@ -51,7 +51,7 @@ static void log_both(double a, double b, double x, double y, double *lower, doub
 {
     const double small = a < b ? a : b, large = a < b ? b : a;
     if (!(small >= AS_SHAPE_SMALLEST) || !(large <= AS_SHAPE_LARGEST) || !(x >= 0 && x <= 1 && y >= 0 && y <= 1)) {
-        *lower = *upper = NAN;
+        *lower = *upper = (double)NAN;
     } else if (x == 0 || y == 0) {
         *lower = x == 0 ? -HUGE_VAL : 0;
         *upper = x == 0 ? 0 : -HUGE_VAL;
@@ -119,7 +119,7 @@ void as_beta_inverse(double a, double b, double p, double *x, double *y)
 {
     const double small = a < b ? a : b, large = a < b ? b : a;
     if (!(small >= AS_SHAPE_SMALLEST) || !(large <= AS_SHAPE_LARGEST) || !(p >= 0 && p <= 1)) {
-        *x = *y = NAN;
+        *x = *y = (double)NAN;
     } else if (p == 0 || p == 1) {
         *x = p;
         *y = 1 - p;

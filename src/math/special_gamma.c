@@ -58,7 +58,7 @@ static double stirling_series(double x)
 double as_log_gamma(double x)
 {
     if (!(x >= 0)) {
-        return NAN;
+        return (double)NAN;
     }
     if (x < 0.5) {
         return x == 0 ? HUGE_VAL : log_gamma_near_two(x) - as_log1p_f64(x) - as_log_f64(x);
@@ -105,7 +105,7 @@ double as_log_beta(double a, double b)
 {
     const double p = a < b ? a : b, q = a < b ? b : a;
     if (!(p > 0) || !(q < HUGE_VAL)) {
-        return NAN;
+        return (double)NAN;
     }
     if (q < 10) {
         return as_log_gamma(p) + as_log_gamma(q) - as_log_gamma(p + q);
@@ -123,7 +123,7 @@ double as_digamma(double x)
     static const double c[] = {1.0 / 12,  -1.0 / 120,     1.0 / 252, -1.0 / 240,
                                1.0 / 132, -691.0 / 32760, 1.0 / 12,  -3617.0 / 8160};
     if (!(x > 0)) {
-        return NAN;
+        return (double)NAN;
     }
     double shift = 0;
     while (x < 12) {
@@ -144,8 +144,7 @@ static double log_factorial(double a)
     return a < 0.5 ? log_gamma_near_two(a) - as_log1p_f64(a) : as_log_gamma(a + 1);
 }
 
-/* log(x^a e^-x / Gamma(a + 1)), x > 0. */
-static double log_power(double a, double x)
+double as_log_gamma_power(double a, double x)
 {
     if (a < 10) {
         return a * as_log_f64(x) - x - log_factorial(a);
@@ -161,7 +160,7 @@ static double log_p_series(double a, double x)
         term *= x / (a + n);
         sum += term;
     }
-    return log_power(a, x) + as_log_f64(sum);
+    return as_log_gamma_power(a, x) + as_log_f64(sum);
 }
 
 /* log Q by its continued fraction; for x > a + 1 or so. */
@@ -181,7 +180,7 @@ static double log_q_fraction(double a, double x)
             break;
         }
     }
-    return log_power(a, x) + as_log_f64(a) + as_log_f64(h);
+    return as_log_gamma_power(a, x) + as_log_f64(a) + as_log_f64(h);
 }
 
 /* Q for a < 1 and small x, where P is near 1: u = x^a / Gamma(1 + a), P = u (1 + a sum (-x)^n / (n! (a + n))). */
@@ -200,7 +199,7 @@ static double small_q(double a, double x)
 static void log_both(double a, double x, double *log_p, double *log_q)
 {
     if (!(a >= AS_SHAPE_SMALLEST) || !(a <= AS_SHAPE_LARGEST) || !(x >= 0)) {
-        *log_p = *log_q = NAN;
+        *log_p = *log_q = (double)NAN;
     } else if (x == 0 || x == HUGE_VAL) {
         *log_p = x == 0 ? -HUGE_VAL : 0;
         *log_q = x == 0 ? 0 : -HUGE_VAL;
@@ -258,7 +257,7 @@ static double newton(double a, double target, bool upper)
         double p, q;
         log_both(a, x, &p, &q);
         const double now = upper ? q : p;
-        const double slope = as_exp_f64(log_power(a, x) + as_log_f64(a) - now); /* of log P; -slope of log Q */
+        const double slope = as_exp_f64(as_log_gamma_power(a, x) + as_log_f64(a) - now); /* of log P; -slope of log Q */
         double step = upper ? (now - target) / slope : (target - now) / slope;
         step = step > 20 ? 20 : step < -700 ? -700 : step; /* x stays a number */
         u += step;
@@ -272,7 +271,7 @@ static double newton(double a, double target, bool upper)
 double as_gamma_p_inverse(double a, double p)
 {
     if (!(a >= AS_SHAPE_SMALLEST) || !(a <= AS_SHAPE_LARGEST) || !(p >= 0 && p <= 1)) {
-        return NAN;
+        return (double)NAN;
     }
     if (p == 0 || p == 1) {
         return p == 0 ? 0 : HUGE_VAL;
@@ -283,7 +282,7 @@ double as_gamma_p_inverse(double a, double p)
 double as_gamma_q_inverse(double a, double q)
 {
     if (!(a >= AS_SHAPE_SMALLEST) || !(a <= AS_SHAPE_LARGEST) || !(q >= 0 && q <= 1)) {
-        return NAN;
+        return (double)NAN;
     }
     if (q == 0 || q == 1) {
         return q == 0 ? HUGE_VAL : 0;

@@ -69,7 +69,7 @@ static double tail_inverse(double target)
 double as_normal_inverse(double p)
 {
     if (!(p >= 0 && p <= 1)) {
-        return NAN;
+        return (double)NAN;
     }
     if (p == 0 || p == 1) {
         return p == 0 ? -HUGE_VAL : HUGE_VAL;

@@ -6,6 +6,7 @@
 #include "data/format.h"
 #include "data/generate.h"
 #include "estimator/estimator.h"
+#include "math/distribution.h"
 #include "nn/activation.h"
 #include "nn/layer.h"
 #include "nn/loss.h"
@@ -14,7 +15,20 @@
 #include "nn/schedule.h"
 #include "probe/probe.h"
 
-enum { MODELS, LAYERS, ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, FORMATS, AUGMENTS, GENERATORS, PROBES };
+enum {
+    MODELS,
+    LAYERS,
+    ACTIVATIONS,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    SCHEDULES,
+    FORMATS,
+    AUGMENTS,
+    GENERATORS,
+    PROBES,
+    DISTRIBUTIONS
+};
 
 const as_kind_group as_kind_groups[] = {
     [MODELS] = {"models", "model", "what is trained: `type:` of the model"},
@@ -29,6 +43,7 @@ const as_kind_group as_kind_groups[] = {
     [AUGMENTS] = {"augmentations", "data.augment", "changes of the training inputs: rows of `augment:`"},
     [GENERATORS] = {"generators", "data generate", "equations: `allsum data generate KIND`"},
     [PROBES] = {"instruments", "probe.instruments", "what is measured beside training: rows of `instruments:`"},
+    [DISTRIBUTIONS] = {"distributions", "distribution", "probability distributions: `allsum distribution KIND`"},
     {.name = NULL},
 };
 
@@ -57,5 +72,6 @@ void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *con
     VISIT(AUGMENTS, as_augment_ops, as_augments_get(kernels), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(GENERATORS, as_generate_ops, as_generators_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(PROBES, as_probe_ops, as_probes_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(DISTRIBUTIONS, as_distribution_ops, as_distributions_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields, (*k)->options_bytes)
 }
