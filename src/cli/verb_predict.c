@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/model_verb.h"
+#include "estimator/statistic.h"
 #include "io/h5_write.h"
 
 /* What this rank's rows gave, in the order of the file. */
@@ -14,7 +15,8 @@ typedef struct predictions {
     int64_t positions; /* with labels of their own: outputs / positions for each */
     double *value;     /* (rows, outputs) */
     int64_t *id;       /* (rows) row numbers in the input */
-    int32_t *label;    /* (rows, positions) class with the largest output; NULL unless the model has classes */
+    int32_t *label;    /* (rows, positions) class by that rule; NULL unless the model has classes */
+    as_class_rule rule;
 } predictions;
 
 static bool ends_with(const char *text, const char *end)
@@ -56,13 +58,25 @@ static as_status check_files(const char *in, const char *out)
     return AS_OK;
 }
 
-static int32_t largest(const double *value, int64_t n)
+static int32_t pick(as_class_rule rule, const double *value, int64_t n)
 {
     int64_t best = 0;
+    if (rule == AS_CLASS_BY_TARGET && n == 1) {
+        return value[0] > 0.5;
+    }
     for (int64_t i = 1; i < n; i++) {
-        best = value[i] > value[best] ? i : best;
+        best = (rule == AS_CLASS_SMALLEST ? value[i] < value[best] : value[i] > value[best]) ? i : best;
     }
     return (int32_t)best;
+}
+
+/* Whether outputs stand for classes: those of the labels, or those that a statistical model has found by itself. */
+static bool has_classes(const as_model_file *m, as_class_rule *rule)
+{
+    const as_statistic_ops *statistic = m->estimator->ops->statistic;
+    *rule = statistic != NULL ? statistic->classes : AS_CLASS_BY_TARGET;
+    return *rule != AS_CLASS_BY_TARGET ||
+           (m->facts.target == AS_TARGET_LABELS && (statistic == NULL || statistic->target == AS_TARGET_LABELS));
 }
 
 /* Runs the model over this rank's rows. A batch takes rows from all lanes: each goes to its place in the file's order.
@@ -82,7 +96,7 @@ static as_status predict_rows(const as_model_file *m, const as_dataset *data, co
     const int64_t each = out->outputs / out->positions;
     for (int64_t q = 0; q < out->rows * out->positions && out->label != NULL; q++) {
         const double *value = out->value + q * each;
-        out->label[q] = each == 1 ? value[0] > 0.5 : largest(value, each);
+        out->label[q] = pick(out->rule, value, each);
     }
     return AS_OK;
 }
@@ -132,14 +146,14 @@ static as_status predict(const as_context *context, const as_model_file *m)
         const size_t rows = (size_t)data.local_rows + 1;
         p.rows = data.local_rows;
         p.total = data.rows;
-        p.positions = m->facts.target == AS_TARGET_LABELS ? m->facts.positions : 1;
+        const bool classes = has_classes(m, &p.rule);
+        p.positions = classes && p.rule == AS_CLASS_BY_TARGET ? m->facts.positions : 1;
         p.first = data.lane_first[m->lanes.first];
         p.value = malloc(rows * (size_t)p.outputs * sizeof *p.value);
         p.id = malloc(rows * sizeof *p.id);
-        p.label = m->facts.target == AS_TARGET_LABELS ? malloc(rows * (size_t)p.positions * sizeof *p.label) : NULL;
+        p.label = classes ? malloc(rows * (size_t)p.positions * sizeof *p.label) : NULL;
         buffer = malloc((size_t)(batch.capacity + 1) * (size_t)p.outputs * sizeof *buffer);
-        const bool room = p.value != NULL && p.id != NULL && buffer != NULL &&
-                          (p.label != NULL || m->facts.target != AS_TARGET_LABELS);
+        const bool room = p.value != NULL && p.id != NULL && buffer != NULL && (p.label != NULL || !classes);
         status = as_world_agree(
             m->world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %lld predictions", (long long)p.rows));
     }

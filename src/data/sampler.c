@@ -218,6 +218,10 @@ void as_sampler_fill(const as_sampler *sampler, int64_t epoch, int64_t index, as
     AS_ASSERT(index >= 0 && begin < data->rows);
     batch->epoch = epoch;
     batch->index = index;
+    if (batch->kept) {
+        return;
+    }
+    batch->kept = !sampler->shuffle && end - begin == data->rows;
     batch->global_rows = end - begin;
     batch->rows = 0;
     for (int l = 0; l < lanes->count; l++) {

@@ -19,6 +19,7 @@ typedef struct as_batch {
     double *weight;      /* (rows) */
     int64_t capacity;
     int64_t epoch, index; /* index of the batch in its epoch */
+    bool kept;            /* all rows in an order of no epoch: filled once */
     void *block;          /* owner of the arrays */
 } as_batch;
 

@@ -82,6 +82,14 @@ static as_status check_setup(const as_statistic *s)
         AS_FAIL(AS_CONFIG, "%s: a model of type %s learns from one label a sample, found %lld", data->place, name,
                 (long long)data->positions);
     }
+    for (int64_t i = 0; s->ops->target == AS_TARGET_LABELS && data->label != NULL && i < data->local_rows; i++) {
+        if (data->label[i] < 0) {
+            AS_FAIL(AS_CONFIG,
+                    "%s: row %lld: its label is ignored (data.ignore_label), but a model of type %s learns from every "
+                    "sample: give it data without such rows",
+                    data->place, (long long)data->id[i], name);
+        }
+    }
     if (data->vocabulary > 0) {
         AS_FAIL(AS_CONFIG, "%s: a model of type %s learns from numbers, found tokens of a text", data->place, name);
     }

@@ -27,12 +27,17 @@ typedef struct as_rows {
     double *scratch;      /* (s->scratch) of this thread; anything */
 } as_rows;
 
+/* The class that `allsum predict` names beside the outputs of a row: that of the largest or smallest one, the first of
+   equals. */
+typedef enum as_class_rule { AS_CLASS_BY_TARGET, AS_CLASS_LARGEST, AS_CLASS_SMALLEST } as_class_rule;
+
 /* What the kind does. `sum` is the statistic of a lane, (size) doubles. */
 struct as_statistic_ops {
-    as_target target;   /* answers that it learns from; AS_TARGET_NONE: none, those of the data are ignored */
-    size_t model_bytes; /* of the kind's own struct, s->model, zero-filled */
-    const char *loss;   /* "cross_entropy" (predict gives probabilities of classes) or "mse" (values): how
-                           evaluation judges predictions; NULL: by score alone */
+    as_target target;      /* answers that it learns from; AS_TARGET_NONE: none, those of the data are ignored */
+    size_t model_bytes;    /* of the kind's own struct, s->model, zero-filled */
+    const char *loss;      /* "cross_entropy" (predict gives probabilities of classes) or "mse" (values): how
+                              evaluation judges predictions; NULL: by score alone */
+    as_class_rule classes; /* BY_TARGET: the largest output where the model learns from labels, else none */
     /* Not collective. Sizes (most, scratch, outputs) and arrays of the model (as_statistic_array). Errors: CONFIG, DATA
        when data and options do not fit, with numbers. */
     as_status (*plan)(as_statistic *s);
@@ -51,7 +56,8 @@ struct as_statistic_ops {
     as_status (*ready)(as_statistic *s);
     /* Not collective. Outputs of rows: out (count, outputs). */
     void (*predict)(const as_statistic *s, const as_rows *rows, double *out);
-    /* Not collective. OPTIONAL where `loss` is given: loss of each row, given its outputs; (count). */
+    /* Not collective. OPTIONAL where `loss` is given: loss of each row; (count). Called after predict of the same
+       rows, with what that has left in out and in rows->scratch. */
     void (*score)(const as_statistic *s, const as_rows *rows, const double *out, double *loss);
     void (*release)(as_statistic *s); /* OPTIONAL: memory that the kind has taken by itself */
     /* Not collective. What was estimated: as text (a table of at most 80 columns) or as JSON members. */

@@ -68,6 +68,9 @@ static void judge(const as_statistic *s, const as_rows *rows, const double *out,
     for (int64_t i = 0; i < rows->count; i++) {
         const double *o = out + i * s->outputs;
         loss[i] = 0;
+        if (classes && rows->label[i] < 0) {
+            continue; /* ignored */
+        }
         if (classes) {
             loss[i] = -as_log_f64(o[rows->label[i]] > 0 ? o[rows->label[i]] : DBL_TRUE_MIN);
             continue;

@@ -224,6 +224,7 @@ static as_status settle_statistic(as_config *c, const as_node *train, const as_n
         AS_FAIL(AS_CONFIG, "%s: a model of type %s has no optimizer and no schedule",
                 as_node_place(c->optimizer != NULL ? c->optimizer : c->schedule), as_node_get(c->model, "type")->text);
     }
+    c->data.shuffle = false; /* an order within a pass means nothing to it */
     c->train.batch = as_node_get(train, "batch") == NULL ? 0 : c->train.batch;
     c->train.steps = c->train.steps + c->train.epochs == 0 ? PASSES : c->train.steps;
     c->log.every = as_node_get(log, "every") == NULL ? (as_every){.steps = 1} : c->log.every;
