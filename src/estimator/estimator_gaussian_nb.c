@@ -8,8 +8,9 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "estimator/statistic.h"
+#include "estimator/classes.h"
 #include "kernels/scalar_math.h"
+#include "kernels/statistics.h"
 #include "math/log_sum.h"
 #include "math/moments.h"
 
@@ -47,17 +48,7 @@ static as_status plan(as_statistic *s)
     gaussian_nb *m = s->model;
     const options *o = s->options;
     const int64_t k = s->classes, dim[2] = {k, s->width};
-    if (o->priors.n > 0 && o->priors.n != k) {
-        AS_FAIL(AS_CONFIG, "model.priors: expected %lld probabilities, one for each class, found %lld", (long long)k,
-                (long long)o->priors.n);
-    }
-    double sum = 0;
-    for (int64_t i = 0; i < o->priors.n; i++) {
-        sum += o->priors.v[i];
-    }
-    if (o->priors.n > 0 && fabs(sum - 1) > 1e-8) {
-        AS_FAIL(AS_CONFIG, "model.priors: expected probabilities that add up to 1, found a sum of %.9g", sum);
-    }
+    AS_TRY(as_class_priors_check(s, "priors", &o->priors));
     s->most = k * (1 + 2 * s->width);
     s->outputs = k;
     s->flops = 5.0 * (double)s->width;
@@ -79,10 +70,7 @@ static double *part(const as_statistic *s, double *sum, int64_t k)
 static void rows(const as_statistic *s, const as_rows *r, double *sum)
 {
     const int64_t d = s->width;
-    for (int64_t i = 0; i < r->count; i++) {
-        double *p = part(s, sum, r->label[i]);
-        as_moments_add(p, p + 1, p + 1 + d, d, r->weight[i], r->x + i * d);
-    }
+    as_statistic_kernels_get(s->kernels->set)->moments(r->count, d, r->x, r->label, r->weight, sum, 1 + 2 * d);
 }
 
 static void merge(const as_statistic *s, double *left, const double *right)
@@ -116,12 +104,14 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
     gaussian_nb *m = s->model;
     const options *o = s->options;
     const int64_t d = s->width;
+    for (int64_t k = 0; k < s->classes; k++) {
+        m->class_count[k] = *part(s, sum, k);
+    }
+    AS_TRY(as_class_priors(s, &o->priors, true, m->class_count, m->class_prior));
     *m->epsilon = o->var_smoothing * largest_variance(s, sum);
     double loss = 0; /* - mean joint log likelihood of the rows under the fit, class by class */
     for (int64_t k = 0; k < s->classes; k++) {
         const double *p = part(s, sum, k);
-        m->class_count[k] = p[0];
-        m->class_prior[k] = o->priors.n > 0 ? o->priors.v[k] : p[0] / s->weight;
         for (int64_t j = 0; j < d; j++) {
             m->theta[k * d + j] = p[1 + j];
             m->var[k * d + j] = (p[0] > 0 ? p[1 + d + j] / p[0] : 0) + *m->epsilon;
@@ -136,7 +126,7 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
                 loss += 0.5 * (p[0] * as_log_f64(2 * AS_PI * m->var[k * d + j]) + p[1 + d + j] / m->var[k * d + j]);
             }
         }
-        loss -= p[0] > 0 ? p[0] * as_log_f64(m->class_prior[k]) : 0;
+        loss -= p[0] > 0 && m->class_prior[k] > 0 ? p[0] * as_log_f64(m->class_prior[k]) : 0;
     }
     report->loss = loss / s->weight;
     report->done = true;

@@ -1,0 +1,24 @@
+/* What classifiers by Bayes' rule share: prior probabilities of classes, and values that a kind cannot take, noted in
+   the statistic of a lane so that every layout names the same one. */
+#ifndef AS_ESTIMATOR_CLASSES_H
+#define AS_ESTIMATOR_CLASSES_H
+
+#include "estimator/statistic.h"
+
+/* Not collective; in plan. Checks priors that the configuration gives as `key`: none, or one for each class, with a sum
+   of 1. Errors: CONFIG with the numbers. */
+as_status as_class_priors_check(const as_statistic *s, const char *key, const as_reals *given);
+
+/* Not collective; in finish. Priors (classes) from the weights of the classes (classes): those given, or equal ones
+   over the classes that have samples (fit false), or shares. A class without samples is logged and gets prior 0 unless
+   one is given. Errors: DATA where fewer than two classes have samples. */
+as_status as_class_priors(const as_statistic *s, const as_reals *given, bool fit, const double *weight, double *prior);
+
+/* A value that the kind cannot take: that of the lowest sample id. AS_BAD_VALUE doubles, zero before. */
+enum { AS_BAD_VALUE = 3 };
+void as_bad_value_note(double *slot, int64_t id, int64_t column, double value);
+void as_bad_value_merge(double *left, const double *right);
+/* Not collective; in finish. Errors: DATA naming row, column and value, and what was expected, where one was noted. */
+as_status as_bad_value_check(const as_statistic *s, const double *slot, const char *expected);
+
+#endif
