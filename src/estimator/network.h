@@ -136,8 +136,8 @@ void network_sequence_destroy(as_network *network);
 
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
-/* Not collective; one thread. Puts `count` rows of the batch from row `from` on, normalised, at rows [first, first +
-   count) of the work space. */
+/* Not collective; one thread. Puts `count` rows of the batch from row `from` on, not augmented, normalised, at rows
+   [first, first + count) of the work space. */
 void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count);
 /* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices
    are packed here; otherwise their owners have done it. */

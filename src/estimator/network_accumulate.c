@@ -38,16 +38,22 @@ as_model_rows network_rows(const as_network *network, const as_batch *batch, int
     };
 }
 
-void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
+/* raw: as stored. */
+static void gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count, bool raw)
 {
     const as_kernels *k = network->setup.kernels;
     const as_dataset *data = batch->data;
     const as_normalization *norm = network->setup.normalization;
-    const bool plain = norm == NULL || norm->identity || data->augment != NULL;
+    const bool plain = raw || norm == NULL || norm->identity;
     const as_model_work *work = &network->work;
     k->gather(count, data->width, data->x, data->type, data->stride, batch->at + from, plain ? NULL : norm->scale_real,
               plain ? NULL : norm->shift_real, (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes,
               work->ld[0]);
+}
+
+void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
+{
+    gather(network, batch, from, first, count, false);
 }
 
 /* Whether this thread is the one whose time is taken. */
@@ -93,8 +99,9 @@ static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64
     const bool clock = clocked(job, thread), again = network->model.segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
     if (phase == 0) {
-        network_gather(network, network->batch, from, first, count);
-        if (network->batch->data->augment != NULL) {
+        const bool changes = network->batch->data->augment != NULL; /* which normalises afterwards */
+        gather(network, network->batch, from, first, count, changes);
+        if (changes) {
             augment_rows(network, network->batch, from, first, count, job->owner + thread);
         }
     }

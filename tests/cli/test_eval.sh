@@ -75,4 +75,12 @@ expect 78 'expected target or columns, found both' train ../in/table.yaml -s 'mo
 expect 78 'expected a name of its own .* found "up"' train ../in/table.yaml -s 'model.losses.1={loss: huber, from: second, name: up}' -o t
 expect 0 'input-b_c' explain ../in/table.yaml
 expect 0 '^row +[0-9]|/output \(60, 1\)' predict ../table -i ../in/table.csv -o ../table.h5
+
+# Training data that are augmented are judged as they are.
+"$program" train -s 'data={train: {format: builtin, name: digits}, normalize: scale, augment: [{noise: 1.0}]}' -s 'train={steps: 40, batch: 64}' -q -o ../noisy \
+    >../out 2>../err || complain 'augmented digits'
+expect 0 '^accuracy +0\.[89]' eval ../noisy --on train
+cp ../out ../with
+expect 0 '^accuracy' eval ../noisy --on train -s 'data.augment=[]'
+cmp -s ../out ../with || complain 'augmentation changes an evaluation'
 finish
