@@ -88,7 +88,7 @@ static as_status make_plan(const as_config *c, plan *out)
                                 .targets = out->data.targets,
                                 .positions = out->data.positions,
                                 .inputs = &out->data.inputs,
-                                .answers = &out->data.answers};
+                                .answers = out->data.target == AS_TARGET_REALS ? &out->data.answers : NULL};
     return as_model_parse(c->document, c->model, kernels, &data, &out->model);
 }
 
@@ -243,8 +243,11 @@ as_status as_explain_plan(const as_config *config)
 {
     static const int layouts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24};
     plan p;
-    AS_TRY(make_plan(config, &p));
-    as_status status = AS_OK;
+    as_status status = make_plan(config, &p);
+    if (status != AS_OK) {
+        as_dataset_close(&p.data);
+        return status;
+    }
     printf("name     %s (seed %lld, %s)\n", config->name, (long long)config->seed,
            config->precision == 0 ? "float32" : "float64");
     print_data(&p);
@@ -261,5 +264,6 @@ as_status as_explain_plan(const as_config *config)
            "when every rank\n         is a node of its own (inside a node they are read in place), and against the "
            "least that an all-reduce can send.\n         Every layout gives the same bits.\n");
     as_model_destroy(&p.model);
+    as_dataset_close(&p.data);
     return status;
 }

@@ -110,6 +110,9 @@ static as_status write_file(const as_model_file *m, const char *path, const pred
     const as_h5_piece id = {p->first, p->rows, p->id},
                       label = {p->first * p->positions, p->rows * p->positions, p->label};
     const int pieces = p->rows > 0 ? 1 : 0;
+    as_text classes = {0};
+    as_names_write(&m->facts.class_names, &classes);
+    const bool named = p->label != NULL && classes.size > 0;
     const as_h5_item items[] = {
         {.name = "/output",
          .type = AS_F64,
@@ -124,9 +127,16 @@ static as_status write_file(const as_model_file *m, const char *path, const pred
          .dim = label_dim,
          .npieces = pieces,
          .piece = &label},
+        {.name = "/class_names", .text = classes.data},
     };
     const as_h5_attribute attribute = {.name = "model", .text = m->path};
-    return as_h5_write(m->world, path, 1, &attribute, p->label != NULL ? 3 : 2, items, NULL);
+    const as_status status = as_h5_write(m->world, path, 1, &attribute,
+                                         named              ? 4
+                                         : p->label != NULL ? 3
+                                                            : 2,
+                                         items, NULL);
+    as_text_free(&classes);
+    return status;
 }
 
 static as_status predict(const as_context *context, const as_model_file *m)
@@ -201,10 +211,12 @@ const as_verb as_verb_predict = {
     .arguments = "RUN|CHECKPOINT",
     .summary = "Outputs of a trained model for every row of a file",
     .details =
-        "Writes /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with labels;\n"
+        "Writes /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with labels,\n"
+        "and /class_names, one a line, where they are texts in the training data;\n"
         "/row, the row number in the input. Where each position has a label (tokens, pixels): (rows, positions, "
         "outputs).\n"
-        "Columns and datasets of the input have the names that they have in the training data; targets may be absent.\n"
+        "Columns and datasets of the input are found by the names that they have in the training data, in any order;\n"
+        "targets may be absent.\n"
         "Another dataset: -s data.train.x=NAME, or -s 'data.train={format: hdf5, file: FILE, x: NAME}'.\n",
     .options = options,
     .min_arguments = 1,

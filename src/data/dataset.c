@@ -21,7 +21,7 @@ static const char *const role_names[] = {
 static void target_kind(const as_source *source, const as_column *y, as_dataset *out)
 {
     const int64_t width = as_shape_size(&y->shape);
-    const bool whole = y->type != AS_F32 && y->type != AS_F64 && width == 1;
+    const bool whole = (y->type != AS_F32 && y->type != AS_F64 && width == 1) || y->classes != NULL;
     out->target = AS_TARGET_NONE;
     out->positions = 1;
     if (!y->present) {
@@ -61,10 +61,6 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
     out->item = x->step == 0 ? out->width : load->window.length > 0 ? out->width / load->window.length : 1;
     out->stride = x->step == 0 ? out->width : 1;
     target_kind(source, y, out);
-    if (load->window.length == 0 && source->layout == AS_LAYOUT_NHWC && source->shape.n == 0) {
-        out->inputs = x->parts;
-        out->answers = out->target == AS_TARGET_REALS ? y->parts : (as_data_parts){0};
-    }
     if (y->present && y->ahead > 0) { /* the next tokens */
         out->target = AS_TARGET_LABELS;
         out->targets = 0;
@@ -75,13 +71,33 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
     if (load->reconstruct) {
         out->target = AS_TARGET_REALS;
         out->targets = out->width;
-        out->answers = out->inputs;
         out->reconstruct = true;
     }
     if (x->tokenizer != NULL) {
         out->vocabulary = as_tokenizer_vocabulary(x->tokenizer);
         out->classes = out->vocabulary;
     }
+}
+
+/* What the source calls its columns and classes. */
+static as_status name_columns(const as_load *load, const as_source *source, as_dataset *out)
+{
+    const as_column *x = &load->column[AS_PART_X], *y = &load->column[AS_PART_Y];
+    if (load->window.length == 0 && source->layout == AS_LAYOUT_NHWC && source->shape.n == 0) {
+        AS_TRY(as_parts_copy(&x->parts, &out->inputs));
+        if (out->reconstruct || y->present) {
+            AS_TRY(as_parts_copy(out->reconstruct ? &x->parts : &y->parts, &out->answers));
+        }
+    }
+    if (y->present && y->classes != NULL) {
+        if (out->target != AS_TARGET_LABELS) {
+            AS_FAIL(AS_CONFIG, "%s: expected numbers as real targets (labels: false), found texts such as \"%s\"",
+                    y->place, y->classes->name[0]);
+        }
+        AS_TRY(as_names_copy(y->classes, &out->class_names));
+        out->classes = out->classes < out->class_names.n ? out->class_names.n : out->classes;
+    }
+    return AS_OK;
 }
 
 as_status as_dataset_peek(const as_data_options *options, as_dataset *out)
@@ -92,8 +108,12 @@ as_status as_dataset_peek(const as_data_options *options, as_dataset *out)
     AS_TRY(as_load_open(source, options, NULL, false, &load));
     snprintf(out->place, sizeof out->place, "%s", load.column[AS_PART_X].place);
     describe(&load, source, out);
+    const as_status status = name_columns(&load, source, out);
     as_load_close(&load);
-    return AS_OK;
+    if (status != AS_OK) {
+        as_dataset_close(out);
+    }
+    return status;
 }
 
 /* Against the data set that it must match. */
@@ -438,11 +458,18 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
     if (source->ops == NULL) {
         AS_FAIL(AS_CONFIG, "data.%s: expected a source, found none", test ? "test" : "train");
     }
-    as_status status = as_load_open(source, options, like != NULL ? like->tokenizer : NULL, role == AS_PREDICT, &load);
+    const bool named = like != NULL && like->inputs.n == like->width; /* each column by itself */
+    const as_known known = {.tokenizer = like != NULL ? like->tokenizer : NULL,
+                            .inputs = named ? &like->inputs : NULL,
+                            .classes = like != NULL ? &like->class_names : NULL};
+    as_status status = as_load_open(source, options, &known, role == AS_PREDICT, &load);
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);
         describe(&load, source, out);
         status = compare(&load.column[AS_PART_X], role, like, out);
+    }
+    if (status == AS_OK) {
+        status = name_columns(&load, source, out);
     }
     if (status == AS_OK && load.column[AS_PART_X].tokenizer != NULL) {
         status = as_tokenizer_copy(load.column[AS_PART_X].tokenizer, &out->tokenizer);
@@ -463,5 +490,8 @@ void as_dataset_close(as_dataset *data)
     as_arena *arena = data->block;
     as_arena_destroy(&arena);
     as_tokenizer_destroy(&data->tokenizer);
+    as_parts_free(&data->inputs);
+    as_parts_free(&data->answers);
+    as_names_free(&data->class_names);
     *data = (as_dataset){0};
 }

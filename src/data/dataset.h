@@ -58,7 +58,8 @@ typedef struct as_dataset {
     int64_t vocabulary;      /* of the tokenizer; 0: inputs are numbers */
     int64_t label_bytes;     /* of tokens: bytes of text that the labels of all rows stand for; with rows x positions
                                 labels,     what turns a loss for each token into bits for each byte. 0: no tokens */
-    as_data_parts inputs, answers; /* named parts of x, and of the real targets */
+    as_data_parts inputs, answers; /* named parts of x, and of the targets. Owned */
+    as_names class_names;          /* of labels that are texts in the file, ascending: (classes), or empty. Owned */
     const as_lanes *lanes;
     const as_augment *augment; /* changes of each sample when it is gathered; NULL: none */
     uint64_t seed;             /* of those */
@@ -87,8 +88,8 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
 void as_dataset_close(as_dataset *data);
 
 /* Not collective. Describes the training source without reading its rows, for plans: everything that is not (rows,
-   ...), but for the number of classes (0: not known without reading), the lanes and the fingerprint. Nothing to close.
- */
+   ...), but for the number of classes (0: not known without reading), the lanes and the fingerprint. Close with
+   as_dataset_close. */
 as_status as_dataset_peek(const as_data_options *options, as_dataset *out);
 
 /* Input normalisation: y = scale * x + shift per column, in double, from the training set; stored in checkpoints. */

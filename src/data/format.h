@@ -3,10 +3,19 @@
 #define AS_DATA_FORMAT_H
 
 #include "base/fields.h"
+#include "base/names.h"
 #include "base/parts.h"
 #include "data/tokenizer.h"
 
 typedef enum as_part { AS_PART_X, AS_PART_Y, AS_PART_WEIGHT, AS_PARTS } as_part;
+
+/* What is known of a source before it is opened: from the training data, whose like it must be. All may be absent. */
+typedef struct as_known {
+    const as_tokenizer *tokenizer; /* that a text is to be read with; NULL: the file's own */
+    const as_data_parts *inputs;   /* names of the inputs, in their order, however the file orders them; NULL or empty:
+                                      as the options say */
+    const as_names *classes;       /* texts of the labels, ascending; NULL or empty: those of the file */
+} as_known;
 
 /* One array of a data file: rows samples of a shape. */
 typedef struct as_column {
@@ -22,7 +31,9 @@ typedef struct as_column {
                       are apart */
     int64_t ahead; /* of y: > 0: a row is that of x moved by so many elements along the sequence */
     int64_t reach; /* of windows: elements of the sequence that a row takes with its targets */
-    as_data_parts parts;           /* named parts of a row, or none */
+    as_data_parts parts;           /* named parts of a row, or none. The file's */
+    const as_names *classes;       /* of y: the texts whose places the values are, ascending; NULL: they are numbers.
+                                      The file's */
     const as_tokenizer *tokenizer; /* elements are its tokens; NULL: they are numbers. The file's */
 } as_column;
 
@@ -33,10 +44,10 @@ typedef struct as_format_ops {
     const as_field *fields; /* the keys beside `format:` */
     size_t options_bytes;
     /* Not collective. Opens and checks everything (magic, sizes against the file's length); fills column[AS_PARTS].
-       known: NULL, or the tokenizer that a text is to be read with.
+       known: NULL, or what the training data tell. What column points at lives until close.
        Errors: NOINPUT missing; DATA truncated, corrupt, empty, wrong magic, with file and dataset, expected and found.
      */
-    as_status (*open)(const void *options, const as_tokenizer *known, as_format_file **out, as_column column[AS_PARTS]);
+    as_status (*open)(const void *options, const as_known *known, as_format_file **out, as_column column[AS_PARTS]);
     /* Rows [first, first + count) of a part, native byte order, into data. Errors: DATA, IO naming file, dataset and
      * row. */
     as_status (*read)(as_format_file *file, as_part part, int64_t first, int64_t count, void *data);

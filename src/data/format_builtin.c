@@ -211,8 +211,7 @@ static as_column column_of(const options *o, as_part part)
     return column;
 }
 
-static as_status open_set(const void *opaque, const as_tokenizer *known, as_format_file **out,
-                          as_column column[AS_PARTS])
+static as_status open_set(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
 {
     (void)known;
     const options *o = opaque;

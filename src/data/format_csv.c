@@ -1,5 +1,6 @@
 /* CSV files with a header: columns of one table. See io/csv.h. A single target column of whole numbers counts as labels
-   (`labels: false` reads it as real targets). */
+   (`labels: false` reads it as real targets), and so does one of texts: the classes are its texts in ascending order.
+   Of files that must be like the training data the inputs are found by name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ static const as_field fields[] = {
      .type = AS_FIELD_TEXTS,
      .offset = offsetof(options, target),
      .standard = "",
-     .help = "columns to predict"},
+     .help = "columns to predict; one of whole numbers, or of texts (classes in ascending order), gives labels"},
     {.name = "features",
      .type = AS_FIELD_TEXTS,
      .offset = offsetof(options, features),
@@ -43,8 +44,12 @@ struct as_format_file {
     as_csv *csv;
     int *slot[AS_PARTS]; /* (columns) place of each column in a row of the part, or -1 */
     int64_t width[AS_PARTS];
-    bool whole; /* y is handed out as 64-bit integers */
+    as_data_parts names[AS_PARTS];
+    as_names classes; /* texts of y */
+    bool whole;       /* y is handed out as 64-bit integers */
 };
+
+enum { CLASSES_MOST = 4096 };
 
 /* Gives a named column to a part, as its next one. */
 static as_status claim(as_format_file *file, const options *o, as_part part, const char *name)
@@ -74,7 +79,46 @@ static void claim_of_other(as_format_file *file, const options *o)
     }
 }
 
-static as_status claim_all(as_format_file *file, const options *o)
+/* The inputs: those that are known from the training data, those that are listed, or all that are left. */
+static as_status claim_inputs(as_format_file *file, const options *o, const as_data_parts *known)
+{
+    for (int64_t i = 0; known != NULL && i < known->n; i++) {
+        AS_TRY(claim(file, o, AS_PART_X, known->part[i].name));
+    }
+    const bool listed = (known != NULL && known->n > 0) || o->features.n > 0;
+    for (int64_t i = 0; (known == NULL || known->n == 0) && i < o->features.n; i++) {
+        AS_TRY(claim(file, o, AS_PART_X, o->features.v[i]));
+    }
+    for (int c = 0; !listed && c < as_csv_columns(file->csv); c++) {
+        if (file->slot[AS_PART_Y][c] < 0 && file->slot[AS_PART_WEIGHT][c] < 0) {
+            file->slot[AS_PART_X][c] = (int)file->width[AS_PART_X]++;
+        }
+    }
+    return AS_OK;
+}
+
+/* The names of the columns of each part, in its order. */
+static as_status name_all(as_format_file *file)
+{
+    const as_shape one = {0};
+    for (int part = 0; part < AS_PARTS; part++) {
+        int *column = malloc(((size_t)file->width[part] + 1) * sizeof *column);
+        as_status status = column != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for names of columns");
+        for (int c = 0; status == AS_OK && c < as_csv_columns(file->csv); c++) {
+            if (file->slot[part][c] >= 0) {
+                column[file->slot[part][c]] = c;
+            }
+        }
+        for (int64_t i = 0; status == AS_OK && i < file->width[part]; i++) {
+            status = as_parts_add(&file->names[part], as_csv_name(file->csv, column[i]), &one);
+        }
+        free(column);
+        AS_TRY(status);
+    }
+    return AS_OK;
+}
+
+static as_status claim_all(as_format_file *file, const options *o, const as_data_parts *known)
 {
     for (int64_t i = 0; i < o->target.n; i++) {
         AS_TRY(claim(file, o, AS_PART_Y, o->target.v[i]));
@@ -82,38 +126,14 @@ static as_status claim_all(as_format_file *file, const options *o)
     if (o->weight != NULL && o->weight[0] != 0) {
         AS_TRY(claim(file, o, AS_PART_WEIGHT, o->weight));
     }
-    for (int64_t i = 0; i < o->features.n; i++) {
-        AS_TRY(claim(file, o, AS_PART_X, o->features.v[i]));
-    }
     if (o->other != NULL) {
         claim_of_other(file, o);
     }
-    for (int c = 0; o->features.n == 0 && c < as_csv_columns(file->csv); c++) {
-        if (file->slot[AS_PART_Y][c] < 0 && file->slot[AS_PART_WEIGHT][c] < 0) {
-            file->slot[AS_PART_X][c] = (int)file->width[AS_PART_X]++;
-        }
-    }
+    AS_TRY(claim_inputs(file, o, known));
     if (file->width[AS_PART_X] == 0) {
         AS_FAIL(AS_CONFIG, "%s: no column is left for the inputs", o->file);
     }
-    return AS_OK;
-}
-
-/* The columns of a part by name, unless they are too many or have names that are too long or unfit for a line. */
-static void name_columns(const as_format_file *file, as_part part, as_data_parts *out)
-{
-    const int64_t n = file->width[part];
-    bool fit = n <= AS_DATA_PARTS_MAX;
-    for (int c = 0; fit && c < as_csv_columns(file->csv); c++) {
-        const int slot = file->slot[part][c];
-        const char *name = as_csv_name(file->csv, c);
-        if (slot >= 0) {
-            fit = name[0] != '\0' && strlen(name) < AS_PART_NAME_MAX && strcspn(name, "\r\n") == strlen(name);
-            out->part[slot] = (as_data_part){.first = slot};
-            snprintf(out->part[slot].name, AS_PART_NAME_MAX, "%.*s", AS_PART_NAME_MAX - 1, name);
-        }
-    }
-    out->n = fit ? (int)n : 0;
+    return name_all(file);
 }
 
 static void describe(as_format_file *file, const options *o, as_column column[AS_PARTS])
@@ -127,20 +147,40 @@ static void describe(as_format_file *file, const options *o, as_column column[AS
             .shape = {.rank = width == 1 && part != AS_PART_X ? 0 : 1, .dim = {width}},
             .type = AS_F64,
             .full_scale = 1.0,
+            .parts = file->names[part],
         };
         snprintf(column[part].place, sizeof column[part].place, "%s:%s", o->file, names[part]);
     }
-    name_columns(file, AS_PART_X, &column[AS_PART_X].parts);
-    name_columns(file, AS_PART_Y, &column[AS_PART_Y].parts);
-    for (int c = 0; file->width[AS_PART_Y] == 1 && c < as_csv_columns(file->csv); c++) {
-        if (file->slot[AS_PART_Y][c] == 0 && as_csv_whole(file->csv, c)) {
-            file->whole = true;
-            column[AS_PART_Y].type = AS_I64;
-        }
-    }
 }
 
-static as_status open_table(as_format_file *file, const options *o, as_column column[AS_PARTS])
+/* One target column: whole numbers are labels, and so are texts, by their places in the ascending list of all. */
+static as_status describe_target(as_format_file *file, const as_names *known, as_column *y)
+{
+    int column = 0;
+    if (file->width[AS_PART_Y] != 1) {
+        return AS_OK;
+    }
+    while (file->slot[AS_PART_Y][column] != 0) {
+        column++;
+    }
+    if (known == NULL || known->n == 0) {
+        if (as_csv_whole(file->csv, column)) {
+            file->whole = true;
+            y->type = AS_I64;
+            return AS_OK;
+        }
+        AS_TRY(as_csv_texts(file->csv, column, CLASSES_MOST, &file->classes));
+    } else {
+        AS_TRY(as_names_copy(known, &file->classes));
+    }
+    if (file->classes.n > 0) {
+        y->classes = &file->classes;
+        return as_csv_code(file->csv, column, &file->classes, true);
+    }
+    return AS_OK;
+}
+
+static as_status open_table(as_format_file *file, const options *o, const as_known *known, as_column column[AS_PARTS])
 {
     const char *text = o->delimiter != NULL ? o->delimiter : "";
     const char delimiter = strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0 ? '\t' : text[0];
@@ -158,9 +198,9 @@ static as_status open_table(as_format_file *file, const options *o, as_column co
             file->slot[part][c] = -1;
         }
     }
-    AS_TRY(claim_all(file, o));
+    AS_TRY(claim_all(file, o, known == NULL ? NULL : known->inputs));
     describe(file, o, column);
-    return AS_OK;
+    return o->other != NULL ? AS_OK : describe_target(file, known == NULL ? NULL : known->classes, &column[AS_PART_Y]);
 }
 
 static void close_file(as_format_file **file)
@@ -171,21 +211,21 @@ static void close_file(as_format_file **file)
     as_csv_close(&(*file)->csv);
     for (int part = 0; part < AS_PARTS; part++) {
         free((*file)->slot[part]);
+        as_parts_free(&(*file)->names[part]);
     }
+    as_names_free(&(*file)->classes);
     free(*file);
     *file = NULL;
 }
 
-static as_status open_file(const void *opaque, const as_tokenizer *known, as_format_file **out,
-                           as_column column[AS_PARTS])
+static as_status open_file(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
 {
-    (void)known;
     const options *o = opaque;
     as_format_file *file = calloc(1, sizeof *file);
     if (file == NULL) {
         AS_FAIL(AS_NOMEM, "%s: out of memory for opening it", o->file);
     }
-    const as_status status = open_table(file, o, column);
+    const as_status status = open_table(file, o, known, column);
     if (status != AS_OK) {
         close_file(&file);
         return status;

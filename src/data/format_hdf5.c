@@ -34,13 +34,20 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
+enum { DATASETS_MAX = 4096 };
+
+typedef struct member {
+    as_h5_dataset *dataset;
+    int64_t width;
+    bool has_fill;
+    double fill;
+} member;
+
 /* The datasets of one part of the rows. */
 typedef struct group {
     int n;
-    as_h5_dataset *dataset[AS_DATA_PARTS_MAX];
-    int64_t width[AS_DATA_PARTS_MAX];
-    bool has_fill[AS_DATA_PARTS_MAX];
-    double fill[AS_DATA_PARTS_MAX];
+    member *member; /* (n) */
+    as_data_parts names;
     int64_t all; /* elements of a row */
     as_dtype type;
 } group;
@@ -62,9 +69,10 @@ static as_status open_dataset(as_format_file *file, const options *o, group *g, 
                               as_column *column)
 {
     const int k = g->n;
-    AS_TRY(as_h5_dataset_open(file->file, name, &g->dataset[k]));
+    member *m = &g->member[k];
+    AS_TRY(as_h5_dataset_open(file->file, name, &m->dataset));
     g->n++;
-    const as_h5_dataset *dataset = g->dataset[k];
+    const as_h5_dataset *dataset = m->dataset;
     const int rank = as_h5_dataset_rank(dataset);
     char text[128];
     if (rank < 1) {
@@ -83,8 +91,8 @@ static as_status open_dataset(as_format_file *file, const options *o, group *g, 
         AS_FAIL(AS_DATA, "%s:%s: expected %lld rows as in %s, found %lld", o->file, name, (long long)column->rows,
                 column->place, (long long)rows);
     }
-    g->width[k] = as_shape_size(&shape);
-    g->has_fill[k] = as_h5_dataset_fill(dataset, &g->fill[k]);
+    m->width = as_shape_size(&shape);
+    m->has_fill = as_h5_dataset_fill(dataset, &m->fill);
     g->type = k == 0 ? as_h5_dataset_type(dataset) : common_type(g->type, as_h5_dataset_type(dataset));
     if (k == 0) {
         column->rows = rows;
@@ -92,14 +100,9 @@ static as_status open_dataset(as_format_file *file, const options *o, group *g, 
         snprintf(column->place, sizeof column->place, "%s:%s", o->file, name);
     }
     if (key != NULL) {
-        as_data_part *part = &column->parts.part[column->parts.n++];
-        *part = (as_data_part){.first = g->all, .shape = shape};
-        if (strlen(key) >= sizeof part->name) {
-            AS_FAIL(AS_CONFIG, "%s: \"%s\": expected a name of at most %d bytes", o->file, key, AS_PART_NAME_MAX - 1);
-        }
-        snprintf(part->name, sizeof part->name, "%s", key);
+        AS_TRY(as_parts_add(&g->names, key, &shape));
     }
-    g->all += g->width[k];
+    g->all += m->width;
     return AS_OK;
 }
 
@@ -108,11 +111,11 @@ static void join(group *g, as_column *column)
 {
     bool fills = false;
     for (int k = 0; k < g->n; k++) {
-        fills |= g->has_fill[k];
+        fills |= g->member[k].has_fill;
     }
     if (g->n == 1) {
-        column->has_fill = g->has_fill[0];
-        column->fill = g->fill[0];
+        column->has_fill = g->member[0].has_fill;
+        column->fill = g->member[0].fill;
     } else {
         g->type = fills ? common_type(g->type, AS_F32) : g->type;
         column->shape = (as_shape){.rank = 1, .dim = {g->all}};
@@ -120,12 +123,18 @@ static void join(group *g, as_column *column)
     column->type = g->type;
     column->full_scale = as_dtype_full_scale(g->type);
     column->present = true;
+    column->parts = g->names;
 }
 
 static as_status open_part(as_format_file *file, const options *o, as_part part, const as_node *node,
                            const char *standard, as_column *column)
 {
     group *g = &file->group[part];
+    const bool several = node != NULL && node->kind == AS_NODE_MAP;
+    g->member = calloc(several ? (size_t)node->count + 1 : 1, sizeof *g->member);
+    if (g->member == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for a list of datasets", o->file);
+    }
     if (node == NULL || node->kind == AS_NODE_NULL || node->kind == AS_NODE_SCALAR) {
         const char *name = node != NULL && node->kind == AS_NODE_SCALAR ? node->text : standard;
         if (name == NULL || name[0] == '\0') {
@@ -133,9 +142,9 @@ static as_status open_part(as_format_file *file, const options *o, as_part part,
         }
         AS_TRY(open_dataset(file, o, g, NULL, name, column));
     } else {
-        if (node->kind != AS_NODE_MAP || node->count < 1 || node->count > AS_DATA_PARTS_MAX) {
+        if (node->kind != AS_NODE_MAP || node->count < 1 || node->count > DATASETS_MAX) {
             AS_FAIL(AS_CONFIG, "%s: expected the name of a dataset, or a map of 1 to %d of them", as_node_place(node),
-                    (int)AS_DATA_PARTS_MAX);
+                    (int)DATASETS_MAX);
         }
         for (int64_t i = 0; i < node->count; i++) {
             if (node->item[i]->kind != AS_NODE_SCALAR) {
@@ -156,16 +165,17 @@ static void close_file(as_format_file **file)
     }
     for (int part = 0; part < AS_PARTS; part++) {
         for (int k = 0; k < (*file)->group[part].n; k++) {
-            as_h5_dataset_close(&(*file)->group[part].dataset[k]);
+            as_h5_dataset_close(&(*file)->group[part].member[k].dataset);
         }
+        free((*file)->group[part].member);
+        as_parts_free(&(*file)->group[part].names);
     }
     as_h5_close(&(*file)->file);
     free(*file);
     *file = NULL;
 }
 
-static as_status open_file(const void *opaque, const as_tokenizer *known, as_format_file **out,
-                           as_column column[AS_PARTS])
+static as_status open_file(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
 {
     (void)known;
     const options *o = opaque;
@@ -202,7 +212,7 @@ static as_status read_part(as_format_file *file, as_part part, int64_t first, in
 {
     const group *g = &file->group[part];
     if (g->n == 1) {
-        return as_h5_dataset_read(g->dataset[0], first, count, g->type, data);
+        return as_h5_dataset_read(g->member[0].dataset, first, count, g->type, data);
     }
     const size_t bytes = as_dtype_bytes(g->type);
     uint8_t *piece = malloc((size_t)(count * g->all) * bytes), *to = data;
@@ -211,10 +221,11 @@ static as_status read_part(as_format_file *file, as_part part, int64_t first, in
     }
     as_status status = AS_OK;
     for (int k = 0; status == AS_OK && k < g->n; k++) {
-        const size_t width = (size_t)g->width[k] * bytes;
-        status = as_h5_dataset_read(g->dataset[k], first, count, g->type, piece);
-        if (status == AS_OK && g->has_fill[k]) {
-            mark(count * g->width[k], g->fill[k], g->type, piece);
+        const member *m = &g->member[k];
+        const size_t width = (size_t)m->width * bytes;
+        status = as_h5_dataset_read(m->dataset, first, count, g->type, piece);
+        if (status == AS_OK && m->has_fill) {
+            mark(count * m->width, m->fill, g->type, piece);
         }
         for (int64_t i = 0; status == AS_OK && i < count; i++) {
             memcpy(to + (size_t)(i * g->all) * bytes, piece + (size_t)i * width, width);

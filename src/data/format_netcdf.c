@@ -70,6 +70,7 @@ struct as_format_file {
     int n[AS_PARTS];
     member *member[AS_PARTS]; /* (n) */
     int64_t width[AS_PARTS];
+    as_data_parts names[AS_PARTS];
     as_dtype type[AS_PARTS];
 };
 
@@ -175,16 +176,12 @@ static as_status describe(as_format_file *file, const options *o, as_part part, 
         const as_netcdf_variable *v = m->variable;
         narrow &= v->type != AS_F64 && v->type != AS_I32 && v->type != AS_U32 && v->type != AS_I64 &&
                   v->type != AS_U64 && v->scale == 1 && v->offset == 0;
-        if (i < AS_DATA_PARTS_MAX && strlen(v->name) < AS_PART_NAME_MAX) {
-            as_data_part *named = &column->parts.part[column->parts.n++];
-            *named = (as_data_part){.first = m->first, .shape = shape};
-            snprintf(named->name, sizeof named->name, "%s", v->name);
-        }
+        AS_TRY(as_parts_add(&file->names[part], v->name, &shape));
     }
     if (file->n[part] == 0) {
         return AS_OK;
     }
-    column->parts.n = column->parts.n == file->n[part] ? column->parts.n : 0;
+    column->parts = file->names[part];
     file->type[part] = narrow ? AS_F32 : AS_F64;
     column->present = true;
     column->rows = file->rows;
@@ -205,6 +202,9 @@ static void close_file(as_format_file **file)
     for (int part = 0; part < AS_PARTS; part++) {
         free((*file)->member[part]);
     }
+    for (int part = 0; part < AS_PARTS; part++) {
+        as_parts_free(&(*file)->names[part]);
+    }
     as_netcdf_close(&(*file)->file);
     free(*file);
     *file = NULL;
@@ -223,8 +223,7 @@ static as_status open_variables(as_format_file *file, const options *o, as_colum
     return AS_OK;
 }
 
-static as_status open_file(const void *opaque, const as_tokenizer *known, as_format_file **out,
-                           as_column column[AS_PARTS])
+static as_status open_file(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
 {
     (void)known;
     const options *o = opaque;

@@ -16,7 +16,7 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
-static as_status open_files(const void *options, const as_tokenizer *known, as_format_file **out,
+static as_status open_files(const void *options, const as_known *known, as_format_file **out,
                             as_column column[AS_PARTS])
 {
     (void)known;

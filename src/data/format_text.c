@@ -163,8 +163,7 @@ static void close_text(as_format_file **file)
     *file = NULL;
 }
 
-static as_status open_text(const void *opaque, const as_tokenizer *known, as_format_file **out,
-                           as_column column[AS_PARTS])
+static as_status open_text(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
 {
     const options *o = opaque;
     const uint8_t *text = NULL;
@@ -178,7 +177,7 @@ static as_status open_text(const void *opaque, const as_tokenizer *known, as_for
     file->stride = o->stride > 0 ? o->stride : o->context;
     as_status status = find_text(file, o, &text, &n);
     if (status == AS_OK) {
-        status = make_tokens(file, o, known, text, n);
+        status = make_tokens(file, o, known == NULL ? NULL : known->tokenizer, text, n);
     }
     if (status == AS_OK) {
         status = describe(file, o, column);

@@ -33,7 +33,7 @@ static as_status check_rows(const as_load *load)
     return AS_OK;
 }
 
-as_status as_load_open(const as_source *source, const as_data_options *options, const as_tokenizer *known, bool inputs,
+as_status as_load_open(const as_source *source, const as_data_options *options, const as_known *known, bool inputs,
                        as_load *out)
 {
     *out = (as_load){.options = options, .ops = source->ops, .window = source->window};
@@ -223,9 +223,12 @@ static as_status check_row(const as_load *load, as_part part, int64_t row, int64
 {
     for (int64_t i = -1; (i = find_missing(i + 1, width, data, type, f)) >= 0;) {
         if (!mark) {
-            AS_FAIL(AS_DATA, "%s: row %lld, element %lld: %s value %g (data.missing: %s)", load->column[part].place,
-                    (long long)row, (long long)i, is_fill(f, value_at(data, type, i)) ? "fill" : "missing",
-                    value_at(data, type, i), part == AS_PART_X ? "drop or mean allows it" : "drop allows it");
+            char name[AS_PART_NAME_MAX];
+            const as_column *c = &load->column[part];
+            AS_FAIL(AS_DATA, "%s: row %lld, %s: %s value %g (data.missing: %s)", c->place, (long long)row,
+                    as_parts_name(&c->parts, i, "element ", name),
+                    is_fill(f, value_at(data, type, i)) ? "fill" : "missing", value_at(data, type, i),
+                    part == AS_PART_X ? "drop or mean allows it" : "drop allows it");
         }
         if (type == AS_F32) {
             ((float *)data)[i] = (float)NAN;

@@ -18,10 +18,10 @@ typedef struct as_load {
     bool echo;            /* a series is its own target: what comes next */
 } as_load;
 
-/* Not collective. Opens; checks that the parts have the same number of rows. known: NULL, or the tokenizer to read
-   texts with. inputs: no targets and weights are wanted. Errors: those of the format; DATA, CONFIG. Close with
+/* Not collective. Opens; checks that the parts have the same number of rows. known: NULL, or what the training
+   data tell. inputs: no targets and weights are wanted. Errors: those of the format; DATA, CONFIG. Close with
    as_load_close. */
-as_status as_load_open(const as_source *source, const as_data_options *options, const as_tokenizer *known, bool inputs,
+as_status as_load_open(const as_source *source, const as_data_options *options, const as_known *known, bool inputs,
                        as_load *out);
 void as_load_close(as_load *load);
 

@@ -116,11 +116,11 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
             m->theta[k * d + j] = p[1 + j];
             m->var[k * d + j] = (p[0] > 0 ? p[1 + d + j] / p[0] : 0) + *m->epsilon;
             if (p[0] > 0 && !(m->var[k * d + j] > 0)) {
-                char name[64];
+                char name[64], class[64];
                 AS_FAIL(AS_DATA,
-                        "gaussian_nb: column %s has no spread in class %lld and var_smoothing %g adds none: a normal "
+                        "gaussian_nb: column %s has no spread in class %s and var_smoothing %g adds none: a normal "
                         "density needs some; set model.var_smoothing above 0 or leave the column out",
-                        as_statistic_column(s, j, name), (long long)k, o->var_smoothing);
+                        as_statistic_column(s, j, name), as_statistic_class(s, k, class), o->var_smoothing);
             }
             if (p[0] > 0) {
                 loss += 0.5 * (p[0] * as_log_f64(2 * AS_PI * m->var[k * d + j]) + p[1 + d + j] / m->var[k * d + j]);
@@ -179,9 +179,11 @@ static void describe(const as_statistic *s, bool json, as_text *out)
     }
     as_text_add(out, "Gaussian naive Bayes: %lld classes, %lld features, epsilon %.6g\n", (long long)s->classes,
                 (long long)s->width, *m->epsilon);
-    as_text_add(out, "%8s %14s %14s\n", "class", "weight", "prior");
+    as_text_add(out, "%-40s %14s %14s\n", "class", "weight", "prior");
     for (int64_t k = 0; k < s->classes; k++) {
-        as_text_add(out, "%8lld %14.8g %14.8g\n", (long long)k, m->class_count[k], m->class_prior[k]);
+        char name[64];
+        as_text_add(out, "%-40.40s %14.8g %14.8g\n", as_statistic_class(s, k, name), m->class_count[k],
+                    m->class_prior[k]);
     }
 }
 

@@ -204,7 +204,7 @@ static as_status plan(as_network *network)
                                 .targets = setup->data->targets,
                                 .positions = setup->data->positions,
                                 .inputs = &setup->data->inputs,
-                                .answers = &setup->data->answers};
+                                .answers = setup->data->target == AS_TARGET_REALS ? &setup->data->answers : NULL};
     AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &data, &network->model));
     AS_TRY(as_optimizer_parse(setup->document, setup->optimizer, setup->kernels, &network->optimizer));
     AS_TRY(as_schedule_parse(setup->document, setup->schedule, &network->schedule));

@@ -42,21 +42,26 @@ as_status as_statistic_integers(as_statistic *s, const char *name, int rank, con
     return add_array(s, name, AS_I64, rank, dim, (void **)data);
 }
 
+_Static_assert(AS_PART_NAME_MAX == 64, "buffers of names");
+
 const char *as_statistic_column(const as_statistic *s, int64_t column, char buffer[64])
 {
-    const as_data_parts *parts = &s->setup.data->inputs;
-    for (int p = 0; p < parts->n; p++) {
-        const int64_t at = column - parts->part[p].first, size = as_shape_size(&parts->part[p].shape);
-        if (at >= 0 && at < size) {
-            if (size == 1) {
-                snprintf(buffer, 64, "%s", parts->part[p].name);
-            } else {
-                snprintf(buffer, 64, "%s[%lld]", parts->part[p].name, (long long)at);
-            }
-            return buffer;
-        }
+    return as_parts_name(&s->setup.data->inputs, column, "x", buffer);
+}
+
+const char *as_statistic_target(const as_statistic *s, int64_t target, char buffer[64])
+{
+    return as_parts_name(&s->setup.data->answers, target, "y", buffer);
+}
+
+const char *as_statistic_class(const as_statistic *s, int64_t label, char buffer[64])
+{
+    const as_names *names = &s->setup.data->class_names;
+    if (label >= 0 && label < names->n) {
+        snprintf(buffer, 64, "%s", names->name[label]);
+    } else {
+        snprintf(buffer, 64, "%lld", (long long)label);
     }
-    snprintf(buffer, 64, "x%lld", (long long)column);
     return buffer;
 }
 

@@ -101,8 +101,11 @@ struct as_statistic {
 as_status as_statistic_array(as_statistic *s, const char *name, int rank, const int64_t *dim, double **data);
 as_status as_statistic_integers(as_statistic *s, const char *name, int rank, const int64_t *dim, int64_t **data);
 
-/* Not collective. Name of an input column: as the data call it, else "x0", "x1", ... */
+/* Not collective. Name of an input column, a target, a class: as the data call it, else "x0", "y0", "0". Returns the
+   buffer. */
 const char *as_statistic_column(const as_statistic *s, int64_t column, char buffer[64]);
+const char *as_statistic_target(const as_statistic *s, int64_t target, char buffer[64]);
+const char *as_statistic_class(const as_statistic *s, int64_t label, char buffer[64]);
 
 /* The functions of as_estimator_ops that all statistical models share. */
 as_status as_statistic_create(const as_setup *setup, as_estimator **out);

@@ -16,7 +16,7 @@
 #include "base/fields.h"
 #include "base/text.h"
 
-enum { STRIDE = 64, NUMBER_MAX = 128, EXACT_DIGITS = 15, LISTED_MAX = 12 };
+enum { STRIDE = 64, NUMBER_MAX = 128, EXACT_DIGITS = 15, LISTED_MAX = 12, LEVEL_MAX = 255 };
 
 /* A place between two fields or lines. */
 typedef struct cursor {
@@ -28,7 +28,11 @@ struct as_csv {
     int64_t bytes, rows;
     char delimiter;
     int columns;
-    char **name;   /* (columns) */
+    char **name; /* (columns) */
+    struct code {
+        const as_names *known; /* NULL: the column is numbers */
+        bool strict;
+    } * code;      /* (columns), or NULL */
     cursor *mark;  /* every STRIDE-th row */
     cursor resume; /* after the row that was read last */
     char path[];
@@ -262,6 +266,7 @@ void as_csv_close(as_csv **csv)
     }
     free(c->name);
     free(c->mark);
+    free(c->code);
     free(c);
     *csv = NULL;
 }
@@ -337,9 +342,19 @@ static bool short_number(const char *text, int64_t n, double *out)
     return true;
 }
 
-static bool to_number(const field *f, double *out)
+static bool is_missing(const char *text)
 {
     static const char *const missing[] = {"", "NA", "NaN", "nan", "null"};
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+        if (strcmp(text, missing[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool to_number(const field *f, double *out)
+{
     const char *text = f->text;
     int64_t n = f->bytes;
     for (; n > 0 && (*text == ' ' || *text == '\t'); text++) {
@@ -357,13 +372,61 @@ static bool to_number(const field *f, double *out)
     }
     memcpy(copy, text, (size_t)n);
     copy[n] = 0;
-    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
-        if (strcmp(copy, missing[i]) == 0) {
-            *out = (double)NAN;
-            return true;
-        }
+    if (is_missing(copy)) {
+        *out = (double)NAN;
+        return true;
     }
     return as_text_to_real(copy, out);
+}
+
+/* A field as text: without blanks around it, doubled quotes once. False: longer than a level may be. */
+static bool to_text(const field *f, char out[LEVEL_MAX + 1], int64_t *bytes)
+{
+    int64_t from = 0, to = f->bytes, n = 0;
+    while (from < to && (f->text[from] == ' ' || f->text[from] == '\t')) {
+        from++;
+    }
+    while (to > from && (f->text[to - 1] == ' ' || f->text[to - 1] == '\t')) {
+        to--;
+    }
+    for (int64_t i = from; i < to; i++) {
+        if (n == LEVEL_MAX) {
+            return false;
+        }
+        out[n++] = f->text[i];
+        i += f->quoted && f->text[i] == '"';
+    }
+    out[n] = '\0';
+    *bytes = n;
+    return true;
+}
+
+/* The place of a field's text among those that are known. */
+static as_status to_code(const as_csv *csv, int column, const field *f, int64_t line, int64_t row, double *out)
+{
+    const struct code *code = &csv->code[column];
+    char text[LEVEL_MAX + 1] = "";
+    int64_t bytes = 0;
+    const bool fits = to_text(f, text, &bytes);
+    if (fits && is_missing(text)) {
+        *out = (double)NAN;
+        return AS_OK;
+    }
+    const int64_t place = fits ? as_names_find(code->known, text, bytes) : -1;
+    *out = (double)place;
+    if (place >= 0 || !code->strict) {
+        return AS_OK;
+    }
+    as_text names = {0};
+    for (int64_t i = 0; i < code->known->n && i < LISTED_MAX; i++) {
+        as_text_add(&names, "%s%s", i == 0 ? "" : ", ", code->known->name[i]);
+    }
+    const as_status status = as_error_set(
+        AS_DATA, "%s: line %lld (row %lld), column \"%s\": \"%.*s\" is none of the %lld known there: %s%s", csv->path,
+        (long long)line, (long long)row, csv->name[column], (int)(f->bytes < 40 ? f->bytes : 40), f->text,
+        (long long)code->known->n, names.data != NULL ? names.data : "", code->known->n > LISTED_MAX ? ", ..." : "");
+    as_text_free(&names);
+    return status;
 }
 
 /* The start of a row: forwards from the row that was read last, or from the mark before it. */
@@ -393,7 +456,9 @@ as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot
             const int64_t line = c.line;
             field f;
             next_field(csv, &c, &f);
-            if (slot[column] >= 0 && !to_number(&f, &data[slot[column]])) {
+            if (slot[column] >= 0 && csv->code != NULL && csv->code[column].known != NULL) {
+                AS_TRY(to_code(csv, column, &f, line, c.row, &data[slot[column]]));
+            } else if (slot[column] >= 0 && !to_number(&f, &data[slot[column]])) {
                 AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected a number, found \"%.*s\"",
                         csv->path, (long long)line, (long long)c.row, csv->name[column],
                         (int)(f.bytes < 40 ? f.bytes : 40), f.text);
@@ -404,20 +469,96 @@ as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot
     return AS_OK;
 }
 
-bool as_csv_whole(as_csv *csv, int column)
+/* Calls `each` with the fields of a column, in the order of the rows, until it gives an error. */
+static as_status over_column(const as_csv *csv, int column,
+                             as_status (*each)(void *context, const cursor *row, const field *f), void *context)
 {
     cursor c = csv->mark[0];
     for (; c.row < csv->rows; c.row++) {
         next_line(csv, &c);
+        const cursor start = c;
+        field wanted = {0};
         for (int i = 0; i < csv->columns; i++) {
             field f;
-            double value;
             next_field(csv, &c, &f);
-            if (i == column &&
-                (!short_number(f.text, f.bytes, &value) || memchr(f.text, '.', (size_t)f.bytes) != NULL)) {
-                return false;
-            }
+            wanted = i == column ? f : wanted;
         }
+        AS_TRY(each(context, &start, &wanted));
     }
-    return true;
+    return AS_OK;
+}
+
+typedef struct texts {
+    const as_csv *csv;
+    int column;
+    int64_t most;
+    as_names *out;
+    bool all_numbers;
+} texts;
+
+static as_status find_number(void *context, const cursor *row, const field *f)
+{
+    (void)row;
+    texts *t = context;
+    double ignored;
+    t->all_numbers = t->all_numbers && to_number(f, &ignored);
+    return AS_OK;
+}
+
+static as_status add_text(void *context, const cursor *row, const field *f)
+{
+    const texts *t = context;
+    char text[LEVEL_MAX + 1];
+    int64_t bytes = 0;
+    if (!to_text(f, text, &bytes)) {
+        AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected a text of at most %d bytes, found %lld",
+                t->csv->path, (long long)row->line, (long long)row->row, t->csv->name[t->column], (int)LEVEL_MAX,
+                (long long)f->bytes);
+    }
+    if (is_missing(text)) {
+        return AS_OK;
+    }
+    AS_TRY(as_names_insert(t->out, text, bytes));
+    if (t->out->n > t->most) {
+        AS_FAIL(
+            AS_DATA,
+            "%s: column \"%s\" has more than %lld different texts (the last one, \"%.40s\", in line %lld): expected a "
+            "column of categories",
+            t->csv->path, t->csv->name[t->column], (long long)t->most, text, (long long)row->line);
+    }
+    return AS_OK;
+}
+
+as_status as_csv_texts(as_csv *csv, int column, int64_t most, as_names *out)
+{
+    texts t = {.csv = csv, .column = column, .most = most, .out = out, .all_numbers = true};
+    AS_TRY(over_column(csv, column, find_number, &t));
+    return t.all_numbers ? AS_OK : over_column(csv, column, add_text, &t);
+}
+
+as_status as_csv_code(as_csv *csv, int column, const as_names *known, bool strict)
+{
+    if (csv->code == NULL) {
+        csv->code = calloc((size_t)csv->columns, sizeof *csv->code);
+    }
+    if (csv->code == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for the codes of %d columns", csv->path, csv->columns);
+    }
+    csv->code[column] = (struct code){known, strict};
+    return AS_OK;
+}
+
+static as_status check_whole(void *context, const cursor *row, const field *f)
+{
+    (void)row;
+    bool *whole = context;
+    double value;
+    *whole = *whole && short_number(f->text, f->bytes, &value) && memchr(f->text, '.', (size_t)f->bytes) == NULL;
+    return AS_OK;
+}
+
+bool as_csv_whole(as_csv *csv, int column)
+{
+    bool whole = true;
+    return over_column(csv, column, check_whole, &whole) == AS_OK && whole;
 }

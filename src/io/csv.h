@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "allsum/status.h"
+#include "base/names.h"
 
 typedef struct as_csv as_csv;
 
@@ -26,6 +26,16 @@ as_status as_csv_find(const as_csv *csv, const char *name, int *out);
 /* Not collective. Rows [first, first + count) into data (count, width): column c goes to slot[c], or nowhere if that is
    -1. Errors: DATA naming line, row and column of a field that is no number. */
 as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot, int64_t width, double *data);
+
+/* Not collective. The distinct texts of a column, without blanks around them, ascending by bytes; missing fields are
+   none of them. *out stays empty where all fields are numbers or missing. Errors: DATA for more than `most`, or a text
+   of more than 255 bytes; NOMEM. */
+as_status as_csv_texts(as_csv *csv, int column, int64_t most, as_names *out);
+
+/* Not collective. From now on as_csv_read gives of this column the places of its texts among `known` (ascending,
+   borrowed), NaN where they are missing, and of others -1 or, as `strict`, an error DATA naming line, row and column.
+   */
+as_status as_csv_code(as_csv *csv, int column, const as_names *known, bool strict);
 
 /* Not collective. Whether every field of a column is written as a whole number of at most 15 digits. */
 bool as_csv_whole(as_csv *csv, int column);

@@ -9,7 +9,8 @@
 #include "nn/metric.h"
 
 enum { WEIGHT, SQUARE, ABSOLUTE, TARGET, TARGET_SQUARE, SUMS };
-enum { PAIR = 2 }; /* a sum and its error */
+enum { PAIR = 2 };        /* a sum and its error */
+enum { NAMED_MOST = 16 }; /* targets without names that are told apart */
 
 static int64_t size(int64_t outputs, int64_t classes, int64_t targets)
 {
@@ -100,7 +101,7 @@ static void finish_parts(const as_metric_facts *facts, const double *state, stru
     const as_data_parts *parts = facts->answers;
     const int64_t first = facts->column, end = first + facts->targets;
     char key[AS_METRIC_KEY];
-    if (facts->targets < 2 || (parts != NULL ? parts->n == 1 : facts->targets > AS_DATA_PARTS_MAX)) {
+    if (facts->targets < 2 || (parts != NULL ? parts->n == 1 : facts->targets > NAMED_MOST)) {
         return;
     }
     as_json_open(text, as_metric_key(facts, "targets", key), '{');

@@ -569,14 +569,14 @@ static as_status parse_list(builder *b, frame *f)
     return AS_OK;
 }
 
-/* The parts of the data that layers read by name, as the first layers; data of one part are that part. */
-static as_status add_parts(builder *b, frame *f, const as_node *layers)
+/* The parts of the data that layers read by name, as the first layers; data of one part are that part. used: one for
+   each part, all false. */
+static as_status add_parts(builder *b, frame *f, const as_node *layers, bool *used)
 {
     const as_model_data *data = &b->model->data;
-    bool used[AS_DATA_PARTS_MAX] = {false};
     AS_TRY(as_model_inputs_find(layers, data, used));
     AS_TRY(as_model_inputs_find(b->blocks, data, used));
-    for (int i = 0; data->inputs != NULL && i < data->inputs->n; i++) {
+    for (int64_t i = 0; data->inputs != NULL && i < data->inputs->n; i++) {
         const as_data_part *part = &data->inputs->part[i];
         as_node *item[2];
         int count = 0;
@@ -605,7 +605,12 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
     }
     builder b = {.document = document, .model = model, .blocks = blocks};
     frame outermost = {.list = layers};
-    as_status status = add_parts(&b, &outermost, layers);
+    const int64_t parts = model->data.inputs == NULL ? 0 : model->data.inputs->n;
+    bool *used = calloc((size_t)parts + 1, sizeof *used);
+    as_status status = used != NULL
+                           ? add_parts(&b, &outermost, layers, used)
+                           : as_error_set(AS_NOMEM, "out of memory for %lld parts of the data", (long long)parts);
+    free(used);
     status = status == AS_OK ? parse_list(&b, &outermost) : status;
     free(b.name);
     return status;

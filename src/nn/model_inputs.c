@@ -10,11 +10,12 @@
 #include "base/text.h"
 
 static const char prefix[] = "input.";
+enum { LISTED_MAX = 16 };
 
 static as_status unknown(const as_node *node, const as_data_parts *parts)
 {
     as_text known = {0};
-    for (int i = 0; parts != NULL && i < parts->n; i++) {
+    for (int64_t i = 0; parts != NULL && i < parts->n && i < LISTED_MAX; i++) {
         as_text_add(&known, "%s%s%s", i > 0 ? ", " : "", prefix, parts->part[i].name);
     }
     const bool none = known.size == 0;
@@ -26,12 +27,12 @@ static as_status unknown(const as_node *node, const as_data_parts *parts)
     return status;
 }
 
-static as_status find_one(const as_node *node, const as_model_data *data, bool used[AS_DATA_PARTS_MAX])
+static as_status find_one(const as_node *node, const as_model_data *data, bool *used)
 {
     if (node->kind != AS_NODE_SCALAR || strncmp(node->text, prefix, sizeof prefix - 1) != 0) {
         return AS_OK;
     }
-    for (int i = 0; data->inputs != NULL && i < data->inputs->n; i++) {
+    for (int64_t i = 0; data->inputs != NULL && i < data->inputs->n; i++) {
         if (strcmp(data->inputs->part[i].name, node->text + sizeof prefix - 1) == 0) {
             used[i] = true;
             return AS_OK;
@@ -40,7 +41,7 @@ static as_status find_one(const as_node *node, const as_model_data *data, bool u
     return unknown(node, data->inputs);
 }
 
-as_status as_model_inputs_find(const as_node *node, const as_model_data *data, bool used[AS_DATA_PARTS_MAX])
+as_status as_model_inputs_find(const as_node *node, const as_model_data *data, bool *used)
 {
     for (int64_t i = 0; node != NULL && node->kind != AS_NODE_SCALAR && i < node->count; i++) {
         const as_node *below = node->item[i];
@@ -87,7 +88,7 @@ as_status as_model_inputs_layers(as_document *document, const as_node *place, co
     char name[AS_PART_NAME_MAX + 16], text[32];
     as_node *options = NULL;
     *count = 1;
-    snprintf(name, sizeof name, "input-%s%s", part->name, flat ? "" : "-flat");
+    snprintf(name, sizeof name, "input-%.60s%s", part->name, flat ? "" : "-flat");
     for (char *c = name; *c != '\0'; c++) {
         *c = isalnum((unsigned char)*c) || *c == '-' ? *c : '_';
     }

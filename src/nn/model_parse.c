@@ -10,6 +10,8 @@
 #include "nn/model_graph.h"
 #include "nn/model_ties.h"
 
+enum { TARGETS_LISTED = 16 };
+
 typedef struct model_options {
     const char *type;
     const as_node *layers, *blocks, *loss, *losses;
@@ -276,23 +278,22 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
 static as_status find_target(const as_node *node, const as_model *model, const char *name, as_model_head *head)
 {
     const as_data_parts *answers = model->data.answers;
-    const char *names[AS_DATA_PARTS_MAX + 1] = {NULL};
-    for (int i = 0; answers != NULL && i < answers->n; i++) {
+    as_text known = {0};
+    for (int64_t i = 0; answers != NULL && i < answers->n; i++) {
         const as_data_part *part = &answers->part[i];
-        names[i] = part->name;
         if (strcmp(part->name, name) == 0) {
+            as_text_free(&known);
             head->column = part->first;
             head->targets = as_shape_size(&part->shape);
             return AS_OK;
         }
+        if (i < TARGETS_LISTED) {
+            as_text_add(&known, "%s%s", i > 0 ? ", " : "", part->name);
+        }
     }
-    if (names[0] == NULL) {
+    if (known.size == 0) {
         AS_FAIL(AS_CONFIG, "%s: model.losses: target: \"%s\": the data have no real targets with names",
                 as_node_place(node), name);
-    }
-    as_text known = {0};
-    for (int i = 0; names[i] != NULL; i++) {
-        as_text_add(&known, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     const as_status status = as_error_set(AS_CONFIG, "%s: model.losses: target: \"%s\" is none of %s",
                                           as_node_place(node), name, known.failed ? "the targets" : known.data);

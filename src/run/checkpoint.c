@@ -13,10 +13,10 @@
 #include "io/commit.h"
 #include "io/h5_contents.h"
 #include "run/config.h"
-#include "run/stored_parts.h"
+#include "run/stored_names.h"
 #include "run/stored_tokenizer.h"
 
-enum { FIXED_MAX = 32 };
+enum { FIXED_MAX = 40 };
 
 static const struct {
     const char *name;
@@ -100,7 +100,7 @@ static const int64_t fingerprint_dim[] = {32};
 
 /* extent: number of splits of the tree, of axes of a sample, and of tokens in merges. */
 static void list_fixed(listing *list, const as_checkpoint_parts *parts, const int64_t extent[3],
-                       const uint8_t *identity, const as_text named[2])
+                       const uint8_t *identity, const as_stored_names *names)
 {
     list->item[list->n++] = (as_h5_item){.name = "/config", .text = parts->config};
     const bool spoken = parts->history != NULL && parts->history->data != NULL;
@@ -130,12 +130,7 @@ static void list_fixed(listing *list, const as_checkpoint_parts *parts, const in
         list->item[list->n++] =
             (as_h5_item){.name = "/data/separator", .text = as_tokenizer_separator(parts->data->tokenizer)};
     }
-    static const char *const sides[] = {"/data/inputs", "/data/answers"};
-    for (int i = 0; i < 2; i++) {
-        if (named[i].size > 0) {
-            list->item[list->n++] = (as_h5_item){.name = sides[i], .text = named[i].data};
-        }
-    }
+    as_stored_names_list(names, list->item, &list->n);
     const as_normalization *n = parts->normalization;
     if (n != NULL) {
         list_array(list, "/normalization/scale", AS_F64, 1, &n->width, n->width, n->scale);
@@ -178,12 +173,13 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
     listing list = {.root = as_world_rank(world) == 0};
     list.item = calloc((size_t)nstate + FIXED_MAX, sizeof *list.item);
     list.piece = calloc((size_t)nstate + FIXED_MAX, sizeof *list.piece);
-    as_text named[2] = {0};
-    as_stored_parts_write(&parts->data->inputs, &named[0]);
-    as_stored_parts_write(&parts->data->answers, &named[1]);
-    const bool room = list.item != NULL && list.piece != NULL && !named[0].failed && !named[1].failed;
+    const bool room = list.item != NULL && list.piece != NULL;
     as_status status =
         as_world_agree(world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for a list of %d arrays", nstate));
+    as_stored_names names = {0};
+    if (status == AS_OK) {
+        status = as_world_agree(world, as_stored_names_make(parts->data, &names));
+    }
     if (status == AS_OK) {
         const int32_t *merge = NULL;
         const as_tokenizer *tokenizer = parts->data->tokenizer;
@@ -199,11 +195,10 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
         for (int i = 0; i < nstate; i++) {
             list_state(&list, parts->estimator, &state[i]);
         }
-        list_fixed(&list, parts, extent, &identity, named);
+        list_fixed(&list, parts, extent, &identity, &names);
         status = as_h5_write(world, path != NULL ? path : name, 6, attribute, list.n, list.item, digest);
     }
-    as_text_free(&named[0]);
-    as_text_free(&named[1]);
+    as_stored_names_free(&names);
     free(list.item);
     free(list.piece);
     return status;

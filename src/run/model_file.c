@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "io/h5_contents.h"
-#include "run/stored_parts.h"
+#include "run/stored_names.h"
 #include "run/stored_tokenizer.h"
 
 enum { BATCH_ROWS = 1024, CLASSES_MAX = 1 << 24 };
@@ -58,12 +58,6 @@ static as_status read_array(const as_h5_contents *file, const char *name, as_dty
     return as_h5_contents_read(file, item, 0, *count, data);
 }
 
-static as_status read_parts(const as_h5_contents *file, as_dataset *facts)
-{
-    AS_TRY(as_stored_parts_read(file, "/data/inputs", facts->width, &facts->inputs));
-    return as_stored_parts_read(file, "/data/answers", facts->targets, &facts->answers);
-}
-
 static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
 {
     int64_t n;
@@ -84,7 +78,7 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
     const as_h5_stored *shape = as_h5_contents_find(file, "/data/shape");
     if (shape != NULL && shape->type == AS_I64 && !shape->text && shape->bytes == 0) {
         facts->width = 1; /* scalars */
-        return read_parts(file, facts);
+        return as_stored_names_read(file, facts);
     }
     AS_TRY(read_array(file, "/data/shape", AS_I64, AS_SHAPE_MAX, facts->shape.dim, &n));
     facts->shape.rank = (int)n;
@@ -92,7 +86,7 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
     if (facts->width < 1) {
         AS_FAIL(AS_DATA, "%s: /data/shape: samples without elements", file->path);
     }
-    return read_parts(file, facts);
+    return as_stored_names_read(file, facts);
 }
 
 /* The stored extents are compared with the width before memory is asked for: they are no more than the file holds. */

@@ -330,6 +330,7 @@ static void test_targets_can_be_the_inputs(void **state)
                          &options));
     assert_ok(as_dataset_peek(&options, &plan));
     assert_int_equal(plan.targets, 64);
+    as_dataset_close(&plan);
     assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     assert_int_equal(data.target, AS_TARGET_REALS);
     assert_int_equal(data.targets, 64);

@@ -156,7 +156,7 @@ static void test_a_data_set_from_a_table(void **state)
     assert_true(data.weight[1] == 2 && data.label[0] == 1);
     as_dataset_close(&data);
     assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: class}\n", &options));
-    assert_fails(AS_DATA, "row 2, element 1: missing value nan",
+    assert_fails(AS_DATA, "row 2, age: missing value nan",
                  as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: klass}\n", &options));
     assert_fails(AS_DATA, "no column is named \"klass\"",

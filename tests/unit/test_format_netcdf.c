@@ -333,7 +333,7 @@ static void test_bad_files_are_refused(void **state)
     assert_ok(parse_data(s, "train: {format: netcdf, file: " GRID ", x: [name], y: wind}\n", &options));
     assert_fails(AS_DATA, "found characters", as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     assert_ok(parse_data(s, "train: {format: netcdf, file: " GRID ", x: [wind], y: sst}\n", &options));
-    assert_fails(AS_DATA, "row 10, element 0: missing value",
+    assert_fails(AS_DATA, "row 10, sst: missing value",
                  as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     write_file(GRID, "\x89HDF\r\n\x1a\n", 8);
     assert_fails(AS_DATA, "netCDF-4 files are read by format: hdf5",
