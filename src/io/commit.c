@@ -221,3 +221,23 @@ as_status as_file_discard(const char *path)
     }
     return AS_OK;
 }
+
+static as_status write_whole(as_commit *file, const void *data, size_t bytes)
+{
+    AS_TRY(as_commit_write(file, 0, data, (int64_t)bytes));
+    AS_TRY(as_commit_sync(file));
+    AS_TRY(as_commit_close(file));
+    return as_commit_publish(file);
+}
+
+as_status as_file_write(const char *path, const void *data, size_t bytes)
+{
+    as_commit file;
+    AS_TRY(as_commit_plan(path, &file));
+    AS_TRY(as_commit_create(&file));
+    const as_status status = write_whole(&file, data, bytes);
+    if (status != AS_OK) {
+        as_commit_abandon(&file, 1);
+    }
+    return status;
+}

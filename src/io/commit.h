@@ -4,6 +4,7 @@
 #ifndef AS_IO_COMMIT_H
 #define AS_IO_COMMIT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "allsum/status.h"
@@ -59,5 +60,8 @@ as_status as_file_discard(const char *path);
 
 /* Not collective. Forces a folder to the disk. Errors: IO. */
 as_status as_folder_sync(const char *folder);
+
+/* Not collective. A whole file at once, by a temporary name that is renamed. Errors: CANTCREAT, IO. */
+as_status as_file_write(const char *path, const void *data, size_t bytes);
 
 #endif

@@ -269,15 +269,6 @@ static void put_value(const as_onnx *model, bytes *graph, int field, const char 
     put_message(graph, field, &value);
 }
 
-static as_status write_file(as_commit *file, const bytes *content)
-{
-    AS_TRY(as_commit_create(file));
-    AS_TRY(as_commit_write(file, 0, content->data, (int64_t)content->size));
-    AS_TRY(as_commit_sync(file));
-    AS_TRY(as_commit_close(file));
-    return as_commit_publish(file);
-}
-
 as_status as_onnx_write(as_onnx *model, const char *path, const char *graph, const char *input, const as_shape *in,
                         const char *output, const as_shape *out)
 {
@@ -292,18 +283,14 @@ as_status as_onnx_write(as_onnx *model, const char *path, const char *graph, con
     put_text(&content, MODEL_PRODUCER, "allsum");
     put_message(&content, MODEL_GRAPH, &body);
     put_message(&content, MODEL_OPSET, &opset);
-    as_commit file;
-    as_status status = as_commit_plan(path, &file);
-    if (status == AS_OK && (content.failed || model->node.failed || model->constant.failed)) {
+    as_status status = AS_OK;
+    if (content.failed || model->node.failed || model->constant.failed) {
         status = as_error_set(AS_NOMEM, "%s: out of memory for the model", path);
-    } else if (status == AS_OK && content.size >= (size_t)INT32_MAX) {
+    } else if (content.size >= (size_t)INT32_MAX) {
         status = as_error_set(AS_DATA, "%s: an ONNX file holds less than 2 GiB, this model has %zu bytes", path,
                               content.size);
-    } else if (status == AS_OK) {
-        status = write_file(&file, &content);
-        if (status != AS_OK) {
-            as_commit_abandon(&file, 1);
-        }
+    } else {
+        status = as_file_write(path, content.data, content.size);
     }
     free(content.data);
     return status;
