@@ -17,19 +17,7 @@
 #include "base/error.h"
 #include "kernels/vectors.h"
 
-enum { PANEL = 32, LEAF = 8, CHUNK_BYTES = 1 << 20, ROWS_LEAST = 64, ROWS_MOST = 2048 };
-
-struct as_tsqr {
-    int64_t n, rows;
-    const as_kernels *K;
-    const as_vectors *V;
-    double *chunk;  /* (max(rows, n), n) */
-    double *leaf;   /* (LEAF, max(rows, n)) columns side by side */
-    double *w;      /* (PANEL, n) */
-    double *packed; /* w packed */
-    double tau[PANEL];
-    double inner[PANEL * PANEL]; /* strict upper part of V'V of the panel */
-};
+enum { PANEL = AS_TSQR_PANEL, LEAF = AS_TSQR_LEAF, CHUNK_BYTES = 1 << 20, ROWS_LEAST = 64, ROWS_MOST = 2048 };
 
 int64_t as_tsqr_rows(int64_t n)
 {
@@ -37,44 +25,42 @@ int64_t as_tsqr_rows(int64_t n)
     return fit < ROWS_LEAST ? ROWS_LEAST : fit > ROWS_MOST ? ROWS_MOST : fit;
 }
 
-as_status as_tsqr_create(int64_t n, const as_kernels *kernels, as_tsqr **out)
+/* Reals in whole cache lines. */
+static int64_t lines(int64_t reals)
 {
-    as_tsqr *const t = calloc(1, sizeof *t);
-    *out = t;
-    if (t == NULL) {
-        AS_FAIL(AS_NOMEM, "QR: no memory");
+    return (reals + 7) / 8 * 8;
+}
+
+int64_t as_tsqr_doubles(int64_t n, int64_t rows, const as_kernels *kernels)
+{
+    return lines(rows * n) + lines(LEAF * rows) + lines(PANEL * n) + lines(kernels->pack_reals(PANEL, n));
+}
+
+void as_tsqr_place(int64_t n, int64_t rows, const as_kernels *kernels, double *memory, as_tsqr *out)
+{
+    *out = (as_tsqr){.n = n, .rows = rows, .K = kernels, .chunk = memory};
+    out->leaf = out->chunk + lines(rows * n);
+    out->w = out->leaf + lines(LEAF * rows);
+    out->packed = out->w + lines(PANEL * n);
+}
+
+as_status as_tsqr_create(int64_t n, int64_t rows, const as_kernels *kernels, as_tsqr *out)
+{
+    const int64_t most = rows > n ? rows : n;
+    double *const block = calloc((size_t)as_tsqr_doubles(n, most, kernels) + 1, sizeof *block);
+    if (block == NULL) {
+        *out = (as_tsqr){0};
+        AS_FAIL(AS_NOMEM, "QR: no memory for chunks of %lld rows of %lld columns", (long long)most, (long long)n);
     }
-    const int64_t rows = as_tsqr_rows(n), most = rows > n ? rows : n;
-    t->n = n;
-    t->rows = rows;
-    t->K = kernels;
-    t->V = as_vectors_get(kernels->set);
-    t->chunk = calloc((size_t)(most * n) + 1, sizeof(double));
-    t->leaf = calloc((size_t)(LEAF * most) + 1, sizeof(double));
-    t->w = calloc((size_t)(PANEL * n) + 1, sizeof(double));
-    t->packed = calloc((size_t)kernels->pack_reals(PANEL, n) + 1, sizeof(double));
-    if (t->chunk == NULL || t->leaf == NULL || t->w == NULL || t->packed == NULL) {
-        as_tsqr_destroy(out);
-        AS_FAIL(AS_NOMEM, "QR: no memory for chunks of %lld rows of %lld columns", (long long)rows, (long long)n);
-    }
+    as_tsqr_place(n, most, kernels, block, out);
+    out->block = block;
     return AS_OK;
 }
 
-void as_tsqr_destroy(as_tsqr **tsqr)
+void as_tsqr_destroy(as_tsqr *tsqr)
 {
-    if (*tsqr != NULL) {
-        free((*tsqr)->chunk);
-        free((*tsqr)->leaf);
-        free((*tsqr)->w);
-        free((*tsqr)->packed);
-        free(*tsqr);
-        *tsqr = NULL;
-    }
-}
-
-double *as_tsqr_chunk(as_tsqr *tsqr)
-{
-    return tsqr->chunk;
+    free(tsqr->block);
+    *tsqr = (as_tsqr){0};
 }
 
 /* part (k, n) = x'd over rows: k columns of x, n of d. */
@@ -92,6 +78,7 @@ static void cross(const as_tsqr *t, int64_t k, int64_t n, int64_t rows, const do
 /* The reflectors of columns [c, c + k) of the panel at p, applied to columns [j, j + n) of R and of the chunk. */
 static void apply(as_tsqr *t, int64_t p, int64_t c, int64_t k, int64_t j, int64_t n, int64_t rows, double *r)
 {
+    const as_vectors *const V = as_vectors_get(t->K->set);
     double *const w = t->w;
     cross(t, k, n, rows, t->chunk + c, t->chunk + j, w, n);
     for (int64_t i = 0; i < k; i++) {
@@ -100,7 +87,7 @@ static void apply(as_tsqr *t, int64_t p, int64_t c, int64_t k, int64_t j, int64_
             wi[q] += top[q];
         }
         for (int64_t h = 0; h < i; h++) {
-            t->V->axpy(n, -t->inner[(c + h - p) * PANEL + c + i - p], w + h * n, wi);
+            V->axpy(n, -t->inner[(c + h - p) * PANEL + c + i - p], w + h * n, wi);
         }
         for (int64_t q = 0; q < n; q++) {
             wi[q] *= t->tau[c + i - p];
@@ -133,6 +120,7 @@ static double reflector(const as_vectors *V, int64_t rows, double *x, double *d)
 /* Columns [c, c + k), k <= LEAF, by vectors. */
 static void leaf(as_tsqr *t, int64_t p, int64_t c, int64_t k, int64_t rows, double *r)
 {
+    const as_vectors *const V = as_vectors_get(t->K->set);
     double *const x = t->leaf;
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t a = 0; a < k; a++) {
@@ -141,14 +129,14 @@ static void leaf(as_tsqr *t, int64_t p, int64_t c, int64_t k, int64_t rows, doub
     }
     for (int64_t a = 0; a < k; a++) {
         double *const row = r + (c + a) * t->n + c;
-        const double tau = t->tau[c + a - p] = reflector(t->V, rows, x + a * rows, row + a);
+        const double tau = t->tau[c + a - p] = reflector(V, rows, x + a * rows, row + a);
         for (int64_t b = a + 1; b < k && tau != 0; b++) {
-            const double w = tau * (row[b] + t->V->dot(rows, x + a * rows, x + b * rows));
+            const double w = tau * (row[b] + V->dot(rows, x + a * rows, x + b * rows));
             row[b] -= w;
-            t->V->axpy(rows, -w, x + a * rows, x + b * rows);
+            V->axpy(rows, -w, x + a * rows, x + b * rows);
         }
         for (int64_t b = 0; b < a; b++) {
-            t->inner[(c + b - p) * PANEL + c + a - p] = t->V->dot(rows, x + b * rows, x + a * rows);
+            t->inner[(c + b - p) * PANEL + c + a - p] = V->dot(rows, x + b * rows, x + a * rows);
         }
     }
     for (int64_t i = 0; i < rows; i++) {

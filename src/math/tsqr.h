@@ -6,18 +6,30 @@
 
 #include "kernels/kernels.h"
 
-typedef struct as_tsqr as_tsqr;
+enum { AS_TSQR_PANEL = 32, AS_TSQR_LEAF = 8 };
 
-/* Not collective. Work space of one thread for n columns. kernels: of precision float64. Errors: NOMEM. */
-as_status as_tsqr_create(int64_t n, const as_kernels *kernels, as_tsqr **out);
-void as_tsqr_destroy(as_tsqr **tsqr); /* accepts NULL content */
+/* Work space of one thread for n columns; as_tsqr_place and as_tsqr_create fill it. */
+typedef struct as_tsqr {
+    int64_t n, rows; /* columns; most rows of a chunk */
+    double *chunk;   /* (rows, n), to be filled by the caller; weighted rows times the root of their weight */
+    double *leaf, *w, *packed;
+    const as_kernels *K;
+    double tau[AS_TSQR_PANEL];
+    double inner[AS_TSQR_PANEL * AS_TSQR_PANEL]; /* strict upper part of V'V of a panel */
+    void *block;
+} as_tsqr;
 
-/* Rows that a chunk holds: a function of n alone. The cut of rows into chunks is part of the order of rounding: fill
-   chunks whole, but for the last one. */
+/* Rows of a chunk that keep the products fast: a function of n alone. The cut of rows into chunks is part of the order
+   of rounding: fill chunks whole, but for the last one. */
 int64_t as_tsqr_rows(int64_t n);
 
-/* The chunk, (rows, n), to be filled by the caller; weighted rows times the root of their weight. */
-double *as_tsqr_chunk(as_tsqr *tsqr);
+/* Not collective. In memory of the caller, as_tsqr_doubles(n, rows) of them, zero or not. kernels: of precision
+   float64. The space of a merge is that of n rows. */
+int64_t as_tsqr_doubles(int64_t n, int64_t rows, const as_kernels *kernels);
+void as_tsqr_place(int64_t n, int64_t rows, const as_kernels *kernels, double *memory, as_tsqr *out);
+/* Not collective. In memory of its own, for chunks of `rows` rows and for merges. Errors: NOMEM. */
+as_status as_tsqr_create(int64_t n, int64_t rows, const as_kernels *kernels, as_tsqr *out);
+void as_tsqr_destroy(as_tsqr *tsqr);
 
 /* Not collective. r (n, n), upper with zeros below (all zero at the start) becomes the triangle of r over the first
    `rows` rows of the chunk, which are destroyed. The diagonal may have either sign. Values beyond 1e150 or less than

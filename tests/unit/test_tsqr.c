@@ -29,7 +29,7 @@ static void part(as_tsqr *t, int64_t n, int64_t first, int64_t last, double *r)
         const int64_t rows = last - at < most ? last - at : most;
         for (int64_t i = 0; i < rows; i++) {
             for (int64_t j = 0; j < n; j++) {
-                as_tsqr_chunk(t)[i * n + j] = entry(at + i, j);
+                t->chunk[i * n + j] = entry(at + i, j);
             }
         }
         as_tsqr_fold(t, rows, r);
@@ -76,22 +76,22 @@ static void test_parts_give_the_triangle_of_the_whole(void **state)
     for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
         const int64_t n = columns[c], whole = as_tsqr_rows(n);
         const int64_t extents[] = {1, n, 2 * n + 3, n < 20 ? whole + 7 : 301};
-        as_tsqr *t;
-        assert_int_equal(as_tsqr_create(n, as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
+        as_tsqr t;
+        assert_int_equal(as_tsqr_create(n, as_tsqr_rows(n), as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
         double *const a = malloc((size_t)(n * n) * sizeof *a), *const b = malloc((size_t)(n * n) * sizeof *b);
         for (size_t e = 0; e < 4; e++) {
             const int64_t rows = extents[e];
             double *const expected = oracle(rows, n);
-            part(t, n, 0, rows, a);
+            part(&t, n, 0, rows, a);
             as_tsqr_finish(n, a);
             assert_same_triangle(n, a, expected, 1e-12);
-            part(t, n, 0, rows / 3, a); /* two parts, then an empty one, then one row */
-            part(t, n, rows / 3, rows - 1, b);
-            as_tsqr_merge(t, a, b);
-            part(t, n, 5, 5, b);
-            as_tsqr_merge(t, a, b);
-            part(t, n, rows - 1, rows, b);
-            as_tsqr_merge(t, b, a);
+            part(&t, n, 0, rows / 3, a); /* two parts, then an empty one, then one row */
+            part(&t, n, rows / 3, rows - 1, b);
+            as_tsqr_merge(&t, a, b);
+            part(&t, n, 5, 5, b);
+            as_tsqr_merge(&t, a, b);
+            part(&t, n, rows - 1, rows, b);
+            as_tsqr_merge(&t, b, a);
             as_tsqr_finish(n, b);
             assert_same_triangle(n, b, expected, 1e-12);
             free(expected);
@@ -109,13 +109,13 @@ static void test_instruction_sets_agree(void **state)
     double *r[3] = {NULL};
     int found = 0;
     for (as_isa isa = as_isa_detect(); isa <= AS_PORTABLE; isa++, found++) {
-        as_tsqr *t;
+        as_tsqr t;
         double second[N * N];
-        assert_int_equal(as_tsqr_create(N, as_kernels_get(isa, AS_FLOAT64), &t), AS_OK);
+        assert_int_equal(as_tsqr_create(N, 160, as_kernels_get(isa, AS_FLOAT64), &t), AS_OK);
         r[found] = calloc(N * N, sizeof(double));
-        part(t, N, 0, ROWS, r[found]);
-        part(t, N, ROWS, ROWS + 20, second);
-        as_tsqr_merge(t, r[found], second);
+        part(&t, N, 0, ROWS, r[found]);
+        part(&t, N, ROWS, ROWS + 20, second);
+        as_tsqr_merge(&t, r[found], second);
         as_tsqr_destroy(&t);
         assert_memory_equal(r[found], r[0], N * N * sizeof(double));
     }
@@ -130,14 +130,14 @@ static void test_a_distant_column_keeps_its_spread(void **state)
 {
     (void)state;
     enum { ROWS = 1000 };
-    as_tsqr *t;
+    as_tsqr t;
     double r[4] = {0};
-    assert_int_equal(as_tsqr_create(2, as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
+    assert_int_equal(as_tsqr_create(2, ROWS, as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
     for (int i = 0; i < ROWS; i++) {
-        as_tsqr_chunk(t)[2 * i] = 1;
-        as_tsqr_chunk(t)[2 * i + 1] = 1e8 + i / 16.0;
+        t.chunk[2 * i] = 1;
+        t.chunk[2 * i + 1] = 1e8 + i / 16.0;
     }
-    as_tsqr_fold(t, ROWS, r);
+    as_tsqr_fold(&t, ROWS, r);
     as_tsqr_finish(2, r);
     const double spread = sqrt((double)ROWS * ((double)ROWS * ROWS - 1) / 12) / 16;
     assert_true(fabs(r[3] / spread - 1) < 1e8 * 16 / spread * 1000 * DBL_EPSILON);
@@ -149,11 +149,11 @@ static void test_dependent_columns_do_no_harm(void **state)
 {
     (void)state;
     enum { N = 21, ROWS = 60 };
-    as_tsqr *t;
+    as_tsqr t;
     double r[N * N] = {0}, gram[N * N] = {0};
-    assert_int_equal(as_tsqr_create(N, as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
+    assert_int_equal(as_tsqr_create(N, 160, as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
     for (int i = 0; i < ROWS; i++) {
-        double *const row = as_tsqr_chunk(t) + i * N;
+        double *const row = t.chunk + i * N;
         for (int j = 0; j < N; j++) {
             row[j] = j == 5 ? 0 : j == 18 ? entry(i, 3) : entry(i, j);
         }
@@ -161,7 +161,7 @@ static void test_dependent_columns_do_no_harm(void **state)
             gram[j] += row[j / N] * row[j % N];
         }
     }
-    as_tsqr_fold(t, ROWS, r);
+    as_tsqr_fold(&t, ROWS, r);
     for (int i = 0; i < N; i++) {
         for (int j = 0; j < N; j++) {
             double sum = 0;

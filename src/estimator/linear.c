@@ -1,0 +1,161 @@
+/* The triangle of linear models and their predictions. Cost of a pass: 2 (p + 1 + targets)^2 flops a row. */
+#include "estimator/linear.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "kernels/scalar_math.h"
+#include "kernels/vectors.h"
+
+as_status as_linear_plan(as_statistic *s, bool intercept)
+{
+    as_linear *const l = s->model;
+    l->p = s->width;
+    l->k = l->p + (intercept ? 1 : 0);
+    l->targets = s->targets;
+    l->n = l->k + l->targets;
+    l->intercept = intercept;
+    const int64_t dim[2] = {l->targets, l->p}, rows = as_tsqr_rows(l->n);
+    s->chunk = rows;
+    l->scratch = as_tsqr_doubles(l->n, rows, s->kernels);
+    s->scratch = l->scratch;
+    s->most = l->n * l->n + 2;
+    s->outputs = l->targets;
+    s->flops = 2.0 * (double)(l->n * l->n);
+    AS_TRY(as_statistic_array(s, "/params/coef_", l->targets == 1 ? 1 : 2, l->targets == 1 ? dim + 1 : dim, &l->coef));
+    AS_TRY(as_statistic_array(s, "/params/intercept_", 1, dim, &l->start));
+    AS_TRY(as_statistic_array(s, "/inference/nobs", 0, NULL, &l->rows));
+    return as_tsqr_create(l->n, 0, s->kernels, &l->work);
+}
+
+void as_linear_release(as_statistic *s)
+{
+    as_tsqr_destroy(&((as_linear *)s->model)->work);
+}
+
+void as_linear_rows(const as_statistic *s, const as_rows *r, double *sum)
+{
+    const as_linear *const l = s->model;
+    as_tsqr t;
+    as_tsqr_place(l->n, as_tsqr_rows(l->n), s->kernels, r->scratch, &t);
+    double *const about = sum + l->n * l->n;
+    for (int64_t i = 0; i < r->count; i++) {
+        double *to = t.chunk + i * l->n;
+        const double w = r->weight[i], root = sqrt(w);
+        const double *const x = r->x + i * l->p, *const y = r->target + i * l->targets;
+        if (l->intercept) {
+            *to++ = root;
+        }
+        for (int64_t j = 0; j < l->p; j++) {
+            to[j] = root * x[j];
+        }
+        for (int64_t j = 0; j < l->targets; j++) {
+            to[l->p + j] = root * y[j];
+        }
+        if (w > 0) {
+            about[0] += 1;
+            about[1] += w == 1 ? 0 : as_log_f64(w);
+        }
+    }
+    as_tsqr_fold(&t, r->count, sum);
+}
+
+void as_linear_merge(const as_statistic *s, double *left, const double *right)
+{
+    as_linear *const l = s->model;
+    const int64_t at = l->n * l->n;
+    as_tsqr_merge(&l->work, left, right);
+    left[at] += right[at];
+    left[at + 1] += right[at + 1];
+}
+
+void as_linear_predict(const as_statistic *s, const as_rows *r, double *out)
+{
+    const as_linear *const l = s->model;
+    const as_vectors *const V = as_vectors_get(s->kernels->set);
+    for (int64_t i = 0; i < r->count; i++) {
+        for (int64_t t = 0; t < l->targets; t++) {
+            out[i * l->targets + t] = l->start[t] + V->dot(l->p, r->x + i * l->p, l->coef + t * l->p);
+        }
+    }
+}
+
+as_status as_linear_finish(as_statistic *s, double *sum)
+{
+    as_linear *const l = s->model;
+    as_tsqr_finish(l->n, sum);
+    for (int64_t j = 0; j < l->n; j++) {
+        for (int64_t i = 0; i <= j; i++) {
+            if (!isfinite(sum[i * l->n + j])) {
+                char name[64];
+                const bool input = j < l->k;
+                AS_FAIL(AS_DATA, "%s: the squares of %s add up to more than a number can hold; scale the data",
+                        s->setup.data->place,
+                        input ? as_statistic_column(s, j - (l->k - l->p), name) : "a column of targets");
+            }
+        }
+    }
+    *l->rows = sum[l->n * l->n];
+    l->log_weights = sum[l->n * l->n + 1];
+    return AS_OK;
+}
+
+const double *as_linear_centred(const as_linear *l, const double *root)
+{
+    return l->intercept ? root + l->n + 1 : root;
+}
+
+double as_linear_total(const as_linear *l, const double *root, int64_t t)
+{
+    const int64_t j = l->k + t;
+    double sum = 0;
+    for (int64_t i = l->intercept ? 1 : 0; i <= j; i++) {
+        sum += root[i * l->n + j] * root[i * l->n + j];
+    }
+    return sum;
+}
+
+double as_linear_residual(const as_linear *l, const double *root, int64_t t)
+{
+    const int64_t j = l->k + t;
+    double sum = 0;
+    for (int64_t i = l->k; i <= j; i++) {
+        sum += root[i * l->n + j] * root[i * l->n + j];
+    }
+    return sum;
+}
+
+double as_linear_intercept(const as_linear *l, const double *root, int64_t t, const double *coef)
+{
+    if (!l->intercept) {
+        return 0;
+    }
+    double sum = root[l->k + t];
+    for (int64_t j = 0; j < l->p; j++) {
+        sum -= root[1 + j] * coef[j];
+    }
+    return sum / root[0];
+}
+
+void as_linear_describe(const as_statistic *s, bool json, as_text *out)
+{
+    const as_linear *const l = s->model;
+    if (json) {
+        as_json_reals(out, "coef_", l->targets * l->p, l->coef);
+        as_json_reals(out, "intercept_", l->targets, l->start);
+        return;
+    }
+    for (int64_t t = 0; t < l->targets; t++) {
+        if (l->targets > 1) {
+            as_text_add(out, "target %lld\n", (long long)t);
+        }
+        if (l->intercept) {
+            as_text_add(out, "%-24s %16.9g\n", "intercept", l->start[t]);
+        }
+        for (int64_t j = 0; j < l->p; j++) {
+            char name[64];
+            as_text_add(out, "%-24s %16.9g\n", as_statistic_column(s, j, name), l->coef[t * l->p + j]);
+        }
+    }
+}

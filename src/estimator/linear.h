@@ -1,0 +1,50 @@
+/* What linear models share: the triangle of [1 X Y], rows times the root of their weight, found by tall-skinny QR along
+   the lane tree, and predictions. The struct of such a kind begins with an as_linear, and its row of functions takes
+   rows, merge, predict and release from here.
+
+   With an intercept the first column is ones: then row 0 of the triangle holds the means, and what is below row 0 and
+   right of column 0 is the triangle of the centred columns, without centring anything. */
+#ifndef AS_ESTIMATOR_LINEAR_H
+#define AS_ESTIMATOR_LINEAR_H
+
+#include "estimator/statistic.h"
+#include "math/tsqr.h"
+
+typedef struct as_linear {
+    int64_t p, k, targets, n; /* inputs; p and the intercept; targets; columns of the triangle: k + targets */
+    bool intercept;
+    double *coef;       /* /params/coef_ (targets, p), (p) where there is one target */
+    double *start;      /* /params/intercept_ (targets); 0 without an intercept */
+    double *rows;       /* /inference/nobs: rows of positive weight */
+    double log_weights; /* sum of ln weight over those; set by as_linear_finish */
+    as_tsqr work;       /* of merges */
+    int64_t scratch;    /* doubles that as_linear_rows takes of a thread's scratch */
+} as_linear;
+
+/* Not collective; in plan. Arrays, sizes and work space. Errors: NOMEM. */
+as_status as_linear_plan(as_statistic *s, bool intercept);
+void as_linear_release(as_statistic *s);
+
+/* The functions of as_statistic_ops. The statistic: R (n, n), rows, sum of ln weight. */
+void as_linear_rows(const as_statistic *s, const as_rows *rows, double *sum);
+void as_linear_merge(const as_statistic *s, double *left, const double *right);
+void as_linear_predict(const as_statistic *s, const as_rows *rows, double *out);
+
+/* Rank 0, first thing of finish: signs of the triangle at `sum`, and its number of rows. Errors: DATA when it is not
+   finite. */
+as_status as_linear_finish(as_statistic *s, double *sum);
+
+/* Of the root after as_linear_finish: triangle of the centred inputs and targets, (p + targets, p + targets) in rows n
+   apart; as they are without an intercept. */
+const double *as_linear_centred(const as_linear *l, const double *root);
+/* Sum of squares of target t about its mean (about 0 without an intercept). */
+double as_linear_total(const as_linear *l, const double *root, int64_t t);
+/* Sum of squares of target t that no input explains. */
+double as_linear_residual(const as_linear *l, const double *root, int64_t t);
+/* Intercept of target t for coefficients (p). */
+double as_linear_intercept(const as_linear *l, const double *root, int64_t t, const double *coef);
+
+/* As text: a table of the coefficients by name of column. */
+void as_linear_describe(const as_statistic *s, bool json, as_text *out);
+
+#endif
