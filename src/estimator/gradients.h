@@ -27,6 +27,12 @@ typedef struct as_gradients_options {
     bool spread;       /* as_gradients_spread will be called */
 } as_gradients_options;
 
+/* Where kinks (relu, max_pool) are: each row goes the way that its values say; also, that way is kept for later; or the
+   way is the one that was kept for the row. With FOLLOW at points near that of KEEP, on the same batch, the gradient is
+   that of a smooth function: differences of it are exact to rounding, and curvature is what automatic differentiation
+   calls it. */
+typedef enum as_gradients_branches { AS_GRADIENTS_FREE, AS_GRADIENTS_KEEP, AS_GRADIENTS_FOLLOW } as_gradients_branches;
+
 /* What is computed. */
 typedef struct as_gradients_task {
     const as_batch *batch;
@@ -35,6 +41,7 @@ typedef struct as_gradients_task {
     bool loss_alone;  /* no backward */
     void (*see)(void *context, const as_gradients_view *view); /* or NULL */
     void *context;
+    as_gradients_branches branches;
 } as_gradients_task;
 
 typedef struct as_gradients_result {
@@ -76,6 +83,22 @@ const double *as_gradients_mean(const as_gradients *gradients);
 
 /* Collective. Of the last run. Errors: those of the world. *out is borrowed until the next call. */
 as_status as_gradients_spread(as_gradients *gradients, as_gradients_spread_result *out);
+
+/* What the optimizer is to curvature. */
+typedef struct as_gradients_optimizer {
+    const char *name;
+    double lr;     /* before the schedule */
+    double factor; /* steps on a quadratic shrink while lr * lambda_max(scale * (H + decay)) < factor; NaN: not known */
+    bool plain;    /* scale is 1 everywhere */
+} as_gradients_optimizer;
+
+/* Collective. After `step` steps: its scale of each element of the gradient (0 where nothing trains) and the decay that
+   it and the penalty l2 add to the diagonal of the Hessian, (n) each. Errors: those of the world. */
+as_status as_gradients_stability(as_gradients *gradients, int64_t step, double *scale, double *decay,
+                                 as_gradients_optimizer *out);
+
+/* Not collective. The learning rate of the step after `step` steps. */
+double as_gradients_rate(const as_gradients *gradients, int64_t step, int64_t total_steps, int64_t steps_per_epoch);
 
 /* Not collective. Whether parameter q of layer i belongs to it and is trained by gradients. */
 bool as_gradients_trains(const as_model *model, int layer, int q);

@@ -106,7 +106,7 @@ static as_model_rows rows_of(const lane_job *job, int64_t first, int64_t count)
     };
 }
 
-static void pass_rows(lane_job *job, int64_t first, int64_t count, int thread, int phase)
+static void pass_rows(lane_job *job, int64_t first, int64_t count, int thread)
 {
     as_gradients *g = job->g;
     const int64_t lane_row[2] = {first, first + count};
@@ -114,46 +114,32 @@ static void pass_rows(lane_job *job, int64_t first, int64_t count, int thread, i
     rows.thread = thread;
     rows.lanes = 1;
     rows.lane_row = lane_row;
-    if (phase == 0) {
-        gather_rows(job, first, count, thread);
+    gather_rows(job, first, count, thread);
+    as_model_forward(&g->model, &g->work, &rows, true);
+    as_model_loss(&g->model, &g->work, &rows, !job->task->loss_alone);
+    if (job->task->branches != AS_GRADIENTS_FREE) {
+        network_branches(g, job->task->branches, job->from + first, first, count);
     }
-    if (job->task->loss_alone) {
-        as_model_forward_phase(&g->model, &g->work, &rows, true, phase);
-        if (phase == g->model.segments) {
-            as_model_loss(&g->model, &g->work, &rows, false);
-        }
-    } else if (g->model.segments > 0) {
-        as_model_phase(&g->model, &g->work, &rows, phase);
-    } else {
-        as_model_forward(&g->model, &g->work, &rows, true);
-        as_model_loss(&g->model, &g->work, &rows, true);
+    if (!job->task->loss_alone) {
         as_model_backward(&g->model, &g->work, &rows);
     }
 }
 
-/* All phases of the job's rows, and the sums over them. Layers that see whole lanes get them from one thread. */
+/* The job's rows, and the sums over them. Layers that see whole lanes get them from one thread. */
 static void lane_body(void *argument, int thread)
 {
     lane_job *job = argument;
     as_gradients *g = job->g;
     as_team *team = g->network->setup.team;
-    const int threads = as_team_size(team), segments = g->model.segments;
-    const bool whole = g->model.scope == AS_SCOPE_LANE, backward = !job->task->loss_alone;
+    const int threads = as_team_size(team);
     int64_t first = 0, count = thread == 0 ? job->rows : 0;
-    if (!whole) {
+    if (g->model.scope == AS_SCOPE_ROW) {
         as_team_share(job->rows, job->rows >= 64 * threads ? 8 : 1, thread, threads, &first, &count);
     }
-    for (int phase = 0; phase <= (backward ? 2 * segments : segments); phase++) {
-        if (count > 0) {
-            pass_rows(job, first, count, thread, phase);
-        }
-        as_team_barrier(team);
-        if (phase > segments) {
-            as_model_accumulate_segment(&g->model, &g->work, 2 * segments + 1 - phase, &job->program, job->lane_row,
-                                        job->resume, job->part, thread, threads);
-            as_team_barrier(team);
-        }
+    if (count > 0) {
+        pass_rows(job, first, count, thread);
     }
+    as_team_barrier(team);
     if (job->task->see != NULL) {
         job->task->see(job->task->context, &(as_gradients_view){.model = &g->model,
                                                                 .work = &g->work,
@@ -163,7 +149,7 @@ static void lane_body(void *argument, int thread)
                                                                 .threads = threads});
         as_team_barrier(team);
     }
-    if (backward) {
+    if (!job->task->loss_alone) {
         as_model_accumulate(&g->model, &g->work, &job->program, job->lane_row, job->resume, job->part, team, thread,
                             threads);
     }
@@ -345,6 +331,9 @@ as_status as_gradients_run(as_gradients *g, const as_gradients_task *task, as_gr
     double head[AS_HEAD_SIZE] = {0};
     *out = (as_gradients_result){.finite = true};
     AS_TRY(place(g, task->at));
+    if (task->branches == AS_GRADIENTS_KEEP) {
+        AS_TRY(as_world_agree(g->network->setup.world, network_branches_open(g, task->batch->rows)));
+    }
     g->task = *task;
     memset(g->lane_head, 0, (size_t)g->network->setup.lanes->count * AS_HEAD_SIZE * sizeof(double));
     AS_TRY(task->loss_alone ? run_losses(g, task, head) : run_gradients(g, task, head));

@@ -32,11 +32,19 @@ struct as_gradients {
     double *block[NETWORK_SPREAD_SUMS]; /* (blocks of the longest tensor) */
     as_gradients_task task;             /* of the last run, for its spread */
     void *augment_work;
+    uint8_t *branch; /* (rows of a batch, branch_bytes) */
+    int64_t branch_bytes, branch_rows;
     int16_t steps[4], first[HALVES], lanes[HALVES]; /* of the programs */
 };
 
 /* Not collective. The gradients of the halves of a lane (or of the whole lane as the first) into to[]. */
 void network_gradients_lane(as_gradients *g, const as_gradients_task *task, int lane, void *const to[HALVES]);
+
+/* Not collective; by the thread that owns the rows, between forward and backward. Keeps the branches of `count` rows of
+   the batch from row `from` on, which are rows [first, ...) of the work space, or goes back to those that were kept. */
+void network_branches(as_gradients *g, as_gradients_branches what, int64_t from, int64_t first, int64_t count);
+/* Not collective. Room for those of the rows of a batch. Errors: NOMEM. */
+as_status network_branches_open(as_gradients *g, int64_t rows);
 
 /* Not collective. Where the halves of a lane go: kept ones, or the same for all lanes. */
 static inline void *const *network_halves(const as_gradients *g, int lane)

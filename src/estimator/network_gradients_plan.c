@@ -107,6 +107,16 @@ static as_status plan_memory(as_gradients *g)
     return AS_OK;
 }
 
+/* Everything is kept: a tile has few rows, and whoever looks at values wants to see them. */
+static void forget_segments(as_model *model)
+{
+    model->segments = 0;
+    for (int i = 0; i < model->nlayers; i++) {
+        model->layer[i].recompute = 0;
+        model->pooled[i + 1] = 0;
+    }
+}
+
 static as_status plan(as_gradients *g)
 {
     const as_setup *setup = &g->network->setup;
@@ -117,6 +127,7 @@ static as_status plan(as_gradients *g)
                                 .positions = setup->data->positions};
     const as_normalization *norm = setup->normalization;
     AS_TRY(as_model_parse(setup->document, setup->model, g->kernels, &data, &g->model));
+    forget_segments(&g->model);
     g->normalization = norm;
     if (norm != NULL && g->kernels->precision != setup->kernels->precision) {
         AS_TRY(as_normalization_load(norm->width, norm->scale, norm->shift, norm->fill, g->kernels, &g->own));
@@ -145,6 +156,7 @@ void as_gradients_destroy(as_gradients **gradients)
     as_normalization_destroy(&g->own);
     as_arena_destroy(&g->arena);
     free(g->kept);
+    free(g->branch);
     free(g);
     *gradients = NULL;
 }

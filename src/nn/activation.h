@@ -13,6 +13,7 @@ typedef struct as_activation_ops {
     size_t options_bytes;
     bool needs_input; /* backward reads z (then it is saved); otherwise it works from y alone */
     double steepest;  /* largest derivative of a kind that is flat at both ends; 0: of other kinds, it is about 1 */
+    bool kinked;      /* backward looks at whether y > 0, and at nothing else of it */
     bool halves;      /* passes about half of the variance: weights before it start with `he` (He et al. 2015) */
     void (*forward)(const void *options, int64_t n, const void *z, void *y);                  /* may be in place */
     void (*backward)(const void *options, int64_t n, const void *z, const void *y, void *dy); /* dy *= f'(z) */

@@ -53,6 +53,7 @@ const as_activation_ops AS_V(as_activation_leaky_relu) = {
     .formula = "y = z if z > 0 else slope z",
     .fields = fields,
     .options_bytes = sizeof(leaky_relu_options),
+    .kinked = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

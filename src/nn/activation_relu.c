@@ -35,6 +35,7 @@ const as_activation_ops AS_V(as_activation_relu) = {
     .name = "relu",
     .help = "Rectified linear unit.",
     .formula = "y = max(z, 0)",
+    .kinked = true,
     .forward = forward,
     .backward = backward,
     .onnx = onnx,

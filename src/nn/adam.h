@@ -64,6 +64,19 @@ static inline void as_adam_begin(const void *options, int64_t t, double c[AS_COE
     c[1] = 1 / __builtin_sqrt(1 - as_pow_f64(o->beta2, (double)t));
 }
 
+/* 2 (1 + beta1) / (1 - beta1) with P = sqrt(v / (1 - beta2^t)) + eps (Cohen et al. 2022). */
+static inline double as_adam_stability(const void *options, int64_t t, int64_t n, void *const slot[AS_SLOTS_MAX],
+                                       double *inverse)
+{
+    const as_adam_options *o = options;
+    const real *v = slot[o->amsgrad ? 2 : 1];
+    const double rest = t > 0 ? 1 - as_pow_f64(o->beta2, (double)t) : 1;
+    for (int64_t i = 0; i < n; i++) {
+        inverse[i] = 1 / (__builtin_sqrt((double)v[i] / rest) + o->eps);
+    }
+    return t > 0 ? 2 * (1 + o->beta1) / (1 - o->beta1) : (double)NAN;
+}
+
 typedef struct as_adam_scalars {
     as_gradient gradient;
     real size, inverse_root, eps, one_minus_beta1, beta2, one_minus_beta2, l2, shrink;

@@ -69,6 +69,10 @@ typedef enum as_scope {
 } as_scope;
 
 struct as_nonlinearity;
+
+/* Which way backward goes where forward has kinks: by the sign of y, or by what forward saved (choices). */
+typedef enum as_branches { AS_BRANCHES_NONE, AS_BRANCHES_SIGN, AS_BRANCHES_SAVED } as_branches;
+
 typedef struct as_layer as_layer;
 typedef struct as_layer_ops as_layer_ops;
 
@@ -166,7 +170,8 @@ struct as_layer_ops {
     /* The activation that makes y of z, elementwise; z is saved where it needs its input, or the input of a layer that
        is nothing else (nparams 0). NULL: there is none. */
     const struct as_nonlinearity *(*nonlinearity)(const as_layer *layer);
-    double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
+    as_branches (*branches)(const as_layer *layer); /* besides those of its nonlinearity; NULL: none */
+    double (*flops)(const as_layer *layer);         /* of forward, per sample; 0 if NULL */
     /* OPTIONAL, for sequences that are continued, in evaluation: each position (entry of the first axis) of the output
        is made from the same position of the inputs alone, as forward makes it of a sample of that one position. */
     bool each_position;

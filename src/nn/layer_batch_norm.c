@@ -197,6 +197,11 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     }
 }
 
+static as_branches branches(const as_layer *layer)
+{
+    return ((const batch_options *)layer->options)->relu ? AS_BRANCHES_SIGN : AS_BRANCHES_NONE;
+}
+
 static double flops(const as_layer *layer)
 {
     return 8 * (double)layer->out_size;
@@ -249,6 +254,7 @@ const as_layer_ops AS_V(as_layer_batch_norm) = {
     .forward = forward,
     .backward = backward,
     .accumulate = accumulate,
+    .branches = branches,
     .flops = flops,
     .onnx = onnx,
 };

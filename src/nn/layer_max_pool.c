@@ -33,6 +33,12 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static as_branches branches(const as_layer *layer)
+{
+    (void)layer;
+    return AS_BRANCHES_SAVED;
+}
+
 static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
                       const void *const *param)
 {
@@ -53,5 +59,6 @@ const as_layer_ops AS_V(as_layer_max_pool) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .branches = branches,
     .onnx = onnx,
 };

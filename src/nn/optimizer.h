@@ -80,6 +80,11 @@ typedef struct as_optimizer_ops {
      */
     void (*begin)(const void *options, int64_t t, double c[AS_COEFFICIENTS_MAX]);
     void (*step)(const as_optimizer_pass *pass);
+    bool decoupled; /* weight decay is no part of the gradient */
+    /* OPTIONAL: stability. On a quadratic with Hessian H, steps with a constant preconditioner P shrink in all
+       directions while lr * lambda_max(P^-1 H) < c: returns c, and writes 1 / P of n elements from the state after t
+       steps. NaN: not defined yet. NULL: not known for this kind. */
+    double (*stability)(const void *options, int64_t t, int64_t n, void *const slot[AS_SLOTS_MAX], double *inverse);
     as_optimizer_scope scope; /* what follows is for the scopes NORMS and TENSOR */
     void (*prepare)(const as_optimizer_pass *pass);
     /* Scope TENSOR. Called by all threads of the team, of every tensor that trains. A function of the tensor alone:

@@ -63,6 +63,16 @@ static void step(const as_optimizer_pass *pass)
              (real)pass->weight_decay, (real)o->eps);
 }
 
+static double stability(const void *options, int64_t t, int64_t n, void *const slot[AS_SLOTS_MAX], double *inverse)
+{
+    const adagrad_options *o = options;
+    const real *s = slot[0];
+    for (int64_t i = 0; i < n; i++) {
+        inverse[i] = 1 / ((__builtin_sqrt((double)s[i]) + o->eps) * (1 + (double)t * o->lr_decay));
+    }
+    return t > 0 ? 2 : (double)NAN;
+}
+
 const as_optimizer_ops AS_V(as_optimizer_adagrad) = {
     .name = "adagrad",
     .help = "Divides the gradient by the root of the sum of all its squares so far.",
@@ -72,4 +82,5 @@ const as_optimizer_ops AS_V(as_optimizer_adagrad) = {
     .slots = slots,
     .begin = begin,
     .step = step,
+    .stability = stability,
 };

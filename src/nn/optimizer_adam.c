@@ -16,4 +16,5 @@ const as_optimizer_ops AS_V(as_optimizer_adam) = {
     .slots = as_adam_slots,
     .begin = as_adam_begin,
     .step = step,
+    .stability = as_adam_stability,
 };

@@ -16,4 +16,6 @@ const as_optimizer_ops AS_V(as_optimizer_adamw) = {
     .slots = as_adam_slots,
     .begin = as_adam_begin,
     .step = step,
+    .decoupled = true,
+    .stability = as_adam_stability,
 };

@@ -124,6 +124,17 @@ static void step(const as_optimizer_pass *pass)
     }
 }
 
+static double stability(const void *options, int64_t t, int64_t n, void *const slot[AS_SLOTS_MAX], double *inverse)
+{
+    const rmsprop_options *o = options;
+    const real *s = slot[0];
+    for (int64_t i = 0; i < n; i++) {
+        const double mean = o->centered ? (double)((const real *)slot[1])[i] : 0, v = (double)s[i] - mean * mean;
+        inverse[i] = 1 / (__builtin_sqrt(v > 0 ? v : 0) + o->eps);
+    }
+    return t > 0 ? 2 * (1 + o->momentum) : (double)NAN;
+}
+
 const as_optimizer_ops AS_V(as_optimizer_rmsprop) = {
     .name = "rmsprop",
     .help = "Divides the gradient by the running root of its mean square, or by its deviation (centered).",
@@ -132,4 +143,5 @@ const as_optimizer_ops AS_V(as_optimizer_rmsprop) = {
     .options_bytes = sizeof(rmsprop_options),
     .slots = slots,
     .step = step,
+    .stability = stability,
 };

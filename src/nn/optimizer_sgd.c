@@ -89,6 +89,21 @@ static void step(const as_optimizer_pass *pass)
     }
 }
 
+/* With b the momentum and s = 1 - dampening: 2 (1 + b) / s for the heavy ball (Polyak 1964), 2 (1 + b) / (1 + 2 b) for
+   Nesterov's form without dampening; with it the roots of z^2 - (1 + b - x (1 + b s)) z + b (1 - x) leave the unit
+   circle at z = -1: x = 2 (1 + b) / (1 + b + b s). */
+static double stability(const void *options, int64_t t, int64_t n, void *const slot[AS_SLOTS_MAX], double *inverse)
+{
+    const sgd_options *o = options;
+    const double b = o->momentum, s = b > 0 ? 1 - o->dampening : 1;
+    (void)t;
+    (void)slot;
+    for (int64_t i = 0; i < n; i++) {
+        inverse[i] = 1;
+    }
+    return b > 0 && o->nesterov ? 2 * (1 + b) / (1 + b + b * s) : s > 0 ? 2 * (1 + b) / s : (double)INFINITY;
+}
+
 const as_optimizer_ops AS_V(as_optimizer_sgd) = {
     .name = "sgd",
     .help = "Stochastic gradient descent, with momentum, dampening and Nesterov's form.",
@@ -98,4 +113,5 @@ const as_optimizer_ops AS_V(as_optimizer_sgd) = {
     .slots = slots,
     .begin = begin,
     .step = step,
+    .stability = stability,
 };

@@ -2,8 +2,7 @@
    sample's loss that comes back to it (where the layer has an activation of its own, before it). Unlike norms of weight
    gradients, delta shows a vanishing backward signal also where the forward one vanishes with it.
 
-   Sums are over a row first, then rows of a lane in order, then the lane tree, in double. Values of layers that are
-   computed again in backward (recompute) are not there to be seen. */
+   Sums are over a row first, then rows of a lane in order, then the lane tree, in double. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,9 +86,6 @@ static void see(void *state, const as_gradients_view *view)
         double *sums = s->lane + ((int64_t)view->lane * s->nlayers + i) * SUMS;
         const int64_t n = model->layer[i].out_size;
         const size_t stride = (size_t)view->work->ld[i + 1] * k->real_bytes;
-        if (model->pooled[i + 1] != 0) {
-            continue;
-        }
         for (int64_t r = 0; r < view->rows; r++) {
             add_row(k, (const char *)view->work->x[i + 1] + (size_t)r * stride, n, &sums[SUM], &sums[SQUARES]);
             if (view->work->dy[i + 1] != NULL) {
@@ -105,13 +101,11 @@ static as_status measure(const void *options, void *state, const as_probe_view *
 {
     (void)options;
     signal_state *s = state;
-    int hidden = 0;
     AS_TRY(as_lane_sum(s->setup->world, s->setup->lanes, (int64_t)s->nlayers * SUMS, s->lane, s->total));
     for (int l = 0; l < view->nlayers; l++) {
         const double *sums = s->total + (int64_t)view->layer[l] * SUMS;
         as_probe_layer *out = &record->layer[l];
         if (sums[COUNT] == 0) {
-            hidden++;
             continue;
         }
         out->signal_mean = sums[SUM] / sums[COUNT];
@@ -120,10 +114,6 @@ static as_status measure(const void *options, void *state, const as_probe_view *
         if (sums[DELTAS] > 0) {
             out->delta_rms = sqrt(sums[DELTA_SQUARES] / sums[DELTAS]);
         }
-    }
-    if (hidden > 0) {
-        as_probe_record_state(record, "signal", "%d layer%s computed again in backward: not seen", hidden,
-                              hidden > 1 ? "s are" : " is");
     }
     return AS_OK;
 }

@@ -142,7 +142,7 @@ static void see(void *state, const as_gradients_view *view)
     for (int i = view->thread; i < s->nlayers; i += view->threads) {
         const as_layer *layer = &view->model->layer[i];
         const as_nonlinearity *f = activation_of(layer);
-        if (f == NULL || view->model->pooled[i + 1] != 0 || view->model->pooled[layer->from[0]] != 0) {
+        if (f == NULL) {
             continue;
         }
         const int64_t units = units_of(layer), n = layer->out_size;
