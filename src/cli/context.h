@@ -34,6 +34,7 @@ typedef struct as_context {
     bool quiet;      /* --quiet: no information, warnings and errors only */
     bool terminal;   /* stderr is a terminal and this is rank 0: a progress line may be drawn */
     bool color;      /* terminal, and NO_COLOR is not set */
+    int groups;      /* > 1: cut the processes into so many worlds (as_world_options); set before as_context_world */
     as_world *world; /* NULL until as_context_world; closed by the caller of the verb */
 } as_context;
 

@@ -150,14 +150,22 @@ static as_status read_options(const as_context *context, as_run_options *o)
     return as_context_isa(context, &o->isa);
 }
 
-static as_status train(as_context *context, const as_config *config, as_run_options *o)
+/* member: 0, or the number of one of several that are trained into folders of DIR. */
+static as_status train(as_context *context, const as_config *config, as_run_options *o, int64_t member)
 {
     char dir[512];
     progress_line drawn = {0};
     AS_TRY(as_context_world(context, &o->world));
-    snprintf(dir, sizeof dir, "runs/%s", config->name);
+    const char *out = as_option_get(context, "out");
+    const int length = snprintf(dir, sizeof dir, "%s%s", out != NULL ? out : "runs/", out != NULL ? "" : config->name);
+    if (length >= (int)sizeof dir - 24) {
+        AS_FAIL(AS_USAGE, "--out: expected a path of less than %zu characters", sizeof dir - 24);
+    }
+    if (member > 0) {
+        snprintf(dir + length, sizeof dir - (size_t)length, "/member-%lld", (long long)member);
+    }
     o->config = config;
-    o->dir = as_option_get(context, "out") != NULL ? as_option_get(context, "out") : dir;
+    o->dir = dir;
     o->stop = &stop_asked;
     o->version = ALLSUM_VERSION;
     o->log = &context->log;
@@ -250,6 +258,35 @@ static as_status find_range(as_context *context, const as_config *config, as_run
     return status;
 }
 
+/* Several trainings that differ in their seed alone, each by a group of the processes; groups take turns where there
+   are more members than processes. A member is the same run as its seed alone would give. */
+static as_status train_members(as_context *context, int64_t members, int nfiles, const char *const *files, int nsets,
+                               const char **sets, as_run_options *o)
+{
+    char seed[64];
+    as_config config;
+    if (nsets == LIST_MAX) {
+        AS_FAIL(AS_USAGE, "train: at most %d --set beside --members", LIST_MAX - 1);
+    }
+    AS_TRY(as_config_load(nfiles, files, nsets, sets, &config));
+    const int64_t first = config.seed;
+    as_config_destroy(&config);
+    context->groups = (int)members;
+    AS_TRY(as_context_world(context, &o->world));
+    sets[nsets] = seed;
+    for (int64_t k = as_world_group(o->world); k < members; k += as_world_groups(o->world)) {
+        as_run_options own = *o;
+        snprintf(seed, sizeof seed, "seed=%lld", (long long)(first + k));
+        as_status status = as_config_load(nfiles, files, nsets + 1, sets, &config);
+        if (status == AS_OK) {
+            status = train(context, &config, &own, k + 1);
+        }
+        as_config_destroy(&config);
+        AS_TRY(status);
+    }
+    return AS_OK;
+}
+
 static as_status run(as_context *context)
 {
     const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
@@ -276,7 +313,16 @@ static as_status run(as_context *context)
     catch_signals(); /* before MPI starts: a stop may be asked for at any time */
     as_run_options o = {.nallow = nallow, .allow = allowed};
     as_config config;
+    int64_t members = 0;
     AS_TRY(read_options(context, &o));
+    AS_TRY(as_option_int(context, "members", 1, 1000, &members));
+    if (members > 0 &&
+        (range != NULL || o.resume == AS_RESUME_PATH || as_option_get(context, "print-config") != NULL)) {
+        AS_FAIL(AS_USAGE, "train: --members does not go with --lr-range, --print-config or --resume FILE");
+    }
+    if (members > 0) {
+        return train_members(context, members, nfiles, files, nsets, sets, &o);
+    }
     as_status status = as_config_load(nfiles, files, nsets, sets, &config);
     if (status == AS_OK && as_option_get(context, "print-config") != NULL) {
         as_text text = {0};
@@ -286,7 +332,7 @@ static as_status run(as_context *context)
         }
         as_text_free(&text);
     } else if (status == AS_OK) {
-        status = range != NULL ? find_range(context, &config, &o) : train(context, &config, &o);
+        status = range != NULL ? find_range(context, &config, &o) : train(context, &config, &o, 0);
     }
     as_config_destroy(&config);
     return status;
@@ -308,6 +354,10 @@ static const as_option options[] = {
     {.name = "lr-range",
      .value = "LOW:HIGH[:STEPS]",
      .help = "find a learning rate: a training of 100 (STEPS) steps with rising rates, of which nothing is kept"},
+    {.name = "members",
+     .value = "M",
+     .help = "train M models that differ in their seed (seed, seed + 1, ...) into DIR/member-1 ...: each by a group of "
+             "ranks"},
     {.name = "print-config", .help = "print the resolved configuration and stop"},
     AS_OPTIONS_END,
 };

@@ -23,7 +23,21 @@ as_status as_mpi_check(int code, const char *what)
     AS_FAIL(AS_INTERNAL, "%s failed: %s", what, text);
 }
 
-static as_status start_mpi(as_world *world)
+/* Everyone, or this process's group: ranks r with the same floor(r groups / size). */
+static as_status make_all(as_world *world, int groups)
+{
+    int rank, size;
+    if (groups <= 1) {
+        return as_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &world->all), "MPI_Comm_dup");
+    }
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    world->groups = groups < size ? groups : size;
+    world->group = (int)((int64_t)rank * world->groups / size);
+    return as_mpi_check(MPI_Comm_split(MPI_COMM_WORLD, world->group, rank, &world->all), "MPI_Comm_split");
+}
+
+static as_status start_mpi(as_world *world, int groups)
 {
     int running = 0, level = 0;
     AS_TRY(as_mpi_check(MPI_Initialized(&running), "MPI_Initialized"));
@@ -38,7 +52,7 @@ static as_status start_mpi(as_world *world)
         AS_FAIL(AS_INTERNAL, "this MPI library offers no thread support (MPI_THREAD_FUNNELED)");
     }
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    AS_TRY(as_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &world->all), "MPI_Comm_dup"));
+    AS_TRY(make_all(world, groups));
     MPI_Comm_set_errhandler(world->all, MPI_ERRORS_RETURN);
     MPI_Comm_rank(world->all, &world->rank);
     MPI_Comm_size(world->all, &world->size);
@@ -54,20 +68,27 @@ static as_status start_mpi(as_world *world)
     return AS_OK;
 }
 
-/* More ranks on this host than cores that they may use together? */
-static as_status count_cores(as_world *world, MPI_Comm host)
+/* More ranks on this host, of all groups, than cores that they may use together? */
+static as_status count_cores(as_world *world)
 {
     int ranks;
+    MPI_Comm host;
+    AS_TRY(as_mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
+                        "MPI_Comm_split_type"));
+    MPI_Comm_set_errhandler(host, MPI_ERRORS_RETURN);
     MPI_Comm_size(host, &ranks);
     cpu_set_t mine, all;
     CPU_ZERO(&mine);
     CPU_ZERO(&all);
     if (sched_getaffinity(0, sizeof mine, &mine) != 0) {
-        return AS_OK; /* A machine with more than 1024 cores: not short of them. */
+        CPU_SET(0, &mine); /* A machine with more than 1024 cores: not short of them. */
+        ranks = 0;
     }
-    AS_TRY(as_mpi_check(MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, host), "MPI_Allreduce"));
+    const as_status status =
+        as_mpi_check(MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, host), "MPI_Allreduce");
+    MPI_Comm_free(&host);
     world->yield = world->yield || ranks > CPU_COUNT(&all);
-    return AS_OK;
+    return status;
 }
 
 static as_status split_nodes(as_world *world, const as_world_options *options)
@@ -76,7 +97,7 @@ static as_status split_nodes(as_world *world, const as_world_options *options)
     AS_TRY(as_mpi_check(MPI_Comm_split_type(world->all, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &host),
                         "MPI_Comm_split_type"));
     MPI_Comm_set_errhandler(host, MPI_ERRORS_RETURN);
-    AS_TRY(count_cores(world, host));
+    AS_TRY(count_cores(world));
     int local;
     MPI_Comm_rank(host, &local);
     const int group = options->p2p ? local : options->node_ranks > 0 ? local / options->node_ranks : 0;
@@ -141,7 +162,7 @@ static as_status find_members(as_world *world)
 static as_status open_world(as_world *world, const as_world_options *options)
 {
     if (options->launched) {
-        AS_TRY(start_mpi(world));
+        AS_TRY(start_mpi(world, options->groups));
         AS_TRY(split_nodes(world, options));
     }
     AS_TRY(find_members(world));
@@ -160,6 +181,7 @@ as_status as_world_open(const as_world_options *options, as_world **out)
     }
     *world = (as_world){.size = 1,
                         .node_size = 1,
+                        .groups = 1,
                         .yield = options->yield,
                         .message_bytes = options->message_bytes,
                         .library = "single process",
@@ -218,6 +240,16 @@ _Noreturn void as_world_abort(as_world *world, int code)
 int as_world_rank(const as_world *world)
 {
     return world->rank;
+}
+
+int as_world_group(const as_world *world)
+{
+    return world->group;
+}
+
+int as_world_groups(const as_world *world)
+{
+    return world->groups;
 }
 
 int as_world_size(const as_world *world)

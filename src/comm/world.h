@@ -12,10 +12,13 @@
 typedef struct as_world as_world;
 
 typedef struct as_world_options {
-    bool launched;  /* started by a launcher (mpirun, srun): start MPI. false: one process, MPI is never touched */
-    bool p2p;       /* exchange by messages even inside a node (for tests and measurements; same bits) */
-    bool yield;     /* waiting ranks give up their core (more ranks than cores); found out by itself when not set */
-    int node_ranks; /* tests: treat every so many ranks of a host as a node of their own; 0: the real nodes */
+    bool launched; /* started by a launcher (mpirun, srun): start MPI. false: one process, MPI is never touched */
+    int groups; /* > 1: the processes are cut into so many worlds that know nothing of each other, of consecutive ranks
+                   and unequal by at most one; no more than there are processes. as_world_group tells which is this one
+                 */
+    bool p2p;   /* exchange by messages even inside a node (for tests and measurements; same bits) */
+    bool yield; /* waiting ranks give up their core (more ranks than cores); found out by itself when not set */
+    int node_ranks;       /* tests: treat every so many ranks of a host as a node of their own; 0: the real nodes */
     size_t message_bytes; /* tests: longest message in bytes; 0: 1 MiB pieces in sums, 1 GiB elsewhere */
 } as_world_options;
 
@@ -31,6 +34,9 @@ _Noreturn void as_world_abort(as_world *world, int code);
 
 int as_world_rank(const as_world *world);
 int as_world_size(const as_world *world);
+/* The group of processes that this world is, and how many there are; 0 of 1 unless groups were asked for. */
+int as_world_group(const as_world *world);
+int as_world_groups(const as_world *world);
 int as_world_node_rank(const as_world *world); /* rank among those of this node */
 int as_world_node_size(const as_world *world);
 int as_world_nodes(const as_world *world);

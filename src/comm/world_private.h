@@ -27,6 +27,7 @@ typedef struct as_memory {
 struct as_world {
     bool mpi, ends_mpi, yield;
     int rank, size;
+    int group, groups;
     int node, nodes, node_rank, node_size;
     int *rank_node;  /* (size) node of each rank */
     int *rank_local; /* (size) rank inside its node */
