@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "data/design.h"
 #include "data/fingerprint.h"
 #include "data/load.h"
 #include "data/windows.h"
@@ -461,7 +462,8 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
     const bool named = like != NULL && like->inputs.n == like->width; /* each column by itself */
     const as_known known = {.tokenizer = like != NULL ? like->tokenizer : NULL,
                             .inputs = named ? &like->inputs : NULL,
-                            .classes = like != NULL ? &like->class_names : NULL};
+                            .classes = like != NULL ? &like->class_names : NULL,
+                            .design = like != NULL ? like->design : NULL};
     as_status status = as_load_open(source, options, &known, role == AS_PREDICT, &load);
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);
@@ -478,6 +480,8 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
     if (status == AS_OK) {
         status = open_loaded(&load, role, world, seed, out);
     }
+    out->design = load.design;
+    load.design = NULL;
     as_load_close(&load);
     if (status != AS_OK) {
         as_dataset_close(out);
@@ -493,5 +497,6 @@ void as_dataset_close(as_dataset *data)
     as_parts_free(&data->inputs);
     as_parts_free(&data->answers);
     as_names_free(&data->class_names);
+    as_design_destroy(&data->design);
     *data = (as_dataset){0};
 }

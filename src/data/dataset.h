@@ -6,12 +6,14 @@
 #include "base/target.h"
 #include "comm/lanes.h"
 #include "data/augment.h"
+#include "data/columns.h"
 #include "data/format.h"
 #include "kernels/kernels.h"
 
 /* The `data:` section. */
 typedef struct as_data_options {
     as_source train, test;
+    as_column_options columns;
     int normalize;     /* AS_NORMALIZE_* */
     double mean, std;  /* normalize: {mean:, std:} */
     double validation; /* share of train held out, [0, 1) */
@@ -59,6 +61,7 @@ typedef struct as_dataset {
     int64_t label_bytes;     /* of tokens: bytes of text that the labels of all rows stand for; with rows x positions
                                 labels,     what turns a loss for each token into bits for each byte. 0: no tokens */
     as_data_parts inputs, answers; /* named parts of x, and of the targets. Owned */
+    struct as_design *design;      /* what made the columns of x; NULL: they are as stored. Owned */
     as_names class_names;          /* of labels that are texts in the file, ascending: (classes), or empty. Owned */
     const as_lanes *lanes;
     const as_augment *augment; /* changes of each sample when it is gathered; NULL: none */

@@ -11,10 +11,11 @@ typedef enum as_part { AS_PART_X, AS_PART_Y, AS_PART_WEIGHT, AS_PARTS } as_part;
 
 /* What is known of a source before it is opened: from the training data, whose like it must be. All may be absent. */
 typedef struct as_known {
-    const as_tokenizer *tokenizer; /* that a text is to be read with; NULL: the file's own */
-    const as_data_parts *inputs;   /* names of the inputs, in their order, however the file orders them; NULL or empty:
-                                      as the options say */
-    const as_names *classes;       /* texts of the labels, ascending; NULL or empty: those of the file */
+    const as_tokenizer *tokenizer;  /* that a text is to be read with; NULL: the file's own */
+    const as_data_parts *inputs;    /* names of the inputs, in their order, however the file orders them; NULL or empty:
+                                       as the options say */
+    const as_names *classes;        /* texts of the labels, ascending; NULL or empty: those of the file */
+    const struct as_design *design; /* what was made of the columns, with all levels; NULL: to be found */
 } as_known;
 
 /* One array of a data file: rows samples of a shape. */
@@ -53,6 +54,10 @@ typedef struct as_format_ops {
     as_status (*read)(as_format_file *file, as_part part, int64_t first, int64_t count, void *data);
     /* NULL, or: checks of a whole part that reading pieces of it leaves out (the checksum of a packed file). */
     as_status (*verify)(as_format_file *file, as_part part);
+    /* NULL where there are no texts, or: the distinct texts of a column of a part, as as_csv_texts; and from then on
+       read gives their places, as as_csv_code. Errors: DATA, NOMEM. */
+    as_status (*texts)(as_format_file *file, as_part part, int64_t column, int64_t most, as_names *out);
+    as_status (*code)(as_format_file *file, as_part part, int64_t column, const as_names *known, bool strict);
     void (*close)(as_format_file **file);
     /* NULL, or: makes options (just the path was given) read nothing but inputs, found as `like` finds them: the
        options of the training data, NULL if those have another format. */

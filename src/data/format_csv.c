@@ -248,6 +248,26 @@ static as_status read_part(as_format_file *file, as_part part, int64_t first, in
     return AS_OK;
 }
 
+/* The column of the file that stands at a place of a part. */
+static int column_at(const as_format_file *file, as_part part, int64_t place)
+{
+    int column = 0;
+    while (file->slot[part][column] != place) {
+        column++;
+    }
+    return column;
+}
+
+static as_status find_texts(as_format_file *file, as_part part, int64_t column, int64_t most, as_names *out)
+{
+    return as_csv_texts(file->csv, column_at(file, part, column), most, out);
+}
+
+static as_status code_texts(as_format_file *file, as_part part, int64_t column, const as_names *known, bool strict)
+{
+    return as_csv_code(file->csv, column_at(file, part, column), known, strict);
+}
+
 static void inputs_only(void *opaque, const void *like)
 {
     options *o = opaque;
@@ -264,6 +284,8 @@ const as_format_ops as_format_csv = {
     .options_bytes = sizeof(options),
     .open = open_file,
     .read = read_part,
+    .texts = find_texts,
+    .code = code_texts,
     .close = close_file,
     .inputs = inputs_only,
 };

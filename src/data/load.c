@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "data/design.h"
 #include "data/windows.h"
 
 enum { BUFFER_BYTES = 4 << 20, GAP_BYTES = 64 << 10 };
@@ -33,11 +34,35 @@ static as_status check_rows(const as_load *load)
     return AS_OK;
 }
 
+/* The columns that `data.columns` takes, by name. */
+static as_status name_inputs(const as_data_options *options, as_known *wanted, as_data_parts *names)
+{
+    const as_shape one = {0};
+    if (!options->columns.given) {
+        return AS_OK;
+    }
+    for (int64_t i = 0; wanted->design != NULL && i < wanted->design->n; i++) {
+        AS_TRY(as_parts_add(names, wanted->design->source[i].name, &one));
+    }
+    for (int64_t i = 0; wanted->design == NULL && i < options->columns.use.n; i++) {
+        AS_TRY(as_parts_add(names, options->columns.use.v[i], &one));
+    }
+    wanted->inputs = names;
+    return AS_OK;
+}
+
 as_status as_load_open(const as_source *source, const as_data_options *options, const as_known *known, bool inputs,
                        as_load *out)
 {
     *out = (as_load){.options = options, .ops = source->ops, .window = source->window};
-    AS_TRY(source->ops->open(source->options, known, &out->file, out->stored));
+    as_known wanted = known != NULL ? *known : (as_known){0};
+    as_data_parts names = {0};
+    as_status opened = name_inputs(options, &wanted, &names);
+    if (opened == AS_OK) {
+        opened = source->ops->open(source->options, &wanted, &out->file, out->stored);
+    }
+    as_parts_free(&names);
+    AS_TRY(opened);
     out->reconstruct = options->reconstruct && !inputs;
     if (inputs || out->reconstruct) {
         out->stored[AS_PART_Y].present = false;
@@ -53,6 +78,9 @@ as_status as_load_open(const as_source *source, const as_data_options *options, 
     if (status == AS_OK && out->window.length > 0) {
         status = as_load_windows(out, inputs);
     }
+    if (status == AS_OK) {
+        status = as_load_design(out, source, wanted.design);
+    }
     if (status != AS_OK) {
         as_load_close(out);
     }
@@ -64,6 +92,7 @@ void as_load_close(as_load *load)
     if (load->file != NULL) {
         load->ops->close(&load->file);
     }
+    as_design_destroy(&load->design);
 }
 
 as_dtype as_load_type(const as_load *load, as_part part)
@@ -102,7 +131,7 @@ as_dtype as_load_type(const as_load *load, as_part part)
         }                                                                                                              \
     } while (0)
 
-static void widen(int64_t n, const void *source, as_dtype stored, as_dtype type, void *data)
+void as_load_widen(int64_t n, const void *source, as_dtype stored, as_dtype type, void *data)
 {
     if (stored == type) {
         memcpy(data, source, (size_t)n * as_dtype_bytes(type));
@@ -152,7 +181,7 @@ static fills fills_of(const as_load *load, as_part part)
 {
     const as_column *column = &load->column[part];
     fills f = {0};
-    if (column->tokenizer != NULL) {
+    if (column->tokenizer != NULL || (part == AS_PART_X && load->design != NULL)) {
         return f;
     }
     if (column->has_fill) {
@@ -274,7 +303,7 @@ static as_status scan_part(const as_load *load, as_part part, int64_t first, int
         const int64_t count = end - at < b.rows ? end - at : b.rows;
         status = as_load_read(load, part, at, count, b.data);
         for (int64_t i = 0; status == AS_OK && i < count; i++) {
-            widen(b.width, (const uint8_t *)b.data + (size_t)i * b.row_bytes, column->type, type, row);
+            as_load_widen(b.width, (const uint8_t *)b.data + (size_t)i * b.row_bytes, column->type, type, row);
             if (find_missing(0, b.width, row, type, &f) >= 0) {
                 bits[(at - first + i) / 64] &= ~(UINT64_C(1) << ((at - first + i) % 64));
             }
@@ -347,7 +376,7 @@ as_status as_load_largest_label(const as_load *load, const as_world *world, doub
         const int64_t n = stop - at < b.rows ? stop - at : b.rows;
         status = as_load_read(load, AS_PART_Y, at, n, b.data);
         if (status == AS_OK) {
-            widen(n * b.width, b.data, y->type, AS_F64, value);
+            as_load_widen(n * b.width, b.data, y->type, AS_F64, value);
         }
         for (int64_t i = 0; status == AS_OK && i < n * b.width; i++) {
             const bool learnt = !as_label_ignored(&load->options->ignore_label, value[i]);
@@ -397,8 +426,8 @@ static as_status read_members(reading *r, int64_t row, int64_t count, int64_t pl
         const int64_t span = row;
         for (int64_t i = 0; i < members; i++, place++) {
             void *to = r->data + (size_t)place * out_bytes;
-            widen(r->buffer.width, (const uint8_t *)r->buffer.data + (size_t)(row - span) * r->buffer.row_bytes,
-                  column->type, r->type, to);
+            as_load_widen(r->buffer.width, (const uint8_t *)r->buffer.data + (size_t)(row - span) * r->buffer.row_bytes,
+                          column->type, r->type, to);
             AS_TRY(check_row(r->load, r->part, row, r->buffer.width, to, r->type, r->mark, &r->fills));
             if (r->id != NULL) {
                 r->id[place] = row;
@@ -419,7 +448,7 @@ as_status as_load_sample(const as_load *load, as_part part, int64_t row, as_dtyp
     const int64_t width = as_shape_size(&column->shape);
     const fills f = fills_of(load, part);
     AS_TRY(as_load_read(load, part, row, 1, stored));
-    widen(width, stored, column->type, type, data);
+    as_load_widen(width, stored, column->type, type, data);
     return check_row(load, part, row, width, data, type, mark, &f);
 }
 

@@ -13,9 +13,10 @@ typedef struct as_load {
     as_column column[AS_PARTS]; /* of the samples */
     as_column stored[AS_PARTS]; /* of the file: the moments, where samples are windows */
     as_window window;
-    bool first[AS_PARTS]; /* channels come first in the file: they are moved to the end */
-    bool reconstruct;     /* the targets are the inputs: nothing is read for them */
-    bool echo;            /* a series is its own target: what comes next */
+    bool first[AS_PARTS];     /* channels come first in the file: they are moved to the end */
+    bool reconstruct;         /* the targets are the inputs: nothing is read for them */
+    bool echo;                /* a series is its own target: what comes next */
+    struct as_design *design; /* makes the columns of x; NULL: they are those of the file */
 } as_load;
 
 /* Not collective. Opens; checks that the parts have the same number of rows. known: NULL, or what the training
@@ -32,6 +33,14 @@ as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t
    Errors: DATA, IO. */
 as_status as_load_sample(const as_load *load, as_part part, int64_t row, as_dtype type, bool mark, void *stored,
                          void *data);
+
+/* Not collective. What `data.columns` makes of x, from here on: levels of `known` or, NULL, of the source. Errors:
+   CONFIG, DATA, IO, NOMEM. */
+as_status as_load_design(as_load *load, const as_source *source, const struct as_design *known);
+as_status as_load_design_read(const as_load *load, int64_t first, int64_t count, double *out);
+
+/* n stored numbers as AS_F32 or AS_F64. */
+void as_load_widen(int64_t n, const void *source, as_dtype stored, as_dtype type, void *data);
 
 /* Type in memory of a column: uint8 as it is (unless missing values must be marked), other integers and halves in the
    smallest float that holds them exactly (64-bit integers: rounded to float64), floats as they are. */

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "data/design.h"
 
 enum { FIELDS = 3, FLUSH_ROWS = 65536 }; /* 255^2 * 65536 < 2^32 */
 
@@ -221,7 +222,8 @@ static void coefficients(const as_data_options *options, const as_dataset *train
         } else if (options->normalize == AS_NORMALIZE_GIVEN) {
             scale[j] = 1 / options->std;
             shift[j] = -options->mean / options->std;
-        } else if (options->normalize == AS_NORMALIZE_MEAN_STD) {
+        } else if (options->normalize == AS_NORMALIZE_MEAN_STD ||
+                   (options->columns.standardize && !as_design_indicates(train->design, j))) {
             const double std = n > 0 ? sqrt(m2_of(m, width)[j] / n) : 0;
             /* Rounding leaves a constant column a spread of about eps times its mean. */
             scale[j] = std > 1e-12 * fabs(mean) ? 1 / std : 1;
@@ -267,8 +269,9 @@ as_status as_normalization_load(int64_t width, const double *scale, const double
 as_status as_normalization_fit(const as_data_options *options, const as_dataset *train, as_world *world,
                                const as_kernels *kernels, as_normalization *out)
 {
-    const bool measured = train->tokenizer == NULL &&
-                          (options->normalize == AS_NORMALIZE_MEAN_STD || options->missing == AS_MISSING_MEAN);
+    const bool measured =
+        train->tokenizer == NULL && (options->normalize == AS_NORMALIZE_MEAN_STD ||
+                                     options->missing == AS_MISSING_MEAN || options->columns.standardize);
     const size_t width = (size_t)train->width;
     double *work = malloc((2 * FIELDS) * width * sizeof *work);
     as_status status = work != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for normalisation");

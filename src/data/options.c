@@ -9,7 +9,7 @@
 /* The options and the nodes that need reading of their own. */
 typedef struct section {
     as_data_options options;
-    const as_node *train, *test, *normalize, *fill, *augment;
+    const as_node *train, *test, *columns, *normalize, *fill, *augment;
 } section;
 
 typedef struct given {
@@ -33,6 +33,12 @@ const as_field as_data_fields[] = {
      .offset = offsetof(section, test),
      .standard = "",
      .help = "source of the test data"},
+    {.name = "columns",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(section, columns),
+     .standard = "",
+     .help = "which columns are inputs and what is made of them: {use, one_hot, drop_first, polynomial, interactions, "
+             "standardize}"},
     {.name = "normalize",
      .type = AS_FIELD_NODE,
      .offset = offsetof(section, normalize),
@@ -163,6 +169,12 @@ as_status as_data_options_parse(as_document *document, const as_node *node, as_d
         AS_TRY(as_source_parse(document, s.test, "data.test", &out->test));
     }
     AS_TRY(parse_normalize(document, s.normalize, out));
+    AS_TRY(as_columns_parse(document, s.columns, &out->columns));
+    if (out->columns.standardize && out->normalize != AS_NORMALIZE_NONE) {
+        AS_FAIL(AS_CONFIG, "%s: data.columns.standardize: expected normalize: none beside it, found %s",
+                as_node_place(s.columns),
+                out->normalize == AS_NORMALIZE_GIVEN ? "{mean, std}" : normalize_choices[out->normalize]);
+    }
     if (is_given(s.fill)) {
         if (s.fill->kind != AS_NODE_SCALAR || !as_text_to_real(s.fill->text, &out->fill)) {
             AS_FAIL(AS_CONFIG, "%s: data.fill: expected a number", as_node_place(s.fill));
@@ -182,6 +194,7 @@ as_status as_data_options_write(const as_data_options *options, int indent, as_t
         as_text_add(text, "%*stest:\n", indent, "");
         AS_TRY(as_source_write(&options->test, indent + 2, text));
     }
+    AS_TRY(as_columns_write(&options->columns, indent, text));
     if (options->normalize == AS_NORMALIZE_GIVEN) {
         as_text_add(text, "%*snormalize: {mean: %s, std: %s}\n", indent, "", as_real_text(options->mean, mean),
                     as_real_text(options->std, std));

@@ -121,6 +121,9 @@ static as_status read_stored(const as_load *load, as_part part, int64_t first, i
 as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
 {
     const as_window *w = &load->window;
+    if (part == AS_PART_X && load->design != NULL) {
+        return as_load_design_read(load, first, count, data);
+    }
     if (w->length == 0) {
         return read_stored(load, part, first, count, data);
     }

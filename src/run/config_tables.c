@@ -34,6 +34,7 @@ void as_config_visit(void (*visit)(void *context, const as_config_table *table),
     section(&w, "data", "Where the samples come from and how they are prepared.", as_data_fields);
     section(&w, "data.train", "A source of data: the keys of its format, and these. The same under data.test.",
             as_source_fields);
+    section(&w, "data.columns", "Columns of a table: which are inputs, and what is made of them.", as_columns_fields);
     section(&w, "model", "What is trained.", as_model_fields);
     section(&w, "model.layers", "Keys that every layer takes beside those of its kind.", as_layer_fields);
     section(&w, "model.layers.block", "A list of layers from model.blocks, in the place of a layer.", as_block_fields);

@@ -58,7 +58,7 @@ static as_status read_array(const as_h5_contents *file, const char *name, as_dty
     return as_h5_contents_read(file, item, 0, *count, data);
 }
 
-static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
+static as_status read_facts(const as_h5_contents *file, const as_column_options *columns, as_dataset *facts)
 {
     int64_t n;
     int32_t target;
@@ -78,7 +78,7 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
     const as_h5_stored *shape = as_h5_contents_find(file, "/data/shape");
     if (shape != NULL && shape->type == AS_I64 && !shape->text && shape->bytes == 0) {
         facts->width = 1; /* scalars */
-        return as_stored_names_read(file, facts);
+        return as_stored_names_read(file, columns, facts);
     }
     AS_TRY(read_array(file, "/data/shape", AS_I64, AS_SHAPE_MAX, facts->shape.dim, &n));
     facts->shape.rank = (int)n;
@@ -86,7 +86,7 @@ static as_status read_facts(const as_h5_contents *file, as_dataset *facts)
     if (facts->width < 1) {
         AS_FAIL(AS_DATA, "%s: /data/shape: samples without elements", file->path);
     }
-    return as_stored_names_read(file, facts);
+    return as_stored_names_read(file, columns, facts);
 }
 
 /* The stored extents are compared with the width before memory is asked for: they are no more than the file holds. */
@@ -131,7 +131,7 @@ static as_status read_file(as_model_file *m, const as_h5_contents *file, as_isa 
     m->kernels = as_kernels_get(isa, m->config.precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
     AS_TRY(as_lanes_create((int)lanes->value, m->world, &m->lanes));
     m->facts.lanes = &m->lanes;
-    AS_TRY(read_facts(file, &m->facts));
+    AS_TRY(read_facts(file, &m->config.data.columns, &m->facts));
     return read_normalization(file, m->kernels, m->facts.width, &m->normalization);
 }
 

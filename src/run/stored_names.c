@@ -3,14 +3,19 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "data/design.h"
 
-static const char *const places[AS_STORED_NAMES] = {"/data/columns", "/data/target_names", "/data/class_names"};
+static const char *const places[AS_STORED_NAMES] = {"/data/columns", "/data/target_names", "/data/class_names",
+                                                    "/data/design"};
 
 as_status as_stored_names_make(const as_dataset *data, as_stored_names *out)
 {
     as_parts_write(&data->inputs, &out->text[0]);
     as_parts_write(&data->answers, &out->text[1]);
     as_names_write(&data->class_names, &out->text[2]);
+    if (data->design != NULL) {
+        as_design_write(data->design, &out->text[3]);
+    }
     for (int i = 0; i < AS_STORED_NAMES; i++) {
         if (out->text[i].failed) {
             AS_FAIL(AS_NOMEM, "out of memory for the names of columns");
@@ -65,11 +70,30 @@ static as_status read_parts(const as_h5_contents *file, int place, int64_t width
     return status;
 }
 
-as_status as_stored_names_read(const as_h5_contents *file, as_dataset *data)
+/* What makes the columns, where the configuration has some made. */
+static as_status read_design(const as_h5_contents *file, const as_column_options *columns, as_dataset *data)
+{
+    char *text = NULL;
+    if (!columns->given) {
+        return AS_OK;
+    }
+    AS_TRY(read_text(file, 3, &text));
+    if (text == NULL) {
+        AS_FAIL(AS_DATA, "%s: %s is missing", file->path, places[3]);
+    }
+    as_status status = as_design_read(text, columns, &data->design);
+    status = status == AS_OK ? check_count(file, 3, data->design->columns, data->width)
+                             : as_error_prefix(status, "%s: %s", file->path, places[3]);
+    free(text);
+    return status;
+}
+
+as_status as_stored_names_read(const as_h5_contents *file, const as_column_options *columns, as_dataset *data)
 {
     char *text = NULL;
     AS_TRY(read_parts(file, 0, data->width, &data->inputs));
     AS_TRY(read_parts(file, 1, data->target == AS_TARGET_LABELS ? data->positions : data->targets, &data->answers));
+    AS_TRY(read_design(file, columns, data));
     AS_TRY(read_text(file, 2, &text));
     as_status status = text == NULL ? AS_OK : as_names_read(text, &data->class_names);
     if (status == AS_OK && data->class_names.n > data->classes) {

@@ -7,7 +7,7 @@
 #include "data/dataset.h"
 #include "io/h5_contents.h"
 
-enum { AS_STORED_NAMES = 3 };
+enum { AS_STORED_NAMES = 4 };
 
 typedef struct as_stored_names {
     as_text text[AS_STORED_NAMES];
@@ -17,11 +17,12 @@ typedef struct as_stored_names {
 as_status as_stored_names_make(const as_dataset *data, as_stored_names *out);
 void as_stored_names_free(as_stored_names *names);
 
-/* Appends up to AS_STORED_NAMES items (borrowed texts): /data/columns, /data/target_names, /data/class_names. */
+/* Appends up to AS_STORED_NAMES items (borrowed texts): /data/columns, /data/target_names, /data/class_names,
+   /data/design. */
 void as_stored_names_list(const as_stored_names *names, as_h5_item *item, int *n);
 
-/* Not collective. Into inputs, answers and class_names of data, which are empty; width, target, targets and classes
-   are known. Errors: DATA for more or fewer names than columns; IO, NOMEM. */
-as_status as_stored_names_read(const as_h5_contents *file, as_dataset *data);
+/* Not collective. Into inputs, answers, class_names and design of data, which are empty; width, target, targets and
+   classes are known. Errors: DATA for more or fewer names than columns; IO, NOMEM. */
+as_status as_stored_names_read(const as_h5_contents *file, const as_column_options *columns, as_dataset *data);
 
 #endif
