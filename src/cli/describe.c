@@ -117,7 +117,7 @@ static bool ends_with(const char *text, const char *end)
 
 static as_status describe_file(const char *path, as_description *d)
 {
-    uint8_t head[8] = {0};
+    uint8_t head[9] = {0};
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         AS_FAIL(errno == ENOENT ? AS_NOINPUT : AS_IO, "%s: %s", path, strerror(errno));
@@ -136,7 +136,10 @@ static as_status describe_file(const char *path, as_description *d)
         return checkpoint ? as_describe_checkpoint(path, d) : describe_hdf5(path, d);
     }
     if (memcmp(head, "CDF", 3) == 0) {
-        return describe_data(path, "netcdf", "file", d);
+        return as_describe_netcdf(path, d);
+    }
+    if (memcmp(head, "PK\x03\x04", 4) == 0 || (n == sizeof head && head[7] == 0 && head[8] == '{')) {
+        return as_describe_tensors(path, d);
     }
     if (memcmp(head, "\x93NUMPY", 6) == 0) {
         return describe_data(path, "npy", "x", d);
@@ -147,7 +150,10 @@ static as_status describe_file(const char *path, as_description *d)
     if (ends_with(path, ".csv") || ends_with(path, ".tsv")) {
         return describe_data(path, "csv", "file", d);
     }
-    AS_FAIL(AS_DATA, "%s: not a kind of file that is known here (HDF5, IDX, IDX.gz, NPY, .csv, run directory)", path);
+    AS_FAIL(AS_DATA,
+            "%s: not a kind of file that is known here (HDF5, netCDF, IDX, IDX.gz, NPY, NPZ, safetensors, .csv, "
+            "run directory)",
+            path);
 }
 
 as_status as_describe(const char *path, as_description *out)

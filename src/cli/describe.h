@@ -23,6 +23,10 @@ as_status as_describe(const char *path, as_description *out);
 as_status as_describe_checkpoint(const char *path, as_description *out);
 as_status as_describe_run(const char *path, as_description *out);
 
+/* describe_arrays.c: the arrays of a safetensors or NPZ file; the variables of a netCDF file. */
+as_status as_describe_tensors(const char *path, as_description *out);
+as_status as_describe_netcdf(const char *path, as_description *out);
+
 /* Not collective. Appends what a statistical model at `path` (checkpoint or run directory) has estimated; nothing for
    a network. config: of the model, as stored. Errors: those of as_model_file_open. */
 as_status as_describe_model(const char *path, const as_node *config, as_description *out);

@@ -185,7 +185,8 @@ static bool is_table(const as_config_table *t, const char *query)
 {
     char full[QUERY_MAX];
     if (t->kind == NULL) {
-        return strcmp(t->path, query) == 0;
+        const bool stands_for_layers = strncmp(t->path, "model.layers.", 13) == 0; /* block, repeat */
+        return strcmp(t->path, query) == 0 || (stands_for_layers && strcmp(t->path + 13, query) == 0);
     }
     snprintf(full, sizeof full, "%s.%s", t->path, t->kind);
     return strcmp(t->kind, query) == 0 || strcmp(full, query) == 0;

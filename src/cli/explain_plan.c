@@ -87,6 +87,7 @@ static as_status make_plan(const as_config *c, plan *out)
                                 .classes = out->classes,
                                 .targets = out->data.targets,
                                 .positions = out->data.positions,
+                                .vocabulary = out->data.vocabulary,
                                 .inputs = &out->data.inputs,
                                 .answers = out->data.target == AS_TARGET_REALS ? &out->data.answers : NULL};
     return as_model_parse(c->document, c->model, kernels, &data, &out->model);

@@ -1,6 +1,7 @@
 /* allsum VERB [arguments]: finds the verb, reads its command line, runs it, prints what went wrong and decides the exit
    code. Results go to stdout, everything else to stderr. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +31,17 @@ static void write_line(void *argument, as_log_level level, const char *line)
 }
 
 /* Says why the verb failed, once for the whole job: ranks other than 0 wait a moment first. When all failed alike, the
-   launcher ends them meanwhile; when only this one did, its line is the only one. */
+   launcher ends them meanwhile, by signals that a verb may have caught; when only this one did, its line is the only
+   one. */
 static void report_failure(const as_context *context, const char *message)
 {
     if (context->launch.rank != 0) {
+        sigset_t ends;
+        sigemptyset(&ends);
+        sigaddset(&ends, SIGTERM);
+        sigaddset(&ends, SIGCONT);
+        signal(SIGTERM, SIG_DFL);
+        sigprocmask(SIG_UNBLOCK, &ends, NULL);
         nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
     }
     as_log_line(&context->log, AS_LOG_ERROR, "%s", message);

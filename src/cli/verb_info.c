@@ -49,8 +49,9 @@ const as_verb as_verb_info = {
     .arguments = "PATH...",
     .summary = "What a data file, checkpoint or run directory holds",
     .details =
-        "PATH is a checkpoint, a run directory, or a data file (HDF5, IDX, IDX.gz, NPY, .csv). Checkpoints are not\n"
-        "read through: `allsum verify` does. --diff exits with 65 when it finds a difference.\n",
+        "PATH is a checkpoint, a run directory, or a data file (HDF5, netCDF, IDX, IDX.gz, NPY, .csv) or one of\n"
+        "weights (safetensors, NPZ). Checkpoints are not read through: `allsum verify` does. --diff exits with 65\n"
+        "when it finds a difference.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = -1,

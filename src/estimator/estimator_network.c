@@ -203,6 +203,7 @@ static as_status plan(as_network *network)
                                 .classes = setup->data->classes,
                                 .targets = setup->data->targets,
                                 .positions = setup->data->positions,
+                                .vocabulary = setup->data->vocabulary,
                                 .inputs = &setup->data->inputs,
                                 .answers = setup->data->target == AS_TARGET_REALS ? &setup->data->answers : NULL};
     AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &data, &network->model));
@@ -262,6 +263,9 @@ static as_status create(const as_setup *setup, as_estimator **out)
         network->base.ops = &as_estimator_network;
         network->setup = *setup;
         status = plan(network);
+    }
+    if (status == AS_OK) {
+        status = network_check_data(network);
     }
     status = as_world_agree(setup->world, status);
     if (status == AS_OK) {

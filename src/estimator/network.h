@@ -134,6 +134,9 @@ as_status network_begin(as_estimator *estimator, as_sequence_facts *facts);
 void network_extend(as_estimator *estimator, bool anew, int64_t n, const int32_t *token, double *out);
 void network_sequence_destroy(as_network *network);
 
+/* Not collective. The own rows of the data hold what layers ask of them. Errors: DATA naming sample and layer; CONFIG;
+   NOMEM. */
+as_status network_check_data(const as_network *network);
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
 /* Not collective; one thread. Puts `count` rows of the batch from row `from` on, not augmented, normalised, at rows

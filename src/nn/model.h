@@ -14,11 +14,12 @@ enum { AS_HEADS_MAX = 8, AS_POSITIONS_BLOCK = 256 };
 typedef struct as_model_data {
     as_shape in;
     as_target target;
-    int64_t classes;   /* of labels */
-    int64_t targets;   /* real targets of a sample */
-    int64_t positions; /* labels of a sample: 1, or one for each token or pixel */
-    const as_data_parts *inputs,
-        *answers; /* named parts of input and real targets; NULL: none. Borrowed by the model */
+    int64_t classes;              /* of labels */
+    int64_t targets;              /* real targets of a sample */
+    int64_t positions;            /* labels of a sample: 1, or one for each token or pixel */
+    const as_data_parts *inputs;  /* named parts of the input; NULL: none. Borrowed by the model */
+    const as_data_parts *answers; /* of the real targets */
+    int64_t vocabulary;           /* inputs are tokens below it; 0: they are numbers */
 } as_model_data;
 
 /* A loss on an output of the model. Its value for a sample is the sum over the sample's positions. */

@@ -37,6 +37,7 @@ typedef struct builder {
     int nnames, name_capacity;
     named_value *name; /* layers and blocks so far */
     bool run;          /* the layer before asked for recompute by itself */
+    bool *used;        /* (blocks) which of them stand somewhere */
 } builder;
 
 /* A list of layers that is being read: the model's own, or that of a block. */
@@ -486,6 +487,9 @@ static as_status find_block(const builder *b, const frame *f, const as_node *nod
         free(names);
         return status;
     }
+    for (int64_t i = 0; i < blocks->count; i++) {
+        b->used[i] = b->used[i] || blocks->item[i] == *list;
+    }
     for (const frame *g = f; g != NULL; g = g->outer) {
         if (g->block != NULL && strcmp(g->block, use) == 0) {
             AS_FAIL(AS_CONFIG, "%s: block %s contains itself", as_node_place(node), use);
@@ -605,6 +609,11 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
     }
     builder b = {.document = document, .model = model, .blocks = blocks};
     frame outermost = {.list = layers};
+    const int64_t nblocks = blocks != NULL && blocks->kind == AS_NODE_MAP ? blocks->count : 0;
+    b.used = calloc((size_t)nblocks + 1, sizeof *b.used);
+    if (b.used == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %lld blocks", (long long)nblocks);
+    }
     const int64_t parts = model->data.inputs == NULL ? 0 : model->data.inputs->n;
     bool *used = calloc((size_t)parts + 1, sizeof *used);
     as_status status = used != NULL
@@ -612,6 +621,13 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
                            : as_error_set(AS_NOMEM, "out of memory for %lld parts of the data", (long long)parts);
     free(used);
     status = status == AS_OK ? parse_list(&b, &outermost) : status;
+    for (int64_t i = 0; i < nblocks && status == AS_OK; i++) {
+        if (!b.used[i]) {
+            status = as_error_set(AS_CONFIG, "%s: model.blocks: no layer is of block %s; expected `- block: %s`",
+                                  as_node_place(blocks->item[i]), blocks->key[i], blocks->key[i]);
+        }
+    }
+    free(b.used);
     free(b.name);
     return status;
 }

@@ -385,6 +385,21 @@ static as_status parse_heads(as_document *document, const as_node *node, const m
     return AS_OK;
 }
 
+/* Every token of the data has a row in the tables that read them. */
+static as_status check_tokens(const as_model *model)
+{
+    for (int i = 0; i < model->nlayers; i++) {
+        const as_layer *layer = &model->layer[i];
+        if (strcmp(layer->ops->name, "embedding") == 0 && layer->from[0] == 0 &&
+            layer->param[0].shape.dim[0] < model->data.vocabulary) {
+            AS_FAIL(AS_CONFIG, "%s: layer %s: vocabulary: expected at least the %lld tokens of the data, found %lld",
+                    as_node_place(layer->node), layer->name, (long long)model->data.vocabulary,
+                    (long long)layer->param[0].shape.dim[0]);
+        }
+    }
+    return AS_OK;
+}
+
 static as_status parse(as_document *document, const as_node *node, as_model *model)
 {
     model_options options = {.type = NULL};
@@ -406,6 +421,7 @@ static as_status parse(as_document *document, const as_node *node, as_model *mod
                 as_node_place(node), as_shape_text(&model->data.in, text, sizeof text));
     }
     AS_TRY(as_model_graph_parse(document, node, options.layers, options.blocks, model));
+    AS_TRY(check_tokens(model));
     AS_TRY(parse_heads(document, node, &options, model));
     AS_TRY(check_readers(model));
     AS_TRY(place_gradients(options.layers, model));
