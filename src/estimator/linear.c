@@ -8,6 +8,8 @@
 #include "kernels/scalar_math.h"
 #include "kernels/vectors.h"
 
+#define CONSTANT 1e-13 /* of a column's mean: a spread that is none */
+
 as_status as_linear_plan(as_statistic *s, bool intercept)
 {
     as_linear *const l = s->model;
@@ -94,6 +96,15 @@ as_status as_linear_finish(as_statistic *s, double *sum)
                         s->setup.data->place,
                         input ? as_statistic_column(s, j - (l->k - l->p), name) : "a column of targets");
             }
+        }
+    }
+    for (int64_t j = 1; l->intercept && j < l->n; j++) { /* what rounding leaves of a constant column is nothing */
+        double spread = 0;
+        for (int64_t i = 1; i <= j; i++) {
+            spread += sum[i * l->n + j] * sum[i * l->n + j];
+        }
+        for (int64_t i = 1; i <= j && spread <= CONSTANT * CONSTANT * sum[j] * sum[j]; i++) {
+            sum[i * l->n + j] = 0;
         }
     }
     *l->rows = sum[l->n * l->n];

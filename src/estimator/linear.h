@@ -30,8 +30,8 @@ void as_linear_rows(const as_statistic *s, const as_rows *rows, double *sum);
 void as_linear_merge(const as_statistic *s, double *left, const double *right);
 void as_linear_predict(const as_statistic *s, const as_rows *rows, double *out);
 
-/* Rank 0, first thing of finish: signs of the triangle at `sum`, and its number of rows. Errors: DATA when it is not
-   finite. */
+/* Rank 0, first thing of finish: signs of the triangle at `sum`, zeros for the spread of constant columns, and the
+   number of rows. Errors: DATA when it is not finite. */
 as_status as_linear_finish(as_statistic *s, double *sum);
 
 /* Of the root after as_linear_finish: triangle of the centred inputs and targets, (p + targets, p + targets) in rows n

@@ -45,7 +45,7 @@ as_status as_dense_eigen(int64_t n, double *a, double *value, double *vector);
 /* Singular values of a (m, n), m >= n, descending, by one-sided Jacobi on a QR factor with column pivoting: each is
    accurate relative to itself as far as scaling of columns can make it. a has n + extra columns in rows ld apart and is
    destroyed. right (n, n): right singular vectors in rows, signs fixed, an orthonormal basis whatever the rank.
-   left (n, extra), or NULL: U' times the extra columns (the identity gives U'); 0 beside singular values of 0.
+   left (n, extra), or NULL: U' times the extra columns (the identity gives U'), U orthonormal whatever the rank.
    Errors: DIVERGED where a is not finite. */
 as_status as_dense_svd(int64_t m, int64_t n, int64_t extra, double *a, int64_t ld, double *value, double *right,
                        double *left);

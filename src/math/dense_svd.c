@@ -160,7 +160,7 @@ static void collect(const svd *s, double unit, double *value, double *right, dou
         as_dense_fix_sign(n, v);
         const double sign = before[0] * v[(int64_t)before[1]] < 0 ? -1 : 1;
         for (int64_t j = 0; left != NULL && j < extra; j++) {
-            left[k * extra + j] = length > 0 ? sign * row[n + j] : 0;
+            left[k * extra + j] = sign * row[n + j];
         }
     }
 }

@@ -202,6 +202,15 @@ static void check_svd(int64_t m, int64_t n, const double *a, double *value)
             assert_near(dot, i == j, 1e-13);
         }
     }
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            double dot = 0;
+            for (int64_t k = 0; k < m; k++) {
+                dot += u[i * m + k] * u[j * m + k];
+            }
+            assert_near(dot, i == j, 1e-13);
+        }
+    }
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < n; j++) {
             double sum = 0;
