@@ -42,6 +42,9 @@ typedef struct as_statistic_kernels {
                    double *scaled, double *sum);
     /* sum[0] += factor, sum[1 + j] += factor y, sum[1 + d + j] += factor y y with y = x_j - mean_j. */
     void (*squares)(int64_t count, int64_t d, const double *x, const double *mean, const double *factor, double *sum);
+    /* u[i] = as_rng_uniform_f64 of the first words of as_rng_words(seed, purpose, a, b, id[i]). */
+    void (*uniforms)(int64_t count, const int64_t *id, uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b,
+                     double *u);
 } as_statistic_kernels;
 
 /* Never NULL. isa: a build that this CPU can run. */

@@ -3,6 +3,7 @@
    centres, at once. Cost a row: 5 d flops for moments, 3 k d for the nearest of k centres, d^2 for a density. */
 #include <stdbool.h>
 
+#include "base/rng.h"
 #include "kernels/rowwise.h"
 #include "kernels/statistics.h"
 #include "kernels/transpose.h"
@@ -304,6 +305,16 @@ static void squares(int64_t count, int64_t d, const double *x, const double *mea
     }
 }
 
+static void uniforms(int64_t count, const int64_t *id, uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b,
+                     double *u)
+{
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t word[4];
+        as_rng_words(seed, (as_rng_purpose)purpose, a, b, (uint64_t)id[i], word);
+        u[i] = as_rng_uniform_f64(word[0], word[1]);
+    }
+}
+
 const as_statistic_kernels AS_V(as_statistic_kernels) = {
     .moments = moments,
     .sums = sums,
@@ -315,6 +326,7 @@ const as_statistic_kernels AS_V(as_statistic_kernels) = {
     .shares = shares,
     .deltas = deltas,
     .squares = squares,
+    .uniforms = uniforms,
 };
 
 #endif
