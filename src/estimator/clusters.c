@@ -97,6 +97,7 @@ as_status as_clusters_plan(as_statistic *s, as_clusters *c)
         size = phase == FIRST ? 2 + 2 * d + as_top_size(1, d) : phase == WEIGH ? 1 + candidates : size;
         s->most = size > s->most ? size : s->most;
     }
+    s->chunk = s->chunk < AS_COLUMNS ? s->chunk : AS_COLUMNS;
     const int64_t scratch = AS_COLUMNS * (d + 3);
     s->scratch = scratch > s->scratch ? scratch : s->scratch;
     return AS_OK;

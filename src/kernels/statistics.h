@@ -10,7 +10,7 @@
 
 #include "kernels/kernels.h"
 
-enum { AS_COLUMNS = 256 }; /* rows that are columns at a time, at the most */
+enum { AS_COLUMNS = 128 }; /* rows that are columns at a time, at the most */
 
 typedef struct as_statistic_kernels {
     /* Adds row i to the moments of class label[i] (NULL: 0), which are a weight, d means and d sums of squares about

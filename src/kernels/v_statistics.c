@@ -74,11 +74,16 @@ static void moves(int64_t count, int64_t d, const double *x, const int32_t *labe
     }
 }
 
+enum { LINE = 64 / sizeof(double), AHEAD = 64 };
+
 static void columns(int64_t count, int64_t d, const double *x, double *t)
 {
     const int64_t padded = (count + AS_ROW_BLOCK - 1) / AS_ROW_BLOCK * AS_ROW_BLOCK;
     for (int64_t i = 0; i < padded; i += VL) {
         const int64_t some = count - i < VL ? count - i : VL;
+        for (int64_t j = 0; j < VL * d; j += LINE) { /* rows that come next are read from memory meanwhile */
+            __builtin_prefetch(x + (i + AHEAD) * d + j);
+        }
         v_transpose(some > 0 ? some : 0, d, x + i * d, d, t + i, AS_COLUMNS);
     }
 }
