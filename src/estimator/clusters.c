@@ -20,7 +20,7 @@
    REFILL    the k rows farthest from their centres
    MEASURE   nothing more: the inertia of the centres as they are */
 enum { FIRST, ROUND, WEIGH, MOVE, REFILL, MEASURE, FINISHED };
-enum { PHASE, START, ROUNDS, CANDIDATES, MOVES, NUMBERS };
+enum { PHASE, BEGUN, START, ROUNDS, CANDIDATES, MOVES, NUMBERS }; /* BEGUN: the first start */
 enum { ROUNDS_LEAST = 4 };
 
 int64_t as_top_size(int64_t most, int64_t d)
@@ -103,8 +103,10 @@ as_status as_clusters_plan(as_statistic *s, as_clusters *c)
     return AS_OK;
 }
 
-void as_clusters_init(as_clusters *c)
+void as_clusters_init(as_clusters *c, int64_t start)
 {
+    memset(c->progress, 0, NUMBERS * sizeof *c->progress);
+    c->progress[BEGUN] = c->progress[START] = start;
     c->progress[PHASE] = FIRST;
 }
 
@@ -375,17 +377,17 @@ static void finish_refill(const as_statistic *s, as_clusters *c, const double *t
 /* The start is over: the next one, or the end. */
 static void finish_start(const as_statistic *s, as_clusters *c, double inertia)
 {
-    const int64_t next = c->progress[START] + 1;
-    if (next == 1 || inertia < *c->inertia) {
+    const int64_t next = c->progress[START] + 1, begun = c->progress[BEGUN];
+    if (next == begun + 1 || inertia < *c->inertia) {
         keep(s, c, inertia);
     }
     if (c->progress[MOVES] >= c->max_iter) {
         as_log_line(s->setup.log, AS_LOG_WARN, "%s: centres still move after %lld iterations of k-means",
                     s->base.ops->name, (long long)c->max_iter);
     }
-    memset(c->progress, 0, NUMBERS * sizeof *c->progress);
+    as_clusters_init(c, begun);
     c->progress[START] = next;
-    c->progress[PHASE] = next < c->n_init && c->given.n == 0 ? FIRST : FINISHED;
+    c->progress[PHASE] = next < begun + c->n_init && c->given.n == 0 ? FIRST : FINISHED;
 }
 
 static void finish_first(const as_statistic *s, as_clusters *c, double *sum, as_step_report *report)
@@ -430,7 +432,7 @@ as_status as_clusters_finish(as_statistic *s, as_clusters *c, double *sum, as_st
         finish_start(s, c, sum[0]);
         return AS_OK;
     }
-    if (c->progress[START] == 0 && c->progress[PHASE] >= MOVE) {
+    if (c->progress[START] == c->progress[BEGUN] && c->progress[PHASE] >= MOVE) {
         keep(s, c, sum[0]); /* what there is, should the run stop here */
     }
     return AS_OK;

@@ -76,7 +76,7 @@ static as_status plan(as_statistic *s)
 
 static as_status init(as_statistic *s)
 {
-    as_clusters_init(&((kmeans *)s->model)->clusters);
+    as_clusters_init(&((kmeans *)s->model)->clusters, 0);
     return AS_OK;
 }
 
