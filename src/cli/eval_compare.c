@@ -78,6 +78,13 @@ static void print_verdict(const char *measure, double a, double b, bool more_is_
     }
 }
 
+/* McNemar's statistic as a normal deviate. */
+static double signed_z(const as_comparison *c)
+{
+    const double n = (double)(c->only_a + c->only_b);
+    return n > 0 ? (double)(c->only_a - c->only_b) / sqrt(n) : 0;
+}
+
 static void print_text(const char *const path[2], const as_comparison *c, bool labels, double level, int64_t replicates)
 {
     const char *const measure[2] = {labels ? "accuracy" : "mae", labels ? "nll" : "mse"};
@@ -85,7 +92,8 @@ static void print_text(const char *const path[2], const as_comparison *c, bool l
     const double low[2] = {c->right_low, c->loss_low}, high[2] = {c->right_high, c->loss_high};
     printf("A %s\nB %s\n%lld rows\n\n%-12s%12s%12s%12s   %g %% interval (%lld replicates)\n", path[0], path[1],
            (long long)c->rows, "", "A", "B", "A - B", 100 * level, (long long)replicates);
-    for (int k = 0; k < 2; k++) {
+    const bool losses = !isnan(d[1]);
+    for (int k = 0; k < (losses ? 2 : 1); k++) {
         const double *v = k == 0 ? c->right : c->loss;
         printf("%-12s%12.5g%12.5g%12.4g", measure[k], v[0], v[1], d[k]);
         if (!isnan(low[k])) {
@@ -97,12 +105,15 @@ static void print_text(const char *const path[2], const as_comparison *c, bool l
         printf("only A right in %lld rows, only B in %lld: McNemar's exact p = %.3g\n", (long long)c->only_a,
                (long long)c->only_b, c->mcnemar.p);
     }
+    if (!losses) {
+        printf("no loss to compare: one of the models gives scores, not probabilities\n\n");
+        print_verdict(measure[0], c->right[0], c->right[1], true, c->mcnemar.p, "McNemar", level, signed_z(c), c->rows);
+        return;
+    }
     printf("%s: z = %.4g, p = %.3g; paired bootstrap p %s %.3g\n\n", measure[1], c->z.statistic, c->z.p,
            c->bootstrap_p <= 2.0 / (double)(replicates + 1) ? "<=" : "=", c->bootstrap_p);
     if (!isnan(c->mcnemar.p)) {
-        const double n = (double)(c->only_a + c->only_b);
-        print_verdict(measure[0], c->right[0], c->right[1], true, c->mcnemar.p, "McNemar", level,
-                      n > 0 ? (double)(c->only_a - c->only_b) / sqrt(n) : 0, c->rows);
+        print_verdict(measure[0], c->right[0], c->right[1], true, c->mcnemar.p, "McNemar", level, signed_z(c), c->rows);
     }
     print_verdict(measure[1], c->loss[0], c->loss[1], false, c->z.p, "paired z", level, c->z.statistic, c->rows);
 }

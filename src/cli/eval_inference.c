@@ -11,6 +11,9 @@
 
 enum { REPLICATES = 1000, REPLICATES_MOST = 100000 };
 
+/* What a probability of 0 counts as for a temperature: the smallest that float32 has. */
+static const double least_probability = 0x1p-149;
+
 /* The options, or their defaults. */
 typedef struct request {
     int64_t replicates; /* -1: not given */
@@ -50,7 +53,7 @@ static int64_t replicates_of(const request *asked, const as_outcomes *o)
         return asked->replicates;
     }
     const double cost = (double)(o->rows + 1) * (double)(1 + (o->outputs <= 32 ? o->outputs : 1));
-    const double most = 2e8 / cost;
+    const double most = 1e9 / cost;
     return most >= REPLICATES ? REPLICATES : most <= 200 ? 200 : (int64_t)(most / 4) * 4;
 }
 
@@ -104,7 +107,7 @@ static double sharpen(const as_outcomes *o, double temperature, double *confiden
         for (int64_t k = 0; k < o->outputs; k++) {
             sum += p[k] > 0 ? as_exp_f64(as_log_f64(p[k] / p[best]) / temperature) : 0;
         }
-        const double own = fmax(p[o->label[r]], 0x1p-149);
+        const double own = fmax(p[o->label[r]], least_probability);
         confidence[r] = 1 / sum;
         correct[r] = best == o->label[r];
         nll += o->weight[r] * (as_log_f64(sum) - as_log_f64(own / p[best]) / temperature);
@@ -145,7 +148,7 @@ static as_status tell_temperature(const as_outcomes *validation, const as_outcom
         AS_FAIL(AS_NOMEM, "out of memory for the temperature of %lld rows", (long long)n);
     }
     for (int64_t i = 0; i < n * k; i++) {
-        log_p[i] = as_log_f64(fmax(validation->said[i], 0x1p-149));
+        log_p[i] = as_log_f64(fmax(validation->said[i], least_probability));
     }
     const double t = as_temperature(n, k, log_p, validation->label, validation->weight);
     free(log_p);

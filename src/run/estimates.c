@@ -23,7 +23,7 @@ typedef struct measurer {
     double *confidence; /* (rows) */
     double *correct;    /* (rows) */
     int32_t *answer;    /* (rows) class */
-    int64_t *order;     /* (scores, rows) */
+    int32_t *order;     /* (scores, rows) by descending score; the next two in that order */
     double *score;      /* (scores, rows) */
     double *positive;   /* (scores, rows) */
     double *confusion;  /* (classes, classes) */
@@ -64,7 +64,7 @@ static as_status prepare(measurer *m)
     const as_outcomes *o = m->o;
     const size_t rows = (size_t)o->rows + 1;
     const bool classes = o->target == AS_TARGET_LABELS && o->outputs > 0;
-    m->ranks = classes && o->probabilities && o->outputs <= AUC_CLASSES;
+    m->ranks = classes && o->probabilities && o->outputs <= AUC_CLASSES && o->rows < INT32_MAX;
     m->scores = !m->ranks ? 0 : o->outputs == 2 ? 1 : o->outputs;
     const size_t scored = rows * (size_t)(m->scores > 0 ? m->scores : 1);
     const size_t square = classes && o->classes <= MATTHEWS_CLASSES ? (size_t)(o->classes * o->classes) : 1;
@@ -84,31 +84,37 @@ static as_status prepare(measurer *m)
     if (classes) {
         judge_rows(m);
     }
+    double *const plain = m->weight; /* room */
     for (int64_t s = 0; s < m->scores; s++) {
-        const int64_t class = m->scores == 1 ? 1 : s;
+        const int64_t class = m->scores == 1 ? 1 : s, base = s * o->rows;
         for (int64_t r = 0; r < o->rows; r++) {
-            m->score[s * o->rows + r] = o->said[r * o->outputs + class];
-            m->positive[s * o->rows + r] = o->label[r] == class;
+            plain[r] = o->said[r * o->outputs + class];
         }
-        AS_TRY(as_descending(o->rows, m->score + s * o->rows, m->order + s * o->rows));
+        AS_TRY(as_descending((int32_t)o->rows, plain, m->order + base));
+        for (int64_t i = 0; i < o->rows; i++) {
+            const int64_t r = m->order[base + i];
+            m->score[base + i] = plain[r];
+            m->positive[base + i] = o->label[r] == class;
+        }
     }
     return AS_OK;
 }
 
-/* Mean over the classes for which it is defined. */
-static double mean_of_classes(const measurer *m, const double *weight,
-                              double (*of)(int64_t, const int64_t *, const double *, const double *, const double *))
+/* AUC and average precision: the means over the classes for which they are defined. */
+static void rank_classes(const measurer *m, const double *weight, double *value)
 {
     const int64_t n = m->o->rows;
-    double sum = 0, defined = 0;
+    double sum[2] = {0}, defined[2] = {0};
     for (int64_t s = 0; s < m->scores; s++) {
-        const double v = of(n, m->order + s * n, m->score + s * n, m->positive + s * n, weight);
-        if (!isnan(v)) {
-            sum += v;
-            defined += 1;
+        double v[2];
+        as_ranking(n, m->order + s * n, m->score + s * n, m->positive + s * n, weight, &v[0], &v[1]);
+        for (int i = 0; i < 2; i++) {
+            sum[i] += isnan(v[i]) ? 0 : v[i];
+            defined[i] += isnan(v[i]) ? 0 : 1;
         }
     }
-    return sum / defined;
+    value[AS_MEASURE_AUC] = sum[0] / defined[0];
+    value[AS_MEASURE_AP] = sum[1] / defined[1];
 }
 
 static void measure_classes(const measurer *m, const double *multiple, double *weight, double *value)
@@ -133,8 +139,7 @@ static void measure_classes(const measurer *m, const double *multiple, double *w
         value[AS_MEASURE_ECE] = as_calibration_error(n, m->confidence, m->correct, weight, NULL);
     }
     if (m->ranks) {
-        value[AS_MEASURE_AUC] = mean_of_classes(m, weight, as_auc);
-        value[AS_MEASURE_AP] = mean_of_classes(m, weight, as_average_precision);
+        rank_classes(m, weight, value);
     }
 }
 

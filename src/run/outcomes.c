@@ -14,8 +14,9 @@
 enum { ID, LABEL, WEIGHT, COUNT, LOSS, RIGHT, HEAD };
 enum { PREDICTED_VALUES = 1 << 24, BATCH_ROWS = 1024 };
 
-/* A probability that was rounded to 0 in float32 counts as the smallest number there: -ln p = 103.3. */
-static const double least_probability = 0x1p-149;
+/* A probability that was rounded to 0 counts as the smallest number of the format it was computed in: -ln p = 103.3 in
+   float32 networks, 744.4 elsewhere. */
+static const double least_float = 0x1p-149, least_double = 0x1p-1074;
 
 typedef struct collector {
     const as_model_file *model;
@@ -23,6 +24,7 @@ typedef struct collector {
     int64_t outputs, each, positions; /* outputs of a row, of a position */
     int64_t kept;                     /* numbers of `said` in a record */
     int64_t truths;                   /* real targets in a record */
+    double least;                     /* of a probability that is 0 */
     int64_t width;                    /* doubles of a record */
     double *record;                   /* (local rows, width) */
     double *buffer;                   /* (capacity, outputs) */
@@ -48,6 +50,19 @@ static double of_class(const double *out, int64_t each, int64_t k)
     return each == 1 ? k == 1 ? out[0] : 1 - out[0] : out[k];
 }
 
+/* -ln p[label]; NaN where the outputs of the position are no probabilities. */
+static double surprise(const collector *c, const double *out, int32_t label)
+{
+    const double p = of_class(out, c->each, label);
+    double sum = c->each == 1 ? 1 : 0;
+    bool inside = c->each > 1 || (out[0] >= 0 && out[0] <= 1);
+    for (int64_t k = 0; c->each > 1 && k < c->each; k++) {
+        sum += out[k];
+        inside = inside && out[k] >= 0;
+    }
+    return inside && fabs(sum - 1) <= 1e-3 ? -as_log_f64(p > 0 ? p : c->least) : (double)NAN;
+}
+
 static void judge_labels(const collector *c, const double *out, const int32_t *label, double *record)
 {
     const int64_t classes = c->model->facts.classes;
@@ -60,10 +75,9 @@ static void judge_labels(const collector *c, const double *out, const int32_t *l
         for (int64_t k = 1; k < classes; k++) {
             best = of_class(out, c->each, k) > of_class(out, c->each, best) ? k : best;
         }
-        const double p = of_class(out, c->each, label[q]);
         judged += 1;
         right += best == label[q];
-        loss -= as_log_f64(p > least_probability ? p : least_probability);
+        loss += surprise(c, out, label[q]);
         for (int64_t k = 0; k < c->kept; k++) {
             record[HEAD + k] = of_class(out, c->each, k);
         }
@@ -234,13 +248,15 @@ as_status as_outcomes_collect(const as_model_file *model, as_role role, as_outco
         const bool labels = facts->target == AS_TARGET_LABELS;
         const int64_t outputs = model->estimator->ops->outputs(model->estimator);
         const int64_t positions = labels ? facts->positions : 1;
+        const bool rounded = model->config.precision == 0 && model->estimator->ops->statistic == NULL;
         collector c = {.model = model,
                        .data = &data,
                        .outputs = outputs,
                        .positions = positions,
                        .each = outputs / positions,
                        .kept = labels ? positions == 1 ? facts->classes : 0 : outputs,
-                       .truths = labels ? 0 : outputs};
+                       .truths = labels ? 0 : outputs,
+                       .least = rounded ? least_float : least_double};
         c.width = HEAD + c.kept + c.truths;
         out->classes = labels ? facts->classes : 0;
         out->outputs = c.kept;

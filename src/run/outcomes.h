@@ -18,7 +18,8 @@ typedef struct as_outcomes {
     int32_t *label;     /* (rows) of rows with one label */
     double *weight;     /* (rows) sample weight */
     double *count;      /* (rows) weight x labels that were judged: what loss and right are divided by */
-    double *loss;       /* (rows) weight x sum of -ln p[label], or weight x mean squared error over the targets */
+    double *loss;       /* (rows) weight x sum of -ln p[label] (NaN where the model gives no probabilities), or weight x
+                           mean squared error over the targets */
     double *right;      /* (rows) weight x number of right classes, or weight x mean absolute error */
     double *said;       /* (rows, outputs) */
     double *truth;      /* (rows, outputs) real targets */
