@@ -93,6 +93,21 @@ static as_status plan_rates(as_network *network)
     return status;
 }
 
+/* Memory for the widest meeting of the layers that see the whole batch. */
+static as_status plan_meeting(as_network *network)
+{
+    const as_model *model = &network->model;
+    int64_t width = 0;
+    for (int i = 0; i < model->nlayers; i++) {
+        width = model->layer[i].meets > width ? model->layer[i].meets : width;
+    }
+    network->meeting = (network_meeting){.base = {.meet = network_meet}, .setup = &network->setup};
+    as_meeting *meeting = &network->meeting.base;
+    AS_TRY(as_arena_reserve(network->arena, (size_t)(network->setup.lanes->count * width) * sizeof(double),
+                            (void **)&meeting->lane));
+    return as_arena_reserve(network->arena, (size_t)width * sizeof(double), (void **)&meeting->sum);
+}
+
 static as_status plan_memory(as_network *network)
 {
     const as_setup *setup = &network->setup;
@@ -132,6 +147,7 @@ static as_status plan_memory(as_network *network)
     AS_TRY(network_tensors_plan(network));
     AS_TRY(as_model_work_plan(&network->model, network->owners * network->tile_rows, as_team_size(setup->team), depth,
                               true, network->arena, &network->work));
+    AS_TRY(plan_meeting(network));
     AS_TRY(as_arena_commit(network->arena));
     as_model_work_bind(&network->model, &network->work);
     return AS_OK;

@@ -66,6 +66,13 @@ typedef struct network_tensors {
     void *work;      /* for its products */
 } network_tensors;
 
+/* Where lanes meet in the middle of a step (scope batch). */
+typedef struct network_meeting {
+    as_meeting base;
+    const as_setup *setup;
+    as_status status; /* of the running step */
+} network_meeting;
+
 typedef struct as_network {
     as_estimator base;
     as_setup setup;
@@ -105,8 +112,9 @@ typedef struct as_network {
     const void *use_params, *use_packed; /* what forward reads: parameters or averages */
     double times[AS_TIMES];
     struct network_sequence *sequence; /* NULL until one is begun; network_extend.c */
-    network_bad bad;                   /* of the running step, all threads */
-    network_bad *owner_bad;            /* (owners) */
+    network_meeting meeting;
+    network_bad bad;        /* of the running step, all threads */
+    network_bad *owner_bad; /* (owners) */
     int nitems;
     as_state_item *item;
 } as_network;
@@ -130,6 +138,7 @@ as_status network_predict(as_estimator *estimator, const as_batch *batch, double
 as_status network_gradients(as_estimator *estimator, const struct as_gradients_options *options,
                             struct as_gradients **out);
 
+void network_meet(as_meeting *meeting, int thread, int64_t width);
 as_status network_begin(as_estimator *estimator, as_sequence_facts *facts);
 void network_extend(as_estimator *estimator, bool anew, int64_t n, const int32_t *token, double *out);
 void network_sequence_destroy(as_network *network);

@@ -9,6 +9,7 @@
    owns tiles, works on them alone, and their vectors are joined at the end (network_tiles.c). */
 #include "base/clock.h"
 #include "base/error.h"
+#include "comm/lane_sum.h"
 #include "estimator/network.h"
 
 typedef struct tile_job {
@@ -96,6 +97,8 @@ static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64
     rows.thread = thread;
     rows.lanes = lanes;
     rows.lane_row = job->lane_row + lane;
+    rows.first_lane = job->tile->lane + lane;
+    rows.meeting = network->model.scope == AS_SCOPE_BATCH ? &network->meeting.base : NULL;
     const bool clock = clocked(job, thread), again = network->model.segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
     if (phase == 0) {
@@ -141,6 +144,10 @@ static void lanes_of_tile(tile_job *job, int thread, int phase)
     const int64_t *row = job->lane_row;
     int64_t first, count;
     as_team_share(job->tile->lanes, 1, thread, job->threads, &first, &count);
+    if (job->network->model.scope == AS_SCOPE_BATCH) { /* every thread comes to every meeting once */
+        pass_rows(job, thread, phase, row[first], row[first + count] - row[first], (int)first, (int)count);
+        return;
+    }
     for (int lane = (int)first; lane < (int)(first + count);) {
         int end = lane + 1;
         while (end < (int)(first + count) && row[end + 1] - row[lane] <= job->network->chunk) {
@@ -158,7 +165,7 @@ static void passes_of_tile(tile_job *job, int thread)
     const as_model *model = &network->model;
     const bool together = job->threads > 1;
     for (int phase = 0; phase <= 2 * model->segments; phase++) {
-        if (model->scope == AS_SCOPE_LANE) {
+        if (model->scope != AS_SCOPE_ROW) {
             lanes_of_tile(job, thread, phase);
         } else {
             rows_of_tile(job, thread, phase);
@@ -368,12 +375,24 @@ static void owner_body(void *argument, int thread)
     join_vectors(network, thread);
 }
 
+void network_meet(as_meeting *meeting, int thread, int64_t width)
+{
+    network_meeting *m = (network_meeting *)meeting;
+    as_team_barrier(m->setup->team);
+    if (thread == 0) {
+        const as_status status = as_lane_sum(m->setup->world, m->setup->lanes, width, meeting->lane, meeting->sum);
+        m->status = m->status == AS_OK ? status : m->status;
+    }
+    as_team_barrier(m->setup->team);
+}
+
 as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int64_t step)
 {
     as_network *network = (as_network *)estimator;
     network->batch = batch;
     network->step = step;
     network->bad.count = 0;
+    network->meeting.status = AS_OK;
     network->use_params = network->params;
     network->use_packed = network->packed;
     for (int owner = 0; owner < network->owners; owner++) {
@@ -388,5 +407,5 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
         }
     }
     collect_bad(network);
-    return AS_OK;
+    return network->meeting.status;
 }

@@ -31,6 +31,11 @@ static as_status choose_tile(as_gradients *g)
     int64_t tile = micro > 0 && micro < TILE_ROWS ? micro : TILE_ROWS;
     tile = tile < room ? tile : room > 0 ? room : 1;
     g->tile = tile < rows ? tile : rows;
+    if (g->model.scope == AS_SCOPE_BATCH) {
+        AS_FAIL(AS_CONFIG,
+                "gradients of parts of a batch: a layer that looks at the whole batch (batch_norm over: batch) "
+                "has none");
+    }
     if (g->model.scope == AS_SCOPE_LANE) {
         g->tile = rows;
         if (rows > WHOLE_LANE_ROWS) {

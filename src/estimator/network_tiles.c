@@ -143,8 +143,8 @@ static int choose_owners(const as_network *network, int64_t capacity)
 {
     const as_setup *setup = &network->setup;
     const int threads = as_team_size(setup->team), own = setup->lanes->count;
-    if (network->model.ties || network->model.segments > 0) {
-        return 1; /* Sums of shared parameters have one place; segments use their memory in turn. */
+    if (network->model.ties || network->model.segments > 0 || network->model.scope == AS_SCOPE_BATCH) {
+        return 1; /* Sums of shared parameters have one place; segments use memory in turn; a batch meets as one. */
     }
     if (setup->tuning.owners > 0) {
         return setup->tuning.owners < own && setup->tuning.owners <= threads ? setup->tuning.owners : 1;
@@ -161,6 +161,9 @@ static int choose_owners(const as_network *network, int64_t capacity)
 static int64_t choose_tile_rows(const as_network *network, int64_t rows)
 {
     const as_setup *setup = &network->setup;
+    if (network->model.scope == AS_SCOPE_BATCH) {
+        return rows;
+    }
     if (setup->micro_batch > 0) {
         return setup->micro_batch;
     }
@@ -217,7 +220,7 @@ as_status network_plan_tiles(as_network *network)
     as_tree_share(own, network->owners, 0, &first, &longest);
     const int64_t rows = network->owners == 1 ? capacity : longest * lane_rows;
     int64_t limit = choose_tile_rows(network, rows);
-    if (network->model.scope == AS_SCOPE_LANE && limit < lane_rows) {
+    if (network->model.scope != AS_SCOPE_ROW && limit < lane_rows) {
         limit = lane_rows; /* its layers want whole lanes */
     }
     const int64_t most = limit / lane_rows > 1 ? limit / lane_rows : 1;

@@ -63,10 +63,21 @@ typedef struct as_param {
 
 /* Which rows a layer looks at. */
 typedef enum as_scope {
-    AS_SCOPE_ROW, /* each by itself */
-    AS_SCOPE_LANE /* while training, those of a lane: forward and backward get whole lanes (as_pass.lane_row), which are
-                     never divided among threads or tiles */
+    AS_SCOPE_ROW,  /* each by itself */
+    AS_SCOPE_LANE, /* while training, those of a lane: forward and backward get whole lanes (as_pass.lane_row), which
+                      are never divided among threads or tiles */
+    AS_SCOPE_BATCH /* the same, and sums over all lanes of all ranks (as_pass.meeting): every thread gets all its lanes
+                      in one call, or none, and all of a batch goes through a layer before the next one */
 } as_scope;
+
+/* Where lanes meet in the middle of a pass: a row of doubles for each own lane, and their sum along the lane tree. */
+typedef struct as_meeting as_meeting;
+struct as_meeting {
+    double *lane; /* (own lanes, width of the call): each is written by the thread that has the lane */
+    double *sum;  /* (width): the same on all ranks; to be read before the next meeting */
+    /* Collective; all threads of a rank, in the same order of calls. */
+    void (*meet)(as_meeting *meeting, int thread, int64_t width);
+};
 
 struct as_nonlinearity;
 
@@ -95,6 +106,9 @@ typedef struct as_pass {
     void *scratch;           /* (layer->scratch) reals of the calling thread, on a cache line; content is not kept */
     int lanes;               /* lanes among the rows; 0 where they are not known (evaluation, or scope row) */
     const int64_t *lane_row; /* (lanes + 1) first row of each, from 0 */
+    int first_lane;          /* of the rank's own lanes: the one that lane_row[0] begins */
+    int thread;              /* of the caller */
+    as_meeting *meeting;     /* while training, for layers of scope batch; else NULL */
     const int64_t *id;       /* (rows) global sample ids, for counter-based random numbers */
     uint64_t seed;
     int64_t step;
@@ -130,6 +144,7 @@ struct as_layer {
     int64_t scratch;     /* reals per thread that are free during a call, and in accumulate ... */
     int64_t scratch_row; /* ... so many more for each row of the rank's batch */
     as_scope scope;
+    int64_t meets; /* of scope batch: the widest meeting, in doubles */
     int nparams;
     as_param param[AS_LAYER_PARAMS_MAX];
     int index;   /* position in the model: enters the random number counters */

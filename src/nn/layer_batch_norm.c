@@ -1,7 +1,9 @@
 /* Layer batch_norm: each channel (entry of the last axis) is brought to mean 0 and variance 1 over the samples of its
    lane and all their positions, then scaled and moved by a learnt gain and bias (Ioffe and Szegedy 2015). A lane is a
-   fixed part of the batch ("ghost" batches: Hoffer et al. 2017), so that results do not depend on the layout; one lane
-   (lanes: 1) is the whole batch. Evaluation uses running averages of the lanes' means and unbiased variances.
+   fixed part of the batch ("ghost" batches: Hoffer et al. 2017), so that results do not depend on the layout.
+   over: batch takes all samples of the batch on all ranks: sums in lanes, then along the lane tree, which all ranks do
+   together, twice forward (mean, then squares about it) and once backward, C or 2 C + 1 doubles each. Evaluation uses
+   running averages of the means and unbiased variances.
 
    A second input is added after that, and relu applied last if asked for: what a residual block wants in one pass.
    With n values of a channel in a lane, h = (x - mean) r:  dx = g r (dy - sum dy / n - h sum(dy h) / n), sums as in
@@ -18,7 +20,11 @@
 typedef struct batch_options {
     double eps, momentum;
     bool relu;
+    int over;
 } batch_options;
+enum { OVER_LANE, OVER_BATCH };
+
+static const char *const over_choices[] = {"lane", "batch", NULL};
 
 static const as_field fields[] = {{.name = "eps",
                                    .type = AS_FIELD_REAL,
@@ -39,6 +45,14 @@ static const as_field fields[] = {{.name = "eps",
                                    .offset = offsetof(batch_options, relu),
                                    .standard = "false",
                                    .help = "Applies relu to the result."},
+                                  {.name = "over",
+                                   .type = AS_FIELD_CHOICE,
+                                   .offset = offsetof(batch_options, over),
+                                   .standard = "lane",
+                                   .choices = over_choices,
+                                   .help = "Whose mean and variance: the samples of a lane, or the whole batch, for "
+                                           "which ranks exchange sums in the middle of a step, and "
+                                           "train.micro_batch does not divide it."},
                                   AS_FIELDS_END};
 
 enum { GAIN, BIAS, RUNNING_MEAN, RUNNING_VARIANCE, PARAMS, MEAN = PARAMS, ROOT, KEPT };
@@ -54,7 +68,9 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     layer->out = layer->in[0];
     layer->saved = KEPT * n;
     layer->scratch = 2 * n * (int64_t)(sizeof(double) / sizeof(real)) + 3 * n;
-    layer->scope = AS_SCOPE_LANE;
+    const bool batch = ((const batch_options *)layer->options)->over == OVER_BATCH;
+    layer->scope = batch ? AS_SCOPE_BATCH : AS_SCOPE_LANE;
+    layer->meets = batch ? 2 * n + 1 : 0;
     layer->nparams = PARAMS;
     for (int q = 0; q < PARAMS; q++) {
         layer->param[q] = (as_param){.torch_name = torch[q],
@@ -69,13 +85,27 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return AS_OK;
 }
 
-/* Mean and r of a lane whose rows are b, into `kept`, with what the running averages take. */
+/* r of `count` values whose squared deviations from kept[MEAN] are square, with what the running averages take for
+   `samples` samples. */
+static void keep_statistics(const as_layer *layer, int64_t n, double count, double samples, const double *square,
+                            real *kept)
+{
+    const double eps = ((const batch_options *)layer->options)->eps;
+    for (int64_t c = 0; c < n; c++) {
+        const double unbiased = square[c] / (count > 1 ? count - 1 : 1);
+        kept[ROOT * n + c] = (real)(1 / sqrt(square[c] / count + eps));
+        kept[RUNNING_MEAN * n + c] = (real)(samples * (double)kept[MEAN * n + c]);
+        kept[RUNNING_VARIANCE * n + c] = (real)(samples * unbiased);
+    }
+}
+
+/* Mean and r of a lane whose rows are b, into `kept`. */
 static void find_statistics(const as_layer *layer, const as_pass *pass, const as_norm_block *b, const real *x,
                             real *kept)
 {
     const int64_t n = b->channels;
-    const double eps = ((const batch_options *)layer->options)->eps, count = (double)(b->samples * b->positions);
-    real *const mean = kept + MEAN * n, *const root = kept + ROOT * n;
+    const double count = (double)(b->samples * b->positions);
+    real *const mean = kept + MEAN * n;
     double *const sum = pass->scratch;
     memset(sum, 0, (size_t)n * sizeof *sum);
     pass->kernels->norm->channel_moments(b, x, NULL, false, sum);
@@ -84,12 +114,7 @@ static void find_statistics(const as_layer *layer, const as_pass *pass, const as
     }
     memset(sum, 0, (size_t)n * sizeof *sum);
     pass->kernels->norm->channel_moments(b, x, mean, true, sum);
-    for (int64_t c = 0; c < n; c++) {
-        const double unbiased = sum[c] / (count > 1 ? count - 1 : 1);
-        root[c] = (real)(1 / sqrt(sum[c] / count + eps));
-        kept[RUNNING_MEAN * n + c] = (real)((double)b->samples * (double)mean[c]);
-        kept[RUNNING_VARIANCE * n + c] = (real)((double)b->samples * unbiased);
-    }
+    keep_statistics(layer, n, count, (double)b->samples, sum, kept);
 }
 
 /* y of rows b from mean and r. */
@@ -126,62 +151,158 @@ static void forward_running(const as_layer *layer, const as_pass *pass)
     apply(layer, pass, &b, 0, pass->param[RUNNING_MEAN], root);
 }
 
+/* First row of lane l of the pass, and how many. */
+static int64_t lane_rows(const as_pass *pass, int l, int64_t *first)
+{
+    *first = pass->lane_row[l];
+    return pass->lane_row[l + 1] - *first;
+}
+
+/* Sums of all lanes of the pass, about `mean` (NULL: 0), and their counts of values, to the meeting. */
+static void meet_moments(const as_layer *layer, const as_pass *pass, bool squares)
+{
+    const int64_t n = as_shape_channels(&layer->out), width = n + 1;
+    for (int l = 0; l < pass->lanes; l++) {
+        double *const sum = pass->meeting->lane + (pass->first_lane + l) * width;
+        int64_t row;
+        const as_norm_block b = block_of(layer, pass, lane_rows(pass, l, &row));
+        memset(sum, 0, (size_t)n * sizeof *sum);
+        sum[n] = (double)(b.samples * b.positions);
+        if (b.samples > 0) {
+            const real *const mean = (const real *)pass->saved + row * pass->lds + MEAN * n;
+            pass->kernels->norm->channel_moments(&b, (const real *)pass->x[0] + row * pass->ldx[0],
+                                                 squares ? mean : NULL, squares, sum);
+        }
+    }
+    pass->meeting->meet(pass->meeting, pass->thread, width);
+}
+
+/* Every lane keeps the statistics of the whole batch. */
+static void forward_batch(const as_layer *layer, const as_pass *pass)
+{
+    const int64_t n = as_shape_channels(&layer->out);
+    const double *const sum = pass->meeting->sum;
+    int64_t row;
+    meet_moments(layer, pass, false);
+    for (int l = 0; l < pass->lanes; l++) {
+        if (lane_rows(pass, l, &row) > 0) {
+            real *const kept = (real *)pass->saved + row * pass->lds;
+            for (int64_t c = 0; c < n; c++) {
+                kept[MEAN * n + c] = (real)(sum[c] / sum[n]);
+            }
+        }
+    }
+    meet_moments(layer, pass, true);
+    for (int l = 0; l < pass->lanes; l++) {
+        const as_norm_block b = block_of(layer, pass, lane_rows(pass, l, &row));
+        if (b.samples > 0) {
+            keep_statistics(layer, n, sum[n], (double)b.samples, sum, (real *)pass->saved + row * pass->lds);
+        }
+    }
+}
+
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     if (!pass->train) {
         forward_running(layer, pass);
         return;
     }
+    const bool batch = layer->scope == AS_SCOPE_BATCH;
+    if (batch) {
+        forward_batch(layer, pass);
+    }
     for (int l = 0; l < pass->lanes; l++) {
-        const int64_t row = pass->lane_row[l], end = pass->lane_row[l + 1];
-        const as_norm_block b = block_of(layer, pass, end - row);
-        if (end == row) {
+        int64_t row;
+        const as_norm_block b = block_of(layer, pass, lane_rows(pass, l, &row));
+        if (b.samples == 0) {
             continue;
         }
         real *const kept = (real *)pass->saved + row * pass->lds;
-        find_statistics(layer, pass, &b, (const real *)pass->x[0] + row * pass->ldx[0], kept);
-        for (int64_t r = row + 1; r < end; r++) {
+        if (!batch) {
+            find_statistics(layer, pass, &b, (const real *)pass->x[0] + row * pass->ldx[0], kept);
+        }
+        for (int64_t r = row + 1; r < row + b.samples; r++) {
             memset((real *)pass->saved + r * pass->lds, 0, (size_t)(PARAMS * b.channels) * sizeof(real));
         }
         apply(layer, pass, &b, row, kept + MEAN * b.channels, kept + ROOT * b.channels);
     }
 }
 
-static void backward_lane(const as_layer *layer, const as_pass *pass, int64_t row, int64_t rows)
+/* sum dy and sum dy (x - mean) of a lane's rows, and its own dgain and dbias. */
+static void gradient_sums(const as_layer *layer, const as_pass *pass, const as_norm_block *b, int64_t row, double *sum,
+                          double *dot)
 {
-    const as_norm_block b = block_of(layer, pass, rows);
-    const int64_t n = b.channels;
-    const double count = (double)(rows * b.positions);
+    const int64_t n = b->channels;
     const bool relu = ((const batch_options *)layer->options)->relu;
-    const real *const x = (const real *)pass->x[0] + row * pass->ldx[0], *const gain = pass->param[GAIN];
-    real *const dy = (real *)pass->dy + row * pass->ldy, *const kept = (real *)pass->saved + row * pass->lds;
+    real *const kept = (real *)pass->saved + row * pass->lds;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    memset(dot, 0, (size_t)n * sizeof *dot);
+    pass->kernels->norm->channel_gradient_moments(b, (const real *)pass->x[0] + row * pass->ldx[0], kept + MEAN * n,
+                                                  relu ? (const real *)pass->y + row * pass->ldy : NULL,
+                                                  (real *)pass->dy + row * pass->ldy, pass->ldy, sum, dot);
+    for (int64_t c = 0; c < n; c++) {
+        kept[GAIN * n + c] = (real)(dot[c] * (double)kept[ROOT * n + c]);
+        kept[BIAS * n + c] = (real)sum[c];
+    }
+}
+
+/* dx of a lane's rows from the sums over `count` values. */
+static void backward_rows(const as_pass *pass, const as_norm_block *b, int64_t row, double count, const double *sum,
+                          const double *dot)
+{
+    const int64_t n = b->channels;
+    const real *const gain = pass->param[GAIN], *const kept = (const real *)pass->saved + row * pass->lds;
     const real *const mean = kept + MEAN * n, *const root = kept + ROOT * n;
-    double *const sum = pass->scratch, *const dot = sum + n;
-    real *const scale = (real *)(dot + n), *const slope = scale + n, *const level = slope + n;
-    memset(sum, 0, (size_t)(2 * n) * sizeof *sum);
-    pass->kernels->norm->channel_gradient_moments(&b, x, mean, relu ? (const real *)pass->y + row * pass->ldy : NULL,
-                                                  dy, pass->ldy, sum, dot);
+    real *const scale = (real *)((double *)pass->scratch + 2 * n), *const slope = scale + n, *const level = slope + n;
     for (int64_t c = 0; c < n; c++) {
         const double q = (double)root[c], s = q * (double)gain[c];
-        kept[GAIN * n + c] = (real)(dot[c] * q);
-        kept[BIAS * n + c] = (real)sum[c];
         scale[c] = root[c] * gain[c];
         level[c] = (real)(s * (sum[c] / count));
         slope[c] = (real)(s * q * q * (dot[c] / count));
     }
     if (pass->dx[0] != NULL) {
-        pass->kernels->norm->channel_backward(&b, x, mean, scale, slope, level, dy, pass->ldy,
+        pass->kernels->norm->channel_backward(b, (const real *)pass->x[0] + row * pass->ldx[0], mean, scale, slope,
+                                              level, (real *)pass->dy + row * pass->ldy, pass->ldy,
                                               (real *)pass->dx[0] + row * pass->ldx[0]);
+    }
+}
+
+static void backward_lanes(const as_layer *layer, const as_pass *pass)
+{
+    const int64_t n = as_shape_channels(&layer->out), width = 2 * n + 1;
+    const bool batch = layer->scope == AS_SCOPE_BATCH;
+    int64_t row;
+    for (int l = 0; l < pass->lanes; l++) {
+        const as_norm_block b = block_of(layer, pass, lane_rows(pass, l, &row));
+        double *const sum = batch ? pass->meeting->lane + (pass->first_lane + l) * width : (double *)pass->scratch;
+        const double count = (double)(b.samples * b.positions);
+        if (batch) {
+            memset(sum, 0, (size_t)(2 * n) * sizeof *sum);
+            sum[2 * n] = count;
+        }
+        if (b.samples > 0) {
+            gradient_sums(layer, pass, &b, row, sum, sum + n);
+        }
+        if (b.samples > 0 && !batch) {
+            backward_rows(pass, &b, row, count, sum, sum + n);
+        }
+    }
+    if (!batch) {
+        return;
+    }
+    pass->meeting->meet(pass->meeting, pass->thread, width);
+    const double *const sum = pass->meeting->sum;
+    for (int l = 0; l < pass->lanes; l++) {
+        const as_norm_block b = block_of(layer, pass, lane_rows(pass, l, &row));
+        if (b.samples > 0) {
+            backward_rows(pass, &b, row, sum[2 * n], sum, sum + n);
+        }
     }
 }
 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
-    for (int l = 0; l < pass->lanes; l++) {
-        if (pass->lane_row[l + 1] > pass->lane_row[l]) {
-            backward_lane(layer, pass, pass->lane_row[l], pass->lane_row[l + 1] - pass->lane_row[l]);
-        }
-    }
+    backward_lanes(layer, pass);
     for (int64_t r = 0; r < pass->rows && layer->ninputs > 1 && pass->dx[1] != NULL; r++) {
         memcpy((real *)pass->dx[1] + r * pass->ldx[1], (const real *)pass->dy + r * pass->ldy,
                (size_t)layer->out_size * sizeof(real));
@@ -239,12 +360,12 @@ static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *
 
 const as_layer_ops AS_V(as_layer_batch_norm) = {
     .name = "batch_norm",
-    .help =
-        "Brings each channel to mean 0 and variance 1 over the samples of a lane, then scales and moves it; a second "
-        "input is added to the result.",
+    .help = "Brings each channel to mean 0 and variance 1 over the samples of a lane, or of the batch, then scales and "
+            "moves it; a second "
+            "input is added to the result.",
     .formula =
         "y = (x - mean_c) / sqrt(variance_c + eps) g_c + b_c (+ second input), over the samples and positions of a "
-        "lane; running averages in evaluation",
+        "lane or the batch; running averages in evaluation",
     .fields = fields,
     .options_bytes = sizeof(batch_options),
     .min_inputs = 1,

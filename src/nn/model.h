@@ -118,6 +118,8 @@ typedef struct as_model_rows { /* rows [first, first + count) of the work space 
     int thread;              /* of the caller: whose scratch is used */
     int lanes;               /* whole lanes among these rows; needed to train where the model's scope is a lane */
     const int64_t *lane_row; /* (lanes + 1) their first rows; lane_row[0] == first */
+    int first_lane;          /* of the rank's own lanes */
+    as_meeting *meeting;     /* to train where the model's scope is the batch: then also threads without rows call */
     const int64_t *id;       /* (count) of these rows, like label, target and weight */
     uint64_t seed;
     int64_t step;

@@ -48,6 +48,8 @@ static as_pass make_pass(const as_model *model, const as_model_work *work, const
                     .lds = work->lds[i],
                     .scratch = as_model_scratch(model, work, rows->thread),
                     .id = rows->id,
+                    .first_lane = rows->first_lane,
+                    .thread = rows->thread,
                     .seed = rows->seed,
                     .step = rows->step};
     for (int k = 0; k < layer->ninputs; k++) {
@@ -61,9 +63,15 @@ static as_pass make_pass(const as_model *model, const as_model_work *work, const
 /* First rows of the lanes, counted from the first row of the pass, for layers that look at whole lanes. */
 static void find_lanes(const as_model *model, const as_model_rows *rows, int64_t lane_row[AS_LANES_MAX + 1])
 {
-    for (int l = 0; model->scope == AS_SCOPE_LANE && rows->lanes > 0 && l <= rows->lanes; l++) {
+    for (int l = 0; model->scope != AS_SCOPE_ROW && rows->lanes > 0 && l <= rows->lanes; l++) {
         lane_row[l] = rows->lane_row[l] - rows->first;
     }
+}
+
+/* A thread without rows comes to meetings alone. */
+static bool left_out(const as_model *model, const as_model_rows *rows, int i)
+{
+    return rows->count == 0 && model->layer[i].scope != AS_SCOPE_BATCH;
 }
 
 static void forward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train, int first,
@@ -73,12 +81,16 @@ static void forward_part(const as_model *model, as_model_work *work, const as_mo
     find_lanes(model, rows, lane_row);
     for (int i = first; i < last; i++) {
         const void *param[AS_LAYER_PARAMS_MAX] = {NULL}, *packed[AS_LAYER_PARAMS_MAX] = {NULL};
+        if (left_out(model, rows, i)) {
+            continue;
+        }
         find_params(model, rows, i, param, packed);
         as_pass pass = make_pass(model, work, rows, i);
         pass.param = param;
         pass.packed = packed;
         pass.train = train;
-        pass.lanes = train && model->layer[i].scope == AS_SCOPE_LANE ? rows->lanes : 0;
+        pass.lanes = train && model->layer[i].scope != AS_SCOPE_ROW ? rows->lanes : 0;
+        pass.meeting = train ? rows->meeting : NULL;
         pass.lane_row = lane_row;
         model->layer[i].ops->forward(&model->layer[i], &pass);
     }
@@ -214,7 +226,8 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     pass.param = param;
     pass.packed = packed;
     pass.train = true;
-    pass.lanes = layer->scope == AS_SCOPE_LANE ? rows->lanes : 0;
+    pass.lanes = layer->scope != AS_SCOPE_ROW ? rows->lanes : 0;
+    pass.meeting = rows->meeting;
     pass.lane_row = lane_row;
     pass.dy = row_at(model, work->dy[i + 1], rows->first, work->ld[i + 1]);
     for (int k = 0; k < layer->ninputs; k++) {
@@ -224,7 +237,7 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     }
     layer->ops->backward(layer, &pass);
     for (int k = 0; k < layer->ninputs; k++) {
-        if (layer->adds[k]) {
+        if (layer->adds[k] && rows->count > 0) {
             add_gradient(model, work, rows, layer->from[k], k);
         }
     }
@@ -233,12 +246,12 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
 static void backward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, int first, int last)
 {
     int64_t lane_row[AS_LANES_MAX + 1];
-    if (rows->count < 1) {
+    if (rows->count < 1 && rows->meeting == NULL) {
         return;
     }
     find_lanes(model, rows, lane_row);
     for (int i = last - 1; i >= first; i--) {
-        if (model->wants[i + 1]) {
+        if (model->wants[i + 1] && !left_out(model, rows, i)) {
             layer_backward(model, work, rows, lane_row, i);
         }
     }
