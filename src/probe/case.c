@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernels/scalar_math.h"
+#include "probe/graph.h"
 
 double as_case_learnt(const as_case *c)
 {
@@ -19,14 +20,170 @@ double as_case_learnt(const as_case *c)
 bool as_case_beats_chance(const as_case *c)
 {
     const as_fit *f = &c->held_out;
+    const as_history *h = &c->history;
+    double best = 0, lowest = INFINITY;
+    for (int64_t i = 0; i < h->nevaluations; i++) {
+        best = h->evaluation[i].accuracy > best ? h->evaluation[i].accuracy : best;
+        lowest = h->evaluation[i].loss < lowest ? h->evaluation[i].loss : lowest;
+    }
     if (f->rows == 0) {
         return false;
     }
+    if (lowest < 0.85 * c->chance) {
+        return true;
+    }
     if (f->accuracy >= 0) {
         const double p = f->share_largest, n = (double)f->rows;
-        return f->accuracy > p + 4 * sqrt((p * (1 - p) + 1 / n) / n);
+        best = f->accuracy > best ? f->accuracy : best;
+        return best > p + 4 * sqrt((p * (1 - p) + 1 / n) / n);
     }
     return f->loss < c->chance - 4 * f->loss_se;
+}
+
+/* Means and squared standard errors of the third and the fourth quarter of a series. */
+typedef struct quarters {
+    double mean[2], error;
+} quarters;
+
+static quarters last_quarters(const double *v, int64_t n)
+{
+    quarters q = {0};
+    const int64_t size = n / 4;
+    for (int part = 0; part < 2; part++) {
+        const double *x = v + n - (2 - part) * size;
+        double squares = 0;
+        for (int64_t i = 0; i < size; i++) {
+            q.mean[part] += x[i] / (double)size;
+        }
+        for (int64_t i = 0; i < size; i++) {
+            squares += (x[i] - q.mean[part]) * (x[i] - q.mean[part]);
+        }
+        q.error += size > 1 ? squares / (double)(size - 1) / (double)size : 0;
+    }
+    q.error = sqrt(q.error);
+    return q;
+}
+
+bool as_case_plateau(const as_case *c)
+{
+    enum { MOST = 4096, LEAST = 8 };
+    double v[MOST];
+    int64_t n = 0;
+    const as_history *h = &c->history;
+    const bool epochs = h->nevaluations >= LEAST;
+    for (int64_t i = 0; i < (epochs ? h->nevaluations : h->nsteps); i++) {
+        const double x = epochs ? h->evaluation[i].train_loss : h->step[i].loss;
+        if (isfinite(x) && n == MOST) {
+            memmove(v, v + 1, (MOST - 1) * sizeof *v);
+            n--;
+        }
+        if (isfinite(x)) {
+            v[n++] = x;
+        }
+    }
+    if (n >= LEAST) {
+        const quarters q = last_quarters(v, n);
+        const double fall = fabs(q.mean[0] - q.mean[1]);
+        return fall <= 0.02 * fabs(q.mean[1]) || fall <= 3 * q.error;
+    }
+    const as_short *on = &c->decayed[0];
+    return on->steps > 0 && on->last > 0.98 * on->first;
+}
+
+double as_case_rate_limit(const as_case *c)
+{
+    const double lambda = c->start.lambda_max, b = c->momentum;
+    if (!(lambda > 0)) {
+        return (double)INFINITY;
+    }
+    return c->nesterov ? 2 * (1 + b) / ((1 + 2 * b) * lambda) : 2 * (1 + b) / lambda;
+}
+
+/* Layers with a weight that is multiplied, of the point at the start. */
+static const as_layer *weighted(const as_case *c, int l)
+{
+    const as_layer *layer = as_graph_find(&c->network->model, c->start.layer[l].name);
+    for (int q = 0; layer != NULL && q < layer->nparams; q++) {
+        if (layer->param[q].shape.rank >= 2 && !layer->param[q].statistic && !layer->param[q].table) {
+            return layer;
+        }
+    }
+    return NULL;
+}
+
+double as_case_backward_ratio(const as_case *c, const char **first, const char **last)
+{
+    int low = -1, high = -1;
+    for (int l = 0; l < c->start.nlayers; l++) {
+        if (weighted(c, l) != NULL && isfinite(c->start.layer[l].delta_rms)) {
+            low = low < 0 ? l : low;
+            high = l;
+        }
+    }
+    if (low < 0 || low == high) {
+        return (double)NAN;
+    }
+    const as_probe_layer *a = &c->start.layer[low], *b = &c->start.layer[high];
+    if (!(b->delta_rms > 0) || b->weight_norm == 0) {
+        return (double)NAN;
+    }
+    *first = a->name;
+    *last = b->name;
+    const double sizes = (double)weighted(c, low)->out_size / (double)weighted(c, high)->out_size;
+    return a->delta_rms / b->delta_rms * sqrt(sizes);
+}
+
+double as_case_input_size(const as_case *c)
+{
+    double squares = 0;
+    for (int64_t j = 0; j < c->columns.n; j++) {
+        const as_column_facts *x = &c->columns.column[j];
+        squares += (x->mean * x->mean + x->sd * x->sd) / (double)c->columns.n;
+    }
+    return squares > 1 ? sqrt(squares) : 1;
+}
+
+double as_case_imbalance(const as_case *c)
+{
+    const double *rows = c->columns.class_rows;
+    double most = 0, least = INFINITY;
+    for (int64_t k = 0; rows != NULL && k < c->train.classes; k++) {
+        most = rows[k] > most ? rows[k] : most;
+        least = rows[k] > 0 && rows[k] < least ? rows[k] : least;
+    }
+    return most > 0 ? most / least : 0;
+}
+
+double as_case_last_signal(const as_case *c)
+{
+    int high = -1;
+    for (int l = 0; l < c->start.nlayers; l++) {
+        high = weighted(c, l) != NULL ? l : high;
+    }
+    for (int l = high - 1; l >= 0; l--) {
+        if (isfinite(c->start.layer[l].signal_sd)) {
+            return c->start.layer[l].signal_sd;
+        }
+    }
+    return (double)NAN;
+}
+
+double as_case_least_gain(const as_case *c)
+{
+    double least = INFINITY;
+    for (int l = 0; l < c->start.nlayers; l++) {
+        const as_probe_layer *x = &c->start.layer[l];
+        if (weighted(c, l) != NULL && x->units > 0 && x->weight_norm / sqrt(x->units) < least) {
+            least = x->weight_norm / sqrt(x->units);
+        }
+    }
+    return least;
+}
+
+double as_case_noise_scale(const as_point *p)
+{
+    const double true_square = p->gradient - p->trace / p->rows;
+    return true_square > 0 ? p->trace / true_square : (double)INFINITY;
 }
 
 static int by_number(const void *a, const void *b)
@@ -165,6 +322,8 @@ void as_case_free(as_case *c)
     as_sample_free(&c->validation);
     as_sample_free(&c->test);
     as_columns_free(&c->columns);
+    as_point_free(&c->start);
+    as_point_free(&c->point);
     as_fit_free(&c->first);
     as_fit_free(&c->now);
     as_fit_free(&c->held_out);

@@ -8,7 +8,9 @@
 #include "probe/design.h"
 #include "probe/fit.h"
 #include "probe/history.h"
+#include "probe/point.h"
 #include "probe/sample.h"
+#include "probe/shards.h"
 
 /* What the model is to the rules. */
 typedef enum as_family {
@@ -16,6 +18,15 @@ typedef enum as_family {
     AS_FAMILY_ADAPTIVE, /* each element has a rate of its own */
     AS_FAMILY_OTHER     /* no gradient steps: a model that is solved for */
 } as_family;
+
+/* A short private training from a state of the run, with the learning rate times a factor. */
+typedef struct as_short {
+    int64_t steps; /* done; 0: not tried */
+    double factor;
+    double first, last; /* loss of the probe rows before and after; last is NaN where it diverged */
+} as_short;
+
+enum { AS_SLOWER = 4, AS_FASTER = 6 };
 
 typedef struct as_case {
     bool trained;  /* a run; false: a configuration, before training */
@@ -41,23 +52,53 @@ typedef struct as_case {
     double duplicate_rows;     /* rows held out that were compared */
     as_columns columns;        /* of the training sample */
     as_design design;          /* of the same */
+    double separation;         /* share of rows that a perceptron gets right; NaN: not tried */
+    as_shards lanes, batches;  /* of the same; batches only where rows are not shuffled */
     /* model */
     const as_network *network; /* NULL: another estimator, or none could be made */
     as_family family;
     bool linear;     /* one layer with parameters, nothing non-linear before the loss */
     bool classifies; /* learns labels, one a row */
     bool regresses;  /* learns real targets by a loss on their scale */
+    bool nesterov;
     double lr, momentum, weight_decay, l2;
-    bool reconstructs; /* targets are the inputs */
-    double chance;     /* loss of the best constant prediction; NaN: not known for this loss */
-    as_fit first;      /* the training sample at the start */
-    as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
-    as_fit held_out;   /* validation, else test, after training */
+    bool reconstructs;     /* targets are the inputs */
+    double chance;         /* loss of the best constant prediction; NaN: not known for this loss */
+    as_point start, point; /* the network at its start, and after training (or where a diverged run was last saved) */
+    as_short as_is, slower[AS_SLOWER], faster[AS_FASTER]; /* from the start */
+    as_short decayed[2];                                  /* after training: as it is, and with a tenth of the rate */
+    int64_t final_step;                                   /* of the state after training */
+    double lr_now;                                        /* of the step before it */
+    int64_t exit_code;                                    /* that the run ended with; -1: not known */
+    as_fit first;                                         /* the training sample at the start */
+    as_fit now;      /* the same after training; no rows: not trained, or no checkpoint */
+    as_fit held_out; /* validation, else test, after training */
     as_history history;
 } as_case;
 
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
 double as_case_learnt(const as_case *c);
+/* Not collective. Whether the loss of training stands still: means of the last two quarters of what was logged within 2
+   % or 3 standard errors; where too little was logged, whether a short training on from here does not lower it by 2 %.
+ */
+bool as_case_plateau(const as_case *c);
+/* Not collective. The largest stable rate by curvature at the start, by the formula of the optimizer; for those with a
+   rate of their own for each element that of plain descent. Infinite without curvature. */
+double as_case_rate_limit(const as_case *c);
+/* Not collective. Root mean square of the inputs as the model sees them, at least 1. */
+double as_case_input_size(const as_case *c);
+/* Not collective. Rows of the largest class over those of the smallest that has any; 0: no classes. */
+double as_case_imbalance(const as_case *c);
+/* Not collective. Norm of the gradient of a row at what the first layer with weights gives, over that of the last, at
+   the start; NaN: fewer than two, or weights of zero in the last. */
+double as_case_backward_ratio(const as_case *c, const char **first, const char **last);
+/* Not collective. Standard deviation of what the last layer with weights reads, at the start. */
+double as_case_last_signal(const as_case *c);
+/* Not collective. The smallest root mean square length, over layers with weights, of what a unit multiplies its inputs
+   by, at the start: about 1 by glorot, 1.4 by he. */
+double as_case_least_gain(const as_case *c);
+/* Not collective. tr(Sigma) / |G|^2, |G|^2 without its noise; infinite where the noise hides it. */
+double as_case_noise_scale(const as_point *p);
 /* Not collective. Whether rows held out are predicted better than by the best constant, by 4 standard errors. */
 bool as_case_beats_chance(const as_case *c);
 /* Not collective. The loss of the best constant prediction, for the first loss of the network: log frequencies, means

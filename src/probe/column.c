@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/target.h"
-#include "kernels/scalar_math.h"
+#include "math/special.h"
 
 enum { NEIGHBOURS = 5, ROWS_LEAST = 20 };
 
@@ -37,9 +37,8 @@ double as_tail_f(double f, double d1, double d2)
     if (!isfinite(f)) {
         return 0;
     }
-    const double root = as_pow_f64(f, 1.0 / 3.0), a = 2 / (9 * d1), b = 2 / (9 * d2);
-    const double z = ((1 - b) * root - (1 - a)) / sqrt(b * root * root + a);
-    return 0.5 * (1 - as_erf_f64(z * 0.70710678118654752));
+    const double whole = d2 + d1 * f;
+    return as_beta_i(d2 / 2, d1 / 2, d2 / whole, d1 * f / whole);
 }
 
 static bool learnt(const as_sample *s, int64_t row)

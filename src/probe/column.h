@@ -34,8 +34,7 @@ typedef struct as_columns {
 as_status as_columns_make(const as_sample *sample, const double *class_rows, as_columns *out);
 void as_columns_free(as_columns *columns);
 
-/* Not collective. Upper tail of F with (d1, d2) degrees of freedom, by Paulson's approximation (1942) to within a
-   few per cent of the logarithm: enough to tell chance from signal. */
+/* Not collective. Upper tail of F with (d1, d2) degrees of freedom. */
 double as_tail_f(double f, double d1, double d2);
 
 #endif

@@ -92,3 +92,55 @@ as_status as_design_measure(const as_sample *s, const as_columns *columns, bool 
     free(index);
     return status;
 }
+
+/* One pass of the perceptron of Rosenblatt for several classes: the row's class up, the one that won down. Returns rows
+   that were right. w (classes, columns + 1). */
+static int64_t perceive(const as_sample *s, const as_columns *columns, double *w)
+{
+    const int64_t d = s->width + 1;
+    int64_t right = 0;
+    for (int64_t r = 0; r < s->rows; r++) {
+        int64_t best = 0;
+        double most = -INFINITY;
+        for (int64_t k = 0; k < s->classes; k++) {
+            double sum = w[k * d + d - 1];
+            for (int64_t j = 0; j < s->width; j++) {
+                const as_column_facts *x = &columns->column[j];
+                sum += x->sd > 0 ? w[k * d + j] * (s->x[r * s->width + j] - x->mean) / x->sd : 0;
+            }
+            best = sum > most ? k : best;
+            most = sum > most ? sum : most;
+        }
+        if (best == s->label[r] || s->label[r] < 0) {
+            right++;
+            continue;
+        }
+        for (int64_t j = 0; j < d; j++) {
+            const as_column_facts *x = &columns->column[j < s->width ? j : 0];
+            const double v = j == s->width ? 1 : x->sd > 0 ? (s->x[r * s->width + j] - x->mean) / x->sd : 0;
+            w[s->label[r] * d + j] += v;
+            w[best * d + j] -= v;
+        }
+    }
+    return right;
+}
+
+as_status as_design_separate(const as_sample *s, const as_columns *columns, double *out)
+{
+    const double pass = (double)s->rows * (double)(s->width + 1) * (double)s->classes;
+    *out = (double)NAN;
+    if (columns->column == NULL || s->label == NULL || s->classes < 2 || 20 * pass > work_most) {
+        return AS_OK;
+    }
+    double *w = calloc((size_t)(s->classes * (s->width + 1)), sizeof *w);
+    if (w == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for a perceptron");
+    }
+    int64_t right = 0;
+    for (int turn = 0; turn < 500 && turn * pass < work_most && right < s->rows; turn++) {
+        right = perceive(s, columns, w);
+    }
+    *out = (double)right / (double)s->rows;
+    free(w);
+    return AS_OK;
+}

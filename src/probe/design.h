@@ -18,4 +18,8 @@ typedef struct as_design {
    than 3e8 multiplications. Errors: NOMEM. */
 as_status as_design_measure(const as_sample *sample, const as_columns *columns, bool exact, as_design *out);
 
+/* Not collective. The share of rows whose class a linear model with an intercept can give: 1 where a perceptron comes
+   to rest (it does for classes that a plane divides), less where it does not within a budget. Errors: NOMEM. */
+as_status as_design_separate(const as_sample *sample, const as_columns *columns, double *out);
+
 #endif

@@ -26,6 +26,7 @@ typedef struct as_finding {
     char action[AS_ACTION_MAX];     /* overrides of the configuration, "optimizer.lr=0.45"; several: a blank apart */
     char advice[AS_ACTION_MAX];     /* where no override can help: what to do; "" where there is an action */
     as_text evidence;               /* JSON members */
+    bool late;                      /* seen after training, not at the start: it explains nothing that came before */
     const as_rule *consequence_of;  /* NULL: a cause */
 } as_finding;
 

@@ -45,8 +45,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (ratio <= ratio_limit && size <= size_limit) {
         return AS_CLEAR;
     }
-    const bool learnt = c->trained && as_case_learnt(c) > 0.9;
-    const as_severity severity = c->family == AS_FAMILY_PLAIN && !learnt ? AS_FAULT : AS_INFO;
+    const double learnt = c->trained ? as_case_learnt(c) : (double)NAN;
+    const bool matters = c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9) : learnt < 0.5;
+    const as_severity severity = matters ? AS_FAULT : AS_INFO;
     as_action(f, "data.normalize=mean_std");
     if (ratio > ratio_limit) {
         return as_found(f, severity,

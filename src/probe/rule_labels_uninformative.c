@@ -4,8 +4,8 @@
 
 #include "probe/rule.h"
 
-static const double p_limit = 0.01, errors_limit = 4;
-enum { ROWS_LEAST = 40 };
+static const double p_limit = 1e-3, errors_limit = 4;
+enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -13,6 +13,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     double p = 1, tested = 0;
     if (x->column == NULL || !(x->neighbour_rows >= ROWS_LEAST) || (!c->classifies && c->train.target == NULL)) {
         return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
+    }
+    if (as_case_imbalance(c) > 10) {
+        return as_not_judged(f, "classes are too unequal for a probe: see CLASS_IMBALANCE");
     }
     for (int64_t j = 0; j < x->n; j++) {
         tested += x->column[j].sd > 0 ? 1 : 0;
@@ -28,7 +31,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     as_advice(f, "look at a few rows and their labels: rows may have been shuffled apart from them");
-    return as_found(f, AS_FAULT,
+    return as_found(f, c->train.total >= ROWS_SURE ? AS_FAULT : AS_WARN,
                     "inputs tell nothing about %s: smallest p of %.0f columns %.2g (limit %.2g), and five nearest rows "
                     "reach %.3g where chance gives %.3g +- %.2g (limit %.0f standard errors)",
                     c->classifies ? "labels" : "targets", tested, p, p_limit, x->neighbour_score, x->neighbour_chance,
@@ -47,7 +50,7 @@ static const char *const explains[] = {"BAD_INITIAL_LOSS", "EXPLODING_GRAD",
 
 const as_rule as_rule_labels_uninformative = {
     .code = "LABELS_UNINFORMATIVE",
-    .help = "smallest p of the columns (analysis of variance, Bonferroni) over 0.01, and five nearest rows within 4 "
+    .help = "smallest p of the columns (analysis of variance, Bonferroni) over 0.001, and five nearest rows within 4 "
             "standard errors of chance, and no better on rows held out",
     .source = "signal shows in one of the three: XOR, parity and rings in the second",
     .explains = explains,

@@ -25,9 +25,12 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     100 * c->duplicate_share, c->duplicate_rows, 100 * limit, 100 * c->duplicate_expected);
 }
 
+static const char *const explains[] = {"DUPLICATE_SHARDS", NULL};
+
 const as_rule as_rule_leak_duplicates = {
     .code = "LEAK_DUPLICATES",
     .help = "share of rows held out whose inputs are those of a training row, over 2 % more than chance gives",
     .source = "a score on rows that were learnt says nothing about new ones",
+    .explains = explains,
     .judge = judge,
 };

@@ -8,7 +8,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
 {
     if (c->missing_message[0] != '\0') {
         as_action(f, "data.missing=drop");
-        return as_found(f, AS_FAULT, "a value to be learnt is missing: %s", c->missing_message);
+        return as_found(f, AS_FAULT, "a value of the targets, or of rows held out, is missing (limit 0): %s",
+                        c->missing_message);
     }
     if (!(c->missing > 0)) {
         return c->train.rows > 0 ? AS_CLEAR : as_not_judged(f, "the data could not be read");

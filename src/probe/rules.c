@@ -80,16 +80,32 @@ static bool explains(const as_rule *rule, const char *code)
     return false;
 }
 
+/* Whether an earlier rule, or for what was only seen after training any rule, explains a finding. */
+static bool follows(const as_diagnosis *d, int later, int earlier)
+{
+    const as_finding *a = &d->finding[earlier], *b = &d->finding[later];
+    return a->verdict == AS_FOUND && b->verdict == AS_FOUND && a->severity >= AS_WARN &&
+           ((earlier < later && !a->late) || (b->late && earlier != later && !a->late)) &&
+           explains(a->rule, b->rule->code);
+}
+
 static void connect(as_diagnosis *d)
 {
     for (int i = 0; i < d->n; i++) {
-        as_finding *later = &d->finding[i];
-        for (int j = 0; j < i && later->verdict == AS_FOUND && later->consequence_of == NULL; j++) {
-            const as_finding *earlier = &d->finding[j];
-            if (earlier->verdict == AS_FOUND && earlier->severity >= AS_WARN && later->severity >= AS_INFO &&
-                explains(earlier->rule, later->rule->code)) {
-                later->consequence_of = earlier->consequence_of != NULL ? earlier->consequence_of : earlier->rule;
+        for (int j = 0; j < d->n && d->finding[i].consequence_of == NULL; j++) {
+            d->finding[i].consequence_of = follows(d, i, j) ? d->finding[j].rule : NULL;
+        }
+    }
+    for (int i = 0; i < d->n; i++) { /* a consequence of a consequence: of its cause */
+        for (int hops = 0; hops < d->n && d->finding[i].consequence_of != NULL; hops++) {
+            int j = 0;
+            while (d->finding[j].rule != d->finding[i].consequence_of) {
+                j++;
             }
+            if (d->finding[j].consequence_of == NULL || d->finding[j].consequence_of == d->finding[i].rule) {
+                break;
+            }
+            d->finding[i].consequence_of = d->finding[j].consequence_of;
         }
     }
 }

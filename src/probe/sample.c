@@ -10,7 +10,7 @@
 
 /* One row on its way: followed by its inputs and targets. */
 typedef struct row_head {
-    int64_t id;
+    int64_t id, place;
     int32_t label, lane;
 } row_head;
 
@@ -50,8 +50,12 @@ static int64_t targets_of(const as_dataset *data)
 
 static void pack_row(const as_dataset *data, const as_normalization *norm, int64_t row, uint8_t *out)
 {
-    const row_head head = {
-        .id = data->id[row], .label = has_label(data) ? data->label[row] : 0, .lane = lane_of(data, row)};
+    const int lane = lane_of(data, row);
+    const int64_t in_lane = row + data->lane_first[data->lanes->first] - data->lane_first[lane];
+    const row_head head = {.id = data->id[row],
+                           .place = in_lane * data->lanes->lanes + lane,
+                           .label = has_label(data) ? data->label[row] : 0,
+                           .lane = lane};
     memcpy(out, &head, sizeof head);
     double *x = (double *)(void *)(out + sizeof head);
     const int64_t first = start_of(data, row);
@@ -75,7 +79,7 @@ static as_status unpack(as_sample *s, const uint8_t *all, size_t bytes)
 {
     const size_t n = (size_t)s->rows;
     const void **row = malloc((n + 1) * sizeof *row);
-    s->block = calloc(1, (n + 1) * ((size_t)(s->width + s->targets) * sizeof(double) + sizeof(int64_t) + 8));
+    s->block = calloc(1, (n + 1) * ((size_t)(s->width + s->targets) * sizeof(double) + 2 * sizeof(int64_t) + 8));
     if (row == NULL || s->block == NULL) {
         free(row);
         AS_FAIL(AS_NOMEM, "out of memory for %lld rows to look at", (long long)s->rows);
@@ -83,7 +87,8 @@ static as_status unpack(as_sample *s, const uint8_t *all, size_t bytes)
     s->x = s->block;
     s->target = s->x + n * (size_t)s->width;
     s->id = (int64_t *)(void *)(s->target + n * (size_t)s->targets);
-    s->lane = (int32_t *)(void *)(s->id + n);
+    s->place = s->id + n;
+    s->lane = (int32_t *)(void *)(s->place + n);
     s->label = s->lane + n;
     for (size_t i = 0; i < n; i++) {
         row[i] = all + i * bytes;
@@ -95,6 +100,7 @@ static as_status unpack(as_sample *s, const uint8_t *all, size_t bytes)
         memcpy(s->x + i * (size_t)s->width, x, (size_t)s->width * sizeof *x);
         memcpy(s->target + i * (size_t)s->targets, x + s->width, (size_t)s->targets * sizeof *x);
         s->id[i] = head->id;
+        s->place[i] = head->place;
         s->lane[i] = head->lane;
         s->label[i] = head->label;
     }

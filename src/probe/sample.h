@@ -11,6 +11,7 @@ typedef struct as_sample {
     int64_t width;  /* columns of x */
     double *x;      /* (rows, width) as the model sees them: normalised, not augmented. Missing values are NaN */
     int64_t *id;    /* (rows) */
+    int64_t *place; /* (rows) in the order without shuffling: sample number of an epoch */
     int32_t *lane;  /* (rows) */
     int32_t *label; /* (rows) or NULL; AS_LABEL_IGNORED where nothing is learnt. Only with one label a row */
     int64_t classes;

@@ -1,0 +1,30 @@
+/* BAD_INITIAL_LOSS: a first loss that is not that of knowing nothing. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/rule.h"
+
+static const double limit = 1;
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    if (!c->classifies || !c->start.measured || !c->start.finite || isnan(c->chance)) {
+        return as_not_judged(f, "no labels, or no finite loss at the start");
+    }
+    as_json_real(&f->evidence, "loss", c->start.loss);
+    as_json_real(&f->evidence, "chance", c->chance);
+    if (!(c->start.loss - c->chance > limit * as_case_input_size(c))) {
+        return AS_CLEAR;
+    }
+    as_advice(f, "start the last layer smaller: the first steps only undo it");
+    return as_found(f, AS_INFO, "the loss starts at %.3g where the class frequencies give %.3g (limit %.0f more)",
+                    c->start.loss, c->chance, limit);
+}
+
+const as_rule as_rule_bad_initial_loss = {
+    .code = "BAD_INITIAL_LOSS",
+    .help = "the loss of labels starts more than 1 over that of the class frequencies",
+    .source = "a new network should not be sure of anything",
+    .judge = judge,
+};

@@ -1,0 +1,68 @@
+/* DEAD_RELU: units that give zero on every row. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/graph.h"
+#include "probe/rule.h"
+
+static const double limit = 0.5;
+
+/* The share of dead units of the layer that has most, among those that end in relu. */
+static double worst_of(const as_case *c, const as_point *p, const char **name)
+{
+    double worst = 0;
+    for (int l = 0; l < p->nlayers; l++) {
+        const as_layer *layer = as_graph_find(&c->network->model, p->layer[l].name);
+        if (layer != NULL && strcmp(as_graph_activation(layer), "relu") == 0 && p->layer[l].dead > worst) {
+            worst = p->layer[l].dead;
+            *name = p->layer[l].name;
+        }
+    }
+    return worst;
+}
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const char *name = "";
+    if (!c->start.measured || c->start.nlayers == 0) {
+        return as_not_judged(f, "no network, or its gradient is not finite");
+    }
+    double share = worst_of(c, &c->start, &name);
+    f->late = !(share > limit);
+    if (f->late) {
+        share = worst_of(c, &c->point, &name);
+    }
+    as_json_text(&f->evidence, "layer", name);
+    as_json_real(&f->evidence, "share", share);
+    as_json_real(&f->evidence, "limit", limit);
+    if (!(share > limit)) {
+        return AS_CLEAR;
+    }
+    as_advice(f, "use leaky_relu or gelu in layer %s, bring its inputs to mean 0, or lower the rate", name);
+    return as_found(f, c->trained && as_case_learnt(c) > 0.8 ? AS_INFO : AS_FAULT,
+                    "%.0f %% of the units of layer %s are zero on all %.0f rows (limit %.0f %%)%s", 100 * share, name,
+                    c->start.rows, 100 * limit, f->late ? ", after training" : ", at the start");
+}
+
+static const char *const explains[] = {"VANISHING_GRAD",
+                                       "INIT_SCALE",
+                                       "BAD_INITIAL_LOSS",
+                                       "LR_TOO_LOW",
+                                       "SADDLE",
+                                       "NOISE_DOMINATED",
+                                       "PLATEAU_NEEDS_DECAY",
+                                       "MODEL_TOO_SIMPLE",
+                                       "CONVERGED_NOISE_FLOOR",
+                                       "CLASS_IMBALANCE",
+                                       "LR_TOO_HIGH",
+                                       "SYMMETRIC_INIT",
+                                       NULL};
+
+const as_rule as_rule_dead_relu = {
+    .code = "DEAD_RELU",
+    .help = "over 50 % of the units of a relu layer are zero on all probe rows",
+    .source = "they pass no gradient on; healthy nets measured up to 28 %",
+    .explains = explains,
+    .judge = judge,
+};

@@ -1,0 +1,117 @@
+/* LR_TOO_HIGH: a rate at which the loss does not fall, and at a smaller one does. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/rule.h"
+
+/* The slower training that ended lowest, if it is clearly lower than `reached`. */
+static const as_short *better(const as_case *c, double reached, double share)
+{
+    const as_short *best = NULL;
+    for (int i = 0; i < AS_SLOWER; i++) {
+        const as_short *s = &c->slower[i];
+        if (s->steps > 0 && s->last < s->first && (best == NULL || s->last < best->last)) {
+            best = s;
+        }
+    }
+    return best != NULL && (isnan(reached) || best->last < share * reached) ? best : NULL;
+}
+
+/* Whether the loss is a quadratic function of the parameters, so that the limit is a theorem. */
+static bool is_quadratic(const as_case *c)
+{
+    return c->linear && c->family == AS_FAMILY_PLAIN && strcmp(c->network->model.head[0].loss->name, "mse") == 0;
+}
+
+static as_verdict propose(const as_case *c, as_finding *f, const as_short *slower)
+{
+    if (c->start.lambda_max > 0 && c->family == AS_FAMILY_PLAIN) {
+        const double limit = as_case_rate_limit(c);
+        const double proposed =
+            slower != NULL && slower->factor * c->lr < 0.5 * limit ? slower->factor * c->lr : 0.5 * limit;
+        as_action(f, "optimizer.lr=%.2g", proposed);
+    } else {
+        as_action(f, "optimizer.lr=%.2g", c->lr * (slower != NULL ? slower->factor : 0.1));
+    }
+    return AS_FOUND;
+}
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    if (c->network == NULL || !c->start.measured || !c->start.finite) {
+        return as_not_judged(f, "no network, or its gradient is not finite");
+    }
+    const double limit = as_case_rate_limit(c), rho = c->lr / limit, learnt = as_case_learnt(c);
+    const as_short *t = &c->as_is;
+    const double reached = c->trained && c->point.finite ? c->point.loss : (double)NAN;
+    as_json_real(&f->evidence, "lr", c->lr);
+    as_json_real(&f->evidence, "lambda_max", c->start.lambda_max);
+    as_json_real(&f->evidence, "limit", limit);
+    as_json_real(&f->evidence, "loss_start", t->first);
+    as_json_real(&f->evidence, "loss_as_is", t->last);
+    as_json_real(&f->evidence, "loss_reached", reached);
+    if (is_quadratic(c) && rho > (c->start.whole ? 1.0 : 1.1) && !(c->trained && learnt > 0.5)) {
+        propose(c, f, NULL);
+        return as_found(
+            f, AS_FAULT,
+            "learning rate %.3g exceeds %.3g, the limit of %s at the largest curvature %.3g: along it the error "
+            "grows %.3g times each step",
+            c->lr, limit, c->network->optimizer.ops->name, c->start.lambda_max, fabs(1 - 2 * rho));
+    }
+    if (c->diverged) {
+        const as_short *slower = better(c, (double)NAN, 1);
+        propose(c, f, slower);
+        return as_found(
+            f, AS_FAULT,
+            "the run ended with a loss that is not finite at learning rate %.3g (%.3g times the limit %.3g by "
+            "curvature at the start)%s",
+            c->lr, rho, limit, slower != NULL ? "; with a smaller one the loss falls" : "");
+    }
+    const bool grew = t->steps > 0 && !(t->last < 1.5 * t->first);
+    const as_short *slower = better(c, grew ? t->first : t->last, 0.9);
+    if (!c->trained && t->steps > 0 && !(t->last < t->first) && slower != NULL) {
+        propose(c, f, slower);
+        return as_found(
+            f, AS_FAULT,
+            "learning rate %.3g takes the loss from %.3g to %.3g in %lld steps, %.3g to %.3g (limit by curvature "
+            "%.3g)",
+            c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last, limit);
+    }
+    slower = better(c, reached, 0.7);
+    const bool noise = c->point.measured && as_case_noise_scale(&c->point) > 10 * (double)c->batch;
+    if (c->trained && !(learnt > 0.9) && slower != NULL && c->final_step >= slower->steps &&
+        (reached > 0.9 * c->chance || reached > 1.5 * t->first || (c->final_step >= 3 * slower->steps && !noise))) {
+        propose(c, f, slower);
+        return as_found(
+            f, AS_FAULT,
+            "the run has reached a loss of %.3g in %lld steps at learning rate %.3g; at %.3g, %lld steps reach "
+            "%.3g (limit by curvature %.3g)",
+            reached, (long long)c->final_step, c->lr, slower->factor * c->lr, (long long)slower->steps, slower->last,
+            limit);
+    }
+    return AS_CLEAR;
+}
+
+static const char *const explains[] = {"SATURATED",
+                                       "DEAD_RELU",
+                                       "NOISE_DOMINATED",
+                                       "PLATEAU_NEEDS_DECAY",
+                                       "SADDLE",
+                                       "MODEL_TOO_SIMPLE",
+                                       "CONVERGED_NOISE_FLOOR",
+                                       "OVERFIT",
+                                       "OVER_REGULARISED",
+                                       "CLASS_IMBALANCE",
+                                       "SEPARABLE",
+                                       "BATCH_TOO_LARGE",
+                                       NULL};
+
+const as_rule as_rule_lr_too_high = {
+    .code = "LR_TOO_HIGH",
+    .help = "rate times largest curvature over the limit of the optimizer (a quadratic loss), or a run that is at "
+            "chance, grew or diverged where a tenth or less of the rate does better from the same start",
+    .source = "2/lambda_max, 2(1+b)/lambda_max with momentum b; a controlled experiment for other losses",
+    .explains = explains,
+    .judge = judge,
+};

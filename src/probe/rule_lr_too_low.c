@@ -1,0 +1,81 @@
+/* LR_TOO_LOW: a rate that does not get anywhere in the steps there are. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/rule.h"
+
+static const double loss_limit = 0.8, step_limit = 0.05, gradient_limit = 4, way_limit = 0.2;
+enum { STEPS_LEAST = 20 };
+
+static bool clear_gradient(const as_point *p)
+{
+    return p->finite && (isnan(p->trace) || p->gradient > gradient_limit * p->trace / p->rows);
+}
+
+static as_verdict before_training(const as_case *c, as_finding *f)
+{
+    const double way = c->start.fraction * (double)c->steps;
+    as_json_real(&f->evidence, "step_fraction", c->start.fraction);
+    if (isnan(c->start.fraction)) {
+        return as_not_judged(f, "no step goes down");
+    }
+    if (!clear_gradient(&c->start) || !(way < way_limit) || c->steps < STEPS_LEAST ||
+        !(c->start.loss > 0.5 * c->chance)) {
+        return AS_CLEAR;
+    }
+    as_action(f, "optimizer.lr=%.2g", c->lr * 0.1 / c->start.fraction);
+    return as_found(
+        f, AS_FAULT,
+        "a step at learning rate %.3g is %.2g of the way to the minimum along it, all %lld steps together %.2g "
+        "(limit %.1f)",
+        c->lr, c->start.fraction, (long long)c->steps, way, way_limit);
+}
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    if (c->network == NULL || !c->start.measured || !c->start.finite) {
+        return as_not_judged(f, "no network, or its gradient is not finite");
+    }
+    if (!c->trained) {
+        return before_training(c, f);
+    }
+    if (!c->point.measured || !c->point.finite || c->diverged) {
+        return c->diverged ? AS_CLEAR : as_not_judged(f, "no state after training");
+    }
+    const double gain = c->start.loss - c->point.loss;
+    const as_short *best = NULL;
+    for (int i = 0; i < AS_FASTER; i++) {
+        const as_short *s = &c->faster[i];
+        const double more = s->first - s->last;
+        if (s->steps > 0 && more > 2 * gain && more > 0.05 * fabs(s->first) && (best == NULL || s->last < best->last)) {
+            best = s;
+        }
+    }
+    as_json_real(&f->evidence, "loss_first", c->start.loss);
+    as_json_real(&f->evidence, "loss_reached", c->point.loss);
+    as_json_real(&f->evidence, "step_fraction", c->point.fraction);
+    if (!(c->point.loss > loss_limit * c->start.loss) || !(c->point.fraction < step_limit) || best == NULL ||
+        !clear_gradient(&c->point) || c->final_step < STEPS_LEAST) {
+        return AS_CLEAR;
+    }
+    as_action(f, "optimizer.lr=%.2g", c->lr * best->factor);
+    return as_found(f, AS_FAULT,
+                    "after %lld steps the loss is %.3g of the first (limit %.1f), and a step is %.2g of the way to the "
+                    "minimum along it (limit %.2f): %lld steps at %.3g reach %.3g where the run reached %.3g",
+                    (long long)c->final_step, c->point.loss / c->start.loss, loss_limit, c->point.fraction, step_limit,
+                    (long long)best->steps, c->lr * best->factor, best->last, c->point.loss);
+}
+
+static const char *const explains[] = {
+    "CONVERGED_NOISE_FLOOR", "MODEL_TOO_SIMPLE", "PLATEAU_NEEDS_DECAY", "BATCH_TOO_LARGE",
+    "CLASS_IMBALANCE",       "SADDLE",           "NOISE_DOMINATED",     NULL};
+
+const as_rule as_rule_lr_too_low = {
+    .code = "LR_TOO_LOW",
+    .help = "loss still over 0.8 of the first, steps under 0.05 of the way to the minimum along them, a gradient that "
+            "is clearly not zero, and 10 or 100 times the rate gets further in a few steps",
+    .source = "the step fraction tau (Cockpit: alpha + 1), confirmed by a controlled experiment",
+    .explains = explains,
+    .judge = judge,
+};

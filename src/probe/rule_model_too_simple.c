@@ -1,0 +1,44 @@
+/* MODEL_TOO_SIMPLE: a model that has learnt what it can, which is less than the data tell. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/rule.h"
+
+static const double loss_limit = 0.5, gap_limit = 0.1;
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const as_columns *x = &c->columns;
+    if (!c->trained) {
+        return as_not_judged(f, "only after training");
+    }
+    if (c->now.rows == 0 || !(x->neighbour_rows > 0) || !c->point.finite) {
+        return as_not_judged(f, "no state after training, or no columns of numbers");
+    }
+    const double learnt = as_case_learnt(c), score = x->neighbour_score;
+    const double model = c->classifies ? c->now.accuracy : learnt;
+    const double probe = c->classifies ? score : score > 0 ? score * score : 0;
+    as_json_real(&f->evidence, "model", model);
+    as_json_real(&f->evidence, "neighbours", probe);
+    as_json_real(&f->evidence, "loss_share", 1 - learnt);
+    if (!(1 - learnt > loss_limit) || !(probe > model + gap_limit) || !as_case_plateau(c)) {
+        return AS_CLEAR;
+    }
+    as_advice(f, "add hidden layers or units, or columns that let a linear model see what is there");
+    return as_found(
+        f, AS_FAULT,
+        "the loss stands still at %.2g of chance (limit %.1f) with %s of %.3g, where five nearest rows reach %.3g "
+        "(limit %.1f more): the model cannot say what the data tell",
+        1 - learnt, loss_limit, c->classifies ? "an accuracy" : "an explained share", model, probe, gap_limit);
+}
+
+static const char *const explains[] = {"CONVERGED_NOISE_FLOOR", "CLASS_IMBALANCE", NULL};
+
+const as_rule as_rule_model_too_simple = {
+    .code = "MODEL_TOO_SIMPLE",
+    .help = "the loss stands still over 0.5 of chance, and five nearest rows are right by 0.1 more",
+    .source = "a probe without a model",
+    .explains = explains,
+    .judge = judge,
+};

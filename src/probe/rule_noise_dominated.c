@@ -1,0 +1,53 @@
+/* NOISE_DOMINATED: gradient noise that keeps the loss above its minimum. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/rule.h"
+
+static const double scale_limit = 10, excess_limit = 0.1;
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const as_point *p = &c->point;
+    if (!c->trained) {
+        return as_not_judged(f, "only after training");
+    }
+    if (!p->measured || !p->finite || isnan(p->trace)) {
+        return as_not_judged(f, "no state after training, or too few rows for their noise");
+    }
+    const double n = (double)c->train.total, b = (double)c->batch, scale = as_case_noise_scale(p);
+    const bool plain = c->family == AS_FAMILY_PLAIN;
+    const as_short *still = &c->decayed[0], *slow = &c->decayed[1];
+    const double lr = c->lr_now / (1 - (c->momentum < 1 ? c->momentum : 0));
+    const double seen = still->steps > 0 && slow->steps > 0 && still->last > 0 ? 1 - slow->last / still->last : 0;
+    const double predicted = p->loss > 0 ? lr * p->trace * (1 - b / n) / (4 * b) / p->loss : 0;
+    const double share = plain && predicted > seen ? predicted : seen;
+    as_json_real(&f->evidence, "noise_scale", scale);
+    as_json_real(&f->evidence, "batch", b);
+    as_json_real(&f->evidence, "share_predicted", predicted);
+    as_json_real(&f->evidence, "share_seen", seen);
+    as_json_real(&f->evidence, "limit", excess_limit);
+    if (b >= n || !(p->loss > 0.1 * c->chance) || !(scale > scale_limit * b) || !as_case_plateau(c) ||
+        !(share > excess_limit)) {
+        return AS_CLEAR;
+    }
+    const double wanted = b * share / (0.3 * excess_limit), most = n < wanted ? n : wanted;
+    as_action(f, "train.batch=%.0f", most < 2 ? 2.0 : most);
+    return as_found(
+        f, AS_FAULT,
+        "batch %.0f is far below the noise scale %.3g (limit %.0f times), and gradient noise keeps about %.0f %% "
+        "of the loss %.3g (limit %.0f %%) at learning rate %.3g",
+        b, scale, scale_limit, 100 * (share < 1 ? share : 1), p->loss, 100 * excess_limit, c->lr_now);
+}
+
+static const char *const explains[] = {"PLATEAU_NEEDS_DECAY", "CONVERGED_NOISE_FLOOR", "MODEL_TOO_SIMPLE", NULL};
+
+const as_rule as_rule_noise_dominated = {
+    .code = "NOISE_DOMINATED",
+    .help = "noise scale over 10 batches, a loss that stands still, and over 10 % of it is noise: lr tr(Sigma) (1 - "
+            "B/N) / 4B",
+    .source = "McCandlish et al. 2018; Mandt et al. 2017",
+    .explains = explains,
+    .judge = judge,
+};

@@ -1,0 +1,46 @@
+/* VANISHING_GRAD: a backward signal that does not reach the first layer. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "probe/rule.h"
+
+static const double limit = 1e-3;
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const char *first = "", *last = "";
+    const double ratio = as_case_backward_ratio(c, &first, &last);
+    if (isnan(ratio)) {
+        return as_not_judged(f, "fewer than two layers with weights, or no gradient");
+    }
+    as_json_real(&f->evidence, "ratio", ratio);
+    as_json_real(&f->evidence, "limit", limit);
+    if (!(ratio < limit) || (c->trained && as_case_learnt(c) > 0.5)) {
+        return AS_CLEAR;
+    }
+    as_advice(f, "use relu or gelu with init: auto, norms between layers (layer_norm), or fewer layers");
+    return as_found(
+        f, AS_FAULT,
+        "the backward signal that reaches layer %s is %.2g of that of layer %s (limit %.0e): the first layers "
+        "hardly learn",
+        first, ratio, last, limit);
+}
+
+static const char *const explains[] = {"LR_TOO_LOW",
+                                       "SADDLE",
+                                       "MODEL_TOO_SIMPLE",
+                                       "CONVERGED_NOISE_FLOOR",
+                                       "NOISE_DOMINATED",
+                                       "PLATEAU_NEEDS_DECAY",
+                                       "CLASS_IMBALANCE",
+                                       "LR_TOO_HIGH",
+                                       NULL};
+
+const as_rule as_rule_vanishing_grad = {
+    .code = "VANISHING_GRAD",
+    .help = "norm of the gradient that reaches the first layer over that of the last, at the start, under 1e-3",
+    .source = "the delta of layers, not gradients of weights, which hide it",
+    .explains = explains,
+    .judge = judge,
+};

@@ -1,0 +1,217 @@
+/* Short private trainings: controlled experiments that decide where a limit alone does not. The run is stepped in
+   memory from its first or its newest state with another learning rate, or with the change that the diagnosis proposes;
+   nothing is written. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "run/patient.h"
+
+enum { STEPS = 40, WARMUP_MOST = 200, ROWS = 1024, SETS_MAX = 80 };
+
+static const double flops_most = 2e10; /* of one short training */
+
+static as_network *network_of(as_patient *p)
+{
+    return (as_network *)p->run.estimator;
+}
+
+/* Steps that a short training may have; 0: each one costs too much. */
+static int64_t steps_of(as_patient *p, int64_t wanted)
+{
+    const double flops = as_model_flops(&network_of(p)->model, true) * (double)p->c.batch;
+    const double most = flops > 0 ? flops_most / flops : (double)wanted;
+    return most < 8 ? 0 : most < (double)wanted ? (int64_t)most : wanted;
+}
+
+/* Steps on, until the loss is not finite. */
+static as_status walk(as_patient *p, int64_t steps, int64_t *done, bool *diverged)
+{
+    *diverged = false;
+    for (*done = 0; *done < steps && !*diverged; ++*done) {
+        as_step_report report = {0};
+        const as_status status = as_run_step(&p->run, 0, &report);
+        *diverged = status == AS_DIVERGED;
+        if (status != AS_OK && !*diverged) {
+            return status;
+        }
+        if (!*diverged) {
+            as_run_advance(&p->run, &report);
+        }
+    }
+    return AS_OK;
+}
+
+/* From a state, with the rate times a factor. */
+static as_status run_short(as_patient *p, bool now, double factor, int64_t steps, as_short *out)
+{
+    as_network *network = network_of(p);
+    const double lr = network->optimizer.lr;
+    bool diverged = false;
+    int64_t done = 0;
+    *out = (as_short){.factor = factor};
+    AS_TRY(as_patient_restore(p, now));
+    AS_TRY(as_point_loss(network, &p->run.train.data, ROWS, &out->first));
+    network->optimizer.lr = lr * factor;
+    const as_status status = walk(p, steps, &done, &diverged);
+    network->optimizer.lr = lr;
+    AS_TRY(status);
+    out->steps = done;
+    if (diverged) {
+        out->last = (double)NAN;
+        return AS_OK;
+    }
+    return as_point_loss(network, &p->run.train.data, ROWS, &out->last);
+}
+
+/* What one step of the run changes, as a fraction of the way to the minimum along it. */
+static as_status measure_fraction(as_patient *p, bool now, double *out)
+{
+    as_network *network = network_of(p);
+    const int64_t n = network->model.nparams;
+    double *before = malloc((size_t)(n + 1) * sizeof *before);
+    bool diverged = false;
+    int64_t done;
+    AS_TRY(as_world_agree(p->options->world,
+                          before == NULL ? as_error_set(AS_NOMEM, "out of memory for %lld parameters", (long long)n)
+                                         : AS_OK));
+    as_status status = as_patient_restore(p, now);
+    network->setup.kernels->to_double(n, network->params, before);
+    if (status == AS_OK) {
+        status = walk(p, 1, &done, &diverged);
+    }
+    if (status == AS_OK && !diverged) {
+        status = as_point_fraction(network, &p->run.train.data, ROWS, before, out);
+    }
+    free(before);
+    return status;
+}
+
+static bool falls(const as_short *s)
+{
+    return s->steps > 0 && s->last < s->first;
+}
+
+as_status as_patient_try_rates(as_patient *p)
+{
+    as_case *c = &p->c;
+    const int64_t warmup = network_of(p)->schedule.warmup;
+    const int64_t wanted = STEPS + (warmup < WARMUP_MOST ? warmup : WARMUP_MOST);
+    const int64_t steps = steps_of(p, wanted < c->steps || !c->trained ? wanted : c->steps);
+    const double learnt = as_case_learnt(c);
+    if (steps == 0 || !c->start.finite || c->start.gradient == 0) {
+        return AS_OK;
+    }
+    const bool slow = c->point.finite && c->point.loss > 0.8 * c->start.loss;
+    AS_TRY(run_short(p, false, 1, steps, &c->as_is));
+    const bool bad = !falls(&c->as_is) || c->diverged || (c->trained && !(learnt > 0.5));
+    for (int i = 0; i < AS_SLOWER && bad; i++) {
+        AS_TRY(run_short(p, false, i == 0 ? 0.1 : c->slower[i - 1].factor * 0.1, steps, &c->slower[i]));
+    }
+    for (int i = 0; i < AS_FASTER && c->trained && !c->diverged && slow; i++) {
+        AS_TRY(run_short(p, false, i == 0 ? 10 : 10 * c->faster[i - 1].factor, steps, &c->faster[i]));
+        if (!(c->faster[i].last > 0.9 * c->faster[i].first)) {
+            break; /* it moves, or diverges */
+        }
+    }
+    if (!c->trained || !p->saved || !c->point.finite) {
+        return measure_fraction(p, false, &c->start.fraction);
+    }
+    AS_TRY(run_short(p, true, 1, steps, &c->decayed[0]));
+    AS_TRY(run_short(p, true, 0.1, steps, &c->decayed[1]));
+    return measure_fraction(p, true, &c->point.fraction);
+}
+
+/* ---- the change that is proposed ---- */
+
+/* Blank-separated overrides into set, from n on; text is cut. Returns how many there are now. */
+static int add_sets(char *text, int n, const char **set)
+{
+    for (char *s = strtok(text, " "); s != NULL && n < SETS_MAX; s = strtok(NULL, " ")) {
+        set[n++] = s;
+    }
+    return n;
+}
+
+static as_status step_both(as_patient *p, int side, int64_t steps, as_trial *out)
+{
+    as_fit before = {0}, after = {0};
+    bool diverged = false;
+    as_network *network = network_of(p);
+    AS_TRY(as_patient_restore(p, p->saved));
+    AS_TRY(as_fit_measure(network, &p->run.train.data, ROWS, &before));
+    out->first[side] = before.loss;
+    as_fit_free(&before);
+    AS_TRY(walk(p, steps, &out->steps[side], &diverged));
+    out->last[side] = (double)NAN;
+    if (!diverged) {
+        AS_TRY(as_fit_measure(network, &p->run.train.data, ROWS, &after));
+        out->last[side] = after.loss;
+        as_fit_free(&after);
+    }
+    return AS_OK;
+}
+
+/* Opens the run again with the change; what cannot be opened, or not continued, is said. */
+static as_status open_changed(as_patient *p, char *text)
+{
+    const as_diagnose_options *o = p->options;
+    const char *set[SETS_MAX];
+    int n = 0;
+    char path[1200] = "";
+    const char *files[1] = {path};
+    for (; n < o->nsets && n < SETS_MAX; n++) {
+        set[n] = o->set[n];
+    }
+    n = add_sets(text, n, set);
+    if (o->path != NULL) {
+        snprintf(path, sizeof path, "%.1000s%s", o->path, p->c.trained ? "/config.yaml" : "");
+    }
+    as_patient_close(p);
+    as_config_destroy(&p->config);
+    p->configured = false;
+    as_text_clear(&p->config_text);
+    AS_TRY(as_world_agree(o->world, as_config_load(o->path != NULL ? 1 : 0, files, n, set, &p->config)));
+    p->configured = true;
+    AS_TRY(as_world_agree(o->world, as_config_write(&p->config, &p->config_text)));
+    return as_patient_open(p);
+}
+
+as_status as_patient_try_change(as_patient *p, const as_diagnosis *diagnosis, as_trial *out)
+{
+    const as_finding *f = as_diagnosis_first(diagnosis);
+    char text[AS_ACTION_MAX];
+    *out = (as_trial){0};
+    if (f == NULL) {
+        snprintf(out->why, sizeof out->why, "no change of the configuration is proposed");
+        return AS_OK;
+    }
+    snprintf(out->change, sizeof out->change, "%s", f->action);
+    snprintf(text, sizeof text, "%s", f->action);
+    if (p->c.network == NULL) {
+        snprintf(out->why, sizeof out->why, "no network to step");
+        return AS_OK;
+    }
+    const bool start = !p->saved || !p->c.point.finite || p->c.diverged;
+    p->saved = !start;
+    const int64_t steps = steps_of(p, p->options->try_steps);
+    if (steps == 0) {
+        snprintf(out->why, sizeof out->why, "a step costs too much to try some");
+        return AS_OK;
+    }
+    as_status status = step_both(p, 0, steps, out);
+    if (status == AS_OK) {
+        status = open_changed(p, text);
+    }
+    if (status == AS_OK) {
+        status = step_both(p, 1, steps, out);
+    }
+    if (status == AS_CONFIG || status == AS_DATA) {
+        snprintf(out->why, sizeof out->why, "%.250s", as_error_message());
+        return AS_OK;
+    }
+    out->done = status == AS_OK;
+    return status;
+}
