@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Trains and diagnoses the runs of a table, with several seeds, and prints what was found: planted faults that were named as a cause,
+# false alarms on healthy runs, faults that nobody planted, and a confusion table.
+#
+# usage: campaign.sh PROGRAM TABLES SCRATCH RUNS.txt [SEEDS] [NAME_REGEX]
+#
+# A line of the table: name | expected code, several that are as good with commas, - for healthy | config or run | data | model | overrides
+#          followed by "weights IN UNITS OUT BIAS": the run starts with such weights of two layers, the biases of the first at BIAS
+#   data   a kind of tables.c with rows and changes, or builtin, or fashion
+#   model  units of hidden layers and what they share: "16 16 tanh", "32 relu init=normal init_scale=3"; linear: none; or [layers]
+#   overrides of the base configuration, with semicolons between
+# Exit 0 when at least 90 % of the planted faults were named and at most 3 % of the healthy runs have a fault or a warning.
+set -u
+program=$1 tables=$2 scratch=$3 table=$4 seeds=${5:-3} only=${6:-.}
+mkdir -p "$scratch" && cd "$scratch" || exit 1
+cat >base.yaml <<'YAML'
+data: {train: {format: csv, file: data.csv, target: [y]}, normalize: mean_std, validation: 0.25}
+optimizer: {type: adam, lr: 1.0e-2}
+train: {batch: 32, epochs: 20}
+log: {every: 5 steps}
+checkpoint: {every: never}
+YAML
+
+outputs_of() { # data
+    case $1 in blobs*) echo 3 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
+}
+
+layers_of() { # model outputs
+    local units=() activation=relu options='' last='' word
+    case $1 in \[*) echo "${1//@/$2}" && return ;; esac
+    for word in $1; do
+        case $word in
+        linear) ;;
+        [0-9]*) units+=("$word") ;;
+        last.*=*) last+=", ${word#last.}" && last=${last/=/: } ;;
+        *=*) options+=", ${word/=/: }" ;;
+        *) activation=$word ;;
+        esac
+    done
+    local text=
+    for word in "${units[@]}"; do
+        text+="{dense: {units: $word, activation: $activation$options}}, "
+    done
+    [ ${#units[@]} -eq 0 ] && last+=$options
+    [ -n "$last" ] || last=$([ ${#units[@]} -gt 0 ] && echo "$options")
+    echo "[$text{dense: {units: $2$last}}]"
+}
+
+# Causes of a diagnosis.json, one "severity code" a line.
+causes_of() {
+    sed 's/{"code": /\n&/g' "$1" | sed -n 's/^{"code": "\([A-Z_]*\)", "severity": "\([a-z]*\)".*"consequence_of": null.*/\2 \1/p'
+}
+
+run_one() { # name seed mode data model overrides
+    local sets=() part data=$4 outputs
+    outputs=$(outputs_of "$data")
+    case $data in
+    builtin*) sets+=(-s "data.train={format: builtin, name: ${data#builtin }}") ;;
+    fashion*) sets+=(-s 'data.train={format: idx, x: /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz, y: /usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz}') ;;
+    *)
+        # shellcheck disable=SC2086
+        set -- "$1" "$2" "$3" "$4" "$5" "$6" $data
+        "$tables" "$7" "$8" "$(($2 + 100 * ${#1}))" "${@:9}" >data.csv || return 1
+        sets+=(-s "data.train.labels=$([ "$outputs" -eq 1 ] && [[ $6 != *loss=bce* ]] && echo false || echo true)")
+        ;;
+    esac
+    sets+=(-s "model.layers=$(layers_of "$5" "$outputs")" -s "seed=$2" -s name=run)
+    IFS=';'
+    for part in $6; do
+        part=${part#"${part%%[! ]*}"}
+        [ -z "$part" ] || sets+=(-s "$part")
+    done
+    unset IFS
+    rm -rf run && mkdir run
+    if [[ $3 == *weights* ]]; then
+        # shellcheck disable=SC2086
+        "$tables" ${3#* } "$2" >weights.safetensors || return 1
+        sets+=(-s start.from=weights.safetensors -s start.layout=native)
+    fi
+    if [[ $3 == run* ]]; then
+        rm -rf run
+        "$program" train base.yaml -q -t 1 -o run "${sets[@]}" >train.out 2>train.err
+        case $? in 0 | 3 | 4 | 75) ;; *) return 1 ;; esac
+        "$program" diagnose run -t 1 >text.out 2>text.err || return 1
+        cp run/diagnosis.json found.json
+    else
+        "$program" diagnose base.yaml -t 1 --json "${sets[@]}" >found.json 2>text.err || return 1
+    fi
+}
+
+planted=0 named=0 healthy=0 alarms=0 extra=0 broken=0
+: >confusion.txt
+: >misses.txt
+while IFS='|' read -r name expected mode data model overrides; do
+    name=$(echo "$name" | xargs)
+    case $name in '' | '#'*) continue ;; esac
+    [[ $name =~ $only ]] || continue
+    expected=$(echo "$expected" | xargs) mode=$(echo "$mode" | xargs) data=$(echo "$data" | xargs) model=$(echo "$model" | sed 's/^ *//; s/ *$//')
+    for seed in $(seq 1 "$seeds"); do
+        if ! run_one "$name" "$seed" "$mode" "$data" "$model" "$overrides"; then
+            broken=$((broken + 1))
+            echo "broken: $name seed $seed: $(tail -1 train.err text.err 2>/dev/null | tr '\n' ' ')" | tee -a misses.txt
+            continue
+        fi
+        causes_of found.json >causes.txt
+        faults=$(awk '$1 == "fault" { print $2 }' causes.txt)
+        all=$(awk '{ print $2 }' causes.txt)
+        if [ "$expected" = - ]; then
+            healthy=$((healthy + 1))
+            loud=$(awk '$1 != "info" { print $2 }' causes.txt)
+            [ -z "$loud" ] || { alarms=$((alarms + 1)) && echo "alarm: $name seed $seed: $loud" | tr '\n' ' ' | tee -a misses.txt && echo | tee -a misses.txt; }
+            for code in ${loud:-none}; do echo "healthy $code" >>confusion.txt; done
+            continue
+        fi
+        planted=$((planted + 1)) hit=
+        for code in $all; do
+            [[ ,$expected, == *,$code,* ]] && hit=$code
+        done
+        if [ -n "$hit" ]; then
+            named=$((named + 1))
+            echo "${expected%%,*} ${expected%%,*}" >>confusion.txt
+        else
+            echo "miss: $name seed $seed: wanted $expected, found ${all:-nothing}" | tr '\n' ' ' | tee -a misses.txt && echo | tee -a misses.txt
+            [ -n "$faults" ] || echo "${expected%%,*} none" >>confusion.txt
+        fi
+        for code in $faults; do
+            if [[ ,$expected, != *,$code,* ]]; then
+                extra=$((extra + 1))
+                echo "extra: $name seed $seed: $code" | tee -a misses.txt
+                echo "${expected%%,*} $code" >>confusion.txt
+            fi
+        done
+    done
+done <"$table"
+
+echo
+echo 'confusion: what was planted, and what was named as its cause'
+sort confusion.txt | uniq -c | awk '{ row[$2] = row[$2] sprintf("  %s %d", $3, $1) } END { for (r in row) printf "%-24s%s\n", r, row[r] }' | sort
+echo
+echo "planted $planted, named $named; extra faults $extra; healthy $healthy, alarms $alarms; broken $broken"
+[ "$broken" -eq 0 ] && [ $((100 * named)) -ge $((90 * planted)) ] && [ $((100 * alarms)) -le $((3 * healthy)) ] && [ $((100 * extra)) -le $((5 * planted)) ]
