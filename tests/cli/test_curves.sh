@@ -1,9 +1,9 @@
-# 30 losses of a convolutional, a residual, a recurrent network and a GPT beside PyTorch's from the same weights and batches
+# 30 losses of a convolutional, a residual, a recurrent network and two GPTs beside PyTorch's from the same weights and batches
 # (tests/reference/make_curves.py, which says where the tolerances come from), in float32 and float64.
 . "$(dirname "$0")/expect.sh"
 reference=$source_dir/tests/reference/curves
 cp "$source_dir/LICENSE" .
-[ "$(wc -l <"$reference/curves.txt")" -eq 8 ] || complain 'expected eight curves'
+[ "$(wc -l <"$reference/curves.txt")" -eq 10 ] || complain 'expected ten curves'
 while read -r name precision tolerance losses; do
     expect 0 ' 30 steps ' train "$reference/$name.yaml" -q -o "../$name-$precision" -s precision="$precision"
     sed -nE 's/^\{"kind": "step".*"loss": ([0-9.e+-]+),.*/\1/p' "../$name-$precision/metrics.jsonl" >../found

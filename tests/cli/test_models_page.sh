@@ -25,5 +25,7 @@ done
 for kind in $(sed -n 's/^AS_LAYER(\(.*\))$/\1/p' "$source_dir/src/nn/layer.def"); do
     sed -n '/^## Every layer/,/^## Defaults/p' "$page" | grep -qE "^\| .*\b$kind\b" || complain "no row for layer $kind"
 done
-expect 0 . sample ../model-4 -p 'Allsum ' -n 10
+for number in 4 6 7; do # lstm, gpt, gated-gpt
+    expect 0 . sample "../model-$number" -p "Allsum " -n 50
+done
 finish

@@ -1,4 +1,4 @@
-"""The first 30 losses of four small networks by PyTorch 2.13.0 (CPU), from Allsum's initial weights and over its batches, which
+"""The first 30 losses of five small networks by PyTorch 2.13.0 (CPU), from Allsum's initial weights and over its batches, which
 follow the order of the file: python make_curves.py ALLSUM > curves/curves.txt, in the root of the source.
 
 Initial weights are a function of seed and configuration: `allsum train` with a learning rate of 0 for one step, then
@@ -84,6 +84,32 @@ def gpt(w, x):
     return F.linear(F.layer_norm(x, (32,), w["n.weight"], w["n.bias"]), w["fc.weight"], w["fc.bias"])
 
 
+def turned(x):
+    """Rotary positions: entries i and i + 4 of each head of 8 by the angle t 10000^(-2 i / 8)."""
+    i = torch.arange(4, dtype=torch.float64)
+    angle = torch.arange(CONTEXT, dtype=torch.float64)[:, None] * 10000.0 ** (-2 * i / 8)
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    a, b = x[..., :4], x[..., 4:]
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def gated_block(w, name, x):
+    n = F.rms_norm(x, (32,), w[name + "n1.weight"], eps=1e-5)
+    q, k, v = F.linear(n, w[name + "look.in_proj_weight"]).split([32, 16, 16], dim=2)
+    q, k, v = [part.reshape(-1, CONTEXT, part.shape[2] // 8, 8).transpose(1, 2) for part in (q, k, v)]
+    k, v = [part.repeat_interleave(2, dim=1) for part in (turned(k), v)]
+    o = F.scaled_dot_product_attention(turned(q), k, v, is_causal=True).transpose(1, 2).flatten(2)
+    x = x + F.linear(o, w[name + "look.out_proj.weight"])
+    n = F.rms_norm(x, (32,), w[name + "n2.weight"], eps=1e-5)
+    up = F.silu(F.linear(n, w[name + "gate.weight"])) * F.linear(n, w[name + "value.weight"])
+    return x + F.linear(up, w[name + "down.weight"])
+
+
+def gated(w, x):
+    x = gated_block(w, "b.2.t.", gated_block(w, "b.1.t.", w["e.weight"][x]))
+    return F.linear(F.rms_norm(x, (32,), w["n.weight"], eps=1e-5), w["e.weight"])
+
+
 def decays(name, p):
     return p.dim() > 1
 
@@ -95,19 +121,20 @@ def optimizer(kind, w):
     ]
     if kind == "residual":
         return torch.optim.SGD(groups(1e-3), lr=0.1, momentum=0.9)
-    if kind == "gpt":
+    if kind in ("gpt", "gated"):
         return torch.optim.AdamW(groups(0.1), lr=5e-3, betas=(0.9, 0.95))
     return torch.optim.Adam(w.values(), lr=1e-2 if kind == "lstm" else 5e-3)
 
 
 NETWORKS = {"cnn": (cnn, images, 0), "residual": (residual, images, 0), "lstm": (lstm, texts, 0.25), "gpt": (gpt, texts, 1.0)}
+NETWORKS["gated"] = (gated, texts, 1.0)
 
 
 def curve(kind, weights, precision):
     forward, batches, clip = NETWORKS[kind]
     w = {n: p.detach().to(precision, copy=True).requires_grad_() for n, p in weights.items() if "running" not in n}
     step = optimizer(kind, w)
-    if kind == "gpt":
+    if kind in ("gpt", "gated"):
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(step, T_max=STEPS)
     losses = []
     for x, y in batches(precision):
@@ -120,7 +147,7 @@ def curve(kind, weights, precision):
             for p in w.values():
                 p.grad *= min(1.0, clip / total.item())
         step.step()
-        if kind == "gpt":
+        if kind in ("gpt", "gated"):
             schedule.step()
         losses.append(loss.item())
     return np.array(losses)
