@@ -154,6 +154,33 @@ static double flops(const as_layer *layer)
     return 8 * (double)layer->out_size;
 }
 
+/* Groups as an axis of their own, (positions, groups, channels of a group): mean and variance over the others. */
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    const group_options *o = layer->options;
+    const int64_t n = as_shape_channels(&layer->out), positions = as_shape_positions(&layer->out);
+    const as_shape apart = {.rank = 3, .dim = {positions, o->groups, n / o->groups}};
+    const as_onnx_attribute over[] = {{.name = "axes", .n = 2, .list = {1, 3}}, {.name = NULL}};
+    char cut[AS_ONNX_NAME_MAX], a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], c[AS_ONNX_NAME_MAX], d[AS_ONNX_NAME_MAX];
+    char eps[AS_ONNX_NAME_MAX], gain[AS_ONNX_NAME_MAX], bias[AS_ONNX_NAME_MAX], back[AS_ONNX_NAME_MAX];
+    as_onnx_real(model, as_onnx_name(y, "eps", eps), o->eps);
+    as_onnx_reals(model, as_onnx_name(y, "gain", gain), 1, &n, param[0]);
+    as_onnx_reals(model, as_onnx_name(y, "bias", bias), 1, &n, param[1]);
+    as_layer_onnx_reshape(model, x[0], as_onnx_name(y, "groups", cut), cut, &apart);
+    as_onnx_node(model, "ReduceMean", (const char *const[]){cut, NULL}, as_onnx_name(y, "mean", a), over);
+    as_onnx_node(model, "Sub", (const char *const[]){cut, a, NULL}, as_onnx_name(y, "centred", b), NULL);
+    as_onnx_node(model, "Mul", (const char *const[]){b, b, NULL}, as_onnx_name(y, "square", c), NULL);
+    as_onnx_node(model, "ReduceMean", (const char *const[]){c, NULL}, as_onnx_name(y, "variance", a), over);
+    as_onnx_node(model, "Add", (const char *const[]){a, eps, NULL}, as_onnx_name(y, "spread", c), NULL);
+    as_onnx_node(model, "Sqrt", (const char *const[]){c, NULL}, as_onnx_name(y, "root", d), NULL);
+    as_onnx_node(model, "Div", (const char *const[]){b, d, NULL}, as_onnx_name(y, "norm", a), NULL);
+    as_layer_onnx_reshape(model, a, as_onnx_name(y, "back", back), back, &layer->out);
+    as_onnx_node(model, "Mul", (const char *const[]){back, gain, NULL}, as_onnx_name(y, "scaled", c), NULL);
+    as_onnx_node(model, "Add", (const char *const[]){c, bias, NULL}, y, NULL);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_group_norm) = {
     .name = "group_norm",
     .help = "Brings each group of channels of a sample to mean 0 and variance 1, then scales and moves each channel.",
@@ -165,4 +192,5 @@ const as_layer_ops AS_V(as_layer_group_norm) = {
     .backward = backward,
     .accumulate = accumulate,
     .flops = flops,
+    .onnx = onnx,
 };

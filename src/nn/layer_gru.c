@@ -128,6 +128,13 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     as_recurrent_accumulate(layer, a, 0, STATE * n, BEFORE * n);
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    static const int order[GATES] = {1, 0, 2}; /* z, r, h */
+    return as_recurrent_onnx(layer, model, "GRU", order, x, y, param);
+}
+
 const as_layer_ops AS_V(as_layer_gru) = {
     .name = "gru",
     .help = "Gated recurrent unit over the steps of a sequence.",
@@ -143,4 +150,5 @@ const as_layer_ops AS_V(as_layer_gru) = {
     .packed_reals = as_recurrent_packed_reals,
     .pack = as_recurrent_pack,
     .flops = as_recurrent_flops,
+    .onnx = onnx,
 };

@@ -137,6 +137,13 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     as_recurrent_accumulate(layer, a, 0, 0, BEFORE * ((const as_recurrent *)layer->options)->units);
 }
 
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    static const int order[GATES] = {0, 3, 1, 2}; /* i, o, f, c */
+    return as_recurrent_onnx(layer, model, "LSTM", order, x, y, param);
+}
+
 const as_layer_ops AS_V(as_layer_lstm) = {
     .name = "lstm",
     .help = "Long short-term memory over the steps of a sequence.",
@@ -152,4 +159,5 @@ const as_layer_ops AS_V(as_layer_lstm) = {
     .packed_reals = as_recurrent_packed_reals,
     .pack = as_recurrent_pack,
     .flops = as_recurrent_flops,
+    .onnx = onnx,
 };

@@ -57,6 +57,31 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+/* An axis of extent 1 behind each spatial one, copied as often as the factor says. */
+static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
+                      const void *const *param)
+{
+    (void)param;
+    const int axes = layer->out.rank - 1;
+    int64_t apart[2 * AS_SHAPE_MAX + 2] = {0}, copies[2 * AS_SHAPE_MAX + 2];
+    char shape[AS_ONNX_NAME_MAX], cut[AS_ONNX_NAME_MAX], times[AS_ONNX_NAME_MAX], copied[AS_ONNX_NAME_MAX];
+    for (int a = 0; a < 2 * axes + 2; a++) {
+        copies[a] = 1;
+    }
+    for (int a = 0; a < axes; a++) {
+        apart[1 + 2 * a] = layer->in[0].dim[a];
+        apart[2 + 2 * a] = 1;
+        copies[2 + 2 * a] = layer->out.dim[a] / layer->in[0].dim[a];
+    }
+    apart[2 * axes + 1] = layer->out.dim[axes];
+    as_onnx_integers(model, as_onnx_name(y, "apart", shape), 2 * axes + 2, apart);
+    as_onnx_integers(model, as_onnx_name(y, "times", times), 2 * axes + 2, copies);
+    as_onnx_node(model, "Reshape", (const char *const[]){x[0], shape, NULL}, as_onnx_name(y, "cut", cut), NULL);
+    as_onnx_node(model, "Tile", (const char *const[]){cut, times, NULL}, as_onnx_name(y, "copied", copied), NULL);
+    as_layer_onnx_reshape(model, copied, y, y, &layer->out);
+    return AS_OK;
+}
+
 const as_layer_ops AS_V(as_layer_upsample) = {
     .name = "upsample",
     .help = "Copies each input along all axes but the last (channels): nearest neighbour.",
@@ -66,4 +91,5 @@ const as_layer_ops AS_V(as_layer_upsample) = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .onnx = onnx,
 };

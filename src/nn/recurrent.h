@@ -7,6 +7,7 @@
 #ifndef AS_NN_RECURRENT_H
 #define AS_NN_RECURRENT_H
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -196,6 +197,60 @@ static inline double as_recurrent_flops(const as_layer *layer)
 {
     const as_recurrent *o = layer->options;
     return 2 * (double)o->steps * (double)o->gates * (double)(o->inputs + o->units);
+}
+
+/* Gates of a parameter (rows, G H) as ONNX keeps them, (1, G H, rows), in its order; a bias (G H) has rows 1. */
+static inline void as_recurrent_gates(const as_recurrent *o, const int *order, int64_t rows, const real *from, real *to)
+{
+    const int gates = (int)(o->gates / o->units);
+    for (int g = 0; g < gates; g++) {
+        for (int64_t j = 0; j < o->units; j++) {
+            for (int64_t i = 0; i < rows; i++) {
+                to[(g * o->units + j) * rows + i] = from[i * o->gates + order[g] * o->units + j];
+            }
+        }
+    }
+}
+
+/* The operator LSTM or GRU, which wants (steps, batch, inputs). order[g]: which gate of ours is ONNX's g-th. */
+static inline as_status as_recurrent_onnx(const as_layer *layer, as_onnx *model, const char *op, const int *order,
+                                          const char *const *x, const char *y, const void *const *param)
+{
+    const as_recurrent *o = layer->options;
+    const bool all = o->output == AS_OUTPUT_ALL;
+    char steps[AS_ONNX_NAME_MAX], w[AS_ONNX_NAME_MAX], v[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX];
+    char whole[AS_ONNX_NAME_MAX], last[AS_ONNX_NAME_MAX], axis[AS_ONNX_NAME_MAX], rows[AS_ONNX_NAME_MAX];
+    const int64_t wide = o->inputs > o->units ? o->inputs : o->units;
+    real *const room = calloc((size_t)(o->gates * (wide > 2 ? wide : 2)), sizeof *room);
+    if (room == NULL) {
+        AS_FAIL(AS_NOMEM, "layer %s: out of memory for its weights", layer->name);
+    }
+    as_recurrent_gates(o, order, o->inputs, param[AS_RECURRENT_INPUT], room);
+    as_onnx_reals(model, as_onnx_name(y, "W", w), 3, (const int64_t[]){1, o->gates, o->inputs}, room);
+    as_recurrent_gates(o, order, o->units, param[AS_RECURRENT_STATE], room);
+    as_onnx_reals(model, as_onnx_name(y, "R", v), 3, (const int64_t[]){1, o->gates, o->units}, room);
+    memset(room, 0, (size_t)(2 * o->gates) * sizeof *room);
+    as_recurrent_gates(o, order, 1, param[2], room);
+    if (layer->nparams > 3) {
+        as_recurrent_gates(o, order, 1, param[3], room + o->gates);
+    }
+    as_onnx_reals(model, as_onnx_name(y, "B", b), 2, (const int64_t[]){1, 2 * o->gates}, room);
+    free(room);
+    const as_onnx_attribute swap[] = {{.name = "perm", .n = 3, .list = {1, 0, 2}}, {.name = NULL}};
+    const as_onnx_attribute attributes[] = {{.name = "hidden_size", .integer = o->units},
+                                            {.name = layer->nparams > 3 ? "linear_before_reset" : NULL, .integer = 1},
+                                            {.name = NULL}};
+    as_onnx_node(model, "Transpose", (const char *const[]){x[0], NULL}, as_onnx_name(y, "steps", steps), swap);
+    as_onnx_node_several(model, op, (const char *const[]){steps, w, v, b, NULL},
+                         (const char *const[]){as_onnx_name(y, "whole", whole), as_onnx_name(y, "last", last), NULL},
+                         attributes);
+    as_onnx_integers(model, as_onnx_name(y, "axis", axis), 1, (const int64_t[]){all ? 1 : 0});
+    as_onnx_node(model, "Squeeze", (const char *const[]){all ? whole : last, axis, NULL},
+                 all ? as_onnx_name(y, "rows", rows) : y, NULL);
+    if (all) {
+        as_onnx_node(model, "Transpose", (const char *const[]){rows, NULL}, y, swap);
+    }
+    return AS_OK;
 }
 
 #endif
