@@ -20,7 +20,8 @@ typedef enum as_rng_purpose {
     AS_RNG_SAMPLE,     /* generated sequences: (token) */
     AS_RNG_DRAW,       /* draws from distributions: (stream, draw, id) */
     AS_RNG_BOOTSTRAP,  /* weights of bootstrap replicates: (replicate / 4, 0, sample id) */
-    AS_RNG_PROBE       /* directions of instruments: (stream, 0, element) */
+    AS_RNG_PROBE,      /* directions of instruments: (stream, 0, element) */
+    AS_RNG_CLUSTERS    /* first centres: (start, round, sample id), (start, draw, 2^63 + trial) */
 } as_rng_purpose;
 
 /* Ten rounds over counter c[4] with key (k0, k1); out[4] are uniform 32-bit words. */

@@ -31,6 +31,11 @@ as_status as_describe_netcdf(const char *path, as_description *out);
    a network. config: of the model, as stored. Errors: those of as_model_file_open. */
 as_status as_describe_model(const char *path, const as_node *config, as_description *out);
 
+/* Not collective. Statistics of the columns of a data file, or of the training data of a configuration (.yaml). target:
+   NULL, or the column or dataset whose classes are counted. Errors: USAGE for a name whose format is not known; those
+   of reading. */
+as_status as_describe_stats(const char *path, const char *target, as_description *out);
+
 /* Not collective. Prints the differences of two checkpoints (verb_verify.c). Errors: DATA when there are any. */
 as_status as_verb_compare(const char *path_a, const char *path_b);
 

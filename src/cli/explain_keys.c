@@ -88,6 +88,8 @@ static void write_usage(const as_config_table *t, as_text *text)
         as_text_add(text, "model: {loss: {%s: {...}}}", t->kind);
     } else if (strcmp(t->path, "data.train") == 0) {
         as_text_add(text, "data: {train: {format: %s, ...}}", t->kind);
+    } else if (strcmp(t->path, "probe.instruments") == 0) {
+        as_text_add(text, "probe: {every: 100 steps, instruments: [{%s: ...}]}", t->kind);
     } else if (strcmp(t->path, "data.augment") == 0) {
         as_text_add(text, "data: {augment: [{%s: ...}]}", t->kind);
     } else if (strcmp(t->path, "data generate") == 0) {

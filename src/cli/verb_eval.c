@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json_read.h"
+#include "cli/eval_inference.h"
 #include "cli/eval_tables.h"
 #include "cli/model_verb.h"
 
@@ -26,7 +27,7 @@ static as_status choose_role(const as_context *context, const as_model_file *mod
 }
 
 static void print_results(const as_context *context, const as_model_file *model, const as_dataset *data,
-                          const char *json)
+                          const char *json, const char *table)
 {
     if (as_option_get(context, "json") != NULL) {
         printf("%s\n", json);
@@ -42,6 +43,7 @@ static void print_results(const as_context *context, const as_model_file *model,
         printf("%-20.*s %.*s\n", (int)member.key_length, member.key, (int)member.value_length, member.value);
     }
     as_eval_tables(json);
+    printf("%s", table != NULL ? table : "");
 }
 
 static as_status evaluate(const as_context *context, const as_model_file *model)
@@ -50,19 +52,28 @@ static as_status evaluate(const as_context *context, const as_model_file *model)
     as_dataset data = {0};
     as_sampler *sampler = NULL;
     as_batch batch = {0};
-    as_text json = {0};
+    as_text json = {0}, more = {0}, table = {0};
     double loss;
     AS_TRY(choose_role(context, model, &role));
+    if (context->narguments > 1) {
+        return as_eval_compare(context, model, role);
+    }
     as_status status = as_model_file_data(model, role, NULL, &data, &sampler, &batch);
     if (status == AS_OK) {
         as_json_open(&json, NULL, '{');
         status = model->estimator->ops->evaluate(model->estimator, sampler, &batch, &json, &loss);
+    }
+    if (status == AS_OK) {
+        const bool programs = as_option_get(context, "json") != NULL;
+        status = as_eval_inference(context, model, role, programs ? &json : &more, &table);
         as_json_close(&json, '}');
     }
     if (status == AS_OK && as_world_rank(model->world) == 0) {
-        print_results(context, model, &data, json.data);
+        print_results(context, model, &data, json.data, table.data);
     }
     as_text_free(&json);
+    as_text_free(&more);
+    as_text_free(&table);
     as_sampler_batch_destroy(&batch);
     as_sampler_destroy(&sampler);
     as_dataset_close(&data);
@@ -71,6 +82,7 @@ static as_status evaluate(const as_context *context, const as_model_file *model)
 
 static as_status run(as_context *context)
 {
+    AS_TRY(as_eval_inference_check(context));
     return as_model_verb(context, evaluate);
 }
 
@@ -78,20 +90,23 @@ static const as_option options[] = {
     AS_OPTION_SET,
     {.name = "on", .value = "train|validation|test", .help = "which data of the configuration (default: test)"},
     {.name = "json", .help = "one JSON object instead of a table"},
+    AS_OPTIONS_INFERENCE,
     AS_OPTION_THREADS,
     AS_OPTIONS_END,
 };
 
 const as_verb as_verb_eval = {
     .name = "eval",
-    .arguments = "RUN|CHECKPOINT",
+    .arguments = "RUN|CHECKPOINT [OTHER]",
     .summary = "Loss and metrics of a trained model",
     .details =
         "RUN is a run directory (its final.h5 is judged, or its newest checkpoint). Other data of the same shape:\n"
-        "-s data.test.file=other.h5 and so on.\n",
+        "-s data.test.file=other.h5 and so on.\n"
+        "Every metric of rows comes with an interval; docs/inference.md says how. The numbers are the same for any\n"
+        "ranks and threads. `eval --compare A B` says which of two models is better, or that the rows cannot tell.\n",
     .options = options,
     .min_arguments = 1,
-    .max_arguments = 1,
+    .max_arguments = 2,
     .computes = true,
     .run = run,
 };

@@ -8,10 +8,15 @@
 static as_status describe_all(const as_context *context)
 {
     const bool json = as_option_get(context, "json") != NULL;
+    const bool stats = as_option_get(context, "stats") != NULL;
     as_status status = AS_OK;
+    if (!stats && as_option_get(context, "target") != NULL) {
+        AS_FAIL(AS_USAGE, "info --target: expected --stats beside it");
+    }
     for (int i = 0; i < context->narguments && status == AS_OK; i++) {
         as_description d = {.config = as_option_get(context, "config") != NULL};
-        status = as_describe(context->argument[i], &d);
+        status = stats ? as_describe_stats(context->argument[i], as_option_get(context, "target"), &d)
+                       : as_describe(context->argument[i], &d);
         if (status == AS_OK && json) {
             printf("%s\n", d.json.data);
         } else if (status == AS_OK) {
@@ -40,6 +45,8 @@ static as_status run(as_context *context)
 static const as_option options[] = {
     {.name = "diff", .help = "compare two checkpoints: the first difference of each array, in units in the last place"},
     {.name = "config", .help = "the resolved configuration in a checkpoint too"},
+    {.name = "stats", .help = "statistics of a data file, or of the training data of a configuration (.yaml)"},
+    {.name = "target", .value = "NAME", .help = "with --stats: the column or dataset whose classes are counted"},
     {.name = "json", .help = "one JSON object for each PATH"},
     AS_OPTIONS_END,
 };
@@ -51,7 +58,9 @@ const as_verb as_verb_info = {
     .details =
         "PATH is a checkpoint, a run directory, or a data file (HDF5, netCDF, IDX, IDX.gz, NPY, .csv) or one of\n"
         "weights (safetensors, NPZ). Checkpoints are not read through: `allsum verify` does. --diff exits with 65\n"
-        "when it finds a difference.\n",
+        "when it finds a difference. --stats reads data through: missing values, mean, standard deviation (n - 1),\n"
+        "skewness m3/m2^1.5, excess kurtosis, exact quantiles (linear between order statistics), constant columns,\n"
+        "counts of categories and classes, and the largest correlations.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = -1,

@@ -58,7 +58,7 @@ static as_status plan(as_statistic *s)
     const int64_t dim[2] = {s->classes, s->width};
     AS_TRY(as_class_priors_check(s, "class_prior", &o->class_prior));
     s->most = s->classes * (1 + s->width);
-    s->scratch = AS_COLUMNS * s->width;
+    s->scratch = s->chunk * s->width;
     s->outputs = s->classes;
     s->flops = 2.0 * (double)s->width;
     AS_TRY(as_statistic_array(s, "/params/feature_log_prob_", 2, dim, &m->log_prob));

@@ -207,6 +207,17 @@ typedef struct over_rows {
     void *context;
 } over_rows;
 
+/* Rows [at, at + count) of the batch as they lie in memory, where they are doubles one after the other; else NULL. */
+static const double *in_place(const as_statistic *s, const as_batch *b, int64_t at, int64_t count)
+{
+    const as_dataset *data = b->data;
+    bool near = data->type == AS_F64 && data->stride == s->width;
+    for (int64_t i = 1; near && i < count; i++) {
+        near = b->at[at + i] == b->at[at] + i;
+    }
+    return near ? (const double *)data->x + b->at[at] * data->stride : NULL;
+}
+
 static void over_lanes(void *argument, int thread)
 {
     const over_rows *o = argument;
@@ -222,11 +233,14 @@ static void over_lanes(void *argument, int thread)
         const int64_t end = b->lane_row[lane + 1];
         for (int64_t at = b->lane_row[lane]; at < end; at += s->chunk) {
             const int64_t count = end - at < s->chunk ? end - at : s->chunk;
-            s->kernels->gather(count, s->width, data->x, data->type, data->stride, b->at + at, scale, shift, x,
-                               s->width);
+            const double *const own_rows = scale == NULL ? in_place(s, b, at, count) : NULL;
+            if (own_rows == NULL) {
+                s->kernels->gather(count, s->width, data->x, data->type, data->stride, b->at + at, scale, shift, x,
+                                   s->width);
+            }
             const as_rows rows = {
                 .count = count,
-                .x = x,
+                .x = own_rows != NULL ? own_rows : x,
                 .label = b->label == NULL ? NULL : b->label + at * data->positions,
                 .target = b->target == NULL ? NULL : b->target + at * data->targets,
                 .weight = b->weight + at,

@@ -10,7 +10,7 @@
 
 #include "kernels/kernels.h"
 
-enum { AS_COLUMNS = 256 }; /* rows that are columns at a time, at the most */
+enum { AS_COLUMNS = 128 }; /* rows that are columns at a time, at the most */
 
 typedef struct as_statistic_kernels {
     /* Adds row i to the moments of class label[i] (NULL: 0), which are a weight, d means and d sums of squares about
@@ -42,6 +42,9 @@ typedef struct as_statistic_kernels {
                    double *scaled, double *sum);
     /* sum[0] += factor, sum[1 + j] += factor y, sum[1 + d + j] += factor y y with y = x_j - mean_j. */
     void (*squares)(int64_t count, int64_t d, const double *x, const double *mean, const double *factor, double *sum);
+    /* u[i] = as_rng_uniform_f64 of the first words of as_rng_words(seed, purpose, a, b, id[i]). */
+    void (*uniforms)(int64_t count, const int64_t *id, uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b,
+                     double *u);
 } as_statistic_kernels;
 
 /* Never NULL. isa: a build that this CPU can run. */

@@ -3,6 +3,7 @@
    centres, at once. Cost a row: 5 d flops for moments, 3 k d for the nearest of k centres, d^2 for a density. */
 #include <stdbool.h>
 
+#include "base/rng.h"
 #include "kernels/rowwise.h"
 #include "kernels/statistics.h"
 #include "kernels/transpose.h"
@@ -73,11 +74,16 @@ static void moves(int64_t count, int64_t d, const double *x, const int32_t *labe
     }
 }
 
+enum { LINE = 64 / sizeof(double), AHEAD = 64 };
+
 static void columns(int64_t count, int64_t d, const double *x, double *t)
 {
     const int64_t padded = (count + AS_ROW_BLOCK - 1) / AS_ROW_BLOCK * AS_ROW_BLOCK;
     for (int64_t i = 0; i < padded; i += VL) {
         const int64_t some = count - i < VL ? count - i : VL;
+        for (int64_t j = 0; j < VL * d; j += LINE) { /* rows that come next are read from memory meanwhile */
+            __builtin_prefetch(x + (i + AHEAD) * d + j);
+        }
         v_transpose(some > 0 ? some : 0, d, x + i * d, d, t + i, AS_COLUMNS);
     }
 }
@@ -304,6 +310,16 @@ static void squares(int64_t count, int64_t d, const double *x, const double *mea
     }
 }
 
+static void uniforms(int64_t count, const int64_t *id, uint64_t seed, uint32_t purpose, uint32_t a, uint32_t b,
+                     double *u)
+{
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t word[4];
+        as_rng_words(seed, (as_rng_purpose)purpose, a, b, (uint64_t)id[i], word);
+        u[i] = as_rng_uniform_f64(word[0], word[1]);
+    }
+}
+
 const as_statistic_kernels AS_V(as_statistic_kernels) = {
     .moments = moments,
     .sums = sums,
@@ -315,6 +331,7 @@ const as_statistic_kernels AS_V(as_statistic_kernels) = {
     .shares = shares,
     .deltas = deltas,
     .squares = squares,
+    .uniforms = uniforms,
 };
 
 #endif

@@ -102,43 +102,30 @@ double as_conformal_quantile(int64_t n, double *score, double alpha)
     return k < 1 ? -HUGE_VAL : score[(int64_t)k - 1];
 }
 
-double as_auc(int64_t n, const int64_t *order, const double *score, const double *positive, const double *weight)
+void as_ranking(int64_t n, const int32_t *order, const double *score, const double *positive, const double *weight,
+                double *auc, double *average_precision)
 {
-    double above = 0, pairs = 0, negatives = 0; /* positives with a higher score */
+    double found = 0, others = 0, pairs = 0, sum = 0; /* positives and negatives with a higher score */
     for (int64_t i = 0; i < n;) {
         double here = 0, against = 0;
-        const double value = score[order[i]];
-        for (; i < n && score[order[i]] == value; i++) {
-            here += weight[order[i]] * positive[order[i]];
-            against += weight[order[i]] * (1 - positive[order[i]]);
+        const double value = score[i];
+        for (; i < n && score[i] == value; i++) {
+            const double w = weight[order[i]], p = w * positive[i];
+            here += p;
+            against += w - p;
         }
-        pairs += against * (above + 0.5 * here);
-        above += here;
-        negatives += against;
-    }
-    return pairs / (above * negatives);
-}
-
-double as_average_precision(int64_t n, const int64_t *order, const double *score, const double *positive,
-                            const double *weight)
-{
-    double found = 0, taken = 0, sum = 0;
-    for (int64_t i = 0; i < n;) {
-        double here = 0;
-        const double value = score[order[i]];
-        for (; i < n && score[order[i]] == value; i++) {
-            here += weight[order[i]] * positive[order[i]];
-            taken += weight[order[i]];
-        }
+        pairs += against * (found + 0.5 * here);
         found += here;
-        sum += here > 0 ? here * (found / taken) : 0;
+        others += against;
+        sum += here > 0 ? here * (found / (found + others)) : 0;
     }
-    return sum / found;
+    *auc = pairs / (found * others);
+    *average_precision = sum / found;
 }
 
 typedef struct scored {
     double score;
-    int64_t row;
+    int32_t row;
 } scored;
 
 static int descending(const void *a, const void *b)
@@ -147,17 +134,17 @@ static int descending(const void *a, const void *b)
     return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : (x->row > y->row) - (x->row < y->row);
 }
 
-as_status as_descending(int64_t n, const double *score, int64_t *order)
+as_status as_descending(int32_t n, const double *score, int32_t *order)
 {
     scored *all = malloc((size_t)(n > 0 ? n : 1) * sizeof *all);
     if (all == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for the order of %lld scores", (long long)n);
+        AS_FAIL(AS_NOMEM, "out of memory for the order of %d scores", (int)n);
     }
-    for (int64_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < n; i++) {
         all[i] = (scored){score[i], i};
     }
     qsort(all, (size_t)n, sizeof *all, descending);
-    for (int64_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < n; i++) {
         order[i] = all[i].row;
     }
     free(all);

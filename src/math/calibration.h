@@ -30,12 +30,12 @@ double as_temperature(int64_t n, int64_t k, const double *log_p, const int32_t *
 double as_conformal_quantile(int64_t n, double *score, double alpha);
 
 /* Area under the ROC curve with ties as one half (Mann and Whitney), and average precision sum (R_n - R_n-1) P_n over
-   distinct scores. order (n): rows by descending score; positive (n) 0 or 1. NaN where a class is missing. */
-double as_auc(int64_t n, const int64_t *order, const double *score, const double *positive, const double *weight);
-double as_average_precision(int64_t n, const int64_t *order, const double *score, const double *positive,
-                            const double *weight);
+   distinct scores. score and positive (n, 0 or 1) by descending score; weight of the i-th is weight[order[i]]. NaN
+   where a class is missing. */
+void as_ranking(int64_t n, const int32_t *order, const double *score, const double *positive, const double *weight,
+                double *auc, double *average_precision);
 /* Rows by descending score, ties by number. order (n) is filled. score has no NaN. Errors: NOMEM. */
-as_status as_descending(int64_t n, const double *score, int64_t *order);
+as_status as_descending(int32_t n, const double *score, int32_t *order);
 
 /* Matthews' correlation of k classes (Gorodkin 2004) from confusion (k, k), true class by row; 0 where one side is
    constant. */

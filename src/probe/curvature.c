@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "math/lanczos.h"
 
+static const double rough = 1e-9;        /* of the largest value: what products by differences leave open */
 static const double known = 1e-7;        /* residual at which Lanczos stops, relative to the largest value */
 static const double slope_limit = 0.01;  /* of the mean square of a sample's gradient */
 static const double saddle_share = 0.05; /* of lambda_max */
@@ -72,7 +73,7 @@ static as_status find_limit(as_surface *s, int64_t products, int64_t t, uint64_t
         if (status == AS_OK) {
             out->products += run.steps;
             out->sharpness = run.value[run.steps - 1];
-            out->sharpness_error = run.residual[run.steps - 1];
+            out->sharpness_error = run.residual[run.steps - 1] + rough * fabs(out->sharpness);
         }
         as_lanczos_destroy(&run);
         AS_TRY(status);
@@ -93,9 +94,10 @@ as_status as_curvature_measure(as_surface *s, int64_t products, int64_t t, uint6
         out->products = run.steps;
         out->exhausted = run.exhausted;
         out->lambda_max = run.value[top];
-        out->lambda_max_error = run.residual[top];
         out->lambda_min = run.value[0];
-        out->lambda_min_error = run.residual[0];
+        const double open = rough * fmax(fabs(out->lambda_max), fabs(out->lambda_min));
+        out->lambda_max_error = run.residual[top] + open;
+        out->lambda_min_error = run.residual[0] + open;
     }
     if (status == AS_OK && direction) {
         status = vectors(s, 1, &out->lowest);

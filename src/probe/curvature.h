@@ -6,7 +6,8 @@
 
 #include "probe/surface.h"
 
-/* Lanczos with full re-orthogonalisation. An error is the residual of a Ritz pair: an eigenvalue lies as near as that.
+/* Lanczos with full re-orthogonalisation. An error is the residual of a Ritz pair, and what differences
+   leave open in a product: an eigenvalue lies as near as that.
    Ritz values lie inside of the spectrum: lambda_max is never too large by more than rounding. */
 typedef struct as_curvature {
     int64_t products;

@@ -1,0 +1,162 @@
+/* Linear support vector machine with squared hinge loss (glm.h): scikit-learn's LinearSVC, except that the intercept is
+   not penalised. Two classes: one function; more: each class against the rest.
+
+     min 1/2 |w|^2 + C sum_i w_i max(0, 1 - s_i (w'x_i + b))^2,   s = +1 in the class, -1 outside
+
+   Newton's method works on the rows inside the margin (Keerthi and DeCoste, JMLR 6, 2005). */
+#include <math.h>
+
+#include "base/error.h"
+#include "estimator/glm.h"
+
+typedef struct options {
+    as_glm_options glm;
+    double C;
+} options;
+
+static const as_field fields[] = {{.name = "C",
+                                   .type = AS_FIELD_REAL,
+                                   .offset = offsetof(options, C),
+                                   .standard = "1",
+                                   .min = 1e-300,
+                                   .max = 1e300,
+                                   .help = "Weight of the losses against half the square of the coefficients."},
+                                  AS_GLM_FIELDS(options, glm),
+                                  AS_FIELDS_END};
+
+static int64_t design_size(const as_glm *g)
+{
+    return g->groups;
+}
+
+static void design(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum)
+{
+    (void)g;
+    (void)s;
+    for (int64_t i = 0; i < r->count; i++) {
+        sum[AS_GLM_D_SUMS + r->label[i]] += r->weight[i];
+    }
+}
+
+static as_status begin(as_glm *g, const as_statistic *s, const double *sum, double *intercept)
+{
+    (void)intercept;
+    for (int64_t k = 0; k < g->groups; k++) {
+        if (!(sum[AS_GLM_D_SUMS + k] > 0)) {
+            AS_FAIL(AS_DATA, "%s: linear_svm: class %lld has no row of %.0f: expected rows of each of %lld classes",
+                    s->setup.data->place, (long long)k, s->samples, (long long)g->groups);
+        }
+    }
+    return AS_OK;
+}
+
+/* Is the row in the class of function k? */
+static bool inside(const as_glm *g, const as_rows *r, int64_t i, int64_t k)
+{
+    return r->label[i] == (g->groups == 2 ? 1 : k);
+}
+
+static double derive_row(const as_glm *g, const as_rows *r, int64_t i, const double *eta, double *residual)
+{
+    double loss = 0;
+    for (int64_t k = 0; k < g->q; k++) {
+        const double sign = inside(g, r, i, k) ? 1 : -1, gap = 1 - sign * eta[k];
+        loss += gap > 0 ? gap * gap : 0;
+        if (residual != NULL) {
+            residual[k] = gap > 0 ? -2 * r->weight[i] * sign * gap : 0;
+        }
+    }
+    return loss;
+}
+
+static void derive(const as_glm *g, const as_statistic *s, const as_rows *r, const as_glm_rows *out)
+{
+    (void)s;
+    for (int64_t i = 0; i < r->count; i++) {
+        double *e = out->residual + i * g->q;
+        out->loss[i] = r->weight[i] * derive_row(g, r, i, out->eta + i * out->ld, e);
+        for (int64_t k = 0; k < g->q && out->curvature != NULL; k++) {
+            out->curvature[k * r->count + i] = e[k] != 0 ? 2 * r->weight[i] : 0;
+        }
+    }
+}
+
+static const as_glm_family family = {
+    .title = "Linear support vector machine, squared hinge loss",
+    .design_size = design_size,
+    .design = design,
+    .begin = begin,
+    .derive = derive,
+};
+
+static as_status plan(as_statistic *s)
+{
+    as_glm *g = s->model;
+    const options *o = s->options;
+    if (s->classes < 2) {
+        AS_FAIL(AS_DATA, "%s: linear_svm: expected labels of 2 classes or more, found %lld: every label is 0",
+                s->setup.data->place, (long long)s->classes);
+    }
+    g->family = &family;
+    g->options = o->glm;
+    g->penalty = AS_GLM_L2;
+    g->strength = 1 / o->C;
+    g->per_weight = true;
+    g->offset = -1;
+    g->groups = s->classes;
+    g->q = s->classes == 2 ? 1 : s->classes;
+    s->outputs = s->classes;
+    return as_glm_plan(s);
+}
+
+/* Decision values of the classes; of two: -f and f. */
+static void predict(const as_statistic *s, const as_rows *r, double *out)
+{
+    const as_glm *g = s->model;
+    if (g->q > 1) {
+        as_glm_eta(s, r, out);
+        return;
+    }
+    as_glm_eta(s, r, r->scratch);
+    for (int64_t i = 0; i < r->count; i++) {
+        out[2 * i] = -r->scratch[i];
+        out[2 * i + 1] = r->scratch[i];
+    }
+}
+
+static void score(const as_statistic *s, const as_rows *r, const double *out, double *loss)
+{
+    const as_glm *g = s->model;
+    for (int64_t i = 0; i < r->count; i++) {
+        loss[i] = derive_row(g, r, i, g->q > 1 ? out + i * g->q : out + 2 * i + 1, NULL);
+    }
+}
+
+static const as_statistic_ops statistic = {
+    .target = AS_TARGET_LABELS,
+    .model_bytes = sizeof(as_glm),
+    .loss = "cross_entropy",
+    .plan = plan,
+    .init = as_glm_init,
+    .size = as_glm_size,
+    .clear = as_glm_clear,
+    .rows = as_glm_rows_add,
+    .merge = as_glm_merge,
+    .finish = as_glm_finish,
+    .ready = as_glm_ready,
+    .predict = predict,
+    .score = score,
+    .release = as_glm_release,
+    .describe = as_glm_describe,
+};
+
+const as_estimator_ops as_estimator_linear_svm = {
+    .name = "linear_svm",
+    .help = "Linear support vector machine with squared hinge loss; more than two classes: each against the rest",
+    .formula = "min 1/2 |w|^2 + C sum w_i max(0, 1 - s_i (w'x_i + b))^2",
+    .fields = fields,
+    .options_bytes = sizeof(options),
+    .statistic = &statistic,
+    .iterates = true,
+    AS_STATISTIC_METHODS,
+};

@@ -1,0 +1,271 @@
+/* Logistic regression of two classes or more (glm.h).
+
+   Two classes: one function eta, p(1) = 1 / (1 + e^-eta). More, with a penalty: a function for each class, as
+   scikit-learn; without one: for each class but the first, as statsmodels' MNLogit, and coef_ are those of all classes
+   that add up to 0. The objective is scikit-learn's: sum w (-ln p(y)) + penalty / C, the intercept not penalised; here
+   it is divided by the sum of the weights. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "estimator/glm.h"
+#include "kernels/scalar_math.h"
+
+typedef struct options {
+    as_glm_options glm;
+    int penalty;
+    double C;
+} options;
+
+static const char *const penalties[] = {"none", "l2", "l1", NULL};
+
+static const as_field fields[] = {
+    {.name = "penalty",
+     .type = AS_FIELD_CHOICE,
+     .offset = offsetof(options, penalty),
+     .standard = "none",
+     .choices = penalties,
+     .help = "none (maximum likelihood, with standard errors), l2 or l1. scikit-learn's default is l2 with C 1."},
+    {.name = "C",
+     .type = AS_FIELD_REAL,
+     .offset = offsetof(options, C),
+     .standard = "1",
+     .min = 1e-300,
+     .max = 1e300,
+     .help = "Weight of the data against the penalty, as in scikit-learn: sum of losses + penalty / C."},
+    AS_GLM_FIELDS(options, glm),
+    AS_GLM_INFERENCE_FIELDS(options, glm),
+    AS_FIELDS_END};
+
+/* Class weights, then rows of each class. */
+static int64_t design_size(const as_glm *g)
+{
+    return 2 * g->groups;
+}
+
+static void design(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum)
+{
+    (void)s;
+    for (int64_t i = 0; i < r->count; i++) {
+        sum[AS_GLM_D_SUMS + r->label[i]] += r->weight[i];
+        sum[AS_GLM_D_SUMS + g->groups + r->label[i]] += r->weight[i] > 0 ? 1 : 0;
+    }
+}
+
+static int64_t group(const as_rows *r, int64_t i)
+{
+    return r->label[i];
+}
+
+static as_status begin(as_glm *g, const as_statistic *s, const double *sum, double *intercept)
+{
+    const double *weight = sum + AS_GLM_D_SUMS, *count = weight + g->groups;
+    double mean = 0;
+    for (int64_t k = 0; k < g->groups; k++) {
+        if (!(weight[k] > 0)) {
+            AS_FAIL(AS_DATA,
+                    "%s: logistic: class %lld has no row of %.0f: expected rows of each of %lld classes (labels 0 to "
+                    "%lld)",
+                    s->setup.data->place, (long long)k, s->samples, (long long)g->groups, (long long)g->groups - 1);
+        }
+        g->number[AS_GLM_NULL] += weight[k] * as_log_f64(weight[k] / s->weight);
+        mean += as_log_f64(weight[k]) / (double)g->groups;
+        (void)count;
+    }
+    for (int64_t k = 0; k < g->q; k++) {
+        const int64_t class = g->q == g->groups ? k : k + 1;
+        intercept[k] = as_log_f64(weight[class]) - (g->q == g->groups ? mean : as_log_f64(weight[0]));
+    }
+    return AS_OK;
+}
+
+static void derive_two(const as_rows *r, const as_glm_rows *out)
+{
+    for (int64_t i = 0; i < r->count; i++) {
+        const double eta = out->eta[i * out->ld], w = r->weight[i], e = as_exp_f64(-fabs(eta));
+        const double small = e / (1 + e), large = 1 / (1 + e), p = eta < 0 ? small : large;
+        const double other = eta < 0 ? large : small; /* 1 - p without cancellation */
+        const bool one = r->label[i] == 1;
+        const double against = one ? -eta : eta;
+        out->loss[i] = w * ((against > 0 ? against : 0) + as_log1p_f64(e));
+        out->residual[i] = one ? -w * other : w * p;
+        if (out->curvature != NULL) {
+            out->curvature[i] = w * p * other;
+        }
+    }
+}
+
+/* p (q) of a row and -ln p(label): functions of classes first, ..., q + first - 1, where class 0 has eta 0 if first is
+   1. */
+static double shares(int64_t q, int64_t first, const double *eta, int64_t label, double *p)
+{
+    double most = first > 0 ? 0 : eta[0];
+    for (int64_t k = 0; k < q; k++) {
+        most = eta[k] > most ? eta[k] : most;
+    }
+    double total = first > 0 ? as_exp_f64(-most) : 0;
+    for (int64_t k = 0; k < q; k++) {
+        p[k] = as_exp_f64(eta[k] - most);
+        total += p[k];
+    }
+    for (int64_t k = 0; k < q; k++) {
+        p[k] /= total;
+    }
+    return as_log_f64(total) + most - (label >= first ? eta[label - first] : 0);
+}
+
+static void derive_many(const as_glm *g, const as_rows *r, const as_glm_rows *out)
+{
+    const int64_t q = g->q, first = g->reference ? 1 : 0;
+    for (int64_t i = 0; i < r->count; i++) {
+        double *p = out->residual + i * q;
+        const double w = r->weight[i];
+        out->loss[i] = w * shares(q, first, out->eta + i * out->ld, r->label[i], p);
+        for (int64_t k = 0, pair = 0; k < q && out->curvature != NULL; k++) {
+            out->curvature[pair++ * r->count + i] = w * p[k] * (1 - p[k]);
+            for (int64_t l = k + 1; l < q; l++) {
+                out->curvature[pair++ * r->count + i] = -w * p[k] * p[l];
+            }
+        }
+        for (int64_t k = 0; k < q; k++) {
+            p[k] = w * (p[k] - (r->label[i] == k + first ? 1 : 0));
+        }
+    }
+}
+
+static void derive(const as_glm *g, const as_statistic *s, const as_rows *r, const as_glm_rows *out)
+{
+    (void)s;
+    if (g->groups == 2) {
+        derive_two(r, out);
+    } else {
+        derive_many(g, r, out);
+    }
+}
+
+/* Least lead of the row's class over another one. */
+static double margin(const as_glm *g, const as_rows *r, int64_t i, const double *e, double *size)
+{
+    const int64_t first = g->q == g->groups ? 0 : 1, label = r->label[i];
+    const double own = label >= first ? e[label - first] : 0;
+    double least = HUGE_VAL;
+    *size = 0;
+    for (int64_t k = 0; k < g->groups; k++) {
+        const double lead = own - (k >= first ? e[k - first] : 0);
+        if (k != label) {
+            least = lead < least ? lead : least;
+            *size = fabs(lead) > *size ? fabs(lead) : *size;
+        }
+    }
+    return least;
+}
+
+/* Column j puts all rows of a class on one side of all others. */
+static as_status separated(const as_glm *g, const as_statistic *s, int64_t column, const double *low,
+                           const double *high)
+{
+    char name[64];
+    for (int64_t k = 0; k < g->groups; k++) {
+        double least = HUGE_VAL, most = -HUGE_VAL;
+        for (int64_t l = 0; l < g->groups; l++) {
+            least = l != k && low[l] < least ? low[l] : least;
+            most = l != k && high[l] > most ? high[l] : most;
+        }
+        if (high[k] <= least || low[k] >= most) {
+            AS_FAIL(AS_DATA,
+                    "logistic: the classes are separated: column %s is %.9g to %.9g in class %lld and %.9g to %.9g in "
+                    "all others, so that its coefficient grows without end and no maximum likelihood estimate exists; "
+                    "leave the column out, or set a penalty (l2)",
+                    as_statistic_column(s, column, name), low[k], high[k], (long long)k, least, most);
+        }
+    }
+    return AS_OK;
+}
+
+static const as_glm_family family = {
+    .title = "Logistic regression",
+    .likelihood = true,
+    .coupled = true,
+    .design_size = design_size,
+    .design = design,
+    .group = group,
+    .begin = begin,
+    .derive = derive,
+    .margin = margin,
+    .separated = separated,
+};
+
+static as_status plan(as_statistic *s)
+{
+    as_glm *g = s->model;
+    const options *o = s->options;
+    if (s->classes < 2) {
+        AS_FAIL(AS_DATA, "%s: logistic: expected labels of 2 classes or more, found %lld: every label is 0",
+                s->setup.data->place, (long long)s->classes);
+    }
+    g->family = &family;
+    g->options = o->glm;
+    g->penalty = o->penalty;
+    g->strength = 1 / o->C;
+    g->per_weight = true;
+    g->offset = -1;
+    g->groups = s->classes;
+    g->reference = s->classes > 2 && o->penalty == AS_GLM_NONE;
+    g->q = s->classes == 2 ? 1 : s->classes - (g->reference ? 1 : 0);
+    s->outputs = s->classes;
+    AS_TRY(as_glm_plan(s));
+    const int64_t least = s->chunk * g->q; /* for predict */
+    s->scratch = s->scratch > least ? s->scratch : least;
+    return AS_OK;
+}
+
+/* Probabilities of the classes. */
+static void predict(const as_statistic *s, const as_rows *r, double *out)
+{
+    const as_glm *g = s->model;
+    const int64_t first = g->reference ? 1 : 0, classes = s->classes;
+    double *eta = r->scratch;
+    as_glm_eta(s, r, eta);
+    for (int64_t i = 0; i < r->count; i++) {
+        double *p = out + i * classes, rest = 1;
+        if (g->groups == 2) {
+            const double e = as_exp_f64(-fabs(eta[i])), small = e / (1 + e), large = 1 / (1 + e);
+            p[0] = eta[i] < 0 ? large : small;
+            p[1] = eta[i] < 0 ? small : large;
+            continue;
+        }
+        rest = shares(g->q, first, eta + i * g->q, 0, p + first);
+        if (first > 0) { /* shares gave -ln p of class 0 */
+            p[0] = as_exp_f64(-rest);
+        }
+    }
+}
+
+static const as_statistic_ops statistic = {
+    .target = AS_TARGET_LABELS,
+    .model_bytes = sizeof(as_glm),
+    .loss = "cross_entropy",
+    .plan = plan,
+    .init = as_glm_init,
+    .size = as_glm_size,
+    .clear = as_glm_clear,
+    .rows = as_glm_rows_add,
+    .merge = as_glm_merge,
+    .finish = as_glm_finish,
+    .ready = as_glm_ready,
+    .predict = predict,
+    .release = as_glm_release,
+    .describe = as_glm_describe,
+};
+
+const as_estimator_ops as_estimator_logistic = {
+    .name = "logistic",
+    .help = "Logistic regression, two classes or more: maximum likelihood with inference, or L2 or L1 penalty",
+    .formula = "p(k | x) = exp(w_k'x + b_k) / sum_l exp(w_l'x + b_l)",
+    .fields = fields,
+    .options_bytes = sizeof(options),
+    .statistic = &statistic,
+    .iterates = true,
+    AS_STATISTIC_METHODS,
+};

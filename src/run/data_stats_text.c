@@ -1,0 +1,206 @@
+/* Statistics of data for people and for programs. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "run/data_stats.h"
+
+enum { COLUMNS_SHOWN = 60, LEVELS_SHOWN = 20, PAIRS_SHOWN = 10 };
+
+static const char *const quantile_keys[AS_QUANTILES] = {"min", "q05", "q25", "median", "q75", "q95", "max"};
+static const char *const roles[] = {"input", "target", "label"};
+
+/* A number in `width` places, with as many of `digits` as fit; "-" where there is none. */
+static const char *cell(double v, int width, int digits, char buffer[32])
+{
+    if (isnan(v)) {
+        return "-";
+    }
+    while (snprintf(buffer, 32, "%.*g", digits, v) > width && digits > 1) {
+        digits--;
+    }
+    return buffer;
+}
+
+static bool is_number(const as_stats_column *c)
+{
+    return !c->category && c->role != AS_STATS_LABEL;
+}
+
+static void text_moments(const as_data_stats *s, as_text *out)
+{
+    int64_t shown = 0, numbers = 0;
+    as_text_add(out, "%-20s %9s %9s %9s %9s %9s %9s\n", "column", "missing", "distinct", "mean", "sd", "skewness",
+                "kurtosis");
+    for (int64_t j = 0; j < s->n; j++) {
+        const as_stats_column *c = &s->column[j];
+        char a[32], b[32], k[32], e[32];
+        numbers += is_number(c);
+        if (is_number(c) && shown++ < COLUMNS_SHOWN) {
+            as_text_add(out, "%-20.20s %9lld %9lld %9s %9s %9s %9s\n", c->name, (long long)c->d.missing,
+                        (long long)c->d.distinct, cell(c->d.mean, 9, 4, a), cell(c->d.sd, 9, 4, b),
+                        cell(c->d.skewness, 9, 4, k), cell(c->d.kurtosis, 9, 4, e));
+        }
+    }
+    if (numbers > COLUMNS_SHOWN) {
+        as_text_add(out, "... and %lld more (--json has all)\n", (long long)(numbers - COLUMNS_SHOWN));
+    }
+}
+
+static void text_quantiles(const as_data_stats *s, as_text *out)
+{
+    int64_t shown = 0;
+    as_text_add(out, "\n%-16s %8s %8s %8s %8s %8s %8s %8s\n", "quantiles", "min", "5%", "25%", "50%", "75%", "95%",
+                "max");
+    for (int64_t j = 0; j < s->n; j++) {
+        const as_stats_column *c = &s->column[j];
+        if (!is_number(c) || shown++ >= COLUMNS_SHOWN) {
+            continue;
+        }
+        as_text_add(out, "%-16.16s", c->name);
+        for (int q = 0; q < AS_QUANTILES; q++) {
+            char number[32];
+            as_text_add(out, " %8s", cell(c->d.quantile[q], 8, 3, number));
+        }
+        as_text_add(out, "\n");
+    }
+}
+
+static void level_name(const as_stats_column *c, int64_t i, char buffer[64])
+{
+    if (c->category) {
+        snprintf(buffer, 64, "%s", c->level.name[(int64_t)c->value[i]]);
+    } else {
+        snprintf(buffer, 64, "%.9g", c->value[i]);
+    }
+}
+
+static void text_counts(const as_stats_column *c, as_text *out)
+{
+    as_text_add(out, "\n%.40s: %s of %lld level%s", c->name, c->role == AS_STATS_LABEL ? "label" : "category",
+                (long long)c->d.distinct, c->d.distinct == 1 ? "" : "s");
+    as_text_add(out, c->d.missing > 0 ? ", %lld missing\n" : "\n", (long long)c->d.missing);
+    for (int64_t i = 0; i < c->ncounts && i < LEVELS_SHOWN; i++) {
+        char name[64];
+        level_name(c, i, name);
+        as_text_add(out, "  %-40.40s %12lld  %6.2f %%\n", name, (long long)c->count[i],
+                    100 * (double)c->count[i] / (double)c->d.n);
+    }
+    if (c->ncounts > LEVELS_SHOWN) {
+        as_text_add(out, "  ... and %lld more (--json has all)\n", (long long)(c->ncounts - LEVELS_SHOWN));
+    }
+}
+
+static void text_constant(const as_data_stats *s, as_text *out)
+{
+    int64_t constant = 0, empty = 0;
+    const char *first = NULL, *none = NULL;
+    for (int64_t j = s->n - 1; j >= 0; j--) {
+        const as_stats_column *c = &s->column[j];
+        const bool flat = c->d.distinct == 1, absent = c->d.n == 0;
+        constant += flat;
+        empty += absent;
+        first = flat ? c->name : first;
+        none = absent ? c->name : none;
+    }
+    if (constant > 0) {
+        as_text_add(out, "\n%lld of %lld columns are constant: %.40s%s\n", (long long)constant, (long long)s->n, first,
+                    constant > 1 ? ", ..." : "");
+    }
+    if (empty > 0) {
+        as_text_add(out, "\n%lld of %lld columns have no value: %.40s%s\n", (long long)empty, (long long)s->n, none,
+                    empty > 1 ? ", ..." : "");
+    }
+}
+
+static void text_pairs(const as_data_stats *s, as_text *out)
+{
+    if (s->correlated > AS_STATS_CORRELATED) {
+        as_text_add(out, "\n%lld columns vary: correlations are given of at most %d\n", (long long)s->correlated,
+                    (int)AS_STATS_CORRELATED);
+        return;
+    }
+    if (s->correlated == 0) {
+        return;
+    }
+    as_text_add(out, "\nlargest correlations of %lld columns, over %lld rows without a missing value\n",
+                (long long)s->correlated, (long long)s->pair_rows);
+    for (int i = 0; i < s->npairs && i < PAIRS_SHOWN; i++) {
+        as_text_add(out, "  %-30.30s %-30.30s %9.4f\n", s->column[s->pair[i].a].name, s->column[s->pair[i].b].name,
+                    s->pair[i].r);
+    }
+}
+
+void as_data_stats_text(const as_data_stats *s, as_text *out)
+{
+    bool numbers = false;
+    for (int64_t j = 0; j < s->n; j++) {
+        numbers = numbers || is_number(&s->column[j]);
+    }
+    as_text_add(out, "%lld rows, %lld column%s\n\n", (long long)s->rows, (long long)s->n, s->n == 1 ? "" : "s");
+    if (numbers) {
+        text_moments(s, out);
+        text_quantiles(s, out);
+    }
+    for (int64_t j = 0; j < s->n; j++) {
+        if (!is_number(&s->column[j])) {
+            text_counts(&s->column[j], out);
+        }
+    }
+    text_constant(s, out);
+    text_pairs(s, out);
+}
+
+static void json_column(const as_stats_column *c, as_text *out)
+{
+    as_json_open(out, NULL, '{');
+    as_json_text(out, "name", c->name);
+    as_json_text(out, "role", c->category && c->role == AS_STATS_INPUT ? "category" : roles[c->role]);
+    as_json_int(out, "count", c->d.n);
+    as_json_int(out, "missing", c->d.missing);
+    as_json_int(out, "distinct", c->d.distinct);
+    as_json_bool(out, "constant", c->d.distinct == 1);
+    if (!c->category) {
+        as_json_real(out, "mean", c->d.mean);
+        as_json_real(out, "sd", c->d.sd);
+        as_json_real(out, "skewness", c->d.skewness);
+        as_json_real(out, "kurtosis", c->d.kurtosis);
+        for (int q = 0; q < AS_QUANTILES; q++) {
+            as_json_real(out, quantile_keys[q], c->d.quantile[q]);
+        }
+    }
+    if (c->ncounts > 0) {
+        as_json_open(out, "levels", '[');
+        for (int64_t i = 0; i < c->ncounts; i++) {
+            char name[64];
+            level_name(c, i, name);
+            as_json_open(out, NULL, '{');
+            as_json_text(out, "level", name);
+            as_json_int(out, "count", c->count[i]);
+            as_json_close(out, '}');
+        }
+        as_json_close(out, ']');
+    }
+    as_json_close(out, '}');
+}
+
+void as_data_stats_json(const as_data_stats *s, as_text *out)
+{
+    as_json_int(out, "rows", s->rows);
+    as_json_open(out, "columns", '[');
+    for (int64_t j = 0; j < s->n; j++) {
+        json_column(&s->column[j], out);
+    }
+    as_json_close(out, ']');
+    as_json_open(out, "correlations", '[');
+    for (int i = 0; i < s->npairs; i++) {
+        as_json_open(out, NULL, '{');
+        as_json_text(out, "a", s->column[s->pair[i].a].name);
+        as_json_text(out, "b", s->column[s->pair[i].b].name);
+        as_json_real(out, "r", s->pair[i].r);
+        as_json_close(out, '}');
+    }
+    as_json_close(out, ']');
+    as_json_int(out, "correlated_columns", s->correlated);
+    as_json_int(out, "correlation_rows", s->pair_rows);
+}

@@ -1,0 +1,147 @@
+"""Statistical models beside scikit-learn on the same data: seconds of fitting, in one run.
+
+usage: python3 tests/bench/statistics.py [--only gaussian_nb,kmeans] [--threads 1,2] [--repeats 5] [--rows 1000000]
+           [--program build/allsum] [--python PYTHON]
+Needs Python with numpy and scikit-learn for the data and the other side. Every row is a function of ROWS: it makes data, the
+model section of a configuration, and code that fits the same model there. Both sides hold the data in memory before the clock
+starts and take the same passes from the same start; the least of the repetitions counts, taken in turns.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Row:
+    """x, y: arrays (y None: no labels); model: text of the section; steps: passes, or None; peer: Python that sets `fit`, a
+    function that fits arrays x and y; note: what is compared."""
+
+    def __init__(self, x, y, model, peer, note, steps=None):
+        self.x, self.y, self.model, self.peer, self.note, self.steps = x, y, model, peer, note, steps
+
+
+def clusters(rows, d, k, seed):
+    rng = np.random.default_rng(seed)
+    center = rng.normal(size=(k, d)) * 3
+    label = rng.integers(0, k, rows)
+    return rng.normal(size=(rows, d)) + center[label], label, center
+
+
+def gaussian_nb(rows):
+    x, y, _ = clusters(rows, 100, 10, 1)
+    return Row(x, y, "{type: gaussian_nb}", "from sklearn.naive_bayes import GaussianNB as M\nfit = lambda: M().fit(x, y)",
+               "10 classes, 100 columns")
+
+
+def multinomial_nb(rows):
+    x, y, _ = clusters(rows, 100, 10, 1)
+    x = np.floor(np.abs(x))
+    return Row(x, y, "{type: multinomial_nb}", "from sklearn.naive_bayes import MultinomialNB as M\nfit = lambda: M().fit(x, y)",
+               "10 classes, 100 columns")
+
+
+def numbers(a):
+    return "[" + ", ".join(repr(float(v)) for v in np.ravel(a)) + "]"
+
+
+def kmeans(rows):
+    x, _, center = clusters(rows, 16, 8, 2)
+    start = x[:8]
+    return Row(x, None, f"{{type: kmeans, n_clusters: 8, tol: 0, max_iter: 20, init: {numbers(start)}}}",
+               "from sklearn.cluster import KMeans as M\nfit = lambda: M(8, init=x[:8].copy(), n_init=1, tol=0, max_iter=20).fit(x)",
+               "8 clusters, 16 columns, at most 20 iterations from the first rows")
+
+
+def kmeans_seeded(rows):
+    x, _, center = clusters(rows, 16, 8, 2)
+    return Row(x, None, "{type: kmeans, n_clusters: 8, max_iter: 20}",
+               "from sklearn.cluster import KMeans as M\nfit = lambda: M(8, n_init=1, max_iter=20, random_state=0).fit(x)",
+               "8 clusters, 16 columns, with seeding, defaults")
+
+
+def mixture(rows, kind):
+    x, label, center = clusters(rows, 16, 8, 3)
+    mean = center + 0.3
+    weight, eye = np.full(8, 1 / 8), np.eye(16)
+    precision = {"full": np.tile(eye, (8, 1, 1)), "diag": np.ones((8, 16)), "tied": eye, "spherical": np.ones(8)}[kind]
+    name = {"diag": "diagonal"}.get(kind, kind)
+    return Row(x, None,
+               f"{{type: gmm, n_components: 8, covariance_type: {name}, tol: 0, max_iter: 10, means_init: {numbers(mean)}, "
+               f"weights_init: {numbers(weight)}, precisions_init: {numbers(precision)}}}",
+               "import numpy as np, warnings\nwarnings.simplefilter('ignore')\nfrom sklearn.mixture import GaussianMixture as M\n"
+               f"mean, precision = np.array({numbers(mean)}).reshape(8, 16), np.array({numbers(precision)}).reshape({precision.shape})\n"
+               f"fit = lambda: M(8, covariance_type='{kind}', tol=0, max_iter=10, init_params='random_from_data', means_init=mean, "
+               "weights_init=np.full(8, 1 / 8), precisions_init=precision).fit(x)",
+               f"8 components, 16 columns, {name}, 10 steps of EM from the same start")
+
+
+def gmm(rows):
+    return mixture(rows, "full")
+
+
+def gmm_diagonal(rows):
+    return mixture(rows, "diag")
+
+
+ROWS = [gaussian_nb, multinomial_nb, kmeans, kmeans_seeded, gmm, gmm_diagonal]
+
+
+def ours(program, folder, row, threads):
+    config, run = os.path.join(folder, "fit.yaml"), os.path.join(folder, "run")
+    label = "" if row.y is None else f", y: {folder}/y.npy"
+    with open(config, "w") as f:
+        f.write(f"data:\n  train: {{format: npy, x: {folder}/x.npy{label}}}\n  assign: contiguous\nmodel: {row.model}\n")
+        f.write("log: {every: 1000000 steps}\n" + (f"train: {{steps: {row.steps}}}\n" if row.steps else ""))
+    subprocess.run(["rm", "-rf", run], check=True)
+    subprocess.run([program, "train", config, "-q", "--threads", str(threads), "-o", run], check=True, capture_output=True)
+    lines = [json.loads(line) for line in open(os.path.join(run, "metrics.jsonl"))]
+    last = [line for line in lines if line["kind"] == "step"][-1]
+    return sum(last["timing"][part] for part in ("forward", "sum", "update")), last["step"]  # without reading the file
+
+
+def peer(python, folder, row, threads):
+    code = ("import time, sys, numpy as np\n"
+            f"x = np.load('{folder}/x.npy')\n" + (f"y = np.load('{folder}/y.npy')\n" if row.y is not None else "") + row.peer +
+            "\nt = time.perf_counter(); m = fit(); print(time.perf_counter() - t, getattr(m, 'n_iter_', 1))\n")
+    env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    cores = ",".join(str(c) for c in sorted(os.sched_getaffinity(0))[:threads])
+    out = subprocess.run(["taskset", "-c", cores, python, "-c", code], check=True, capture_output=True, text=True, env=env).stdout.split()
+    return float(out[0]), int(out[1])
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--only", default="")
+    p.add_argument("--threads", default="1,2")
+    p.add_argument("--repeats", type=int, default=5)
+    p.add_argument("--rows", type=int, default=1000000)
+    p.add_argument("--program", default="build/allsum")
+    p.add_argument("--python", default=sys.executable)
+    args = p.parse_args()
+    program = os.path.abspath(args.program)
+    print(f"{'fit':<18}{'threads':>8}{'allsum s':>10}{'passes':>8}{'sklearn s':>11}{'passes':>8}{'ratio':>8}   of")
+    with tempfile.TemporaryDirectory() as folder:
+        for make in ROWS:
+            if args.only and make.__name__ not in args.only.split(","):
+                continue
+            row = make(args.rows)
+            np.save(os.path.join(folder, "x.npy"), row.x)
+            if row.y is not None:
+                np.save(os.path.join(folder, "y.npy"), row.y)
+            for threads in map(int, args.threads.split(",")):
+                a, b = [], []
+                for _ in range(args.repeats):
+                    a.append(ours(program, folder, row, threads))
+                    b.append(peer(args.python, folder, row, threads))
+                (ta, na), (tb, nb) = min(a), min(b)
+                print(f"{make.__name__:<18}{threads:>8}{ta:>10.3f}{na:>8}{tb:>11.3f}{nb:>8}{tb / ta:>8.1f}   {row.note}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
