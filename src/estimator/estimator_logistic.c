@@ -4,13 +4,12 @@
    scikit-learn; without one: for each class but the first, as statsmodels' MNLogit, and coef_ are those of all classes
    that add up to 0. The objective is scikit-learn's: sum w (-ln p(y)) + penalty / C, the intercept not penalised; here
    it is divided by the sum of the weights. */
-#include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "estimator/glm.h"
 #include "kernels/scalar_math.h"
+#include "kernels/vectors.h"
 
 typedef struct options {
     as_glm_options glm;
@@ -38,18 +37,18 @@ static const as_field fields[] = {
     AS_GLM_INFERENCE_FIELDS(options, glm),
     AS_FIELDS_END};
 
-/* Class weights, then rows of each class. */
+/* Weights of the classes. */
 static int64_t design_size(const as_glm *g)
 {
-    return 2 * g->groups;
+    return g->groups;
 }
 
 static void design(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum)
 {
+    (void)g;
     (void)s;
     for (int64_t i = 0; i < r->count; i++) {
         sum[AS_GLM_D_SUMS + r->label[i]] += r->weight[i];
-        sum[AS_GLM_D_SUMS + g->groups + r->label[i]] += r->weight[i] > 0 ? 1 : 0;
     }
 }
 
@@ -60,7 +59,7 @@ static int64_t group(const as_rows *r, int64_t i)
 
 static as_status begin(as_glm *g, const as_statistic *s, const double *sum, double *intercept)
 {
-    const double *weight = sum + AS_GLM_D_SUMS, *count = weight + g->groups;
+    const double *weight = sum + AS_GLM_D_SUMS;
     double mean = 0;
     for (int64_t k = 0; k < g->groups; k++) {
         if (!(weight[k] > 0)) {
@@ -71,7 +70,6 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *sum, doub
         }
         g->number[AS_GLM_NULL] += weight[k] * as_log_f64(weight[k] / s->weight);
         mean += as_log_f64(weight[k]) / (double)g->groups;
-        (void)count;
     }
     for (int64_t k = 0; k < g->q; k++) {
         const int64_t class = g->q == g->groups ? k : k + 1;
@@ -80,15 +78,21 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *sum, doub
     return AS_OK;
 }
 
-static void derive_two(const as_rows *r, const as_glm_rows *out)
+static void derive_two(const as_vectors *V, const as_rows *r, const as_glm_rows *out)
 {
+    double *exps = out->loss, *logs = out->residual; /* work space until they are what they are called */
     for (int64_t i = 0; i < r->count; i++) {
-        const double eta = out->eta[i * out->ld], w = r->weight[i], e = as_exp_f64(-fabs(eta));
+        exps[i] = -fabs(out->eta[i * out->ld]);
+    }
+    V->exp(r->count, exps, exps);
+    V->log1p(r->count, exps, logs);
+    for (int64_t i = 0; i < r->count; i++) {
+        const double eta = out->eta[i * out->ld], w = r->weight[i], e = exps[i];
         const double small = e / (1 + e), large = 1 / (1 + e), p = eta < 0 ? small : large;
         const double other = eta < 0 ? large : small; /* 1 - p without cancellation */
         const bool one = r->label[i] == 1;
         const double against = one ? -eta : eta;
-        out->loss[i] = w * ((against > 0 ? against : 0) + as_log1p_f64(e));
+        out->loss[i] = w * ((against > 0 ? against : 0) + logs[i]);
         out->residual[i] = one ? -w * other : w * p;
         if (out->curvature != NULL) {
             out->curvature[i] = w * p * other;
@@ -96,32 +100,49 @@ static void derive_two(const as_rows *r, const as_glm_rows *out)
     }
 }
 
-/* p (q) of a row and -ln p(label): functions of classes first, ..., q + first - 1, where class 0 has eta 0 if first is
-   1. */
-static double shares(int64_t q, int64_t first, const double *eta, int64_t label, double *p)
+static double largest(const as_glm *g, const double *eta)
 {
-    double most = first > 0 ? 0 : eta[0];
-    for (int64_t k = 0; k < q; k++) {
+    double most = g->reference ? 0 : eta[0];
+    for (int64_t k = 0; k < g->q; k++) {
         most = eta[k] > most ? eta[k] : most;
     }
-    double total = first > 0 ? as_exp_f64(-most) : 0;
-    for (int64_t k = 0; k < q; k++) {
-        p[k] = as_exp_f64(eta[k] - most);
-        total += p[k];
-    }
-    for (int64_t k = 0; k < q; k++) {
-        p[k] /= total;
-    }
-    return as_log_f64(total) + most - (label >= first ? eta[label - first] : 0);
+    return most;
 }
 
-static void derive_many(const as_glm *g, const as_rows *r, const as_glm_rows *out)
+/* p (n, q) of the functions of rows eta (n, ld), ld = q where p is eta; total (n): sum_l exp(eta_l - most). */
+static void soften(const as_glm *g, const as_vectors *V, int64_t n, const double *eta, int64_t ld, double *p,
+                   double *total)
+{
+    const int64_t q = g->q;
+    for (int64_t i = 0; i < n; i++) {
+        const double most = largest(g, eta + i * ld);
+        total[i] = g->reference ? -most : -HUGE_VAL;
+        for (int64_t k = 0; k < q; k++) {
+            p[i * q + k] = eta[i * ld + k] - most;
+        }
+    }
+    V->exp(n * q, p, p);
+    V->exp(n, total, total);
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t k = 0; k < q; k++) {
+            total[i] += p[i * q + k];
+        }
+        for (int64_t k = 0; k < q; k++) {
+            p[i * q + k] /= total[i];
+        }
+    }
+}
+
+static void derive_many(const as_glm *g, const as_vectors *V, const as_rows *r, const as_glm_rows *out)
 {
     const int64_t q = g->q, first = g->reference ? 1 : 0;
+    soften(g, V, r->count, out->eta, out->ld, out->residual, out->loss);
+    V->log(r->count, out->loss, out->loss);
     for (int64_t i = 0; i < r->count; i++) {
+        const double w = r->weight[i], *eta = out->eta + i * out->ld;
         double *p = out->residual + i * q;
-        const double w = r->weight[i];
-        out->loss[i] = w * shares(q, first, out->eta + i * out->ld, r->label[i], p);
+        const int64_t own = r->label[i] - first;
+        out->loss[i] = w * (out->loss[i] + largest(g, eta) - (own >= 0 ? eta[own] : 0));
         for (int64_t k = 0, pair = 0; k < q && out->curvature != NULL; k++) {
             out->curvature[pair++ * r->count + i] = w * p[k] * (1 - p[k]);
             for (int64_t l = k + 1; l < q; l++) {
@@ -129,18 +150,18 @@ static void derive_many(const as_glm *g, const as_rows *r, const as_glm_rows *ou
             }
         }
         for (int64_t k = 0; k < q; k++) {
-            p[k] = w * (p[k] - (r->label[i] == k + first ? 1 : 0));
+            p[k] = w * (p[k] - (k == own ? 1 : 0));
         }
     }
 }
 
 static void derive(const as_glm *g, const as_statistic *s, const as_rows *r, const as_glm_rows *out)
 {
-    (void)s;
+    const as_vectors *V = as_vectors_get(s->kernels->set);
     if (g->groups == 2) {
-        derive_two(r, out);
+        derive_two(V, r, out);
     } else {
-        derive_many(g, r, out);
+        derive_many(g, V, r, out);
     }
 }
 
@@ -215,7 +236,7 @@ static as_status plan(as_statistic *s)
     g->q = s->classes == 2 ? 1 : s->classes - (g->reference ? 1 : 0);
     s->outputs = s->classes;
     AS_TRY(as_glm_plan(s));
-    const int64_t least = s->chunk * g->q; /* for predict */
+    const int64_t least = s->chunk * (g->q + 2); /* for predict */
     s->scratch = s->scratch > least ? s->scratch : least;
     return AS_OK;
 }
@@ -224,20 +245,27 @@ static as_status plan(as_statistic *s)
 static void predict(const as_statistic *s, const as_rows *r, double *out)
 {
     const as_glm *g = s->model;
-    const int64_t first = g->reference ? 1 : 0, classes = s->classes;
-    double *eta = r->scratch;
+    const as_vectors *V = as_vectors_get(s->kernels->set);
+    const int64_t q = g->q, first = g->reference ? 1 : 0;
+    double *eta = r->scratch, *total = eta + r->count * q, *rest = total + r->count;
     as_glm_eta(s, r, eta);
     for (int64_t i = 0; i < r->count; i++) {
-        double *p = out + i * classes, rest = 1;
-        if (g->groups == 2) {
-            const double e = as_exp_f64(-fabs(eta[i])), small = e / (1 + e), large = 1 / (1 + e);
-            p[0] = eta[i] < 0 ? large : small;
-            p[1] = eta[i] < 0 ? small : large;
-            continue;
+        rest[i] = g->groups == 2 ? -fabs(eta[i]) : -largest(g, eta + i * q);
+    }
+    V->exp(r->count, rest, rest);
+    if (g->groups == 2) {
+        for (int64_t i = 0; i < r->count; i++) {
+            const double small = rest[i] / (1 + rest[i]), large = 1 / (1 + rest[i]);
+            out[2 * i] = eta[i] < 0 ? large : small;
+            out[2 * i + 1] = eta[i] < 0 ? small : large;
         }
-        rest = shares(g->q, first, eta + i * g->q, 0, p + first);
-        if (first > 0) { /* shares gave -ln p of class 0 */
-            p[0] = as_exp_f64(-rest);
+        return;
+    }
+    soften(g, V, r->count, eta, q, eta, total);
+    for (int64_t i = 0; i < r->count; i++) {
+        out[i * s->classes] = rest[i] / total[i]; /* class 0, if it has no function */
+        for (int64_t k = 0; k < q; k++) {
+            out[i * s->classes + first + k] = eta[i * q + k];
         }
     }
 }

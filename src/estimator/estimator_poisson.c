@@ -5,12 +5,12 @@
    Counts need not be whole (quasi-likelihood); they may not be negative. alpha is scikit-learn's: F + alpha/2 |w|^2, F
    the mean. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "estimator/glm.h"
 #include "kernels/scalar_math.h"
+#include "kernels/vectors.h"
 #include "math/special.h"
 
 typedef struct options {
@@ -97,14 +97,22 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *all, doub
 
 static void derive(const as_glm *g, const as_statistic *s, const as_rows *r, const as_glm_rows *out)
 {
+    const as_vectors *V = as_vectors_get(s->kernels->set);
+    double *eta = out->loss, *mu = out->residual; /* work space until they are what they are called */
     for (int64_t i = 0; i < r->count; i++) {
-        const double w = r->weight[i], y = r->target[i];
-        const double eta = out->eta[i * out->ld] + (g->offset < 0 ? 0 : as_log_f64(exposure_of(g, s, r, i)));
-        const double mu = as_exp_f64(eta);
-        out->loss[i] = w * (mu - y * eta);
-        out->residual[i] = w * (mu - y);
+        eta[i] = exposure_of(g, s, r, i);
+    }
+    V->log(r->count, eta, eta);
+    for (int64_t i = 0; i < r->count; i++) {
+        eta[i] += out->eta[i * out->ld];
+    }
+    V->exp(r->count, eta, mu);
+    for (int64_t i = 0; i < r->count; i++) {
+        const double w = r->weight[i], y = r->target[i], rate = mu[i];
+        out->loss[i] = w * (rate - y * eta[i]);
+        out->residual[i] = w * (rate - y);
         if (out->curvature != NULL) {
-            out->curvature[i] = w * mu;
+            out->curvature[i] = w * rate;
         }
     }
 }

@@ -8,10 +8,17 @@
 
 #include "base/error.h"
 #include "comm/world.h"
+#include "kernels/vectors.h"
+#include "math/dense.h"
 
 enum {
-    MEMORY = 10,                  /* pairs of L-BFGS, as in scikit-learn */
-    AUTO_MOST = 500,              /* coefficients up to which solver: auto takes Newton's method */
+    MEMORY = 10,           /* pairs of L-BFGS, as in scikit-learn */
+    AUTO_MOST = 500,       /* coefficients up to which solver: auto takes Newton's method */
+    GRAM_MOST = 1024,      /* columns up to which a matrix of them preconditions L-BFGS ... */
+    GRAM_COST = 96,        /* ... and for each function, so that it costs no more than about 24 passes */
+    CHUNK_BYTES = 1 << 20, /* of rows at a time: they stay in the second cache */
+    CHUNK_LEAST = 16,
+    CHUNK_MOST = 256,
     NEWTON_MOST = 2048,           /* most coefficients of a matrix ... */
     MATRIX_MOST = 2 * 1024 * 1024 /* ... and doubles of the statistic of a lane */
 };
@@ -41,6 +48,8 @@ int64_t as_glm_size(const as_statistic *s)
     switch (*g->phase) {
     case AS_GLM_DESIGN:
         return design_size(s);
+    case AS_GLM_GRAM:
+        return AS_GLM_HEAD + g->p * g->p;
     case AS_GLM_SEARCH:
         return AS_GLM_HEAD + g->n;
     default:
@@ -70,6 +79,8 @@ static as_status choose_solver(as_statistic *s)
     g->inference = g->no_inference == NULL;
     g->newton = g->inference || g->options.solver == AS_GLM_NEWTON;
     g->watch = likelihood && g->penalty == AS_GLM_NONE;
+    g->gram = g->options.solver == AS_GLM_LBFGS && g->penalty != AS_GLM_L1 && s->width <= GRAM_MOST &&
+              s->width <= GRAM_COST * g->q;
     return AS_OK;
 }
 
@@ -87,6 +98,10 @@ static as_status plan_state(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/state/direction", 2, theta, &g->direction));
     AS_TRY(as_statistic_array(s, "/state/gradient", 2, theta, &g->gradient));
     AS_TRY(as_statistic_array(s, "/state/history", 1, &history, &g->history));
+    const int64_t square[2] = {s->width, s->width};
+    if (g->gram) {
+        AS_TRY(as_statistic_array(s, "/state/inverse", 2, square, &g->inverse));
+    }
     AS_TRY(as_statistic_array(s, "/state/scale", 1, &s->width, &g->scale));
     return as_statistic_array(s, "/state/shift", 1, &s->width, &g->shift);
 }
@@ -152,9 +167,11 @@ static as_status plan_memory(as_statistic *s)
     AS_TRY(as_arena_reserve(s->arena, (size_t)(g->q * bytes), (void **)&g->bias_theta));
     AS_TRY(as_arena_reserve(s->arena, (size_t)(d * bytes), (void **)&g->gather_scale));
     AS_TRY(as_arena_reserve(s->arena, (size_t)(d * bytes), (void **)&g->gather_shift));
-    const int64_t matrix = g->newton ? g->pairs + g->p : 0;
+    const int64_t fit = CHUNK_BYTES / (bytes * d), matrix = g->newton ? g->pairs + g->p : g->gram ? g->p : 0;
+    s->chunk = fit > CHUNK_MOST ? CHUNK_MOST : fit < CHUNK_LEAST ? CHUNK_LEAST : fit;
     s->scratch = s->chunk * (functions + g->q + 1 + matrix);
-    const int64_t pass = AS_GLM_HEAD + g->n + (g->newton ? g->pairs * g->p * g->p : 0);
+    const int64_t squares = g->newton ? g->pairs * g->p * g->p : 0, gram = g->gram ? g->p * g->p : 0;
+    const int64_t pass = AS_GLM_HEAD + (g->n + squares > gram ? g->n + squares : gram);
     s->most = pass > design_size(s) ? pass : design_size(s);
     s->flops = 4.0 * (double)(g->q * d);
     AS_TRY(as_tree_plan(1, &g->tree));
@@ -275,13 +292,66 @@ static double largest_slope(const as_glm *g)
     return largest;
 }
 
+/* Curvature of a row's loss that preconditioners take: that of the logistic loss at 0. */
+static const double CURVATURE = 0.25;
+
+/* to = P^-1 from: the inverse of GRAM, or a diagonal for columns of unit variance. */
+static void precondition(const void *context, const double *from, double *to)
+{
+    const as_glm *g = context;
+    const as_vectors *V = as_vectors_get(as_isa_detect());
+    const int64_t p = g->p, d = p - 1;
+    for (int64_t at = 0; at < g->n; at++) {
+        const int64_t j = at % p;
+        to[at] = g->gram && j < d ? 0 : from[at] / (CURVATURE + as_glm_l2(g, j));
+    }
+    for (int64_t j = 0; j < d && g->gram; j++) {
+        for (int64_t k = 0; k < g->q; k++) {
+            V->axpy(d, from[k * p + j], g->inverse + j * d, to + k * p);
+        }
+    }
+}
+
+static as_status finish_gram(as_statistic *s, const double *sum)
+{
+    as_glm *g = s->model;
+    const double *gram = sum + AS_GLM_HEAD;
+    const int64_t d = s->width, p = g->p;
+    if (g->watch) {
+        AS_TRY(as_glm_find_dependence(s, gram));
+    }
+    double *matrix = malloc((size_t)(2 * d * d) * sizeof *matrix), *root = matrix == NULL ? NULL : matrix + d * d;
+    if (matrix == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for a matrix of %lld columns", s->base.ops->name, (long long)d);
+    }
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t j = i; j < d; j++) {
+            const bool held = g->active[i] != AS_GLM_ACTIVE || g->active[j] != AS_GLM_ACTIVE;
+            matrix[i * d + j] = held ? 0 : CURVATURE * gram[i * p + j] / g->number[AS_GLM_WEIGHT];
+        }
+        /* Columns have unit variance: a little more keeps dependent ones apart. */
+        matrix[i * d + i] = g->active[i] != AS_GLM_ACTIVE ? 1 : matrix[i * d + i] + as_glm_l2(g, i) + 1e-6;
+    }
+    as_dense_cholesky(d, matrix, 0, NULL);
+    as_dense_invert_upper(d, matrix, d, root);
+    const as_vectors *V = as_vectors_get(as_isa_detect());
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t j = i; j < d; j++) {
+            g->inverse[i * d + j] = g->inverse[j * d + i] = V->dot(d - j, root + i * d + j, root + j * d + j);
+        }
+    }
+    free(matrix);
+    return AS_OK;
+}
+
 static as_lbfgs search_of(as_glm *g, double *work)
 {
     return (as_lbfgs){.n = g->n,
                       .memory = MEMORY,
-                      .diagonal = work,
-                      .l1 = g->penalty == AS_GLM_L1 ? work + g->n : NULL,
-                      .alpha = work + 2 * g->n,
+                      .precondition = precondition,
+                      .context = g,
+                      .l1 = g->penalty == AS_GLM_L1 ? work : NULL,
+                      .work = work + g->n,
                       .x = g->theta,
                       .trial = g->trial,
                       .gradient = g->gradient,
@@ -309,10 +379,7 @@ static as_status search(as_statistic *s, double *sum, double value)
     }
     as_lbfgs l = search_of(g, work);
     for (int64_t at = 0; at < g->n; at++) {
-        const int64_t j = at % g->p;
-        /* Columns of unit variance: a curvature of about 1/4 for two classes, less for more, and the penalty. */
-        work[at] = 1 / (double)(g->q + 3) + as_glm_l2(g, j);
-        work[g->n + at] = as_glm_l1(g, j);
+        work[at] = as_glm_l1(g, at % g->p);
     }
     const as_lbfgs_answer answer = as_lbfgs_take(&l, value, sum + AS_GLM_HEAD);
     *g->n_iter = as_lbfgs_moves(&l);
@@ -372,7 +439,10 @@ as_status as_glm_finish(as_statistic *s, double *sum, as_step_report *report)
         g->number[AS_GLM_WEIGHT] = s->weight;
         g->number[AS_GLM_ROWS] = s->samples;
         AS_TRY(as_glm_finish_design(s, sum));
-        *g->phase = g->options.solver == AS_GLM_NEWTON ? AS_GLM_NEWTON_PHASE : AS_GLM_SEARCH;
+        *g->phase = g->options.solver == AS_GLM_NEWTON ? AS_GLM_NEWTON_PHASE : g->gram ? AS_GLM_GRAM : AS_GLM_SEARCH;
+    } else if (*g->phase == AS_GLM_GRAM) {
+        AS_TRY(finish_gram(s, sum));
+        *g->phase = AS_GLM_SEARCH;
     } else {
         AS_TRY(finish_pass(s, sum));
     }

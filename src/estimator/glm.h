@@ -7,9 +7,9 @@
 
      F(theta) = 1/W sum_i w_i l(y_i, eta_i) + l2/2 |w|^2 + l1 |w|_1,   eta_ik = v_k'z_i + b_k,   W = sum w_i
 
-   Passes: DESIGN (moments, answers, checks), SEARCH (L-BFGS) or NEWTON (IRLS: gradient and Hessian at once,
-   backtracking by Armijo's rule), then, where there is inference, FISHER and MEAT at the estimate. Everything that a
-   pass needs to know lies in arrays of the state. */
+   Passes: DESIGN (moments, answers, checks), GRAM (the matrix that preconditions L-BFGS, where it pays), SEARCH
+   (L-BFGS) or NEWTON (IRLS: gradient and Hessian at once, backtracking by Armijo's rule), then, where there is
+   inference, FISHER and MEAT at the estimate. Everything that a pass needs to know lies in arrays of the state. */
 #ifndef AS_ESTIMATOR_GLM_H
 #define AS_ESTIMATOR_GLM_H
 
@@ -92,7 +92,15 @@ typedef struct as_glm_family {
                            const double *high);
 } as_glm_family;
 
-enum as_glm_phase { AS_GLM_DESIGN, AS_GLM_SEARCH, AS_GLM_NEWTON_PHASE, AS_GLM_FISHER, AS_GLM_MEAT, AS_GLM_DONE };
+enum as_glm_phase {
+    AS_GLM_DESIGN,
+    AS_GLM_GRAM,
+    AS_GLM_SEARCH,
+    AS_GLM_NEWTON_PHASE,
+    AS_GLM_FISHER,
+    AS_GLM_MEAT,
+    AS_GLM_DONE
+};
 
 /* as_glm.number */
 enum {
@@ -127,14 +135,15 @@ struct as_glm {
     bool reference; /* class 0 has no function of its own */
 
     int64_t p, n, pairs, terms;
-    bool newton, inference, watch; /* watch: ranges and margins, for separation */
-    const char *no_inference;      /* why there is none */
+    bool gram, newton, inference, watch; /* watch: ranges and margins, for separation */
+    const char *no_inference;            /* why there is none */
 
     /* State. */
     int64_t *phase, *n_iter, *active; /* (p) */
     double *number;
     double *theta, *trial, *direction, *gradient; /* (q, p) */
     double *history;                              /* L-BFGS: s, y, numbers */
+    double *inverse;                              /* (D, D) of 1/4 of the Gram matrix and the penalty */
     double *bread;                                /* (n, n) covariance of theta, where there is inference */
     double *scale, *shift;                        /* (D) z = scale x + shift */
     /* Estimate. */

@@ -46,11 +46,12 @@ static void design_rows(const as_statistic *s, const as_rows *r, double *sum)
 }
 
 /* sum (pairs, p, p) += sum over rows of c z z' with the constant as the last of z; upper half. */
-static void add_matrices(const as_statistic *s, const as_rows *r, const double *curvature, double *v, double *sum)
+static void add_matrices(const as_statistic *s, const as_rows *r, int64_t pairs, const double *curvature, double *v,
+                         double *sum)
 {
     const as_glm *g = s->model;
     const int64_t d = s->width, p = g->p;
-    for (int64_t pair = 0; pair < g->pairs; pair++) {
+    for (int64_t pair = 0; pair < pairs; pair++) {
         const double *c = curvature + pair * r->count;
         double *matrix = sum + pair * p * p;
         for (int64_t i = 0; i < r->count; i++) {
@@ -101,6 +102,10 @@ void as_glm_rows_add(const as_statistic *s, const as_rows *r, double *sum)
         design_rows(s, r, sum);
         return;
     }
+    if (*g->phase == AS_GLM_GRAM) {
+        add_matrices(s, r, 1, r->weight, r->scratch, sum + AS_GLM_HEAD);
+        return;
+    }
     const int64_t n = r->count, d = s->width, functions = g->watch ? 2 * g->q : g->q;
     const bool matrices = *g->phase != AS_GLM_SEARCH;
     double *eta = r->scratch, *loss = eta + n * functions, *residual = loss + n, *curvature = residual + n * g->q;
@@ -132,7 +137,7 @@ void as_glm_rows_add(const as_statistic *s, const as_rows *r, double *sum)
         square_residuals(g, r, residual, curvature);
     }
     if (matrices) {
-        add_matrices(s, r, curvature, curvature + g->pairs * n, gradient + g->n);
+        add_matrices(s, r, g->pairs, curvature, curvature + g->pairs * n, gradient + g->n);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Vectors of doubles (vectors.h). Cost: one pass over memory each. */
 #include "kernels/rowwise.h"
+#include "kernels/vector_math.h"
 #include "kernels/vectors.h"
 
 #if AS_PRECISION == 64
@@ -54,6 +55,34 @@ static void rotate(int64_t n, double c, double s, double *restrict x, double *re
     }
 }
 
-const as_vectors AS_V(as_vectors) = {.dot = dot, .axpy = axpy, .gram_pair = gram_pair, .rotate = rotate};
+static void exp_all(int64_t n, const double *x, double *y)
+{
+    V_MAP(n, j, m, v_store_masked(y + j, v_exp(v_load_masked(x + j, m)), m))
+}
+
+/* Plain loops, which compilers turn into vectors (kernels/math.h). */
+static void log_all(int64_t n, const double *x, double *y)
+{
+    for (int64_t j = 0; j < n; j++) {
+        y[j] = as_log(x[j]);
+    }
+}
+
+static void log1p_all(int64_t n, const double *x, double *y)
+{
+    for (int64_t j = 0; j < n; j++) {
+        y[j] = as_log1p(x[j]);
+    }
+}
+
+const as_vectors AS_V(as_vectors) = {
+    .dot = dot,
+    .axpy = axpy,
+    .gram_pair = gram_pair,
+    .rotate = rotate,
+    .exp = exp_all,
+    .log = log_all,
+    .log1p = log1p_all,
+};
 
 #endif

@@ -14,6 +14,10 @@ typedef struct as_vectors {
     void (*gram_pair)(int64_t n, const double *x, const double *y, double out[3]);
     /* (x, y) = (c x + s y, c y - s x): x[j] = fma(c, x[j], s y[j]), y[j] = fma(c, y[j], -s x[j]). */
     void (*rotate)(int64_t n, double c, double s, double *x, double *y);
+    /* Elementwise, each with the bits of its brother in scalar_math.h; y may be x. */
+    void (*exp)(int64_t n, const double *x, double *y);
+    void (*log)(int64_t n, const double *x, double *y);
+    void (*log1p)(int64_t n, const double *x, double *y);
 } as_vectors;
 
 /* Never NULL. isa: a build that this CPU can run. */

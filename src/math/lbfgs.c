@@ -56,7 +56,7 @@ static void recursion(as_lbfgs *l)
 {
     const as_vectors *V = as_vectors_get(as_isa_detect());
     const int64_t n = l->n, pairs = (int64_t)l->number[PAIRS], newest = (int64_t)l->number[NEWEST];
-    double *d = l->direction, *alpha = l->alpha, *rho = l->alpha + l->memory, gamma = 1;
+    double *d = l->direction, *image = l->work, *alpha = l->work + n, *rho = alpha + l->memory, gamma = 1;
     for (int64_t j = 0; j < n; j++) {
         d[j] = -slope_at(l, j);
     }
@@ -69,14 +69,12 @@ static void recursion(as_lbfgs *l)
     }
     if (pairs > 0) {
         const double *y = l->y + newest * n;
-        double scaled = 0;
-        for (int64_t j = 0; j < n; j++) {
-            scaled += y[j] / l->diagonal[j] * y[j];
-        }
-        gamma = 1 / (rho[newest] * scaled);
+        l->precondition(l->context, y, image);
+        gamma = 1 / (rho[newest] * V->dot(n, y, image));
     }
+    l->precondition(l->context, d, image);
     for (int64_t j = 0; j < n; j++) {
-        d[j] *= gamma / l->diagonal[j];
+        d[j] = gamma * image[j];
     }
     for (int64_t p = pairs - 1; p >= 0; p--) {
         const int64_t at = (newest - p + l->memory) % l->memory;

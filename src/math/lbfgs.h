@@ -2,11 +2,11 @@
    can stop and go on between any two. All its memory is arrays of the caller's: who keeps them can go on with the same
    bits.
 
-   Method: two-loop recursion (Nocedal, Math. Comp. 35, 1980) from an initial inverse Hessian gamma P^-1, P a diagonal
-   of the caller's, gamma = s'y / y'P^-1 y; a line search on cubic interpolation to the strong Wolfe conditions (Nocedal
-   and Wright, Numerical Optimization, 2nd ed., 3.5); pairs with s'y <= 1e-12 |s| |y| are left out. With an L1 penalty:
-   OWL-QN (Andrew and Gao, ICML 2007), directions and steps held to the orthant of the pseudo-gradient, Armijo's rule.
-   Cost: (4 memory + 8) n flops an evaluation. */
+   Method: two-loop recursion (Nocedal, Math. Comp. 35, 1980) from an initial inverse Hessian gamma P^-1, P a guess at
+   the Hessian of the caller's, gamma = s'y / y'P^-1 y; a line search on cubic interpolation to the strong Wolfe
+   conditions (Nocedal and Wright, Numerical Optimization, 2nd ed., 3.5); pairs with s'y <= 1e-12 |s| |y| are left out.
+   With an L1 penalty: OWL-QN (Andrew and Gao, ICML 2007), directions and steps held to the orthant of the
+   pseudo-gradient, Armijo's rule. Cost: (6 memory + 8) n flops and two products with P^-1 a move. */
 #ifndef AS_MATH_LBFGS_H
 #define AS_MATH_LBFGS_H
 
@@ -15,18 +15,19 @@
 
 enum { AS_LBFGS_NUMBERS = 16 };
 
-/* Borrowed arrays. Zero before the first use, but for x, diagonal and l1. */
+/* Borrowed arrays. Zero before the first use, but for x and l1. */
 typedef struct as_lbfgs {
     int64_t n, memory;
-    const double *diagonal; /* (n) P > 0 */
-    const double *l1;       /* (n) weights >= 0 of |x_j|, or NULL */
-    double *x;              /* (n) the best point so far: where the search goes on from */
-    double *trial;          /* (n) the point to evaluate next; set it to x before the first evaluation */
-    double *gradient;       /* (n) of the smooth part at x */
-    double *direction;      /* (n) */
-    double *s, *y;          /* (memory, n) steps and changes of the gradient */
-    double *alpha;          /* (2 memory) work space; nothing to keep */
-    double *number;         /* (AS_LBFGS_NUMBERS) what else goes on */
+    void (*precondition)(const void *context, const double *from, double *to); /* to (n) = P^-1 from */
+    const void *context;
+    const double *l1;  /* (n) weights >= 0 of |x_j|, or NULL; P is a diagonal then */
+    double *x;         /* (n) the best point so far: where the search goes on from */
+    double *trial;     /* (n) the point to evaluate next; set it to x before the first evaluation */
+    double *gradient;  /* (n) of the smooth part at x */
+    double *direction; /* (n) */
+    double *s, *y;     /* (memory, n) steps and changes of the gradient */
+    double *work;      /* (n + 2 memory) nothing to keep */
+    double *number;    /* (AS_LBFGS_NUMBERS) what else goes on */
 } as_lbfgs;
 
 typedef enum as_lbfgs_answer {

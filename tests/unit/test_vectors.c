@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "kernels/scalar_math.h"
 #include "kernels/vectors.h"
 
 static double plain_dot(int64_t n, const double *x, const double *y)
@@ -57,6 +58,18 @@ static void test_each_build_gives_the_bits_of_the_definition(void **state)
                 d[j] = fma(f, x[j], d[j]);
             }
             assert_same(b, d, MOST);
+            memcpy(b, y, sizeof b), memcpy(c, y, sizeof c), memcpy(d, y, sizeof d);
+            V->exp(n, x, b);
+            V->log1p(n, b, c);
+            V->log(n, b, d);
+            for (int64_t j = 0; j < MOST; j++) {
+                const double expected_exp = j < n ? as_exp_f64(x[j]) : y[j];
+                const double expected_log1p = j < n ? as_log1p_f64(b[j]) : y[j];
+                const double expected_log = j < n ? as_log_f64(b[j]) : y[j];
+                assert_same(b + j, &expected_exp, 1);
+                assert_same(c + j, &expected_log1p, 1);
+                assert_same(d + j, &expected_log, 1);
+            }
         }
     }
 }
