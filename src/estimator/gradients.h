@@ -2,7 +2,7 @@
    read. For instruments: what is computed here never reaches the training.
 
    Passes are those of training (dropout is on, with the masks of the step that is given). The mean gradient is a sum
-   over lanes in double along the lane tree: the same bits for every layout. */
+   over lanes along the lane tree, in the precision of the passes: the same bits for every layout. */
 #ifndef AS_ESTIMATOR_GRADIENTS_H
 #define AS_ESTIMATOR_GRADIENTS_H
 
@@ -11,20 +11,20 @@
 
 typedef struct as_gradients as_gradients;
 
-/* Rows [first, first + rows) of the work space after forward, loss and backward, for whoever looks at values. Called by
-   all threads, each of which must do its share and sum nothing over threads. */
+/* Rows [0, lane_row[lanes]) of the work space after forward, loss and backward, for whoever looks at values; a lane may
+   come in several pieces. Called by all threads, each of which must do its share and sum nothing over threads. */
 typedef struct as_gradients_view {
     const as_model *model;
     const as_model_work *work;
-    int64_t rows;
-    int lane; /* of the rank */
+    int lane, lanes;         /* lanes [lane, lane + lanes) of the rank */
+    const int64_t *lane_row; /* (lanes + 1) their rows, from 0 */
     int thread, threads;
 } as_gradients_view;
 
 typedef struct as_gradients_options {
     as_precision precision;
     int64_t lane_rows; /* most rows of a lane in a batch */
-    bool spread;       /* as_gradients_spread will be called */
+    bool spread;       /* some tasks ask for it */
 } as_gradients_options;
 
 /* Where kinks (relu, max_pool) are: each row goes the way that its values say; also, that way is kept for later; or the
@@ -39,6 +39,7 @@ typedef struct as_gradients_task {
     int64_t step;     /* enters the masks of dropout */
     const double *at; /* (n) the point, the same on all ranks; NULL: the parameters of the network */
     bool loss_alone;  /* no backward */
+    bool spread;      /* as_gradients_spread will be called after it */
     void (*see)(void *context, const as_gradients_view *view); /* or NULL */
     void *context;
     as_gradients_branches branches;

@@ -11,7 +11,7 @@ enum { HALVES = 2, NETWORK_SPREAD_SUMS = 3 };
 struct as_gradients {
     as_network *network;
     as_gradients_options options;
-    const as_kernels *kernels, *doubles;
+    const as_kernels *kernels;
     as_model model;
     as_normalization own; /* in the other precision */
     const as_normalization *normalization;
@@ -22,7 +22,10 @@ struct as_gradients {
     const void *use_params, *use_packed; /* what the passes read */
     void *half[HALVES];                  /* (n) reals of the kernels */
     void **kept;                         /* (own lanes, HALVES), or NULL */
-    double *stack;                       /* (depth, n) */
+    void *stack;                         /* (depth, n) reals of the kernels */
+    void *total;                         /* (n) the same; seen by the node */
+    int64_t *lane_row;                   /* (own lanes + 1) rows of what is loaded ... */
+    int loaded, loaded_end;              /* ... lanes [loaded, loaded_end) */
     double *mean;                        /* (n) seen by the node */
     as_sum *sum;
     double *lane_head;   /* (own lanes, AS_HEAD_SIZE) */
@@ -39,6 +42,9 @@ struct as_gradients {
 
 /* Not collective. The gradients of the halves of a lane (or of the whole lane as the first) into to[]. */
 void network_gradients_lane(as_gradients *g, const as_gradients_task *task, int lane, void *const to[HALVES]);
+
+/* Collective. Slices of total, as their owners have filled them, times a factor into mean on all ranks. */
+as_status network_gradients_share(as_gradients *g, double factor);
 
 /* Not collective; by the thread that owns the rows, between forward and backward. Keeps the branches of `count` rows of
    the batch from row `from` on, which are rows [first, ...) of the work space, or goes back to those that were kept. */

@@ -7,7 +7,7 @@
 #include "estimator/network_gradients.h"
 
 enum {
-    TILE_ROWS = 512,         /* rows of a lane that are worked on at a time */
+    TILE_ROWS = 4096,        /* rows that are worked on at a time */
     WHOLE_LANE_ROWS = 65536, /* the same, for layers that see whole lanes */
     WORK_BYTES = 1 << 28,    /* what the tile may take */
     KEPT_BYTES = 1 << 28     /* what kept gradients may take */
@@ -26,8 +26,9 @@ static int64_t row_bytes(const as_gradients *g)
 /* Rows of a lane that are worked on at a time. */
 static as_status choose_tile(as_gradients *g)
 {
-    const int64_t rows = g->options.lane_rows > 0 ? g->options.lane_rows : 1;
-    const int64_t micro = g->network->setup.micro_batch, room = WORK_BYTES / row_bytes(g);
+    const int64_t lane = g->options.lane_rows > 0 ? g->options.lane_rows : 1;
+    const int64_t rows = lane * g->network->setup.lanes->count, micro = g->network->setup.micro_batch;
+    const int64_t room = WORK_BYTES / row_bytes(g);
     int64_t tile = micro > 0 && micro < TILE_ROWS ? micro : TILE_ROWS;
     tile = tile < room ? tile : room > 0 ? room : 1;
     g->tile = tile < rows ? tile : rows;
@@ -37,10 +38,10 @@ static as_status choose_tile(as_gradients *g)
                 "has none");
     }
     if (g->model.scope == AS_SCOPE_LANE) {
-        g->tile = rows;
-        if (rows > WHOLE_LANE_ROWS) {
+        g->tile = g->tile > lane ? g->tile : lane;
+        if (lane > WHOLE_LANE_ROWS) {
             AS_FAIL(AS_CONFIG, "a lane of %lld rows is too long for a layer that looks at whole lanes: take at most %d",
-                    (long long)rows, WHOLE_LANE_ROWS);
+                    (long long)lane, WHOLE_LANE_ROWS);
         }
     }
     return AS_OK;
@@ -89,9 +90,10 @@ static as_status plan_spread(as_gradients *g)
 static as_status plan_memory(as_gradients *g)
 {
     const as_setup *setup = &g->network->setup;
-    const size_t vector = (size_t)g->n * g->kernels->real_bytes, doubles = (size_t)g->n * sizeof(double);
+    const size_t vector = (size_t)g->n * g->kernels->real_bytes;
     const size_t own = (size_t)setup->lanes->count, blocks = (size_t)(g->n / AS_BLOCK + 1);
     const int64_t sample = (setup->data->width + 63) / 64 * 64;
+    const int depth = setup->lanes->program.depth > 1 ? setup->lanes->program.depth : 1;
     AS_TRY(as_arena_create(&g->arena));
     for (int h = 0; h < HALVES; h++) {
         AS_TRY(as_arena_reserve(g->arena, vector, &g->half[h]));
@@ -99,14 +101,15 @@ static as_status plan_memory(as_gradients *g)
     for (int k = 0; k < NETWORK_SPREAD_SUMS; k++) {
         AS_TRY(as_arena_reserve(g->arena, blocks * sizeof(double), (void **)&g->block[k]));
     }
-    AS_TRY(as_arena_reserve(g->arena, (size_t)(setup->lanes->program.depth + 1) * doubles, (void **)&g->stack));
+    AS_TRY(as_arena_reserve(g->arena, (size_t)(setup->lanes->program.depth + 1) * vector, &g->stack));
+    AS_TRY(as_arena_reserve(g->arena, (own + 1) * sizeof *g->lane_row, (void **)&g->lane_row));
     AS_TRY(as_arena_reserve(g->arena, own * AS_HEAD_SIZE * sizeof(double), (void **)&g->lane_head));
     AS_TRY(as_arena_reserve(g->arena, own * HALVES * sizeof(double), (void **)&g->half_weight));
     AS_TRY(as_arena_reserve(g->arena, (size_t)(sample * as_team_size(setup->team)) * g->kernels->real_bytes,
                             &g->augment_work));
     AS_TRY(plan_kept(g));
     AS_TRY(plan_spread(g));
-    AS_TRY(as_model_work_plan(&g->model, g->tile, as_team_size(setup->team), 2, true, g->arena, &g->work));
+    AS_TRY(as_model_work_plan(&g->model, g->tile, as_team_size(setup->team), depth, true, g->arena, &g->work));
     AS_TRY(as_arena_commit(g->arena));
     as_model_work_bind(&g->model, &g->work);
     return AS_OK;
@@ -150,7 +153,7 @@ void as_gradients_destroy(as_gradients **gradients)
         return;
     }
     as_sum_destroy(&g->sum);
-    void **shared[] = {&g->params, &g->packed, (void **)&g->mean};
+    void **shared[] = {&g->params, &g->packed, &g->total, (void **)&g->mean};
     for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++) {
         if (*shared[i] != NULL) {
             as_world_shared_free(g->network->setup.world, shared[i]);
@@ -172,8 +175,9 @@ static as_status open_shared(as_gradients *g)
     const size_t bytes = g->kernels->real_bytes;
     AS_TRY(as_world_shared(setup->world, (size_t)g->n * bytes, &g->params));
     AS_TRY(as_world_shared(setup->world, (size_t)g->model.packed_reals * bytes, &g->packed));
+    AS_TRY(as_world_shared(setup->world, (size_t)g->n * bytes, &g->total));
     AS_TRY(as_world_shared(setup->world, (size_t)g->n * sizeof(double), (void **)&g->mean));
-    return as_sum_create(setup->world, setup->lanes, g->doubles, g->n, &g->sum);
+    return as_sum_create(setup->world, setup->lanes, g->kernels, g->n, &g->sum);
 }
 
 as_status network_gradients(as_estimator *estimator, const as_gradients_options *options, as_gradients **out)
@@ -189,7 +193,6 @@ as_status network_gradients(as_estimator *estimator, const as_gradients_options 
         g->network = network;
         g->options = *options;
         g->kernels = as_kernels_get(setup->kernels->set, options->precision);
-        g->doubles = as_kernels_get(setup->kernels->set, AS_FLOAT64);
         memcpy(g->steps, (const int16_t[]){0, AS_TREE_EMIT, 1, AS_TREE_EMIT}, sizeof g->steps);
         memcpy(g->first, (const int16_t[]){0, 1}, sizeof g->first);
         memcpy(g->lanes, (const int16_t[]){1, 1}, sizeof g->lanes);

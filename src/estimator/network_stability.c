@@ -42,8 +42,9 @@ as_status as_gradients_stability(as_gradients *g, int64_t step, double *scale, d
     const as_optimizer *optimizer = &network->optimizer;
     AS_TRY(as_world_barrier(network->setup.world)); /* nobody reads the mean before */
     *out = (as_gradients_optimizer){.name = optimizer->ops->name, .lr = optimizer->lr, .plain = true};
-    out->factor = fill_scale(g, step, g->mean);
-    AS_TRY(as_sum_share(g->sum, g->mean));
+    out->factor = fill_scale(g, step, scale);
+    g->kernels->from_double(network->count, scale + network->first, network_gradients_at(g, g->total, network->first));
+    AS_TRY(network_gradients_share(g, 1));
     memcpy(scale, g->mean, (size_t)g->n * sizeof *scale);
     memset(decay, 0, (size_t)g->n * sizeof *decay);
     for (int t = 0; t < network->ntensors; t++) {

@@ -82,7 +82,11 @@ static void see_all(void *context, const as_gradients_view *view)
 static as_status take(as_probe *probe, const as_batch *batch, int64_t step, bool see, double *to,
                       as_gradients_result *result)
 {
-    const as_gradients_task task = {.batch = batch, .step = step, .see = see ? see_all : NULL, .context = probe};
+    const as_gradients_task task = {.batch = batch,
+                                    .step = step,
+                                    .spread = see && (probe->needs & AS_PROBE_SPREAD) != 0,
+                                    .see = see ? see_all : NULL,
+                                    .context = probe};
     AS_TRY(as_gradients_run(probe->gradients, &task, result));
     memcpy(to, as_gradients_mean(probe->gradients), (size_t)probe->model->nparams * sizeof *to);
     return AS_OK;

@@ -83,17 +83,20 @@ static void see(void *state, const as_gradients_view *view)
     const as_kernels *k = model->kernels;
     double unused = 0;
     for (int i = view->thread; i < model->nlayers; i += view->threads) {
-        double *sums = s->lane + ((int64_t)view->lane * s->nlayers + i) * SUMS;
         const int64_t n = model->layer[i].out_size;
         const size_t stride = (size_t)view->work->ld[i + 1] * k->real_bytes;
-        for (int64_t r = 0; r < view->rows; r++) {
-            add_row(k, (const char *)view->work->x[i + 1] + (size_t)r * stride, n, &sums[SUM], &sums[SQUARES]);
-            if (view->work->dy[i + 1] != NULL) {
-                add_row(k, (const char *)view->work->dy[i + 1] + (size_t)r * stride, n, &unused, &sums[DELTA_SQUARES]);
-                sums[DELTAS] += (double)n;
+        const char *y = view->work->x[i + 1], *dy = view->work->dy[i + 1];
+        for (int l = 0; l < view->lanes; l++) {
+            double *sums = s->lane + ((int64_t)(view->lane + l) * s->nlayers + i) * SUMS;
+            for (int64_t r = view->lane_row[l]; r < view->lane_row[l + 1]; r++) {
+                add_row(k, y + (size_t)r * stride, n, &sums[SUM], &sums[SQUARES]);
+                sums[COUNT] += (double)n;
+                if (dy != NULL) {
+                    add_row(k, dy + (size_t)r * stride, n, &unused, &sums[DELTA_SQUARES]);
+                    sums[DELTAS] += (double)n;
+                }
             }
         }
-        sums[COUNT] += (double)(view->rows * n);
     }
 }
 

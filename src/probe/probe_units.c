@@ -147,16 +147,16 @@ static void see(void *state, const as_gradients_view *view)
         }
         const int64_t units = units_of(layer), n = layer->out_size;
         const double limit = flat * (f->ops->steepest > 0 ? f->ops->steepest : 1);
-        double *active = s->lane + (int64_t)view->lane * s->first[s->nlayers] + s->first[i];
-        for (int64_t r = 0; r < view->rows; r++) {
-            slopes(s, view, i, r, slope);
-            for (int64_t j = 0; j < n; j += units) {
-                for (int64_t u = 0; u < units; u++) {
-                    active[u] += fabs(slope[j + u]) >= limit ? 1.0 : 0.0;
+        for (int l = 0; l < view->lanes; l++) {
+            double *active = s->lane + (int64_t)(view->lane + l) * s->first[s->nlayers] + s->first[i];
+            for (int64_t r = view->lane_row[l]; r < view->lane_row[l + 1]; r++) {
+                slopes(s, view, i, r, slope);
+                for (int64_t j = 0; j < n; j++) {
+                    active[j % units] += fabs(slope[j]) >= limit ? 1.0 : 0.0;
                 }
+                active[units] += (double)(n / units);
             }
         }
-        active[units] += (double)(view->rows * (n / units));
     }
 }
 

@@ -446,12 +446,15 @@ static as_status write_all(reporter *r)
     if (here != AS_OK && here != AS_DIVERGED) {
         return here;
     }
+    if (here == AS_DIVERGED && !r->o->json) {
+        as_text_add(r->out, "loss  %s\n", as_error_message());
+    }
     if (r->o->json) {
         as_json_int(r->out, "parameters", as_surface_trained(r->surface));
         as_json_int(r->out, "rows", rows);
         as_json_bool(r->out, "all_rows", as_surface_whole(r->surface));
         as_json_real(r->out, "loss", as_surface_loss(r->surface));
-    } else {
+    } else if (here == AS_OK) {
         as_text_add(r->out, "loss  %.6g over %s%lld training samples%s\n      %lld parameters train\n",
                     as_surface_loss(r->surface), as_surface_whole(r->surface) ? "all " : "the first ", (long long)rows,
                     as_surface_model(r->surface)->l2 > 0 ? ", with the penalty l2" : "",

@@ -110,6 +110,7 @@ as_status as_surface_move(as_surface *s, const double *w)
     for (int64_t i = 0; i < s->n; i++) {
         squares += s->w[i] * s->w[i];
     }
+    s->loss = (double)NAN; /* until it is known */
     if (!isfinite(squares)) {
         AS_FAIL(AS_DIVERGED, "a parameter is not finite: there is no curvature here");
     }
@@ -181,8 +182,9 @@ bool as_surface_is_plain(const as_surface *s, const as_gradients_optimizer *opti
 as_status as_surface_noise(as_surface *s, double *trace, double *square)
 {
     as_gradients_spread_result spread;
-    double loss, gg = 0;
-    AS_TRY(as_surface_look(s, s->w, &loss, s->one));
+    double gg = 0;
+    const as_gradients_task task = {.batch = &s->batch, .at = s->w, .spread = true};
+    AS_TRY(as_gradients_run(s->gradients, &task, &s->at));
     AS_TRY(as_gradients_spread(s->gradients, &spread));
     const double *mean = as_gradients_mean(s->gradients);
     for (int64_t i = 0; i < s->n; i++) {

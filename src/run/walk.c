@@ -69,7 +69,7 @@ static void see(void *context, const as_gradients_view *view)
 {
     walk_inside *in = context;
     as_walk *walk = in->walk;
-    if (view->thread != 0 || view->rows < 1) {
+    if (view->thread != 0 || view->lane_row[view->lanes] < 1) {
         return;
     }
     for (int v = 0; v <= view->model->nlayers; v++) {

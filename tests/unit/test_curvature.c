@@ -179,13 +179,14 @@ static void test_variance_splits_between_and_inside_of_lanes(void **state)
     write_rows(SCRATCH("curvature.csv"));
     for (int lanes = 6; lanes <= 12; lanes += 6) {
         bench b;
-        double w[N], loss, g[N], sum = 0;
+        double w[N], trace, square, sum = 0;
         as_gradients_spread_result spread;
         open_bench(*state, rows_of_sines,
                    "{layers: [{dense: {units: 4, activation: tanh}}, {dense: {units: 2}}], loss: mse}", "{type: sgd}",
                    lanes, AS_FLOAT64, 2, 0, &b);
         reference_point(w);
-        assert_ok(as_surface_look(b.surface, w, &loss, g));
+        assert_ok(as_surface_move(b.surface, w));
+        assert_ok(as_surface_noise(b.surface, &trace, &square));
         assert_ok(as_gradients_spread(as_surface_gradients(b.surface), &spread));
         const int layers = as_surface_model(b.surface)->nlayers;
         for (int r = 0; r < lanes; r++) {
