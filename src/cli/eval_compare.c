@@ -10,6 +10,16 @@
 
 enum { SETS_MAX = 64, REPLICATES = 2000 };
 
+/* "a" or "b" where the test of the measure is below 1 - level, else "cannot tell". */
+static const char *better(const as_comparison *c, bool labels, int measure, double level)
+{
+    const double d = measure == 0 ? c->right[0] - c->right[1] : c->loss[0] - c->loss[1];
+    const bool interval = measure == 0 && isnan(c->mcnemar.p); /* no test of its own: where the interval leaves out 0 */
+    const bool told =
+        interval ? c->right_low > 0 || c->right_high < 0 : (measure == 0 ? c->mcnemar.p : c->z.p) <= 1 - level;
+    return !told || d == 0 || isnan(d) ? "cannot tell" : (d > 0) == (measure == 0 && labels) ? "a" : "b";
+}
+
 static void print_json(const char *const path[2], const as_comparison *c, bool labels, double level, int64_t replicates)
 {
     as_text text = {0};
@@ -27,6 +37,7 @@ static void print_json(const char *const path[2], const as_comparison *c, bool l
         as_json_real(&text, "difference", k == 0 ? c->right[0] - c->right[1] : c->loss[0] - c->loss[1]);
         as_json_real(&text, "low", k == 0 ? c->right_low : c->loss_low);
         as_json_real(&text, "high", k == 0 ? c->right_high : c->loss_high);
+        as_json_text(&text, "better", better(c, labels, k, level));
         as_json_close(&text, '}');
     }
     if (labels) {

@@ -52,7 +52,7 @@ static int64_t replicates_of(const request *asked, const as_outcomes *o)
     if (asked->replicates >= 0) {
         return asked->replicates;
     }
-    const double cost = (double)(o->rows + 1) * (double)(1 + (o->outputs <= 32 ? o->outputs : 1));
+    const double cost = (double)(o->rows + 1) * (double)(1 + (o->outputs <= 64 ? o->outputs : 1));
     const double most = 1e9 / cost;
     return most >= REPLICATES ? REPLICATES : most <= 200 ? 200 : (int64_t)(most / 4) * 4;
 }

@@ -33,8 +33,9 @@ as_test as_paired_z(int64_t n, const double *difference, double *mean, double *s
 {
     spread(n, difference, mean, sd);
     if (n < 2 || !(*sd > 0)) {
-        const as_test none = {.statistic = 0};
-        return n >= 2 && *mean == 0 ? as_test_of_log_p(none, 0) : as_test_undefined(none);
+        const bool equal = n >= 2 && *mean == 0;
+        const as_test none = {.statistic = equal ? 0 : (double)NAN};
+        return equal ? as_test_of_log_p(none, 0) : as_test_undefined(none);
     }
     return as_test_z(*mean / (*sd / sqrt((double)n)));
 }

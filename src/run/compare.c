@@ -62,6 +62,9 @@ static double two_sided(int64_t n, const double *d)
 {
     int64_t below = 1, above = 1;
     for (int64_t i = 0; i < n; i++) {
+        if (isnan(d[i])) {
+            return (double)NAN;
+        }
         below += d[i] <= 0;
         above += d[i] >= 0;
     }
@@ -85,8 +88,7 @@ static void count_rows(const as_outcomes *a, const as_outcomes *b, as_comparison
         out->loss[i] /= count;
         out->right[i] /= count;
     }
-    const bool single = a->target == AS_TARGET_LABELS && a->outputs > 0;
-    out->mcnemar = single ? as_mcnemar(out->only_a, out->only_b, true) : (as_test){.p = (double)NAN};
+    out->mcnemar = a->single ? as_mcnemar(out->only_a, out->only_b, true) : (as_test){.p = (double)NAN};
 }
 
 as_status as_outcomes_compare(const as_outcomes *a, const as_outcomes *b, double level, int64_t replicates,
@@ -124,11 +126,7 @@ static double score_of(const as_outcomes *o, int64_t r)
     if (o->target == AS_TARGET_LABELS) {
         return 1 - o->said[r * o->outputs + o->label[r]];
     }
-    double worst = 0;
-    for (int64_t k = 0; k < o->outputs; k++) {
-        worst = fmax(worst, fabs(o->truth[r * o->outputs + k] - o->said[r * o->outputs + k]));
-    }
-    return worst;
+    return o->worst[r];
 }
 
 static void judge_sets(const as_outcomes *o, as_conformal *out)
@@ -167,7 +165,8 @@ as_status as_outcomes_conformal(const as_outcomes *calibration, const as_outcome
         AS_FAIL(AS_NOMEM, "out of memory for %lld scores", (long long)calibration->rows);
     }
     for (int64_t r = 0; r < calibration->rows; r++) {
-        score[r] = score_of(calibration, r);
+        const double s = score_of(calibration, r);
+        score[r] = isnan(s) ? HUGE_VAL : s;
     }
     out->quantile = as_conformal_quantile(calibration->rows, score, alpha);
     free(score);

@@ -193,7 +193,7 @@ static void measure(const measurer *m, const double *multiple, double *weight, d
     value[AS_MEASURE_MSE] = loss / count;
     value[AS_MEASURE_RMSE] = sqrt(loss / count);
     value[AS_MEASURE_MAE] = right / count;
-    value[AS_MEASURE_R2] = r2(o, weight);
+    value[AS_MEASURE_R2] = o->outputs > 0 ? r2(o, weight) : (double)NAN;
 }
 
 /* Bootstrap weights of four replicates, rows by sample id. multiple (BLOCK, rows). */
@@ -237,7 +237,7 @@ static bool trials(const as_outcomes *o)
             return false;
         }
     }
-    return o->outputs > 0 && o->target == AS_TARGET_LABELS;
+    return o->single;
 }
 
 static as_status fill(const measurer *m, double level, int64_t replicates, uint64_t seed, as_estimate *estimate)

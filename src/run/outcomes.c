@@ -11,8 +11,8 @@
 #include "kernels/scalar_math.h"
 
 /* Head of a record; `said` and the real targets follow. */
-enum { ID, LABEL, WEIGHT, COUNT, LOSS, RIGHT, HEAD };
-enum { PREDICTED_VALUES = 1 << 24, BATCH_ROWS = 1024 };
+enum { ID, LABEL, WEIGHT, COUNT, LOSS, RIGHT, WORST, HEAD };
+enum { PREDICTED_VALUES = 1 << 24, BATCH_ROWS = 1024, TARGETS_KEPT = 64, VALUES_KEPT = 1 << 27 };
 
 /* A probability that was rounded to 0 counts as the smallest number of the format it was computed in: -ln p = 103.3 in
    float32 networks, 744.4 elsewhere. */
@@ -96,8 +96,11 @@ static void judge_reals(const collector *c, const double *out, const double *tar
         const double e = out[k] - target[k];
         square += e * e;
         absolute += fabs(e);
-        record[HEAD + k] = out[k];
-        record[HEAD + c->kept + k] = target[k];
+        record[WORST] = isnan(e) || fabs(e) > record[WORST] ? fabs(e) : record[WORST]; /* NaN stays */
+        if (c->kept > 0) {
+            record[HEAD + k] = out[k];
+            record[HEAD + c->kept + k] = target[k];
+        }
     }
     record[COUNT] = record[WEIGHT];
     record[LOSS] = record[WEIGHT] * (square / n);
@@ -137,10 +140,11 @@ static as_status unpack(const collector *c, const double *record, int64_t rows, 
     out->count = malloc(n * sizeof(double));
     out->loss = malloc(n * sizeof(double));
     out->right = malloc(n * sizeof(double));
+    out->worst = malloc(n * sizeof(double));
     out->said = malloc(n * width * sizeof(double));
     out->truth = malloc(n * width * sizeof(double));
     if (out->id == NULL || out->label == NULL || out->weight == NULL || out->count == NULL || out->loss == NULL ||
-        out->right == NULL || out->said == NULL || out->truth == NULL) {
+        out->right == NULL || out->worst == NULL || out->said == NULL || out->truth == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for the outcomes of %lld rows", (long long)rows);
     }
     out->probabilities = out->target == AS_TARGET_LABELS && c->kept > 0;
@@ -155,6 +159,7 @@ static as_status unpack(const collector *c, const double *record, int64_t rows, 
         out->count[r] = record[COUNT];
         out->loss[r] = record[LOSS];
         out->right[r] = record[RIGHT];
+        out->worst[r] = record[WORST];
         double sum = 0;
         for (int64_t k = 0; k < c->kept; k++) {
             const double v = record[HEAD + k];
@@ -248,18 +253,21 @@ as_status as_outcomes_collect(const as_model_file *model, as_role role, as_outco
         const bool labels = facts->target == AS_TARGET_LABELS;
         const int64_t outputs = model->estimator->ops->outputs(model->estimator);
         const int64_t positions = labels ? facts->positions : 1;
+        const int64_t wanted = labels ? positions == 1 ? facts->classes : 0 : outputs <= TARGETS_KEPT ? outputs : 0;
+        const int64_t kept = wanted > 0 && data.rows <= VALUES_KEPT / wanted ? wanted : 0;
         const bool rounded = model->config.precision == 0 && model->estimator->ops->statistic == NULL;
         collector c = {.model = model,
                        .data = &data,
                        .outputs = outputs,
                        .positions = positions,
                        .each = outputs / positions,
-                       .kept = labels ? positions == 1 ? facts->classes : 0 : outputs,
-                       .truths = labels ? 0 : outputs,
+                       .kept = kept,
+                       .truths = labels ? 0 : kept,
                        .least = rounded ? least_float : least_double};
         c.width = HEAD + c.kept + c.truths;
         out->classes = labels ? facts->classes : 0;
         out->outputs = c.kept;
+        out->single = labels && positions == 1;
         snprintf(out->place, sizeof out->place, "%s", data.place);
         status = judge(&c, out);
     }
@@ -269,7 +277,7 @@ as_status as_outcomes_collect(const as_model_file *model, as_role role, as_outco
 
 void as_outcomes_free(as_outcomes *o)
 {
-    void *const all[] = {o->id, o->label, o->weight, o->count, o->loss, o->right, o->said, o->truth};
+    void *const all[] = {o->id, o->label, o->weight, o->count, o->loss, o->right, o->worst, o->said, o->truth};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
     }

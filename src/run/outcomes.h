@@ -6,13 +6,14 @@
 
 #include "run/model_file.h"
 
-/* Rank 0 has the rows; the others have none. Rows without any label to learn are left out. */
+/* Rank 0 has the rows; the others have none. Rows without any label to learn are left out. What a row of several
+   labels, or of more than 64 targets, said is not kept, nor more than 2^27 numbers of all: sums are. */
 typedef struct as_outcomes {
     int64_t rows;
     as_target target;
-    int64_t classes; /* of labels; 0: real targets */
-    int64_t
-        outputs; /* numbers of a row in `said`: classes, or targets; 0: not kept, because a row has several labels */
+    int64_t classes;    /* of labels; 0: real targets */
+    int64_t outputs;    /* numbers of a row in `said`: classes, or targets; 0: not kept */
+    bool single;        /* one label a row */
     bool probabilities; /* said are probabilities of the classes: in [0, 1], with the sum 1 */
     int64_t *id;        /* (rows) sample ids */
     int32_t *label;     /* (rows) of rows with one label */
@@ -21,6 +22,7 @@ typedef struct as_outcomes {
     double *loss;       /* (rows) weight x sum of -ln p[label] (NaN where the model gives no probabilities), or weight x
                            mean squared error over the targets */
     double *right;      /* (rows) weight x number of right classes, or weight x mean absolute error */
+    double *worst;      /* (rows) of real targets: the largest |target - prediction| */
     double *said;       /* (rows, outputs) */
     double *truth;      /* (rows, outputs) real targets */
     char place[512];    /* the data */
