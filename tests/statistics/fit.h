@@ -22,7 +22,7 @@
 typedef struct fitted {
     as_world *world;
     as_model_file file;
-    char dir[512];
+    char dir[512], csv[512];
 } fitted;
 
 static inline void write_text(const char *path, const char *text)
@@ -38,18 +38,18 @@ static inline void write_text(const char *path, const char *text)
    model is open. */
 static inline as_status fit_table(const char *name, const char *table, const char *keys, const char *model, fitted *out)
 {
-    char csv[512], yaml[600], text[3000], clean[700];
+    char yaml[600], text[8000], clean[700];
     *out = (fitted){0};
-    snprintf(csv, sizeof csv, "%s/%s.csv", TEST_SCRATCH, name);
+    snprintf(out->csv, sizeof out->csv, "%s/%s.csv", TEST_SCRATCH, name);
     snprintf(yaml, sizeof yaml, "%s/%s.yaml", TEST_SCRATCH, name);
     snprintf(out->dir, sizeof out->dir, "%s/%s.run", TEST_SCRATCH, name);
     snprintf(clean, sizeof clean, "rm -rf '%s'", out->dir);
     assert_int_equal(system(clean), 0);
     if (table != NULL) {
-        write_text(csv, table);
+        write_text(out->csv, table);
     }
-    snprintf(text, sizeof text, "name: %s\ndata:\n  train: {format: csv, file: '%s'%s\nmodel: %s\n", name, csv, keys,
-             model);
+    snprintf(text, sizeof text, "name: %s\ndata:\n  train: {format: csv, file: '%s'%s\nmodel: %s\n", name, out->csv,
+             keys, model);
     write_text(yaml, text);
     const char *const files[] = {yaml};
     const as_job job = {.nfiles = 1, .files = files, .dir = out->dir};
@@ -109,6 +109,50 @@ static inline void assert_close(const char *what, const double *found, const dou
 static inline void assert_array(const fitted *f, const char *name, const double *expected, int64_t n, double relative)
 {
     assert_close(name, fitted_reals(f, name), expected, n, relative, 0);
+}
+
+/* Outputs of all rows of the training table, in its order. */
+static inline void fitted_predict(const fitted *f, double *out)
+{
+    as_dataset data = {0};
+    as_sampler *sampler = NULL;
+    as_batch batch = {0};
+    const as_model_file *m = &f->file;
+    const int64_t outputs = m->estimator->ops->outputs(m->estimator);
+    as_source source;
+    assert_int_equal(as_source_inputs(m->config.document, "csv", f->csv, &m->config.data.train, &source), AS_OK);
+    assert_int_equal(as_model_file_data(m, AS_PREDICT, &source, &data, &sampler, &batch), AS_OK);
+    double *buffer = malloc((size_t)(batch.capacity * outputs) * sizeof *buffer);
+    assert_non_null(buffer);
+    for (int64_t b = 0; b < as_sampler_batches(sampler); b++) {
+        as_sampler_fill(sampler, 0, b, &batch);
+        assert_int_equal(m->estimator->ops->predict(m->estimator, &batch, buffer), AS_OK);
+        for (int64_t r = 0; r < batch.rows; r++) {
+            memcpy(out + batch.id[r] * outputs, buffer + r * outputs, (size_t)outputs * sizeof *out);
+        }
+    }
+    free(buffer);
+    as_sampler_batch_destroy(&batch);
+    as_sampler_destroy(&sampler);
+    as_dataset_close(&data);
+}
+
+/* Losses of the passes, from the record of metrics; returns their number. */
+static inline int64_t fitted_losses(const fitted *f, int64_t most, double *loss)
+{
+    char path[600], line[2000];
+    int64_t n = 0;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", f->dir);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *at = strstr(line, "\"loss\": ");
+        if (strstr(line, "\"kind\": \"step\"") != NULL && at != NULL && n < most) {
+            loss[n++] = strtod(at + 8, NULL);
+        }
+    }
+    assert_int_equal(fclose(file), 0);
+    return n;
 }
 
 /* What `allsum info` prints of the model. */
