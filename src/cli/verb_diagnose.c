@@ -116,6 +116,7 @@ static as_status run(as_context *context)
 
 static const as_option options[] = {
     {.name = "strict", .help = "exit 3 where there is a fault"},
+    {.name = "try", .help = "40 steps in memory as it is and with the first change that is proposed, side by side"},
     {.name = "json", .help = "one JSON object instead of a text"},
     AS_OPTION_SET,
     AS_OPTION_THREADS,

@@ -114,7 +114,8 @@ static void analyse_classes(const as_sample *s, const pair *sorted, int64_t n, d
     }
     const double d1 = (double)(present - 1), d2 = (double)(n - present);
     const double rest = within > 1e-12 * between ? within : 1e-12 * between;
-    out->p = as_tail_f((between / d1) / (rest / d2), d1, d2);
+    out->f = (between / d1) / (rest / d2);
+    out->p = as_tail_f(out->f, d1, d2);
     out->orders = orders_classes(s, sorted, n, present);
 }
 
@@ -133,7 +134,9 @@ static void analyse_targets(const as_sample *s, const pair *sorted, int64_t n, a
             product += y * (sorted[i].x - out->mean);
         }
         const double r2 = squares > 0 ? product * product / (squares * out->sd * out->sd * (double)n) : 0;
-        const double p = as_tail_f(r2 * (double)(n - 2) / (r2 < 1 ? 1 - r2 : 1e-16), 1, (double)(n - 2));
+        const double f = r2 * (double)(n - 2) / (r2 < 1 - 1e-12 ? 1 - r2 : 1e-12);
+        const double p = as_tail_f(f, 1, (double)(n - 2));
+        out->f = f > out->f ? f : out->f;
         out->p = p * (double)s->targets < out->p ? p * (double)s->targets : out->p;
         out->orders = out->orders || r2 > 0.9999;
     }

@@ -12,6 +12,7 @@ typedef struct as_column_facts {
     double collide;  /* probability that two rows have the same value */
     double p;        /* of the analysis of variance: the classes, or the slope on the target, differ by chance; 1 where
                         there is nothing to test */
+    double f;        /* of that analysis, the largest over targets */
     bool orders;     /* the column alone orders the classes, with wider gaps between them than inside of any, or the
                         target is a line of it */
 } as_column_facts;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "kernels/scalar_math.h"
 #include "probe/rule.h"
 
 static const double ratio_limit = 70, loss_limit = 10;
@@ -15,7 +16,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     }
     const double ratio = as_case_backward_ratio(c, &first, &last);
     const double loss = c->start.finite ? c->start.loss : (double)INFINITY;
-    const double share = loss / c->chance / as_case_input_size(c); /* outputs are as large as inputs */
+    const double even = c->classifies && c->train.classes > 1 ? as_log_f64((double)c->train.classes) : c->chance;
+    const double share =
+        loss / (even > c->chance ? even : c->chance) / as_case_input_size(c); /* outputs are as large as inputs */
     const bool high = c->classifies && c->chance > 0 && share > loss_limit,
                learnt = c->trained && as_case_learnt(c) > 0.9;
     as_json_real(&f->evidence, "backward_ratio", ratio);

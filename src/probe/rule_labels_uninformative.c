@@ -21,6 +21,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
         tested += x->column[j].sd > 0 ? 1 : 0;
         p = x->column[j].p < p ? x->column[j].p : p;
     }
+    if (tested == 0) {
+        as_advice(f, "look at the file: every column holds one value");
+        return as_found(f, AS_FAULT, "all %lld input columns are constant: they tell nothing (limit: one that varies)",
+                        (long long)x->n);
+    }
     p = p * tested < 1 ? p * tested : 1;
     const double errors = (x->neighbour_score - x->neighbour_chance) / x->neighbour_se;
     as_json_real(&f->evidence, "smallest_p", p);

@@ -4,13 +4,14 @@
 
 #include "probe/rule.h"
 
+static const double stand_out = 100;
 enum { ROWS_LEAST = 40 };
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_columns *x = &c->columns;
     int64_t at = -1;
-    double count = 0;
+    double count = 0, second = 0;
     if (x->column == NULL || c->train.rows < ROWS_LEAST || (!c->classifies && c->train.target == NULL)) {
         return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
     }
@@ -24,19 +25,32 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const double rest = x->without_score;
     as_json_int(&f->evidence, "column", at);
     as_json_real(&f->evidence, "score_without", rest);
-    if (c->reconstructs || rest > 0.97) {
+    for (int64_t j = 0; j < x->n; j++) {
+        second = j != at && x->column[j].f > second ? x->column[j].f : second;
+    }
+    const bool stands_out = x->column[at].f > stand_out * second;
+    as_json_real(&f->evidence, "f", x->column[at].f);
+    as_json_real(&f->evidence, "next_f", second);
+    if (c->reconstructs || (rest > 0.97 && !stands_out)) {
         return AS_CLEAR; /* the other columns tell as much */
     }
     as_advice(f,
               "leave column %lld out of data.train (and of what is predicted on), unless it is known before the "
               "answer is",
               (long long)at);
-    return as_found(f, AS_FAULT,
-                    "column %lld alone %s, and the others reach %.2g (limit 0.97) by five nearest rows: it "
-                    "is the answer in disguise",
-                    (long long)at,
-                    c->classifies ? "orders the classes without an error" : "gives the target as a straight line",
-                    rest);
+    const char *does = c->classifies ? "orders the classes without an error" : "gives the target as a straight line";
+    if (stands_out) {
+        return as_found(
+            f, AS_FAULT,
+            "column %lld alone %s: its F statistic, %.3g, is %.2g times that of the next one (limit %.0f), so "
+            "it is the answer in disguise",
+            (long long)at, does, x->column[at].f, x->column[at].f / second, stand_out);
+    }
+    return as_found(
+        f, AS_FAULT,
+        "column %lld alone %s, and the others reach %.2g (limit 0.97) by five nearest rows: it is the answer in "
+        "disguise",
+        (long long)at, does, rest);
 }
 
 static const char *const explains[] = {"SEPARABLE", NULL};

@@ -20,7 +20,7 @@ static as_verdict before_training(const as_case *c, as_finding *f)
     if (isnan(c->start.fraction)) {
         return as_not_judged(f, "no step goes down");
     }
-    if (!clear_gradient(&c->start) || !(way < way_limit) || c->steps < STEPS_LEAST ||
+    if (!clear_gradient(&c->start) || !(way < way_limit) || !(way > 0) || c->steps < STEPS_LEAST ||
         !(c->start.loss > 0.5 * c->chance)) {
         return AS_CLEAR;
     }

@@ -6,6 +6,7 @@
 #include "probe/rule.h"
 
 static const double rise_limit = 0.15, errors_limit = 3, early_limit = 0.7;
+static const double plain_rise = 0.4, plain_errors = 1.5, plain_early = 0.4, plain_fall = 1.0 / 3;
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -28,8 +29,12 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_int(&f->evidence, "lowest_step", low->step);
     as_json_real(&f->evidence, "last", end->loss);
     as_json_real(&f->evidence, "standard_errors", rise / error);
-    if (!(share > rise_limit) || !(rise > errors_limit * error) ||
-        !((double)low->step < early_limit * (double)end->step) || !(end->train_loss < low->train_loss)) {
+    const double early = (double)low->step / (double)end->step;
+    const bool certain = share > rise_limit && rise > errors_limit * error && early < early_limit;
+    /* few rows are held out, but everything else says the same */
+    const bool plain = share > plain_rise && rise > plain_errors * error && early < plain_early &&
+                       end->train_loss < plain_fall * low->train_loss;
+    if (!(certain || plain) || !(end->train_loss < low->train_loss)) {
         return AS_CLEAR;
     }
     as_action(f, "train.patience=5 checkpoint.best=true");

@@ -169,19 +169,20 @@ const as_finding *as_diagnosis_first(const as_diagnosis *d)
 
 /* ---- words ---- */
 
-/* A paragraph, broken at blanks, whose lines after the first begin with `indent` blanks. */
-static void wrap(as_text *out, int columns, int indent, const char *text)
+/* A paragraph, broken at blanks, that begins in column `at` and whose other lines begin with `indent` blanks. */
+static void wrap(as_text *out, int columns, int at, int indent, const char *text)
 {
-    int at = indent;
+    bool first = true;
     for (const char *s = text; *s != '\0';) {
         const int length = (int)strcspn(s, " ");
-        if (at > indent && at + 1 + length > columns) {
+        if (!first && at + 1 + length > columns) {
             as_text_add(out, "\n%*s", indent, "");
             at = indent;
-        } else if (at > indent) {
+        } else if (!first) {
             as_text_add(out, " ");
             at++;
         }
+        first = false;
         as_text_add(out, "%.*s", length, s);
         at += length;
         s += length;
@@ -204,7 +205,7 @@ static void print_action(const as_finding *f, int columns, as_text *out)
     }
     if (f->advice[0] != '\0') {
         as_text_add(out, "  do: ");
-        wrap(out, columns, 6, f->advice);
+        wrap(out, columns, 6, 6, f->advice);
     }
 }
 
@@ -214,7 +215,7 @@ static void print_consequences(const as_diagnosis *d, const as_rule *cause, int 
         const as_finding *f = &d->finding[i];
         if (f->verdict == AS_FOUND && f->consequence_of == cause) {
             as_text_add(out, "  hence %s: ", f->rule->code);
-            wrap(out, columns, 6, f->sentence);
+            wrap(out, columns, 9 + (int)strlen(f->rule->code), 6, f->sentence);
         }
     }
 }
@@ -225,7 +226,7 @@ static void print_causes(const as_diagnosis *d, as_severity severity, int column
         const as_finding *f = &d->finding[i];
         if (is_cause(f) && f->severity == severity) {
             as_text_add(out, "%s %s\n  ", as_severity_name(severity), f->rule->code);
-            wrap(out, columns, 2, f->sentence);
+            wrap(out, columns, 2, 2, f->sentence);
             print_action(f, columns, out);
             print_consequences(d, f->rule, columns, out);
         }
@@ -278,10 +279,19 @@ void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as
         if (count_verdict(d, AS_NOT_JUDGED) > 0) {
             list_codes(d, AS_NOT_JUDGED, true, &line);
             as_text_add(out, "not judged: ");
-            wrap(out, columns, 12, line.data);
+            wrap(out, columns, 12, 12, line.data);
         }
     }
     as_text_free(&line);
+}
+
+static void write_evidence(const as_finding *f, const char *key, as_text *out)
+{
+    as_json_open(out, key, '{');
+    if (f->evidence.size > 0) {
+        as_text_add(out, "%s", f->evidence.data);
+    }
+    as_json_close(out, '}');
 }
 
 static void write_finding(const as_finding *f, as_text *out)
@@ -290,11 +300,7 @@ static void write_finding(const as_finding *f, as_text *out)
     as_json_text(out, "code", f->rule->code);
     as_json_text(out, "severity", as_severity_name(f->severity));
     as_json_text(out, "sentence", f->sentence);
-    as_json_open(out, "evidence", '{');
-    if (f->evidence.size > 0) {
-        as_text_add(out, "%s", f->evidence.data);
-    }
-    as_json_close(out, '}');
+    write_evidence(f, "evidence", out);
     if (f->action[0] != '\0') {
         as_json_text(out, "action", f->action);
     } else {
@@ -328,13 +334,13 @@ void as_diagnosis_json(const as_diagnosis *d, as_text *out)
         }
     }
     as_json_close(out, ']');
-    as_json_open(out, "clear", '[');
+    as_json_open(out, "clear", '{');
     for (int i = 0; i < d->n; i++) {
         if (d->finding[i].verdict == AS_CLEAR) {
-            as_json_text(out, NULL, d->finding[i].rule->code);
+            write_evidence(&d->finding[i], d->finding[i].rule->code, out);
         }
     }
-    as_json_close(out, ']');
+    as_json_close(out, '}');
     as_json_open(out, "not_judged", '{');
     for (int i = 0; i < d->n; i++) {
         if (d->finding[i].verdict == AS_NOT_JUDGED) {

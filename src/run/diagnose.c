@@ -77,6 +77,11 @@ static as_status load_config(as_patient *p)
             AS_FAIL(AS_NOINPUT, "%s: no such run directory or configuration", o->path);
         }
         p->c.trained = S_ISDIR(info.st_mode);
+        const size_t length = strlen(o->path);
+        if (length > 3 && strcmp(o->path + length - 3, ".h5") == 0) {
+            AS_FAIL(AS_NOINPUT, "%s: a checkpoint alone has no log: give the directory of the run, or its config.yaml",
+                    o->path);
+        }
         snprintf(path, sizeof path, "%.1000s%s", o->path, p->c.trained ? "/config.yaml" : "");
         if (p->c.trained && stat(path, &info) != 0) {
             AS_FAIL(AS_NOINPUT, "%s: no run: it has no config.yaml", o->path);

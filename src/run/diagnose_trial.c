@@ -106,7 +106,8 @@ as_status as_patient_try_rates(as_patient *p)
     }
     const bool slow = c->point.finite && c->point.loss > 0.8 * c->start.loss;
     AS_TRY(run_short(p, false, 1, steps, &c->as_is));
-    const bool bad = !falls(&c->as_is) || c->diverged || (c->trained && !(learnt > 0.5));
+    const bool bad =
+        !falls(&c->as_is) || !(c->as_is.last < 0.9 * c->chance) || c->diverged || (c->trained && !(learnt > 0.5));
     for (int i = 0; i < AS_SLOWER && bad; i++) {
         AS_TRY(run_short(p, false, i == 0 ? 0.1 : c->slower[i - 1].factor * 0.1, steps, &c->slower[i]));
     }
