@@ -76,7 +76,7 @@ static void put(output *out, const char *head, int n, const char *const *name, c
     if (out->json) {
         as_json_open(&out->text, NULL, '{');
         for (int i = 0; i < n; i++) {
-            as_json_real(&out->text, name[i], value[i]);
+            as_json_real(&out->text, name[i], value[i] + 0.0);
         }
         as_json_close(&out->text, '}');
         return;
@@ -87,7 +87,8 @@ static void put(output *out, const char *head, int n, const char *const *name, c
     out->head = head;
     for (int i = 0; i < n; i++) {
         char number[32];
-        as_text_add(&out->text, "%-*s%s", i < n - 1 ? 23 : 0, as_real_text(value[i], number), i < n - 1 ? "" : "\n");
+        const char *text = isnan(value[i]) ? "undefined" : as_real_text(value[i] + 0.0, number); /* + 0: never -0 */
+        as_text_add(&out->text, "%-*s%s", i < n - 1 ? 23 : 0, text, i < n - 1 ? "" : "\n");
     }
 }
 
@@ -235,7 +236,7 @@ static const as_option options[] = {
     {.name = "p", .value = "P,...", .help = "quantile, and the number whose upper tail is P"},
     {.name = "sample", .value = "N", .help = "N random numbers"},
     {.name = "seed", .value = "N", .help = "seed of --sample (default 1)"},
-    {.name = "json", .help = "a JSON list instead of a table"},
+    {.name = "json", .help = "a JSON list instead of a table; null: infinite or undefined"},
     AS_OPTIONS_END,
 };
 

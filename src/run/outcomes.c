@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "estimator/statistic.h"
 #include "kernels/scalar_math.h"
 
 /* Head of a record; `said` and the real targets follow. */
@@ -36,6 +37,10 @@ const char *as_outcomes_refuse(const as_model_file *model)
     const as_dataset *facts = &model->facts;
     if (facts->target == AS_TARGET_NONE) {
         return "the data have neither labels nor targets";
+    }
+    const as_statistic_ops *statistic = model->estimator->ops->statistic;
+    if (statistic != NULL && (statistic->loss == NULL || statistic->target != facts->target)) {
+        return "the model does not predict the answers of the data";
     }
     if (facts->target == AS_TARGET_LABELS) {
         const bool one = outputs == facts->positions && facts->classes == 2;

@@ -28,8 +28,8 @@ typedef struct as_outcomes {
     char place[512];    /* the data */
 } as_outcomes;
 
-/* Collective. Whether rows of the model can be judged: labels with an output for each class (or one for two classes),
-   or as many outputs as real targets. The reason where they cannot, else NULL. */
+/* Collective. Whether rows of the model can be judged, which clusters and components cannot: labels with an output for
+   each class (or one for two classes), or as many outputs as real targets. The reason where they cannot, else NULL. */
 const char *as_outcomes_refuse(const as_model_file *model);
 
 /* Collective. One pass over the data of the role. Errors: CONFIG with the reason of as_outcomes_refuse; those of

@@ -5,6 +5,7 @@ expect 0 '^38 .* 2\.88542835e-316 ' distribution normal --x 38
 expect 0 '^1e-60 +-748845410\.[0-9]+ +748845410\.' distribution student_t df=7 --p 1e-60
 expect 0 '"probability": 0\.26682793' distribution binomial n=10 p=0.3 --x 3 --json
 expect 0 '^1\.66666' distribution f dfn=2 dfd=5
+expect 0 '^undefined +undefined +undefined +0 +-inf +inf$' distribution student_t df=1
 expect 0 'log_density' distribution multivariate_normal 'mean=[0,0]' 'covariance=[1,0.5,0.5,1]' --x 0,0,1,1
 expect 0 '^\[[0-9]' distribution poisson mean=3 --sample 5 --json
 "$program" distribution gamma shape=2 --sample 3 >../three

@@ -30,6 +30,13 @@ expect 0 '^intervals: prediction -\+ [0-9.]+, width' eval ../line --conformal 0.
 expect 0 'no finite sets: that needs at least 999 rows of validation' eval ../digits --conformal 0.001
 expect 0 '"finite": false, "quantile": null' eval ../digits --conformal 0.001 --json
 expect 0 '^nll .*bootstrap$' eval ../text --bootstrap 20
+cat >../in/clusters.yaml <<'YAML'
+data: {train: {format: builtin, name: digits}, test: {format: builtin, name: digits}}
+model: {type: kmeans, n_clusters: 10}
+YAML
+train clusters ../in/clusters.yaml
+"$program" eval ../clusters | grep -q accuracy && complain 'clusters are no answers'
+expect 78 'does not predict the answers' eval ../clusters --bootstrap 10
 "$program" eval ../text | grep -q intervals && complain 'rows of many labels are judged unasked'
 
 expect 0 '^B is better by accuracy: 0\.[0-9]+ against 0\.[0-9]+, a difference of 0\.[0-9]+ \(McNemar p = ' eval --compare ../digits ../better
