@@ -1,6 +1,7 @@
 /* Changes of training samples, drawn anew in each epoch. A kind is one file augment_<kind>.c (compiled per variant) and
    one row in augment.def. What happens to a sample is a function of (seed, epoch, sample id) and the list of kinds
-   alone, whatever the layout: random numbers are counters, and a row sees no other row. */
+   alone, whatever the layout: random numbers are counters, and a row sees no other row, but for the one of its lane
+   that it may be mixed with. */
 #ifndef AS_DATA_AUGMENT_H
 #define AS_DATA_AUGMENT_H
 
@@ -27,6 +28,7 @@ typedef struct as_augment_ops {
     const as_field *fields; /* the first one is the scalar shorthand */
     size_t options_bytes;
     bool image; /* samples must be images (height, width, channels) */
+    bool mixes; /* the sample with another one: see as_augment_mix_share */
     bool moves; /* pixels change their places: labels of pixels would have to follow, and are refused */
     void (*apply)(const as_augment_pass *pass);
 } as_augment_ops;
@@ -50,6 +52,17 @@ as_status as_augment_write(const as_augment *augment, int indent, struct as_text
 /* Not collective. That samples of a shape, with `positions` labels each, can be changed so. Errors: CONFIG. */
 as_status as_augment_check(const as_augment *augment, const as_shape *shape, int64_t positions, const char *place);
 
+/* Options of the kind that mixes. */
+typedef struct as_augment_mixing {
+    double alpha;
+} as_augment_mixing;
+
+/* Not collective. The row of the list that mixes samples; -1: none. */
+int as_augment_mixing_row(const as_augment *augment);
+/* Not collective. The share in (0, 1) that a sample keeps of itself, by row `index` of the list: Beta(alpha, alpha) by
+   the method of M. D. Joehnk (Metrika 8, 1964), a function of (seed, epoch, id, index). */
+double as_augment_mix_share(const as_augment *augment, int index, uint64_t seed, int64_t epoch, int64_t id);
+
 /* Rows of a batch on one thread. */
 typedef struct as_augment_rows {
     const as_shape *shape;
@@ -66,6 +79,8 @@ typedef struct as_augment_rows {
 /* Not collective. Applies the list to each row, then y = scale x + shift. */
 typedef struct as_augment_run {
     void (*rows)(const as_augment *augment, const as_augment_rows *rows);
+    /* x = share x + (1 - share) other, n reals. */
+    void (*mix)(int64_t n, double share, const void *other, void *x);
 } as_augment_run;
 const as_augment_run *as_augment_run_get(const as_kernels *kernels);
 

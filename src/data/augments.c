@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "data/augment.h"
+#include "kernels/scalar_math.h"
 #include "kernels/variant.h"
 
 AS_VARIANT_TABLE(as_augment_ops, as_augments)
@@ -111,4 +112,32 @@ as_status as_augment_check(const as_augment *augment, const as_shape *shape, int
         }
     }
     return AS_OK;
+}
+
+int as_augment_mixing_row(const as_augment *augment)
+{
+    for (int i = 0; augment != NULL && i < augment->n; i++) {
+        if (kinds()[augment->row[i].kind]->mixes) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+enum { MIX_DRAWS = 1000 }; /* of which each succeeds with a chance of 1/6 at least */
+
+double as_augment_mix_share(const as_augment *augment, int index, uint64_t seed, int64_t epoch, int64_t id)
+{
+    const double power = 1 / ((const as_augment_mixing *)augment->row[index].options)->alpha;
+    const as_augment_pass pass = {.seed = seed, .epoch = epoch, .id = id, .index = index};
+    for (uint32_t draw = 0; draw < MIX_DRAWS; draw++) {
+        uint32_t word[4];
+        as_augment_words(&pass, draw, word);
+        const double u = as_pow_f64(as_rng_uniform_f64(word[0], word[1]), power);
+        const double v = as_pow_f64(as_rng_uniform_f64(word[2], word[3]), power);
+        if (u + v > 0 && u + v <= 1) {
+            return u / (u + v);
+        }
+    }
+    return 0.5;
 }

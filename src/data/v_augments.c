@@ -44,4 +44,14 @@ static void apply_rows(const as_augment *augment, const as_augment_rows *rows)
     }
 }
 
-const as_augment_run AS_V(as_augment_apply) = {.rows = apply_rows};
+static void mix(int64_t n, double share, const void *other, void *out)
+{
+    const real s = (real)share;
+    const real *restrict b = other;
+    real *restrict x = out;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = as_fma(s, x[i] - b[i], b[i]);
+    }
+}
+
+const as_augment_run AS_V(as_augment_apply) = {.rows = apply_rows, .mix = mix};

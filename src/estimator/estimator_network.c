@@ -123,7 +123,10 @@ static as_status plan_memory(as_network *network)
         AS_TRY(reserve(network, network->count, &network->slot[s]));
     }
     if (network->setup.data->augment != NULL) {
-        network->augment_reals = (network->setup.data->width + 63) / 64 * 64;
+        const size_t rows = (size_t)(setup->capacity > 0 ? setup->capacity : 1);
+        network->augment_reals = (network->setup.data->width + 63) / 64 * 64 * (network->mixing >= 0 ? 2 : 1);
+        AS_TRY(as_arena_reserve(network->arena, rows * sizeof *network->partner, (void **)&network->partner));
+        AS_TRY(as_arena_reserve(network->arena, rows * sizeof *network->share, (void **)&network->share));
         AS_TRY(reserve(network, network->augment_reals * as_team_size(network->setup.team), &network->augment_work));
     }
     const int64_t blocks = (network->count + AS_BLOCK - 1) / AS_BLOCK;
@@ -214,11 +217,13 @@ static as_status plan_state(as_network *network)
 static as_status plan(as_network *network)
 {
     const as_setup *setup = &network->setup;
+    network->mixing = as_augment_mixing_row(setup->data->augment);
     const as_model_data data = {.in = setup->data->shape,
                                 .target = setup->data->target,
                                 .classes = setup->data->classes,
                                 .targets = setup->data->targets,
                                 .positions = setup->data->positions,
+                                .mixes = network->mixing >= 0,
                                 .vocabulary = setup->data->vocabulary,
                                 .inputs = &setup->data->inputs,
                                 .answers = setup->data->target == AS_TARGET_REALS ? &setup->data->answers : NULL};

@@ -94,8 +94,11 @@ typedef struct as_network {
     double *block;                  /* (blocks of the slice, 2): squared norm, penalty */
     network_tensors whole;
     as_arena *arena;
-    void *augment_work; /* (threads, augment_reals): a sample for each thread; NULL: no augmentation */
-    int64_t augment_reals;
+    void *augment_work;    /* (threads, augment_reals): a sample for each thread; NULL: no augmentation */
+    int64_t augment_reals; /* twice as many where samples are mixed */
+    int mixing;            /* row of the list that mixes samples, or -1 */
+    int64_t *partner;      /* (capacity) of the running step: as_model_rows.partner and share, by row of the batch */
+    double *share;
 
     int owners;        /* threads that work on tiles of their own; 1: all threads work on every tile together */
     int64_t tile_rows; /* most rows of a tile; the work space has as many for each owner */

@@ -84,7 +84,35 @@ static void augment_rows(as_network *network, const as_batch *batch, int64_t fro
         .shift = plain ? NULL : norm->shift_real,
         .work = (char *)network->augment_work + (size_t)(slot * network->augment_reals) * bytes,
     };
-    as_augment_run_get(network->setup.kernels)->rows(data->augment, &rows);
+    const as_augment_run *run = as_augment_run_get(network->setup.kernels);
+    run->rows(data->augment, &rows);
+    for (int64_t r = 0; network->mixing >= 0 && r < count; r++) {
+        const int64_t other = from + r + network->partner[from + r];
+        char *x = (char *)rows.work + (size_t)(network->augment_reals / 2) * bytes;
+        as_augment_rows one = rows;
+        one.rows = 1;
+        one.x = x;
+        one.id = batch->id + other;
+        network->setup.kernels->gather(1, data->width, data->x, data->type, data->stride, batch->at + other, NULL, NULL,
+                                       x, data->width);
+        run->rows(data->augment, &one);
+        run->mix(data->width, network->share[from + r], x, (char *)rows.x + (size_t)(r * rows.ld) * bytes);
+    }
+}
+
+/* Who is mixed with whom: the next sample of the lane, the last one with the first. */
+static void find_partners(as_network *network)
+{
+    const as_batch *batch = network->batch;
+    const as_dataset *data = batch->data;
+    for (int l = 0; l < network->setup.lanes->count; l++) {
+        const int64_t first = batch->lane_row[l], end = batch->lane_row[l + 1];
+        for (int64_t r = first; r < end; r++) {
+            network->partner[r] = r + 1 < end ? 1 : first - r;
+            network->share[r] =
+                as_augment_mix_share(data->augment, network->mixing, data->seed, batch->epoch, batch->id[r]);
+        }
+    }
 }
 
 /* A phase (as_model_phase) of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the
@@ -95,6 +123,8 @@ static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64
     const int64_t from = job->from + first - job->at;
     as_model_rows rows = network_rows(network, network->batch, from, first, count);
     rows.thread = thread;
+    rows.partner = network->mixing >= 0 ? network->partner + from : NULL;
+    rows.share = network->mixing >= 0 ? network->share + from : NULL;
     rows.lanes = lanes;
     rows.lane_row = job->lane_row + lane;
     rows.first_lane = job->tile->lane + lane;
@@ -393,6 +423,9 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     network->step = step;
     network->bad.count = 0;
     network->meeting.status = AS_OK;
+    if (network->mixing >= 0) {
+        find_partners(network);
+    }
     network->use_params = network->params;
     network->use_packed = network->packed;
     for (int owner = 0; owner < network->owners; owner++) {

@@ -8,7 +8,7 @@
 #include "nn/layer.h"
 #include "nn/loss.h"
 
-enum { AS_HEADS_MAX = 8, AS_POSITIONS_BLOCK = 256 };
+enum { AS_HEADS_MAX = 8, AS_POSITIONS_BLOCK = 256, AS_MIX_BLOCK = 16 };
 
 /* What a model is fitted to: one sample's input and what it has to learn. */
 typedef struct as_model_data {
@@ -19,6 +19,7 @@ typedef struct as_model_data {
     int64_t positions;            /* labels of a sample: 1, or one for each token or pixel */
     const as_data_parts *inputs;  /* named parts of the input; NULL: none. Borrowed by the model */
     const as_data_parts *answers; /* of the real targets */
+    bool mixes;                   /* samples are mixed in pairs: as_model_rows.partner */
     int64_t vocabulary;           /* inputs are tokens below it; 0: they are numbers */
 } as_model_data;
 
@@ -126,6 +127,10 @@ typedef struct as_model_rows { /* rows [first, first + count) of the work space 
     const int32_t *label; /* (count, positions), AS_LABEL_IGNORED where nothing is learnt */
     const double *target; /* (count, targets) */
     const double *weight; /* (count) */
+    /* NULL, or: the loss of row r is share[r] of its own and 1 - share[r] of that for the label or target, and with the
+       weight, of row r + partner[r]. */
+    const int64_t *partner; /* (count) */
+    const double *share;    /* (count), in [0, 1] */
 } as_model_rows;
 
 /* Not collective; different threads on disjoint rows. forward: work->x[0] rows hold the input; fills x[1..nlayers].

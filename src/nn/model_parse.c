@@ -382,6 +382,11 @@ static as_status parse_heads(as_document *document, const as_node *node, const m
         }
     }
     model->outputs = as_shape_size(as_model_shape(model, model->head[0].value));
+    for (int h = 0; h < model->nheads && model->data.mixes; h++) { /* gradients of the other label, some at a time */
+        const int64_t size = as_shape_size(as_model_shape(model, model->head[h].value));
+        const int64_t reals = AS_MIX_BLOCK * as_model_stride(model, size);
+        model->scratch = reals > model->scratch ? reals : model->scratch;
+    }
     return AS_OK;
 }
 

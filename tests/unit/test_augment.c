@@ -47,7 +47,8 @@ static void run(const as_kernels *K, const as_augment *augment, int64_t epoch, i
     free_reals(K, work, N);
 }
 
-static const char every[] = "[{shift: 2}, {flip: both}, {crop: 0.7}, {rotate: 20}, {cutout: 3}, {noise: 0.5}]";
+static const char every[] =
+    "[{shift: 2}, {flip: both}, {crop: 0.7}, {rotate: 20}, {cutout: 3}, {noise: 0.5}, {mixup: 1}]";
 
 static as_augment all_kinds;
 
@@ -247,6 +248,29 @@ static void test_noise_is_standard_normal(void **state)
     assert_true(fabs(cross / n) < 5 / sqrt(n));
 }
 
+/* Beta(a, a) has mean 1/2 and variance 1 / (4 (2 a + 1)); five deviations of the mean of 4000 draws, and 10 % of the
+   variance, which is more than five of its own. */
+static void test_shares_of_mixtures_are_beta(void **state)
+{
+    (void)state;
+    static const double alphas[] = {0.1, 0.4, 1, 2};
+    for (size_t k = 0; k < sizeof alphas / sizeof alphas[0]; k++) {
+        enum { DRAWS = 4000 };
+        as_augment_mixing options = {.alpha = alphas[k]};
+        const as_augment list = {.n = 1, .row = {{.kind = 0, .options = &options}}};
+        const double variance = 1 / (4 * (2 * alphas[k] + 1));
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < DRAWS; i++) {
+            const double share = as_augment_mix_share(&list, 0, 3, 1, i);
+            assert_true(share >= 0 && share <= 1);
+            sum += share - 0.5;
+            squares += (share - 0.5) * (share - 0.5);
+        }
+        assert_true(fabs(sum / DRAWS) <= 5 * sqrt(variance / DRAWS));
+        assert_true(fabs(squares / DRAWS / variance - 1) <= 0.1);
+    }
+}
+
 static void test_bad_lists_are_refused(void **state)
 {
     data_setup *s = *state;
@@ -316,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_cutout_zeros_one_rectangle),
         cmocka_unit_test(test_rotate_and_crop_at_their_ends),
         cmocka_unit_test(test_noise_is_standard_normal),
+        cmocka_unit_test(test_shares_of_mixtures_are_beta),
         cmocka_unit_test(test_bad_lists_are_refused),
         cmocka_unit_test(test_layout_and_shape_of_a_source),
     };
