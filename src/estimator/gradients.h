@@ -33,6 +33,11 @@ typedef struct as_gradients_options {
    calls it. */
 typedef enum as_gradients_branches { AS_GRADIENTS_FREE, AS_GRADIENTS_KEEP, AS_GRADIENTS_FOLLOW } as_gradients_branches;
 
+/* What goes backwards from the loss: its gradient at the outputs; that, kept for each row, and nothing is computed
+   behind it; or what was kept, at another point, in its place. With b(u) the gradient at w of the outputs' products
+   with what was kept at w + u, (b(h v) - b(-h v)) / 2h is the Gauss-Newton product J'H_L J v. One loss only. */
+typedef enum as_gradients_source { AS_GRADIENTS_LOSS, AS_GRADIENTS_KEEP_SOURCE, AS_GRADIENTS_KEPT } as_gradients_source;
+
 /* What is computed. */
 typedef struct as_gradients_task {
     const as_batch *batch;
@@ -43,6 +48,7 @@ typedef struct as_gradients_task {
     void (*see)(void *context, const as_gradients_view *view); /* or NULL */
     void *context;
     as_gradients_branches branches;
+    as_gradients_source source;
 } as_gradients_task;
 
 typedef struct as_gradients_result {

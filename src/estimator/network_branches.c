@@ -90,3 +90,32 @@ void network_branches(as_gradients *g, as_gradients_branches what, int64_t from,
         }
     }
 }
+
+as_status network_source_open(as_gradients *g, int64_t rows)
+{
+    const int64_t width = as_shape_size(as_model_shape(&g->model, g->model.head[0].value));
+    if (g->model.nheads > 1) {
+        AS_FAIL(AS_CONFIG, "Gauss-Newton products want one loss, the network has %d", g->model.nheads);
+    }
+    if (rows > g->source_rows) {
+        free(g->source);
+        g->source = calloc((size_t)(rows * width) + 1, g->kernels->real_bytes);
+        g->source_rows = g->source == NULL ? 0 : rows;
+    }
+    if (g->source == NULL && rows > 0) {
+        AS_FAIL(AS_NOMEM, "out of memory for gradients of %lld x %lld outputs", (long long)rows, (long long)width);
+    }
+    return AS_OK;
+}
+
+void network_source(as_gradients *g, as_gradients_source what, int64_t from, int64_t first, int64_t count)
+{
+    const int v = g->model.head[0].value;
+    const size_t bytes = (size_t)as_shape_size(as_model_shape(&g->model, v)) * g->kernels->real_bytes;
+    for (int64_t r = 0; r < count && g->work.dy[v] != NULL; r++) {
+        void *dz = network_gradients_at(g, g->work.dy[v], (first + r) * g->work.ld[v]);
+        char *kept = g->source + (size_t)(from + r) * bytes;
+        memcpy(what == AS_GRADIENTS_KEEP_SOURCE ? (void *)kept : dz, what == AS_GRADIENTS_KEEP_SOURCE ? dz : kept,
+               bytes);
+    }
+}

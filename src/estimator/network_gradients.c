@@ -122,7 +122,10 @@ static void pass_rows(tile_job *job, int64_t first, int64_t count, int lane, int
     rows.lane_row = job->lane_row + lane;
     gather_rows(job, first, count, thread);
     as_model_forward(&g->model, &g->work, &rows, true);
-    as_model_loss(&g->model, &g->work, &rows, !job->task->loss_alone);
+    as_model_loss(&g->model, &g->work, &rows, !job->task->loss_alone || job->task->source != AS_GRADIENTS_LOSS);
+    if (job->task->source != AS_GRADIENTS_LOSS) {
+        network_source(g, job->task->source, job->from + first, first, count);
+    }
     if (job->task->branches != AS_GRADIENTS_FREE) {
         network_branches(g, job->task->branches, job->from + first, first, count);
     }
@@ -421,10 +424,14 @@ as_status as_gradients_run(as_gradients *g, const as_gradients_task *task, as_gr
 {
     double head[AS_HEAD_SIZE] = {0};
     *out = (as_gradients_result){.finite = true};
+    AS_ASSERT(task->source != AS_GRADIENTS_KEEP_SOURCE || task->loss_alone);
     AS_ASSERT(!task->spread || (g->options.spread && !task->loss_alone));
     AS_TRY(place(g, task->at));
     if (task->branches == AS_GRADIENTS_KEEP) {
         AS_TRY(as_world_agree(g->network->setup.world, network_branches_open(g, task->batch->rows)));
+    }
+    if (task->source == AS_GRADIENTS_KEEP_SOURCE) {
+        AS_TRY(as_world_agree(g->network->setup.world, network_source_open(g, task->batch->rows)));
     }
     g->task = *task;
     memset(g->lane_head, 0, (size_t)g->network->setup.lanes->count * AS_HEAD_SIZE * sizeof(double));

@@ -37,6 +37,8 @@ struct as_gradients {
     void *augment_work;
     uint8_t *branch; /* (rows of a batch, branch_bytes) */
     int64_t branch_bytes, branch_rows;
+    char *source; /* (source_rows, outputs of the loss) reals */
+    int64_t source_rows;
     int16_t steps[4], first[HALVES], lanes[HALVES]; /* of the programs */
 };
 
@@ -51,6 +53,10 @@ as_status network_gradients_share(as_gradients *g, double factor);
 void network_branches(as_gradients *g, as_gradients_branches what, int64_t from, int64_t first, int64_t count);
 /* Not collective. Room for those of the rows of a batch. Errors: NOMEM. */
 as_status network_branches_open(as_gradients *g, int64_t rows);
+
+/* The same for gradients of the loss at the outputs. Errors: CONFIG for several losses; NOMEM. */
+void network_source(as_gradients *g, as_gradients_source what, int64_t from, int64_t first, int64_t count);
+as_status network_source_open(as_gradients *g, int64_t rows);
 
 /* Not collective. Where the halves of a lane go: kept ones, or the same for all lanes. */
 static inline void *const *network_halves(const as_gradients *g, int lane)

@@ -165,6 +165,7 @@ void as_gradients_destroy(as_gradients **gradients)
     as_arena_destroy(&g->arena);
     free(g->kept);
     free(g->branch);
+    free(g->source);
     free(g);
     *gradients = NULL;
 }

@@ -13,7 +13,14 @@ static const double known = 1e-7;        /* residual at which Lanczos stops, rel
 static const double slope_limit = 0.01;  /* of the mean square of a sample's gradient */
 static const double saddle_share = 0.05; /* of lambda_max */
 
-enum { STREAM_EXTREMES = 1, STREAM_SCALED, STREAM_TRACE = 1000, STREAM_SPECTRUM = 1000000, WALKS = 24 };
+enum {
+    STREAM_EXTREMES = 1,
+    STREAM_SCALED,
+    STREAM_GAUSS_NEWTON,
+    STREAM_TRACE = 1000,
+    STREAM_SPECTRUM = 1000000,
+    WALKS = 24
+};
 
 static double dot(int64_t n, const double *a, const double *b)
 {
@@ -108,6 +115,19 @@ as_status as_curvature_measure(as_surface *s, int64_t products, int64_t t, uint6
     as_lanczos_destroy(&run);
     AS_TRY(status);
     return find_limit(s, products, t, seed, out);
+}
+
+as_status as_curvature_gauss_newton(as_surface *s, int64_t products, uint64_t seed, double *largest, double *error)
+{
+    as_lanczos run;
+    const as_status status =
+        lanczos(s, as_surface_gauss_newton, products, seed, STREAM_GAUSS_NEWTON, false, 1, false, &run);
+    if (status == AS_OK) {
+        *largest = run.value[run.steps - 1];
+        *error = run.residual[run.steps - 1] + rough * fabs(*largest);
+    }
+    as_lanczos_destroy(&run);
+    return status;
 }
 
 /* Mean of n numbers and its standard error. */

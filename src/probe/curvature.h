@@ -25,6 +25,11 @@ typedef struct as_curvature {
 as_status as_curvature_measure(as_surface *surface, int64_t products, int64_t t, uint64_t seed, bool direction,
                                as_curvature *out);
 
+/* Collective. Largest eigenvalue of the Gauss-Newton matrix: what is left of lambda_max without the curvature of the
+   network itself. Errors: CONFIG for several losses; as above. */
+as_status as_curvature_gauss_newton(as_surface *surface, int64_t products, uint64_t seed, double *largest,
+                                    double *error);
+
 /* Collective. Hutchinson: mean of z'Hz over random signs z, and its standard error (NaN for one). Errors: as above. */
 as_status as_curvature_trace(as_surface *surface, int64_t probes, uint64_t seed, double *trace, double *se);
 

@@ -77,14 +77,20 @@ static void write_limit(reporter *r)
 
 static as_status part_curvature(reporter *r)
 {
+    double largest = (double)NAN, error = (double)NAN;
     AS_TRY(bend(r));
     const as_curvature *c = &r->bend;
+    if (as_surface_model(r->surface)->nheads == 1) {
+        AS_TRY(as_curvature_gauss_newton(r->surface, r->o->products, r->setup->seed, &largest, &error));
+    }
     if (r->o->json) {
         as_json_open(r->out, "curvature", '{');
         as_json_real(r->out, "lambda_max", c->lambda_max);
         as_json_real(r->out, "lambda_max_error", c->lambda_max_error);
         as_json_real(r->out, "lambda_min", c->lambda_min);
         as_json_real(r->out, "lambda_min_error", c->lambda_min_error);
+        as_json_real(r->out, "gauss_newton", largest);
+        as_json_real(r->out, "gauss_newton_error", error);
         as_json_int(r->out, "products", c->products);
         as_json_text(r->out, "optimizer", c->optimizer);
         as_json_real(r->out, "factor", c->factor);
@@ -99,6 +105,10 @@ static as_status part_curvature(reporter *r)
     as_text_add(r->out, "\ncurvature (Lanczos, %lld products)\n", (long long)c->products);
     as_text_add(r->out, "  lambda_max       %.6g +- %.1g\n  lambda_min       %.6g +- %.1g\n", c->lambda_max,
                 c->lambda_max_error, c->lambda_min, c->lambda_min_error);
+    if (!isnan(largest)) {
+        as_text_add(r->out, "  Gauss-Newton     %.6g +- %.1g, lambda_max without the network's own bends\n", largest,
+                    error);
+    }
     write_limit(r);
     return AS_OK;
 }

@@ -151,6 +151,49 @@ as_status as_surface_product(void *surface, int64_t n, const double *v, double *
     return AS_OK;
 }
 
+/* Backward at w of what the loss has at w + shift v, mean over the rows. */
+static as_status from_beside(as_surface *s, const double *v, double shift, double *out)
+{
+    as_gradients_task task = {.batch = &s->batch,
+                              .at = s->one,
+                              .loss_alone = true,
+                              .branches = AS_GRADIENTS_FOLLOW,
+                              .source = AS_GRADIENTS_KEEP_SOURCE};
+    for (int64_t i = 0; i < s->n; i++) {
+        s->one[i] = s->w[i] + (s->mask[i] < 0 ? 0 : shift * v[i]);
+    }
+    AS_TRY(as_gradients_run(s->gradients, &task, &s->at));
+    if (!s->at.finite) {
+        AS_FAIL(AS_DIVERGED, "curvature is not finite: the loss %.2g away from the point is %g", s->h, s->at.loss);
+    }
+    task.at = s->w;
+    task.loss_alone = false;
+    task.source = AS_GRADIENTS_KEPT;
+    AS_TRY(as_gradients_run(s->gradients, &task, &s->at));
+    memcpy(out, as_gradients_mean(s->gradients), (size_t)s->n * sizeof *out);
+    return AS_OK;
+}
+
+as_status as_surface_gauss_newton(void *surface, int64_t n, const double *v, double *y)
+{
+    as_surface *s = surface;
+    double squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        squares += v[i] * v[i];
+    }
+    if (!(squares > 0) || !isfinite(squares)) {
+        memset(y, 0, (size_t)n * sizeof *y);
+        return isfinite(squares) ? AS_OK : as_error_set(AS_DIVERGED, "a direction of length %g", sqrt(squares));
+    }
+    const double h = s->h / sqrt(squares);
+    AS_TRY(from_beside(s, v, h, s->two));
+    AS_TRY(from_beside(s, v, -h, y));
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = (s->two[i] - y[i]) / (2 * h) + (s->mask[i] > 0 ? s->model->l2 * v[i] : 0);
+    }
+    return AS_OK;
+}
+
 as_status as_surface_scaled_product(void *surface, int64_t n, const double *v, double *y)
 {
     as_surface *s = surface;

@@ -43,6 +43,11 @@ as_status as_surface_look(as_surface *surface, const double *w, double *loss, do
    smooth. As as_product; context is the surface. Errors: DIVERGED where it is not finite; those of the world. */
 as_status as_surface_product(void *surface, int64_t n, const double *v, double *y);
 
+/* Collective. y = G v with the Gauss-Newton matrix G = J'H_L J of the outputs' Jacobian and the loss's own Hessian
+   there (the Fisher matrix for cross entropy and squared errors), and the penalty l2: never negative for a convex loss.
+   As as_product. Errors: CONFIG for several losses; as above. */
+as_status as_surface_gauss_newton(void *surface, int64_t n, const double *v, double *y);
+
 /* Collective. sqrt(S) (H + decay) sqrt(S) v, which has the eigenvalues of S (H + decay); scale and decay of the
    optimizer come from as_surface_scale. */
 as_status as_surface_scaled_product(void *surface, int64_t n, const double *v, double *y);

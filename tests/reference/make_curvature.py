@@ -15,12 +15,16 @@ n = INPUTS * UNITS + UNITS + UNITS * OUTPUTS + OUTPUTS
 w = torch.tensor([0.7 * np.sin(0.5 + 1.3 * i) for i in range(n)])
 
 
-def loss(w, x, y, f):
+def outputs(w, x, f):
     a = INPUTS * UNITS
     w1, b1 = w[:a].reshape(INPUTS, UNITS), w[a:a + UNITS]
     c = a + UNITS + UNITS * OUTPUTS
     w2, b2 = w[a + UNITS:c].reshape(UNITS, OUTPUTS), w[c:]
-    return ((f(x @ w1 + b1) @ w2 + b2 - y) ** 2).mean()
+    return f(x @ w1 + b1) @ w2 + b2
+
+
+def loss(w, x, y, f):
+    return ((outputs(w, x, f) - y) ** 2).mean()
 
 
 def show(name, values):
@@ -40,5 +44,7 @@ for kind, f in (("tanh", torch.tanh), ("relu", torch.relu)):
     show(f"{kind}_hessian", h.numpy())
     show(f"{kind}_values", np.linalg.eigvalsh(h.numpy()))
     show(f"{kind}_gradient", g.numpy())
+    out = torch.autograd.functional.jacobian(lambda v: outputs(v, x, f), w).reshape(ROWS * OUTPUTS, n)
+    show(f"{kind}_gauss_newton", (2 * out.T @ out / (ROWS * OUTPUTS)).numpy())
     show(f"{kind}_noise", [((rows - g) ** 2).sum().item() / (ROWS - 1)])
 print("\n#endif")

@@ -118,7 +118,8 @@ static void dense_hessian(as_surface *surface, as_product product, int64_t n, do
 }
 
 static void check_against_torch(data_setup *setup, const char *activation, const double *loss, const double *gradient,
-                                const double *hessian, const double *values, const double *noise, int threads)
+                                const double *hessian, const double *values, const double *noise,
+                                const double *gauss_newton, int threads)
 {
     char model[256];
     double w[N], h[N * N], trace, square, se;
@@ -135,6 +136,8 @@ static void check_against_torch(data_setup *setup, const char *activation, const
     assert_near(N, as_surface_slope(b.surface), gradient, 1e-13);
     dense_hessian(b.surface, as_surface_product, N, h);
     assert_near(N * N, h, hessian, 1e-8);
+    dense_hessian(b.surface, as_surface_gauss_newton, N, h);
+    assert_near(N * N, h, gauss_newton, 1e-8);
 
     as_curvature c;
     assert_ok(as_curvature_measure(b.surface, N, 0, 3, true, &c));
@@ -168,8 +171,10 @@ static void check_against_torch(data_setup *setup, const char *activation, const
 static void test_hessian_equals_that_of_pytorch(void **state)
 {
     for (int threads = 1; threads <= 2; threads++) {
-        check_against_torch(*state, "tanh", tanh_loss, tanh_gradient, tanh_hessian, tanh_values, tanh_noise, threads);
-        check_against_torch(*state, "relu", relu_loss, relu_gradient, relu_hessian, relu_values, relu_noise, threads);
+        check_against_torch(*state, "tanh", tanh_loss, tanh_gradient, tanh_hessian, tanh_values, tanh_noise,
+                            tanh_gauss_newton, threads);
+        check_against_torch(*state, "relu", relu_loss, relu_gradient, relu_hessian, relu_values, relu_noise,
+                            relu_gauss_newton, threads);
     }
 }
 
