@@ -10,25 +10,31 @@
 
 #define CONSTANT 1e-13 /* of a column's mean: a spread that is none */
 
-as_status as_linear_plan(as_statistic *s, bool intercept)
+as_status as_linear_prepare(as_statistic *s, bool intercept, int64_t targets)
 {
     as_linear *const l = s->model;
     l->p = s->width;
     l->k = l->p + (intercept ? 1 : 0);
-    l->targets = s->targets;
+    l->targets = targets;
     l->n = l->k + l->targets;
     l->intercept = intercept;
-    const int64_t dim[2] = {l->targets, l->p}, rows = as_tsqr_rows(l->n);
-    s->chunk = rows;
-    l->scratch = as_tsqr_doubles(l->n, rows, s->kernels);
+    s->chunk = as_tsqr_rows(l->n);
+    l->scratch = as_tsqr_doubles(l->n, s->chunk, s->kernels);
     s->scratch = l->scratch;
     s->most = l->n * l->n + 2;
-    s->outputs = l->targets;
     s->flops = 2.0 * (double)(l->n * l->n);
+    return as_tsqr_create(l->n, 0, s->kernels, &l->work);
+}
+
+as_status as_linear_plan(as_statistic *s, bool intercept)
+{
+    as_linear *const l = s->model;
+    AS_TRY(as_linear_prepare(s, intercept, s->targets));
+    const int64_t dim[2] = {l->targets, l->p};
+    s->outputs = l->targets;
     AS_TRY(as_statistic_array(s, "/params/coef_", l->targets == 1 ? 1 : 2, l->targets == 1 ? dim + 1 : dim, &l->coef));
     AS_TRY(as_statistic_array(s, "/params/intercept_", 1, dim, &l->start));
-    AS_TRY(as_statistic_array(s, "/inference/nobs", 0, NULL, &l->rows));
-    return as_tsqr_create(l->n, 0, s->kernels, &l->work);
+    return as_statistic_array(s, "/inference/nobs", 0, NULL, &l->rows);
 }
 
 void as_linear_release(as_statistic *s)
@@ -45,7 +51,7 @@ void as_linear_rows(const as_statistic *s, const as_rows *r, double *sum)
     for (int64_t i = 0; i < r->count; i++) {
         double *to = t.chunk + i * l->n;
         const double w = r->weight[i], root = sqrt(w);
-        const double *const x = r->x + i * l->p, *const y = r->target + i * l->targets;
+        const double *const x = r->x + i * l->p, *const y = l->targets > 0 ? r->target + i * l->targets : NULL;
         if (l->intercept) {
             *to++ = root;
         }

@@ -23,6 +23,8 @@ typedef struct as_linear {
 
 /* Not collective; in plan. Arrays, sizes and work space. Errors: NOMEM. */
 as_status as_linear_plan(as_statistic *s, bool intercept);
+/* The same without arrays, for kinds that want the triangle alone: l->rows is theirs to set. */
+as_status as_linear_prepare(as_statistic *s, bool intercept, int64_t targets);
 void as_linear_release(as_statistic *s);
 
 /* The functions of as_statistic_ops. The statistic: R (n, n), rows, sum of ln weight. */

@@ -1,0 +1,146 @@
+/* Scatter matrices by the products of weight gradients: columns in blocks, of which only those on and above the
+   diagonal are computed. */
+#include "estimator/comoment.h"
+
+#include <string.h>
+
+enum { BLOCK = 32, CHUNK_BYTES = 512 * 1024, ROWS_MOST = 1024, ROWS_LEAST = 64 };
+enum { RAW = 1, CENTRED = 2 }; /* AS_COMOMENT_STARTED */
+
+int64_t as_comoment_size(int64_t d)
+{
+    return AS_COMOMENT_HEAD + 3 * d + d * d;
+}
+
+int64_t as_comoment_chunk(int64_t d)
+{
+    const int64_t fit = CHUNK_BYTES / 8 / (d > 0 ? d : 1) / 16 * 16;
+    return fit < ROWS_LEAST ? ROWS_LEAST : fit > ROWS_MOST ? ROWS_MOST : fit;
+}
+
+int64_t as_comoment_scratch(int64_t d, int64_t chunk)
+{
+    return (2 * chunk * d + d * BLOCK + 7) / 8 * 8;
+}
+
+/* Rows about the shift, and times their weight; the same array where all weights are 1. */
+static const double *about(const as_rows *r, int64_t d, const double *shift, double *x, double *w)
+{
+    bool plain = true;
+    for (int64_t i = 0; i < r->count; i++) {
+        plain = plain && r->weight[i] == 1;
+        for (int64_t j = 0; j < d; j++) {
+            x[i * d + j] = r->x[i * d + j] - shift[j];
+        }
+    }
+    for (int64_t i = 0; !plain && i < r->count; i++) {
+        for (int64_t j = 0; j < d; j++) {
+            w[i * d + j] = r->weight[i] * x[i * d + j];
+        }
+    }
+    return plain ? x : w;
+}
+
+void as_comoment_rows(const as_statistic *s, const as_rows *r, double *sum)
+{
+    const int64_t d = s->width;
+    double *const shift = sum + AS_COMOMENT_HEAD, *const first = shift + d, *const second = first + d;
+    double *const x = r->scratch, *const part = x + 2 * s->chunk * d;
+    if (sum[AS_COMOMENT_STARTED] == 0 && r->count > 0) {
+        sum[AS_COMOMENT_STARTED] = RAW;
+        memcpy(shift, r->x, (size_t)d * sizeof *shift);
+    }
+    const double *const w = about(r, d, shift, x, x + s->chunk * d);
+    for (int64_t i = 0; i < r->count; i++) {
+        sum[AS_COMOMENT_WEIGHT] += r->weight[i];
+        sum[AS_COMOMENT_ROWS] += r->weight[i] > 0;
+        for (int64_t j = 0; j < d; j++) {
+            first[j] += w[i * d + j];
+        }
+    }
+    int16_t step[] = {0, AS_TREE_EMIT}, lane[] = {0}, lanes[] = {1};
+    const as_tree_program one = {
+        .lanes = 1, .steps = 2, .parts = 1, .depth = 1, .step = step, .part_first = lane, .part_lanes = lanes};
+    const int64_t lane_row[] = {0, r->count};
+    for (int64_t j = 0; j < d; j += BLOCK) {
+        const int64_t n = d - j < BLOCK ? d - j : BLOCK;
+        void *const parts[] = {part};
+        s->kernels->outer_lanes(j + n, n, x, d, w + j, d, &one, lane_row, false, parts, n, 0, 1);
+        for (int64_t i = 0; i < j + n; i++) {
+            for (int64_t c = 0; c < n; c++) {
+                second[i * d + j + c] += part[i * n + c];
+            }
+        }
+    }
+}
+
+/* Sums about the shift become the mean, as it lies from the shift, and the scatter about it. The mean itself would lose
+   what is small beside a large offset; the difference of two shifts, which are rows, does not. */
+static void centre(int64_t d, double *sum)
+{
+    const double w = sum[AS_COMOMENT_WEIGHT];
+    double *const first = sum + AS_COMOMENT_HEAD + d, *const second = first + d;
+    if (sum[AS_COMOMENT_STARTED] != RAW || !(w > 0)) {
+        return;
+    }
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t j = i; j < d; j++) {
+            second[i * d + j] -= first[i] * (first[j] / w);
+        }
+    }
+    for (int64_t j = 0; j < d; j++) {
+        first[j] /= w;
+    }
+    sum[AS_COMOMENT_STARTED] = CENTRED;
+}
+
+void as_comoment_merge(const as_statistic *s, double *left, const double *right)
+{
+    const int64_t d = s->width;
+    const double a = left[AS_COMOMENT_WEIGHT], b = right[AS_COMOMENT_WEIGHT], share = b / (a + b);
+    const bool raw = right[AS_COMOMENT_STARTED] == RAW;
+    double *const mean = left + AS_COMOMENT_HEAD + d, *const second = mean + d;
+    const double *const first = right + AS_COMOMENT_HEAD + d, *const other = first + d;
+    if (!(b > 0)) {
+        return;
+    }
+    if (!(a > 0)) {
+        memcpy(left, right, (size_t)as_comoment_size(d) * sizeof *left);
+        centre(d, left);
+        return;
+    }
+    centre(d, left);
+    double *const apart = second + d * d;
+    for (int64_t j = 0; j < d; j++) {
+        const double shifts = right[AS_COMOMENT_HEAD + j] - left[AS_COMOMENT_HEAD + j];
+        apart[j] = shifts + ((raw ? first[j] / b : first[j]) - mean[j]);
+    }
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t j = i; j < d; j++) {
+            const double own = raw ? first[i] * (first[j] / b) : 0;
+            second[i * d + j] += other[i * d + j] - own + apart[i] * apart[j] * (a * share);
+        }
+    }
+    for (int64_t j = 0; j < d; j++) {
+        mean[j] += apart[j] * share;
+    }
+    left[AS_COMOMENT_WEIGHT] = a + b;
+    left[AS_COMOMENT_ROWS] += right[AS_COMOMENT_ROWS];
+}
+
+void as_comoment_finish(int64_t d, double *sum, double **mean, double **scatter)
+{
+    centre(d, sum);
+    *mean = sum + AS_COMOMENT_HEAD;
+    *scatter = *mean + 2 * d;
+    for (int64_t j = 0; j < d; j++) {
+        (*mean)[j] += (*mean)[d + j];
+    }
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t j = 0; j < i; j++) {
+            (*scatter)[i * d + j] = (*scatter)[j * d + i];
+        }
+        double *const diagonal = *scatter + i * d + i;
+        *diagonal = *diagonal > 0 ? *diagonal : 0;
+    }
+}
