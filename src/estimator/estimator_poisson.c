@@ -36,7 +36,8 @@ static const as_field fields[] = {
     AS_GLM_INFERENCE_FIELDS(options, glm),
     AS_FIELDS_END};
 
-enum { COUNT, COUNT_EXPOSED, EXPOSURE, FACTORIALS, SATURATED, ROWS_WITHOUT, SUMS };
+enum { COUNT, COUNT_EXPOSED, EXPOSURE, FACTORIALS, SATURATED, SUMS };
+enum { BAD_COUNT, BAD_EXPOSURE };
 
 static int64_t design_size(const as_glm *g)
 {
@@ -55,8 +56,7 @@ static void design(const as_glm *g, const as_statistic *s, const as_rows *r, dou
     for (int64_t i = 0; i < r->count; i++) {
         const double y = r->target[i], w = r->weight[i], e = exposure_of(g, s, r, i);
         if (!(y >= 0) || !(e > 0)) {
-            as_glm_bad_row(r, i, y >= 0 ? -e : y, all);
-            all[AS_GLM_D_BAD] += y >= 0 ? 1e15 : 0; /* tells exposures from counts, should both be wrong */
+            as_glm_bad_row(r, i, y >= 0 ? e : y, y >= 0 ? BAD_EXPOSURE : BAD_COUNT, all);
             continue;
         }
         sum[COUNT] += w * y;
@@ -64,7 +64,6 @@ static void design(const as_glm *g, const as_statistic *s, const as_rows *r, dou
         sum[EXPOSURE] += w * e;
         sum[FACTORIALS] += w * as_log_gamma(y + 1);
         sum[SATURATED] += y > 0 ? w * (y * as_log_f64(y) - y) : 0;
-        sum[ROWS_WITHOUT] += y > 0 ? 0 : 1;
     }
 }
 
@@ -77,8 +76,10 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *all, doub
 {
     const double *sum = all + AS_GLM_D_SUMS;
     if (all[AS_GLM_D_BAD] > 0) {
-        AS_FAIL(AS_DATA, "%s: poisson: expected counts of 0 or more%s, found %.9g in row %.0f", s->setup.data->place,
-                g->offset >= 0 ? " and exposures above 0" : "", all[AS_GLM_D_VALUE], all[AS_GLM_D_ID]);
+        AS_FAIL(AS_DATA, "%s: poisson: expected %s, found %.9g in row %.0f (%.0f such rows in all)",
+                s->setup.data->place,
+                all[AS_GLM_D_REASON] == BAD_EXPOSURE ? "exposures above 0" : "counts of 0 or more", all[AS_GLM_D_VALUE],
+                all[AS_GLM_D_ID], all[AS_GLM_D_BAD]);
     }
     if (!(sum[COUNT] > 0) && g->penalty == AS_GLM_NONE) {
         AS_FAIL(AS_DATA,

@@ -175,16 +175,16 @@ as_status as_glm_finish(as_statistic *s, double *sum, as_step_report *report);
 as_status as_glm_ready(as_statistic *s);
 void as_glm_release(as_statistic *s);
 void as_glm_describe(const as_statistic *s, bool json, as_text *out);
-/* In a family's design: answer or exposure `value` of row i cannot be taken. */
-void as_glm_bad_row(const as_rows *r, int64_t i, double value, double *sum);
+/* In a family's design: `value` of row i cannot be taken, for a reason that the family numbers. */
+void as_glm_bad_row(const as_rows *r, int64_t i, double value, int reason, double *sum);
 /* eta (count, q) of rows at theta. */
 void as_glm_eta(const as_statistic *s, const as_rows *r, double *eta);
 
 /* Between the files of this model. */
 
-/* Statistic of DESIGN: answers that the family cannot take (how many, the first one's id and value), its sums, then
-   weight, means and squares of columns, then ranges (groups, 2, D). */
-enum { AS_GLM_D_BAD, AS_GLM_D_ID, AS_GLM_D_VALUE, AS_GLM_D_SUMS };
+/* Statistic of DESIGN: answers that the family cannot take (how many, the first one's id, value and reason), its sums,
+   then weight, means and squares of columns, then ranges (groups, 2, D). */
+enum { AS_GLM_D_BAD, AS_GLM_D_ID, AS_GLM_D_VALUE, AS_GLM_D_REASON, AS_GLM_D_SUMS };
 int64_t as_glm_design_moments(const as_glm *g);
 int64_t as_glm_design_ranges(const as_statistic *s);
 /* Statistic of the other passes: these, then gradient (q, p), then matrices (pairs, p, p), upper half. */

@@ -54,7 +54,7 @@ static void head(const as_statistic *s, as_text *out)
         char text[64];
         snprintf(text, sizeof text, "%.6g on %.0f df", *g->llr, *g->df_model);
         as_text_add(out, "%-14s %14.3g   %-18s %18s\n", "P(LR test)", *g->llr_pvalue, "likelihood ratio", text);
-        if (g->q == 1) {
+        if (g->q == 1 && *g->df_resid > 0) {
             snprintf(text, sizeof text, "%.4g on %.0f df", *g->pearson_chi2, *g->df_resid);
             as_text_add(out, "%-14s %14.4g   %-18s %18s\n", "  per df", *g->pearson_chi2 / *g->df_resid, "Pearson chi2",
                         text);

@@ -17,12 +17,13 @@ static void one_lane(const as_statistic *s, int64_t k, int64_t n, const double *
     s->kernels->outer_lanes(k, n, x, ldx, d, ldd, &g->lane, lane_row, true, part, ld, 0, 1);
 }
 
-void as_glm_bad_row(const as_rows *r, int64_t i, double value, double *sum)
+void as_glm_bad_row(const as_rows *r, int64_t i, double value, int reason, double *sum)
 {
     sum[AS_GLM_D_BAD] += 1;
     if ((double)r->id[i] < sum[AS_GLM_D_ID]) {
         sum[AS_GLM_D_ID] = (double)r->id[i];
         sum[AS_GLM_D_VALUE] = value;
+        sum[AS_GLM_D_REASON] = reason;
     }
 }
 
@@ -179,6 +180,7 @@ static void merge_designs(const as_statistic *s, double *left, const double *rig
     if (right[AS_GLM_D_ID] < left[AS_GLM_D_ID]) {
         left[AS_GLM_D_ID] = right[AS_GLM_D_ID];
         left[AS_GLM_D_VALUE] = right[AS_GLM_D_VALUE];
+        left[AS_GLM_D_REASON] = right[AS_GLM_D_REASON];
     }
     for (int64_t i = AS_GLM_D_SUMS; i < own; i++) {
         left[i] += right[i];

@@ -3,6 +3,7 @@
 
 cat "$source_dir"/docs/*.md >bible.txt # any text will do
 "$program" data generate burgers -o burgers.h5 -n 200 >../out 2>../err || complain "no data for field-surrogate"
+mkdir configs && cp "$source_dir"/configs/*.csv configs
 for config in "$source_dir"/configs/*.yaml; do
     few=()
     case $config in *gpt* | *resnet*) few=(-s train.batch=4) ;; *char*) few=(-s train.batch=8) ;; esac
