@@ -5,7 +5,8 @@
 
 enum { SETS_MAX = 64 };
 
-as_status as_model_verb(as_context *context, as_status (*use)(const as_context *context, const as_model_file *model))
+as_status as_model_verb(as_context *context, const char *path,
+                        as_status (*use)(const as_context *context, const as_model_file *model))
 {
     const char *sets[SETS_MAX];
     const int nsets = as_option_all(context, "set", SETS_MAX, sets);
@@ -21,8 +22,7 @@ as_status as_model_verb(as_context *context, as_status (*use)(const as_context *
     AS_TRY(as_context_isa(context, &isa));
     AS_TRY(as_context_world(context, &world));
     as_model_file model;
-    as_status status =
-        as_model_file_open(world, threads, isa, context->argument[0], nsets, sets, &context->log, &model);
+    as_status status = as_model_file_open(world, threads, isa, path, nsets, sets, &context->log, &model);
     if (status == AS_OK) {
         status = use(context, &model);
     }

@@ -83,7 +83,7 @@ static as_status evaluate(const as_context *context, const as_model_file *model)
 static as_status run(as_context *context)
 {
     AS_TRY(as_eval_inference_check(context));
-    return as_model_verb(context, evaluate);
+    return as_model_verb(context, context->argument[0], evaluate);
 }
 
 static const as_option options[] = {

@@ -48,7 +48,7 @@ static as_status check_options(const as_context *context, const char *format)
 static as_status run(as_context *context)
 {
     AS_TRY(check_options(context, as_option_get(context, "to")));
-    return as_model_verb(context, write_model);
+    return as_model_verb(context, context->argument[0], write_model);
 }
 
 static const as_option options[] = {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/model_verb.h"
+#include "cli/predict_uncertainty.h"
 #include "estimator/statistic.h"
 #include "io/h5_write.h"
 
@@ -17,6 +18,7 @@ typedef struct predictions {
     int64_t *id;       /* (rows) row numbers in the input */
     int32_t *label;    /* (rows, positions) class by that rule; NULL unless the model has classes */
     as_class_rule rule;
+    as_uncertainty uncertainty; /* of the values, which are means then */
 } predictions;
 
 static bool ends_with(const char *text, const char *end)
@@ -81,10 +83,16 @@ static bool has_classes(const as_model_file *m, as_class_rule *rule)
 
 /* Runs the model over this rank's rows. A batch takes rows from all lanes: each goes to its place in the file's order.
  */
-static as_status predict_rows(const as_model_file *m, const as_dataset *data, const as_sampler *sampler,
-                              as_batch *batch, double *buffer, predictions *out)
+static as_status predict_rows(const as_context *context, const as_model_file *m, const as_dataset *data,
+                              const as_sampler *sampler, as_batch *batch, double *buffer, predictions *out)
 {
-    for (int64_t b = 0; b < as_sampler_batches(sampler); b++) {
+    const bool draws = out->uncertainty.kind != AS_UNCERTAINTY_NONE;
+    if (draws) {
+        as_context own = *context;
+        AS_TRY(as_uncertainty_predict(&own, m, data, sampler, batch, &out->uncertainty));
+        memcpy(out->value, out->uncertainty.mean, (size_t)(out->rows * out->outputs) * sizeof(double));
+    }
+    for (int64_t b = 0; b < as_sampler_batches(sampler) && !draws; b++) {
         as_sampler_fill(sampler, 0, b, batch);
         AS_TRY(m->estimator->ops->predict(m->estimator, batch, buffer));
         for (int64_t r = 0; r < batch->rows; r++) {
@@ -129,12 +137,25 @@ static as_status write_file(const as_model_file *m, const char *path, const pred
          .piece = &label},
         {.name = "/class_names", .text = classes.data},
     };
+    as_h5_item all[4 + 3];
+    int n = named ? 4 : p->label != NULL ? 3 : 2;
+    memcpy(all, items, (size_t)n * sizeof *items);
+    const as_uncertainty *u = &p->uncertainty;
+    const int64_t u_dim[2] = {p->total, u->width};
+    const as_h5_piece u_piece[3] = {{p->first * u->width, p->rows * u->width, u->epistemic},
+                                    {p->first * u->width, p->rows * u->width, u->aleatoric},
+                                    {p->first * u->width, p->rows * u->width, u->total}};
+    static const char *const u_name[3] = {"/uncertainty/epistemic", "/uncertainty/aleatoric", "/uncertainty/total"};
+    for (int k = 0; u->kind != AS_UNCERTAINTY_NONE && k < (u->noise ? 3 : 1); k++) {
+        all[n++] = (as_h5_item){.name = u_name[k],
+                                .type = AS_F64,
+                                .rank = u->width > 1 ? 2 : 1,
+                                .dim = u_dim,
+                                .npieces = pieces,
+                                .piece = &u_piece[k]};
+    }
     const as_h5_attribute attribute = {.name = "model", .text = m->path};
-    const as_status status = as_h5_write(m->world, path, 1, &attribute,
-                                         named              ? 4
-                                         : p->label != NULL ? 3
-                                                            : 2,
-                                         items, NULL);
+    const as_status status = as_h5_write(m->world, path, 1, &attribute, n, all, NULL);
     as_text_free(&classes);
     return status;
 }
@@ -150,6 +171,7 @@ static as_status predict(const as_context *context, const as_model_file *m)
     const char *in = as_option_get(context, "in"), *out = as_option_get(context, "out");
     const char *format = NULL;
     AS_TRY(find_format(in, as_option_get(context, "format"), &format));
+    AS_TRY(as_uncertainty_parse(context, &p.uncertainty));
     AS_TRY(as_source_inputs(m->config.document, format, in, &m->config.data.train, &source));
     as_status status = as_model_file_data(m, AS_PREDICT, &source, &data, &sampler, &batch);
     if (status == AS_OK) {
@@ -159,6 +181,10 @@ static as_status predict(const as_context *context, const as_model_file *m)
         const bool classes = has_classes(m, &p.rule);
         p.positions = classes && p.rule == AS_CLASS_BY_TARGET ? m->facts.positions : 1;
         p.first = data.lane_first[m->lanes.first];
+        p.uncertainty.rows = p.rows;
+        p.uncertainty.outputs = p.outputs;
+        p.uncertainty.positions = p.positions;
+        p.uncertainty.classes = classes;
         p.value = malloc(rows * (size_t)p.outputs * sizeof *p.value);
         p.id = malloc(rows * sizeof *p.id);
         p.label = classes ? malloc(rows * (size_t)p.positions * sizeof *p.label) : NULL;
@@ -168,7 +194,7 @@ static as_status predict(const as_context *context, const as_model_file *m)
             m->world, room ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %lld predictions", (long long)p.rows));
     }
     if (status == AS_OK) {
-        status = as_world_agree(m->world, predict_rows(m, &data, sampler, &batch, buffer, &p));
+        status = as_world_agree(m->world, predict_rows(context, m, &data, sampler, &batch, buffer, &p));
     }
     if (status == AS_OK) {
         status = write_file(m, out, &p);
@@ -180,7 +206,12 @@ static as_status predict(const as_context *context, const as_model_file *m)
         }
         printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p.total, positions,
                (long long)(p.outputs / p.positions), p.label != NULL ? ", /class" : "", in);
+        if (p.uncertainty.kind != AS_UNCERTAINTY_NONE) {
+            printf("/uncertainty/epistemic%s: %s\n", p.uncertainty.noise ? ", aleatoric, total" : "",
+                   p.uncertainty.about);
+        }
     }
+    as_uncertainty_free(&p.uncertainty);
     free(p.value);
     free(p.id);
     free(p.label);
@@ -194,13 +225,26 @@ static as_status predict(const as_context *context, const as_model_file *m)
 static as_status run(as_context *context)
 {
     AS_TRY(check_files(as_option_get(context, "in"), as_option_get(context, "out")));
-    return as_model_verb(context, predict);
+    as_uncertainty u;
+    char buffer[600];
+    const char *path;
+    AS_TRY(as_uncertainty_parse(context, &u));
+    AS_TRY(as_uncertainty_path(&u, context->argument[0], buffer, &path));
+    return as_model_verb(context, path, predict);
 }
 
 static const as_option options[] = {
     {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5, netCDF, CSV, NPY, IDX or text"},
     {.name = "out", .letter = 'o', .value = "FILE.h5", .help = "HDF5 file to write"},
     {.name = "format", .value = "FORMAT", .help = "format of the input, where its name does not tell"},
+    {.name = "uncertainty",
+     .value = "METHOD",
+     .help = "ensemble (RUN made by train --members), dropout, laplace or swag: mean of draws, and where its doubt "
+             "comes from"},
+    {.name = "samples", .value = "N", .help = "draws of dropout, laplace and swag (default 30)"},
+    {.name = "laplace",
+     .value = "WHAT",
+     .help = "weights that vary: last_layer (default), diagonal or full (small networks)"},
     AS_OPTION_SET,
     AS_OPTION_THREADS,
     AS_OPTIONS_END,
@@ -217,6 +261,9 @@ const as_verb as_verb_predict = {
         "outputs).\n"
         "Columns and datasets of the input are found by the names that they have in the training data, in any order;\n"
         "targets may be absent.\n"
+        "--uncertainty adds /uncertainty/epistemic (what more data could settle), aleatoric (noise) and their sum, "
+        "total:\n"
+        "entropies in nats for classes, variances for values.\n"
         "Another dataset: -s data.train.x=NAME, or -s 'data.train={format: hdf5, file: FILE, x: NAME}'.\n",
     .options = options,
     .min_arguments = 1,

@@ -194,7 +194,7 @@ static as_status probe(const as_context *context, const as_model_file *model)
 
 static as_status run(as_context *context)
 {
-    return as_model_verb(context, probe);
+    return as_model_verb(context, context->argument[0], probe);
 }
 
 static const as_option options[] = {

@@ -123,7 +123,7 @@ static as_status run(as_context *context)
     as_sample_options options;
     int64_t length = 1;
     AS_TRY(read_options(context, &options, &length));
-    return as_model_verb(context, sample);
+    return as_model_verb(context, context->argument[0], sample);
 }
 
 static const as_option options[] = {

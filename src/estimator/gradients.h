@@ -18,6 +18,7 @@ typedef struct as_gradients_view {
     const as_model_work *work;
     int lane, lanes;         /* lanes [lane, lane + lanes) of the rank */
     const int64_t *lane_row; /* (lanes + 1) their rows, from 0 */
+    int64_t from;            /* row of the batch that lies first */
     int thread, threads;
 } as_gradients_view;
 

@@ -149,6 +149,13 @@ void network_sequence_destroy(as_network *network);
 /* Not collective. The own rows of the data hold what layers ask of them. Errors: DATA naming sample and layer; CONFIG;
    NOMEM. */
 as_status network_check_data(const as_network *network);
+/* Collective. Other weights in the place of the network's (and of their averages): w (n), the same on all ranks; until
+   the next call. For predictions: the optimizer's state stays as it is. Errors: those of the world. */
+as_status network_set_params(as_estimator *estimator, const double *w);
+/* Not collective. As predict, with layers such as dropout as in training: draw number `draw` of them. Not for models
+   with layers that look at whole lanes. */
+as_status network_predict_random(as_estimator *estimator, const as_batch *batch, int64_t draw, double *out);
+
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
 /* Not collective; one thread. Puts `count` rows of the batch from row `from` on, not augmented, normalised, at rows

@@ -26,6 +26,7 @@ typedef struct evaluation {
     int64_t width; /* doubles of one lane */
     double *state; /* (own lanes, width) */
     double *out;   /* predictions (rows, outputs), or NULL */
+    bool random;   /* layers such as dropout as in training */
 } evaluation;
 
 /* A phase of forward (and, after the last, the loss where there is a target) of this thread's rows. */
@@ -42,7 +43,7 @@ static void forward_phase(const evaluation *e, int thread, int phase)
         if (phase == 0) {
             network_gather(network, e->batch, e->base + first + done, first + done, here);
         }
-        as_model_forward_phase(model, &network->work, &rows, false, phase);
+        as_model_forward_phase(model, &network->work, &rows, e->random, phase);
         if (e->out == NULL && phase == model->segments) {
             as_model_loss(model, &network->work, &rows, false);
         }
@@ -281,4 +282,30 @@ as_status network_predict(as_estimator *estimator, const as_batch *batch, double
     evaluation e = {.network = network, .out = out};
     over_pieces(&e, batch, predict_body);
     return AS_OK;
+}
+
+as_status network_predict_random(as_estimator *estimator, const as_batch *batch, int64_t draw, double *out)
+{
+    as_network *network = (as_network *)estimator;
+    const int64_t step = network->step;
+    evaluation e = {.network = network, .out = out, .random = true};
+    network->step = draw;
+    over_pieces(&e, batch, predict_body);
+    network->step = step;
+    return AS_OK;
+}
+
+as_status network_set_params(as_estimator *estimator, const double *w)
+{
+    as_network *network = (as_network *)estimator;
+    AS_TRY(as_world_barrier(network->setup.world)); /* nobody reads the old ones any more */
+    if (as_world_node_rank(network->setup.world) == 0) {
+        network->setup.kernels->from_double(network->n, w, network->params);
+        if (network->average != NULL) {
+            network->setup.kernels->from_double(network->n, w, network->average);
+        }
+    }
+    AS_TRY(as_world_barrier(network->setup.world));
+    AS_TRY(network_share(network, network->params, network->packed, true));
+    return network_use_judged(network);
 }

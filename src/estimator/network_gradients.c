@@ -160,6 +160,7 @@ static void pass_body(void *argument, int thread)
         as_team_barrier(team);
         job->task->see(job->task->context, &(as_gradients_view){.model = &g->model,
                                                                 .work = &g->work,
+                                                                .from = job->from,
                                                                 .lane = job->lane,
                                                                 .lanes = job->lanes,
                                                                 .lane_row = job->lane_row,
