@@ -22,7 +22,8 @@ enum {
     TABULAR_HIDDEN = 32,
     LINEAR_INPUTS = 16
 };
-enum { NAME_DIGITS, NAME_LINEAR, NAME_TABULAR, NAME_SPIRALS };
+enum { NAME_DIGITS, NAME_LINEAR, NAME_TABULAR, NAME_SPIRALS, NAME_LONGLEY };
+enum { LONGLEY = 16, LONGLEY_COLUMNS = 7 };
 enum { PART_TRAIN, PART_TEST, PART_ALL };
 /* What the words of a generated set are for: the first counter of Philox. */
 enum { DRAW_INPUT, DRAW_NOISE, DRAW_WEIGHT, DRAW_WEIGHT_OUT };
@@ -38,7 +39,20 @@ typedef struct options {
 } options;
 
 static const char *const name_choices[] = {
-    [NAME_DIGITS] = "digits", [NAME_LINEAR] = "linear", [NAME_TABULAR] = "tabular", [NAME_SPIRALS] = "spirals", NULL};
+    [NAME_DIGITS] = "digits",   [NAME_LINEAR] = "linear",   [NAME_TABULAR] = "tabular",
+    [NAME_SPIRALS] = "spirals", [NAME_LONGLEY] = "longley", NULL};
+/* J. Longley, "An appraisal of least squares programs for the electronic computer from the point of view of the user",
+   JASA 62, 1967: employment in the United States, 1947 to 1962. In every part, all rows. */
+static const char *const longley_names[LONGLEY_COLUMNS] = {"TOTEMP", "GNPDEFL", "GNP", "UNEMP", "ARMED", "POP", "YEAR"};
+static const double longley[LONGLEY][LONGLEY_COLUMNS] = {
+    {60323, 83.0, 234289, 2356, 1590, 107608, 1947},  {61122, 88.5, 259426, 2325, 1456, 108632, 1948},
+    {60171, 88.2, 258054, 3682, 1616, 109773, 1949},  {61187, 89.5, 284599, 3351, 1650, 110929, 1950},
+    {63221, 96.2, 328975, 2099, 3099, 112075, 1951},  {63639, 98.1, 346999, 1932, 3594, 113270, 1952},
+    {64989, 99.0, 365385, 1870, 3547, 115094, 1953},  {63761, 100.0, 363112, 3578, 3350, 116219, 1954},
+    {66019, 101.2, 397469, 2904, 3048, 117388, 1955}, {67857, 104.6, 419180, 2822, 2857, 118734, 1956},
+    {68169, 108.4, 442769, 2936, 2798, 120445, 1957}, {66513, 110.8, 444546, 4681, 2637, 121950, 1958},
+    {68655, 112.6, 482704, 3813, 2552, 123366, 1959}, {69564, 114.2, 502601, 3931, 2514, 125368, 1960},
+    {69331, 115.7, 518173, 4806, 2572, 127852, 1961}, {70551, 116.9, 554894, 4007, 2827, 130081, 1962}};
 static const char *const part_choices[] = {[PART_TRAIN] = "train", [PART_TEST] = "test", [PART_ALL] = "all", NULL};
 
 static const as_field fields[] = {
@@ -47,7 +61,8 @@ static const as_field fields[] = {
      .offset = offsetof(options, name),
      .standard = "digits",
      .choices = name_choices,
-     .help = "digits: 8x8 images, 10 classes; linear, tabular: regression; spirals: 2 classes"},
+     .help = "digits: 8x8 images, 10 classes; longley: regression, 16 real rows; linear, tabular: regression; "
+             "spirals: 2 classes"},
     {.name = "part",
      .type = AS_FIELD_CHOICE,
      .offset = offsetof(options, part),
@@ -83,6 +98,7 @@ struct as_format_file {
     options options;
     int64_t train_rows, first; /* sample number of row 0: the test part of a generated set follows the train part */
     float weight[TABULAR_INPUTS * TABULAR_HIDDEN], weight_out[TABULAR_HIDDEN];
+    as_data_parts names[AS_PARTS];
 };
 
 static double normal(const as_format_file *file, uint32_t draw, uint32_t element, int64_t sample)
@@ -188,6 +204,9 @@ static int64_t digit_index(int part, int64_t row)
 
 static int64_t rows_of(const options *o)
 {
+    if (o->name == NAME_LONGLEY) {
+        return LONGLEY;
+    }
     const int64_t train = o->name == NAME_DIGITS ? DIGITS - DIGITS / TEST_STRIDE : o->samples;
     const int64_t test = o->name == NAME_DIGITS ? DIGITS / TEST_STRIDE : (o->samples + 3) / 4;
     return o->part == PART_TRAIN ? train : o->part == PART_TEST ? test : train + test;
@@ -201,14 +220,36 @@ static as_column column_of(const options *o, as_part part)
         column.type = AS_U8;
         column.full_scale = 16.0; /* of the digits */
     }
+    if (o->name == NAME_LONGLEY) {
+        column.type = AS_F64;
+    }
     if (part == AS_PART_X) {
         static const as_shape shapes[] = {[NAME_DIGITS] = {.rank = 2, .dim = {8, 8}},
                                           [NAME_LINEAR] = {.rank = 1, .dim = {LINEAR_INPUTS}},
                                           [NAME_TABULAR] = {.rank = 1, .dim = {TABULAR_INPUTS}},
-                                          [NAME_SPIRALS] = {.rank = 1, .dim = {2}}};
+                                          [NAME_SPIRALS] = {.rank = 1, .dim = {2}},
+                                          [NAME_LONGLEY] = {.rank = 1, .dim = {LONGLEY_COLUMNS - 1}}};
         column.shape = shapes[o->name];
     }
     return column;
+}
+
+static void close_set(as_format_file **file)
+{
+    for (int part = 0; *file != NULL && part < AS_PARTS; part++) {
+        as_parts_free(&(*file)->names[part]);
+    }
+    free(*file);
+    *file = NULL;
+}
+
+static as_status name_columns(as_format_file *file)
+{
+    const as_shape one = {0};
+    for (int j = 0; file->options.name == NAME_LONGLEY && j < LONGLEY_COLUMNS; j++) {
+        AS_TRY(as_parts_add(&file->names[j == 0 ? AS_PART_Y : AS_PART_X], longley_names[j], &one));
+    }
+    return AS_OK;
 }
 
 static as_status open_set(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
@@ -224,11 +265,16 @@ static as_status open_set(const void *opaque, const as_known *known, as_format_f
     if (o->name != NAME_DIGITS) {
         make_weights(file);
     }
+    const as_status status = name_columns(file);
     for (int part = 0; part < AS_PARTS; part++) {
         column[part] = column_of(o, (as_part)part);
+        column[part].parts = file->names[part];
     }
     *out = file;
-    return AS_OK;
+    if (status != AS_OK) {
+        close_set(out);
+    }
+    return status;
 }
 
 static void read_digit(const as_format_file *file, as_part part, int64_t row, uint8_t *data)
@@ -251,6 +297,14 @@ static as_status read_set(as_format_file *file, as_part part, int64_t first, int
         case NAME_DIGITS:
             read_digit(file, part, first + i, (uint8_t *)data + i * (part == AS_PART_X ? DIGIT_PIXELS : 1));
             break;
+        case NAME_LONGLEY:
+            if (part == AS_PART_X) {
+                memcpy((double *)data + i * (LONGLEY_COLUMNS - 1), longley[first + i] + 1,
+                       (LONGLEY_COLUMNS - 1) * sizeof(double));
+            } else {
+                ((double *)data)[i] = longley[first + i][0];
+            }
+            break;
         case NAME_SPIRALS:
             if (part == AS_PART_X) {
                 make_spiral(file, sample, (float *)data + 2 * i);
@@ -270,16 +324,10 @@ static as_status read_set(as_format_file *file, as_part part, int64_t first, int
     return AS_OK;
 }
 
-static void close_set(as_format_file **file)
-{
-    free(*file);
-    *file = NULL;
-}
-
 extern const as_format_ops as_format_builtin;
 const as_format_ops as_format_builtin = {
     .name = "builtin",
-    .help = "embedded digits and generated data",
+    .help = "embedded digits, a table of employment, and generated data",
     .fields = fields,
     .options_bytes = sizeof(options),
     .role_key = "part",

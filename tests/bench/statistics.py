@@ -89,7 +89,25 @@ def gmm_diagonal(rows):
     return mixture(rows, "diag")
 
 
-ROWS = [gaussian_nb, multinomial_nb, kmeans, kmeans_seeded, gmm, gmm_diagonal]
+def regression(rows, model):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(rows, 100))
+    return Row(x, x @ rng.normal(size=100) + rng.normal(size=rows), model,
+               "from sklearn.linear_model import LinearRegression as M\nfit = lambda: M().fit(x, y)", "100 columns")
+
+
+def ols(rows):
+    row = regression(rows, "{type: ols, robust: false}")
+    row.note += "; with errors, tests and intervals on our side"
+    return row
+
+
+def pca(rows):
+    x = np.random.default_rng(5).normal(size=(rows, 100))
+    return Row(x, None, "{type: pca}", "from sklearn.decomposition import PCA as M\nfit = lambda: M().fit(x)", "100 columns, all components")
+
+
+ROWS = [ols, pca, gaussian_nb, multinomial_nb, kmeans, kmeans_seeded, gmm, gmm_diagonal]
 
 
 def ours(program, folder, row, threads):
