@@ -585,7 +585,7 @@ static void describe(const as_statistic *s, bool json, as_text *out)
     }
     as_text_add(out, "Gaussian mixture: %lld components, %lld columns, covariances %s\n", (long long)best->k,
                 (long long)best->d, covariance_names[best->kind]);
-    as_text_add(out, "log-likelihood of a row %.8g, AIC %.8g, BIC %.8g; %s after %lld steps\n", *m->log_likelihood,
+    as_text_add(out, "log-likelihood of a row %.8g, AIC %.8g, BIC %.8g\n%s after %lld steps\n", *m->log_likelihood,
                 *m->aic, *m->bic, *m->converged ? "converged" : "not converged", (long long)*m->n_iter);
     as_text_add(out, "%9s %10s  mean:", "component", "weight");
     for (int64_t j = 0; j < shown; j++) {
