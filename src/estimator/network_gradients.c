@@ -77,19 +77,45 @@ static void gather_rows(tile_job *job, int64_t first, int64_t count, int thread)
     const int64_t from = job->from + first;
     g->kernels->gather(count, data->width, data->x, data->type, data->stride, batch->at + from, changed ? NULL : scale,
                        changed ? NULL : shift, x, g->work.ld[0]);
-    if (changed) {
-        const as_augment_rows rows = {
-            .shape = &data->shape,
-            .rows = count,
-            .x = x,
-            .ld = g->work.ld[0],
-            .id = batch->id + from,
-            .seed = data->seed,
-            .epoch = batch->epoch,
-            .scale = scale,
-            .shift = shift,
-            .work = network_gradients_at(g, g->augment_work, thread * ((data->width + 63) / 64 * 64))};
-        as_augment_run_get(g->kernels)->rows(data->augment, &rows);
+    if (!changed) {
+        return;
+    }
+    const int64_t sample = (data->width + 63) / 64 * 64, slot = thread * sample * (g->network->mixing >= 0 ? 2 : 1);
+    const as_augment_run *run = as_augment_run_get(g->kernels);
+    as_augment_rows rows = {.shape = &data->shape,
+                            .rows = count,
+                            .x = x,
+                            .ld = g->work.ld[0],
+                            .id = batch->id + from,
+                            .seed = data->seed,
+                            .epoch = batch->epoch,
+                            .scale = scale,
+                            .shift = shift,
+                            .work = network_gradients_at(g, g->augment_work, slot)};
+    run->rows(data->augment, &rows);
+    rows.rows = 1;
+    rows.x = network_gradients_at(g, g->augment_work, slot + sample);
+    for (int64_t r = 0; g->mixing >= 0 && r < count; r++) { /* as in network_accumulate.c */
+        const int64_t other = from + r + g->partner[from + r];
+        rows.id = batch->id + other;
+        g->kernels->gather(1, data->width, data->x, data->type, data->stride, batch->at + other, NULL, NULL, rows.x,
+                           data->width);
+        run->rows(data->augment, &rows);
+        run->mix(data->width, g->share[from + r], rows.x, network_gradients_at(g, x, r * g->work.ld[0]));
+    }
+}
+
+/* Who is mixed with whom: a pure function of the batch. */
+static void find_partners(as_gradients *g, const as_batch *batch)
+{
+    const as_dataset *data = batch->data;
+    g->mixing = data->augment != NULL ? g->network->mixing : -1;
+    for (int l = 0; g->mixing >= 0 && l < g->network->setup.lanes->count; l++) {
+        const int64_t first = batch->lane_row[l], end = batch->lane_row[l + 1];
+        for (int64_t r = first; r < end; r++) {
+            g->partner[r] = r + 1 < end ? 1 : first - r;
+            g->share[r] = as_augment_mix_share(data->augment, g->mixing, data->seed, batch->epoch, batch->id[r]);
+        }
     }
 }
 
@@ -109,6 +135,8 @@ static as_model_rows rows_of(const tile_job *job, int64_t first, int64_t count)
         .label = batch->label == NULL ? NULL : batch->label + from * g->model.data.positions,
         .target = batch->target == NULL ? NULL : batch->target + from * g->model.data.targets,
         .weight = batch->weight + from,
+        .partner = g->mixing >= 0 ? g->partner + from : NULL,
+        .share = g->mixing >= 0 ? g->share + from : NULL,
     };
 }
 
@@ -427,6 +455,7 @@ as_status as_gradients_run(as_gradients *g, const as_gradients_task *task, as_gr
     *out = (as_gradients_result){.finite = true};
     AS_ASSERT(task->source != AS_GRADIENTS_KEEP_SOURCE || task->loss_alone);
     AS_ASSERT(!task->spread || (g->options.spread && !task->loss_alone));
+    find_partners(g, task->batch);
     AS_TRY(place(g, task->at));
     if (task->branches == AS_GRADIENTS_KEEP) {
         AS_TRY(as_world_agree(g->network->setup.world, network_branches_open(g, task->batch->rows)));

@@ -35,6 +35,9 @@ struct as_gradients {
     double *block[NETWORK_SPREAD_SUMS]; /* (blocks of the longest tensor) */
     as_gradients_task task;             /* of the last run, for its spread */
     void *augment_work;
+    int mixing;       /* of the task: row of the list of augmentations that mixes samples, or -1 */
+    int64_t *partner; /* (rows of a batch) as in the network */
+    double *share;
     uint8_t *branch; /* (rows of a batch, branch_bytes) */
     int64_t branch_bytes, branch_rows;
     char *source; /* (source_rows, outputs of the loss) reals */

@@ -92,7 +92,7 @@ static as_status plan_memory(as_gradients *g)
     const as_setup *setup = &g->network->setup;
     const size_t vector = (size_t)g->n * g->kernels->real_bytes;
     const size_t own = (size_t)setup->lanes->count, blocks = (size_t)(g->n / AS_BLOCK + 1);
-    const int64_t sample = (setup->data->width + 63) / 64 * 64;
+    const int64_t sample = (setup->data->width + 63) / 64 * 64 * (g->network->mixing >= 0 ? 2 : 1);
     const int depth = setup->lanes->program.depth > 1 ? setup->lanes->program.depth : 1;
     AS_TRY(as_arena_create(&g->arena));
     for (int h = 0; h < HALVES; h++) {
@@ -105,6 +105,11 @@ static as_status plan_memory(as_gradients *g)
     AS_TRY(as_arena_reserve(g->arena, (own + 1) * sizeof *g->lane_row, (void **)&g->lane_row));
     AS_TRY(as_arena_reserve(g->arena, own * AS_HEAD_SIZE * sizeof(double), (void **)&g->lane_head));
     AS_TRY(as_arena_reserve(g->arena, own * HALVES * sizeof(double), (void **)&g->half_weight));
+    if (g->network->mixing >= 0) {
+        const size_t rows = (size_t)(g->options.lane_rows > 0 ? g->options.lane_rows : 1) * own;
+        AS_TRY(as_arena_reserve(g->arena, rows * sizeof *g->partner, (void **)&g->partner));
+        AS_TRY(as_arena_reserve(g->arena, rows * sizeof *g->share, (void **)&g->share));
+    }
     AS_TRY(as_arena_reserve(g->arena, (size_t)(sample * as_team_size(setup->team)) * g->kernels->real_bytes,
                             &g->augment_work));
     AS_TRY(plan_kept(g));
@@ -132,6 +137,7 @@ static as_status plan(as_gradients *g)
                                 .target = setup->data->target,
                                 .classes = setup->data->classes,
                                 .targets = setup->data->targets,
+                                .mixes = g->network->mixing >= 0,
                                 .positions = setup->data->positions};
     const as_normalization *norm = setup->normalization;
     AS_TRY(as_model_parse(setup->document, setup->model, g->kernels, &data, &g->model));

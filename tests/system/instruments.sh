@@ -60,6 +60,15 @@ for network in network images sequences; do
     rm -rf "$scratch/off" "$scratch/on"
 done
 
+# The gradient that is measured is the step's: dropout, augmentation and mixed pairs included.
+for lanes in 1 24; do
+    rm -rf "$scratch/on"
+    on 1 2 train "$here/network.yaml" -q -s train.steps=2 -s "lanes=$lanes" -s 'data.augment=[{shift: 1}, {mixup: 0.4}, {noise: 0.5}]' \
+        -s 'probe={every: 1 steps, instruments: [norms]}' -o "$scratch/on" || complain "mixed pairs: $(show_output)"
+    grep -E '"kind": *"(step|probe)"' "$scratch/on/metrics.jsonl" | grep -oE '"grad_norm": *[0-9.e+-]+' | awk -F: '
+        { x[NR] = $2 } END { d = x[1] / x[2] - 1; exit !(NR > 2 && d < 1e-12 && d > -1e-12) }' || complain "$lanes lanes: not the gradient of the step"
+done
+
 refuse() { # TEXT SETTINGS...
     local text=$1
     shift
