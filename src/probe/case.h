@@ -57,6 +57,8 @@ typedef struct as_case {
     /* model */
     const as_network *network; /* NULL: another estimator, or none could be made */
     as_family family;
+    bool likelihood; /* an unpenalised linear model, whose coefficients the data alone must determine */
+    bool separates;  /* one of classes by planes */
     bool linear;     /* one layer with parameters, nothing non-linear before the loss */
     bool classifies; /* learns labels, one a row */
     bool regresses;  /* learns real targets by a loss on their scale */

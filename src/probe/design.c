@@ -67,10 +67,10 @@ static as_status measure(const as_sample *s, const as_columns *columns, int64_t 
     return status;
 }
 
-as_status as_design_measure(const as_sample *s, const as_columns *columns, bool exact, as_design *out)
+as_status as_design_measure(const as_sample *s, const as_columns *columns, as_design *out)
 {
     int64_t n = 0;
-    *out = (as_design){.column = -1, .tolerance = exact ? 1e-10 : 1e-6};
+    *out = (as_design){.column = -1, .tolerance = 1e-6};
     if (columns->column == NULL || 2.0 * (double)s->rows * (double)columns->n * (double)columns->n > work_most) {
         return AS_OK;
     }

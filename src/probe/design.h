@@ -14,9 +14,9 @@ typedef struct as_design {
     char relation[192]; /* "0.5 x column 1 + 2 x column 4" */
 } as_design;
 
-/* Not collective. `exact`: inputs are stored without rounding to float. Nothing is measured where it would cost more
+/* Not collective. Nothing is measured where it would cost more
    than 3e8 multiplications. Errors: NOMEM. */
-as_status as_design_measure(const as_sample *sample, const as_columns *columns, bool exact, as_design *out);
+as_status as_design_measure(const as_sample *sample, const as_columns *columns, as_design *out);
 
 /* Not collective. The share of rows whose class a linear model with an intercept can give: 1 where a perceptron comes
    to rest (it does for classes that a plane divides), less where it does not within a budget. Errors: NOMEM. */

@@ -35,6 +35,7 @@ struct as_rule {
     const char *help;            /* one sentence: what is measured, and the limit */
     const char *source;          /* where the limit comes from */
     const char *const *explains; /* codes of later rules that follow from this one; NULL-terminated, or NULL */
+    bool network, after;         /* judges networks alone; runs alone, after training */
     /* Not collective: the case is the same on every rank, and so is the verdict. */
     as_verdict (*judge)(const as_case *c, as_finding *f);
 };

@@ -26,5 +26,6 @@ const as_rule as_rule_bad_initial_loss = {
     .code = "BAD_INITIAL_LOSS",
     .help = "the loss of labels starts more than 1 over that of the class frequencies",
     .source = "a new network should not be sure of anything",
+    .network = true,
     .judge = judge,
 };

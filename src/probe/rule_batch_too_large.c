@@ -33,5 +33,6 @@ const as_rule as_rule_batch_too_large = {
     .code = "BATCH_TOO_LARGE",
     .help = "batch over 10 times the gradient noise scale, at the start and at the end",
     .source = "McCandlish et al. 2018: a smaller one learns as much a step",
+    .network = true,
     .judge = judge,
 };

@@ -8,7 +8,7 @@ static const double nearly = 1e-3; /* a variance inflation factor of 1e6 */
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_design *d = &c->design;
-    const bool matters = c->linear || c->family == AS_FAMILY_OTHER;
+    const bool matters = c->linear || c->likelihood;
     if (d->columns == 0) {
         return as_not_judged(f, "inputs are no columns of numbers, or too many for a factorisation");
     }
@@ -18,21 +18,21 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "tolerance", d->tolerance);
     if (d->rank < d->columns) {
         if (matters) {
-            as_action(f, "model.l2=1e-4");
+            as_action(f, c->network != NULL ? "model.l2=1e-4" : "model.type=ridge");
         }
         if (d->column >= 0 && d->relation[0] != '\0') {
             as_advice(f, "leave column %lld out", (long long)d->column);
-            return as_found(f, matters && !(c->l2 > 0 || c->weight_decay > 0) ? AS_FAULT : AS_INFO,
+            return as_found(f, c->likelihood ? AS_FAULT : AS_INFO,
                             "column %lld = %s (up to a constant, to within %.0e of its spread): %lld of %lld columns "
                             "are independent, so coefficients are not determined",
                             (long long)d->column, d->relation, d->tolerance, (long long)d->rank, (long long)d->columns);
         }
-        return as_found(f, matters && !(c->l2 > 0 || c->weight_decay > 0) ? AS_FAULT : AS_INFO,
+        return as_found(f, c->likelihood ? AS_FAULT : AS_INFO,
                         "%lld of %lld columns are independent: coefficients are not determined", (long long)d->rank,
                         (long long)d->columns);
     }
     if (d->smallest < nearly && matters) {
-        as_action(f, "model.l2=1e-4");
+        as_action(f, c->network != NULL ? "model.l2=1e-4" : "model.type=ridge");
         return as_found(f, AS_WARN,
                         "the others give all but %.2g of a column (limit %.0e): its coefficient has %.2g times the "
                         "variance that it would have alone",
@@ -43,7 +43,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
 
 const as_rule as_rule_collinear = {
     .code = "COLLINEAR",
-    .help = "a column of the inputs that others give up to 1e-10 (1e-6 where floats are stored) of its spread; a "
+    .help = "a column of the inputs that others give up to 1e-6 of its spread; a "
             "warning from 1e-3, for linear models",
     .source = "rank by orthogonal factors; a variance inflation of 1e6",
     .judge = judge,

@@ -7,9 +7,6 @@
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
-    if (!c->trained) {
-        return as_not_judged(f, "only after training");
-    }
     if (c->now.rows == 0 || !c->point.finite || c->decayed[1].steps == 0) {
         return as_not_judged(f, "no state after training");
     }
@@ -30,5 +27,7 @@ const as_rule as_rule_converged_noise_floor = {
     .code = "CONVERGED_NOISE_FLOOR",
     .help = "the loss stands still over 0.1 of chance, and neither a smaller rate nor five nearest rows do better",
     .source = "what is left is noise of the targets",
+    .network = true,
+    .after = true,
     .judge = judge,
 };

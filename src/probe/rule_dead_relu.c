@@ -64,5 +64,6 @@ const as_rule as_rule_dead_relu = {
     .help = "over 50 % of the units of a relu layer are zero on all probe rows",
     .source = "they pass no gradient on; healthy nets measured up to 28 %",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

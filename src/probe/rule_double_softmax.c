@@ -42,5 +42,6 @@ const as_rule as_rule_double_softmax = {
     .help = "a softmax or sigmoid right before cross_entropy or bce, which have one of their own",
     .source = "the graph; the lowest loss is ln(e + K - 1) - 1",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -63,5 +63,6 @@ const as_rule as_rule_exploding_grad = {
             "of the last",
     .source = "he and glorot keep the signal; AutoTrainer takes 70",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -44,5 +44,6 @@ const as_rule as_rule_init_scale = {
             "and a loss that stays at chance",
     .source = "a last layer of zeros is legal: the loss falls",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -114,5 +114,6 @@ const as_rule as_rule_lr_too_high = {
             "chance, grew or diverged where a tenth or less of the rate does better from the same start",
     .source = "2/lambda_max, 2(1+b)/lambda_max with momentum b; a controlled experiment for other losses",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -77,5 +77,6 @@ const as_rule as_rule_lr_too_low = {
             "is clearly not zero, and 10 or 100 times the rate gets further in a few steps",
     .source = "the step fraction tau (Cockpit: alpha + 1), confirmed by a controlled experiment",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

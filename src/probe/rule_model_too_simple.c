@@ -10,9 +10,6 @@ static const double loss_limit = 0.5, gap_limit = 0.1;
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_columns *x = &c->columns;
-    if (!c->trained) {
-        return as_not_judged(f, "only after training");
-    }
     if (c->now.rows == 0 || !(x->neighbour_rows > 0) || !c->point.finite) {
         return as_not_judged(f, "no state after training, or no columns of numbers");
     }
@@ -40,5 +37,7 @@ const as_rule as_rule_model_too_simple = {
     .help = "the loss stands still over 0.5 of chance, and five nearest rows are right by 0.1 more",
     .source = "a probe without a model",
     .explains = explains,
+    .network = true,
+    .after = true,
     .judge = judge,
 };

@@ -10,9 +10,6 @@ static const double scale_limit = 10, excess_limit = 0.1;
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_point *p = &c->point;
-    if (!c->trained) {
-        return as_not_judged(f, "only after training");
-    }
     if (!p->measured || !p->finite || isnan(p->trace)) {
         return as_not_judged(f, "no state after training, or too few rows for their noise");
     }
@@ -49,5 +46,7 @@ const as_rule as_rule_noise_dominated = {
             "B/N) / 4B",
     .source = "McCandlish et al. 2018; Mandt et al. 2017",
     .explains = explains,
+    .network = true,
+    .after = true,
     .judge = judge,
 };

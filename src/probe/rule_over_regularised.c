@@ -10,9 +10,6 @@ static const double weight_limit = 0.1, loss_limit = 0.9;
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const double l1 = c->network != NULL ? c->network->model.l1 : 0;
-    if (!c->trained) {
-        return as_not_judged(f, "only after training");
-    }
     if (!c->point.measured || !c->point.finite) {
         return as_not_judged(f, "no state after training");
     }
@@ -53,5 +50,7 @@ const as_rule as_rule_over_regularised = {
     .help = "weights under 10 % of those at the start, and a loss at chance, with l2 or weight decay on",
     .source = "the penalty alone shrinks weights without limit",
     .explains = explains,
+    .network = true,
+    .after = true,
     .judge = judge,
 };

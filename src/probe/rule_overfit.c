@@ -51,5 +51,6 @@ const as_rule as_rule_overfit = {
     .help = "validation loss 15 % and 3 standard errors over its minimum, which lies before 70 % of the epochs, while "
             "the training loss fell",
     .source = "a gap alone is no fault of a network that interpolates",
+    .after = true,
     .judge = judge,
 };

@@ -10,9 +10,6 @@ static const double limit = 0.02;
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_short *still = &c->decayed[0], *slow = &c->decayed[1];
-    if (!c->trained) {
-        return as_not_judged(f, "only after training");
-    }
     if (still->steps == 0 || slow->steps == 0) {
         return as_not_judged(f, "no state after training, or a step costs too much to try some");
     }
@@ -38,5 +35,7 @@ const as_rule as_rule_plateau_needs_decay = {
     .help = "the loss stands still, and a tenth of the rate lowers it by over 2 % in a few steps",
     .source = "Pflug, Yaida: steps bounce, they do not descend",
     .explains = explains,
+    .network = true,
+    .after = true,
     .judge = judge,
 };

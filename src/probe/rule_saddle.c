@@ -46,5 +46,6 @@ const as_rule as_rule_saddle = {
             "a lower one along the direction",
     .source = "Dauphin et al. 2014, confirmed by walking",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -53,5 +53,6 @@ const as_rule as_rule_saturated = {
     .help = "over 50 % of the outputs of a layer where the derivative is under 5 % of its largest",
     .source = "a flat unit passes no gradient on; healthy nets measured under 30 %",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -7,11 +7,7 @@
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
-    const bool glm = c->linear && c->classifies;
-    if (c->network == NULL) {
-        return as_not_judged(f, "no linear model of labels that is trained by steps");
-    }
-    if (!glm || c->l2 > 0 || c->weight_decay > 0 || c->network->model.l1 > 0) {
+    if (!c->separates || !c->likelihood || !c->classifies) {
         return AS_CLEAR;
     }
     const double right = c->trained && c->now.rows > 0 ? c->now.accuracy : c->separation;
@@ -20,7 +16,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!(right >= 1)) {
         return AS_CLEAR;
     }
-    as_action(f, "model.l2=1e-3");
+    as_action(f, c->network != NULL ? "model.l2=1e-3" : "model.penalty=l2");
     return as_found(
         f, AS_WARN,
         "a linear model divides all %lld training rows without an error (limit: one): weights grow without end, "

@@ -59,5 +59,6 @@ const as_rule as_rule_symmetric_init = {
     .help = "over 50 % of the units of a layer have the weights and the gradient of another one",
     .source = "equal units with equal gradients are one unit for ever",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -42,5 +42,6 @@ const as_rule as_rule_vanishing_grad = {
     .help = "norm of the gradient that reaches the first layer over that of the last, at the start, under 1e-3",
     .source = "the delta of layers, not gradients of weights, which hide it",
     .explains = explains,
+    .network = true,
     .judge = judge,
 };

@@ -110,6 +110,14 @@ static void connect(as_diagnosis *d)
     }
 }
 
+static as_verdict judge(const as_rule *rule, const as_case *c, as_finding *f)
+{
+    if (rule->network && c->network == NULL) {
+        return as_not_judged(f, "no network");
+    }
+    return rule->after && !c->trained ? as_not_judged(f, "only after training") : rule->judge(c, f);
+}
+
 as_status as_diagnosis_make(const as_case *c, as_diagnosis *out)
 {
     int n = 0;
@@ -123,7 +131,7 @@ as_status as_diagnosis_make(const as_case *c, as_diagnosis *out)
     for (int i = 0; i < n; i++) {
         as_finding *f = &out->finding[i];
         f->rule = rules[i];
-        f->verdict = rules[i]->judge(c, f);
+        f->verdict = judge(rules[i], c, f);
         if (f->evidence.failed) {
             AS_FAIL(AS_NOMEM, "out of memory for the evidence of %s", rules[i]->code);
         }
@@ -242,18 +250,37 @@ static int count_verdict(const as_diagnosis *d, as_verdict verdict)
     return n;
 }
 
-static void list_codes(const as_diagnosis *d, as_verdict verdict, bool reasons, as_text *out)
+/* Whether an earlier rule has the same verdict for the same reason. */
+static bool repeats(const as_diagnosis *d, int i)
+{
+    for (int j = 0; j < i; j++) {
+        if (d->finding[j].verdict == d->finding[i].verdict &&
+            strcmp(d->finding[j].sentence, d->finding[i].sentence) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "A, B (reason); C (reason)". */
+static void list_codes(const as_diagnosis *d, as_verdict verdict, as_text *out)
 {
     bool first = true;
     for (int i = 0; i < d->n; i++) {
         const as_finding *f = &d->finding[i];
-        if (f->verdict == verdict) {
-            as_text_add(out, "%s%s", first ? "" : reasons ? "; " : ", ", f->rule->code);
-            if (reasons) {
-                as_text_add(out, " (%s)", f->sentence);
-            }
-            first = false;
+        if (f->verdict != verdict || repeats(d, i)) {
+            continue;
         }
+        as_text_add(out, "%s%s", first ? "" : "; ", f->rule->code);
+        for (int j = i + 1; j < d->n; j++) {
+            if (d->finding[j].verdict == verdict && strcmp(d->finding[j].sentence, f->sentence) == 0) {
+                as_text_add(out, ", %s", d->finding[j].rule->code);
+            }
+        }
+        if (f->sentence[0] != '\0') {
+            as_text_add(out, " (%s)", f->sentence);
+        }
+        first = false;
     }
 }
 
@@ -266,18 +293,18 @@ void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as
     }
     if (faults + warnings == 0) {
         as_text_add(&line, "%s: healthy: %d checks found nothing wrong (", name, count_verdict(d, AS_CLEAR));
-        list_codes(d, AS_CLEAR, false, &line);
+        list_codes(d, AS_CLEAR, &line);
         as_text_add(&line, ")");
         if (count_verdict(d, AS_NOT_JUDGED) > 0) {
             as_text_add(&line, "; not judged: ");
-            list_codes(d, AS_NOT_JUDGED, true, &line);
+            list_codes(d, AS_NOT_JUDGED, &line);
         }
         as_text_add(out, "%s\n", line.data);
     } else {
         as_text_add(out, "%s: %d fault%s, %d warning%s; %d other checks found nothing wrong\n", name, faults,
                     faults == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", count_verdict(d, AS_CLEAR));
         if (count_verdict(d, AS_NOT_JUDGED) > 0) {
-            list_codes(d, AS_NOT_JUDGED, true, &line);
+            list_codes(d, AS_NOT_JUDGED, &line);
             as_text_add(out, "not judged: ");
             wrap(out, columns, 12, 12, line.data);
         }

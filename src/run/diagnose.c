@@ -106,7 +106,13 @@ static void describe_model(as_patient *p)
     as_case *c = &p->c;
     const as_network *network = (const as_network *)p->run.estimator;
     if (strcmp(p->run.estimator->ops->name, "network") != 0) {
+        const char *name = p->run.estimator->ops->name;
+        const as_node *penalty = as_node_get(p->config.model, "penalty");
+        const bool free = penalty == NULL || (penalty->kind == AS_NODE_SCALAR && strcmp(penalty->text, "none") == 0);
         c->family = AS_FAMILY_OTHER;
+        c->separates = strcmp(name, "logistic") == 0;
+        c->likelihood = strcmp(name, "ols") == 0 || strcmp(name, "lda") == 0 ||
+                        (free && (c->separates || strcmp(name, "poisson") == 0));
         return;
     }
     const as_model *model = &network->model;
@@ -118,6 +124,8 @@ static void describe_model(as_patient *p)
     c->lr = network->optimizer.lr;
     c->weight_decay = network->optimizer.weight_decay;
     c->l2 = model->l2;
+    c->separates = c->linear;
+    c->likelihood = c->linear && !(c->l2 > 0 || c->weight_decay > 0 || model->l1 > 0);
     c->momentum = option_number(p->config.optimizer, "momentum", 0);
     const as_node *nesterov = as_node_get(p->config.optimizer, "nesterov");
     c->nesterov = nesterov != NULL && nesterov->kind == AS_NODE_SCALAR && strcmp(nesterov->text, "true") == 0;
@@ -241,13 +249,13 @@ static as_status look_after_training(as_patient *p)
 static as_status look_at_model(as_patient *p)
 {
     as_case *c = &p->c;
+    if (c->separates && c->classifies) {
+        AS_TRY(as_world_agree(p->options->world, as_design_separate(&c->train, &c->columns, &c->separation)));
+    }
     if (c->network == NULL) {
         return AS_OK;
     }
     AS_TRY(as_world_agree(p->options->world, as_case_chance(c->network, &c->train, &c->chance)));
-    if (c->linear && c->classifies) {
-        AS_TRY(as_world_agree(p->options->world, as_design_separate(&c->train, &c->columns, &c->separation)));
-    }
     AS_TRY(fit(p, &p->run.train, &c->first));
     AS_TRY(as_point_measure((as_network *)p->run.estimator, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE,
                             &c->start));

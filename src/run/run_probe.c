@@ -75,6 +75,7 @@ as_status as_run_probe_after(as_run *run, const as_step_report *report)
     as_json_open(&line, NULL, '{');
     as_probe_record_write(record, &line);
     as_run_add_line(run, &line);
+    as_watch_record(&run->watch, record, run->log);
     log_price(run);
     return AS_OK;
 }

@@ -156,6 +156,7 @@ as_status as_run_record_evaluation(as_run *run)
     }
     as_log_line(run->log, AS_LOG_INFO, "%s", brief.data);
     as_text_free(&brief);
+    as_watch_evaluation(&run->watch, p->step, run->train_loss, loss, run->log);
     return run->validation.present ? judge(run, loss) : AS_OK;
 }
 

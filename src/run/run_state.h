@@ -3,6 +3,7 @@
 #define AS_RUN_RUN_STATE_H
 
 #include "comm/watchdog.h"
+#include "probe/watch.h"
 #include "run/checkpoint.h"
 #include "run/run.h"
 #include "run/run_dir.h"
@@ -30,6 +31,7 @@ typedef struct as_run {
     as_normalization normalization;
     as_estimator *estimator;
     as_probe *probe;      /* NULL: no instruments */
+    as_watch watch;       /* what was warned of */
     as_batch probe_batch; /* the batch after the one that is probed */
     as_text config_text;
     as_run_dir dir;
