@@ -15,7 +15,7 @@
 
 enum { PRODUCTS = 24, NOISE_BATCHES = 16, ROWS_LEAST = 64 };
 
-static const double flops_most = 2e8, vectors_most = 3e7, step_size = 1e-5;
+static const double flops_most = 2e8, curvature_most = 1e11, vectors_most = 3e7, step_size = 1e-5;
 
 typedef struct bench {
     as_network *network;
@@ -169,8 +169,10 @@ static as_status measure_curvature(bench *b, as_point *out)
 {
     int64_t steps = (int64_t)(vectors_most / (double)b->n);
     steps = steps > PRODUCTS ? PRODUCTS : steps;
-    if (steps < 8) {
-        snprintf(out->why, sizeof out->why, "%lld parameters are too many for curvature here", (long long)b->n);
+    const double flops = 2.0 * PRODUCTS * (double)b->rows * as_model_flops(&b->network->model, true);
+    if (steps < 8 || flops > curvature_most) {
+        snprintf(out->why, sizeof out->why, "curvature of %lld parameters would take %.2g operations (most %.0e)",
+                 (long long)b->n, flops, curvature_most);
         return AS_OK;
     }
     const as_lanczos_options options = {

@@ -69,7 +69,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
             c->lr, rho, limit, slower != NULL ? "; with a smaller one the loss falls" : "");
     }
     const bool grew = t->steps > 0 && !(t->last < 1.5 * t->first);
-    const as_short *slower = better(c, grew ? t->first : t->last, 0.9);
+    const as_short *slower = better(c, grew ? t->first : t->last, grew ? 0.9 : 0.7);
     const bool stuck = t->last > 0.9 * c->chance && slower != NULL && slower->last < 0.7 * t->last;
     if (!c->trained && t->steps > 0 && (!(t->last < t->first) || stuck) && slower != NULL) {
         propose(c, f, slower);

@@ -186,6 +186,7 @@ as_status as_shards_measure(const as_sample *s, const as_columns *columns, int64
         centre(s, inputs + s->classes, &d);
         if (n >= 2 * d.groups && d.total > 0) {
             out->groups = (double)d.groups;
+            out->rows = (double)n / out->groups;
             out->ratio = ratio_of(&d);
             out->repeated = s->rows == s->total && batch == 0 ? repeated_share(s, row, &d, key) : (double)NAN;
             try_deals(&d, out);

@@ -6,6 +6,7 @@
 
 typedef struct as_shards {
     double groups;   /* parts with two rows or more; 0: not measured */
+    double rows;     /* of a part, on average */
     double ratio;    /* F: mean square between over mean square within, over columns and targets of equal weight */
     double error;    /* standard error of F when rows are dealt at random: 24 deals */
     double repeated; /* share of rows that have an equal row in another part; NaN: not all rows were seen */
