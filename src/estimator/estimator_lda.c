@@ -23,6 +23,8 @@ typedef struct options {
     as_reals priors;
 } options;
 
+enum { CHUNK = 512 }; /* rows at a time: the matrix is read and written for each */
+
 /* s->model */
 typedef struct lda {
     as_scatter scatter;
@@ -55,6 +57,7 @@ static as_status plan(as_statistic *s)
     const int64_t axes[2] = {d, k > 1 ? k - 1 : 1};
     AS_TRY(as_class_priors_check(s, "priors", &((const options *)s->options)->priors));
     m->scatter = (as_scatter){.classes = k, .d = d, .pooled = true};
+    s->chunk = CHUNK;
     s->most = as_scatter_size(&m->scatter);
     s->scratch = as_scatter_scratch(s);
     s->outputs = k;

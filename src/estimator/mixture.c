@@ -34,7 +34,7 @@ int as_mixture_shape(as_covariance kind, int64_t k, int64_t d, int64_t dim[3])
 
 as_status as_mixture_plan(as_statistic *s, as_mixture *m)
 {
-    s->chunk = s->chunk < AS_COLUMNS ? s->chunk : AS_COLUMNS;
+    s->chunk = AS_COLUMNS; /* also of wide rows: the matrices are read and written for each */
     AS_TRY(as_arena_reserve(s->arena, (size_t)(m->k * m->d) * sizeof(double), (void **)&m->spread));
     return as_arena_reserve(s->arena, (size_t)m->k * sizeof(double), (void **)&m->constants);
 }

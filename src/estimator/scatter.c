@@ -26,22 +26,24 @@ double *as_scatter_matrix(const as_scatter *c, double *sum, int64_t k)
     return sum + c->classes * (1 + c->d) + (c->pooled ? 0 : k * c->d * c->d);
 }
 
-/* The rows of class k: differences, and the same times their factors; returns their number. */
+/* The rows of class k, or of all (-1): differences, and the same times their factors; returns their number. */
 static int64_t differences(const as_scatter *c, const as_rows *r, int64_t k, double *sum, double *delta, double *scaled)
 {
     const int64_t d = c->d;
-    double *const weight = as_scatter_weight(c, sum, k), *const mean = as_scatter_mean(c, sum, k);
     int64_t n = 0;
     for (int64_t i = 0; i < r->count; i++) {
         const double w = r->weight[i];
-        if (r->label[i] != k || !(w > 0)) {
+        if ((k >= 0 && r->label[i] != k) || !(w > 0)) {
             continue;
         }
+        double *const weight = as_scatter_weight(c, sum, r->label[i]), *restrict const mean = weight + 1;
+        double *restrict const to = delta + n * d, *restrict const times = scaled + n * d;
         const double factor = w * (*weight / (*weight + w)), share = w / (*weight + w);
         for (int64_t j = 0; j < d; j++) {
-            delta[n * d + j] = r->x[i * d + j] - mean[j];
-            scaled[n * d + j] = factor * delta[n * d + j];
-            mean[j] += share * delta[n * d + j];
+            const double difference = r->x[i * d + j] - mean[j];
+            to[j] = difference;
+            times[j] = factor * difference;
+            mean[j] += share * difference;
         }
         *weight += w;
         n++;
@@ -56,8 +58,8 @@ void as_scatter_rows(const as_statistic *s, const as_scatter *c, const as_rows *
     int16_t step[2] = {0, AS_TREE_EMIT}, first[1] = {0}, lanes[1] = {1};
     const as_tree_program program = {
         .lanes = 1, .steps = 2, .parts = 1, .depth = 1, .step = step, .part_first = first, .part_lanes = lanes};
-    for (int64_t k = 0; k < c->classes; k++) {
-        const int64_t lane_row[2] = {0, differences(c, r, k, sum, delta, scaled)};
+    for (int64_t k = 0; k < (c->pooled ? 1 : c->classes); k++) {
+        const int64_t lane_row[2] = {0, differences(c, r, c->pooled ? -1 : k, sum, delta, scaled)};
         void *part[1] = {as_scatter_matrix(c, sum, k)};
         if (lane_row[1] > 0) {
             s->kernels->outer_lanes(d, d, scaled, d, delta, d, &program, lane_row, true, part, d, 0, 1);
