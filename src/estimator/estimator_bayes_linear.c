@@ -239,13 +239,13 @@ static void describe(const as_statistic *s, bool json, as_text *out)
                 (long long)l->p);
     as_text_add(out, "noise: precision %.6g, sd %.6g   weights: precision %.6g, sd %.6g\n\n", *m->alpha,
                 1 / sqrt(*m->alpha), *m->lambda, 1 / sqrt(*m->lambda));
-    as_text_add(out, "%-24s %14s %14s %12.4g%% %12.4g%%\n", "", "mean", "sd", 50 * (1 - level), 50 * (1 + level));
+    as_text_add(out, "%-22s %14s %14s %12.4g%% %12.4g%%\n", "", "mean", "sd", 50 * (1 - level), 50 * (1 + level));
     if (l->intercept) {
-        as_text_add(out, "%-24s %14.6g\n", "intercept", l->start[0]);
+        as_text_add(out, "%-22s %14.6g\n", "intercept", l->start[0]);
     }
     for (int64_t j = 0; j < l->p; j++) {
         char name[64];
-        as_text_add(out, "%-24.24s %14.6g %14.6g %13.6g %13.6g\n", as_statistic_column(s, j, name), l->coef[j],
+        as_text_add(out, "%-22.22s %14.6g %14.6g %13.6g %13.6g\n", as_statistic_column(s, j, name), l->coef[j],
                     m->bse[j], m->conf_int[2 * j], m->conf_int[2 * j + 1]);
     }
 }

@@ -21,7 +21,7 @@ static void describe_json(const as_hmm *m, as_text *out)
     as_json_close(out, ']');
 }
 
-enum { STATES_SHOWN = 40, NUMBERS_SHOWN = 6 };
+enum { STATES_SHOWN = 40, NUMBERS_SHOWN = 5 };
 
 /* A row of numbers, cut where there is no more room. */
 static void text_row(int64_t n, const double *v, as_text *out)
