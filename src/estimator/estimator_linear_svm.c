@@ -43,8 +43,9 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *sum, doub
     (void)intercept;
     for (int64_t k = 0; k < g->groups; k++) {
         if (!(sum[AS_GLM_D_SUMS + k] > 0)) {
-            AS_FAIL(AS_DATA, "%s: linear_svm: class %lld has no row of %.0f: expected rows of each of %lld classes",
-                    s->setup.data->place, (long long)k, s->samples, (long long)g->groups);
+            char name[64];
+            AS_FAIL(AS_DATA, "%s: linear_svm: class %s has no row of %.0f: expected rows of each of %lld classes",
+                    s->setup.data->place, as_statistic_class(s, k, name), s->samples, (long long)g->groups);
         }
     }
     return AS_OK;

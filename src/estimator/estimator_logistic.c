@@ -63,10 +63,12 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *sum, doub
     double mean = 0;
     for (int64_t k = 0; k < g->groups; k++) {
         if (!(weight[k] > 0)) {
+            char name[64];
             AS_FAIL(AS_DATA,
-                    "%s: logistic: class %lld has no row of %.0f: expected rows of each of %lld classes (labels 0 to "
+                    "%s: logistic: class %s has no row of %.0f: expected rows of each of %lld classes (labels 0 to "
                     "%lld)",
-                    s->setup.data->place, (long long)k, s->samples, (long long)g->groups, (long long)g->groups - 1);
+                    s->setup.data->place, as_statistic_class(s, k, name), s->samples, (long long)g->groups,
+                    (long long)g->groups - 1);
         }
         g->number[AS_GLM_NULL] += weight[k] * as_log_f64(weight[k] / s->weight);
         mean += as_log_f64(weight[k]) / (double)g->groups;
@@ -186,7 +188,7 @@ static double margin(const as_glm *g, const as_rows *r, int64_t i, const double 
 static as_status separated(const as_glm *g, const as_statistic *s, int64_t column, const double *low,
                            const double *high)
 {
-    char name[64];
+    char name[64], class[64];
     for (int64_t k = 0; k < g->groups; k++) {
         double least = HUGE_VAL, most = -HUGE_VAL;
         for (int64_t l = 0; l < g->groups; l++) {
@@ -195,10 +197,11 @@ static as_status separated(const as_glm *g, const as_statistic *s, int64_t colum
         }
         if (high[k] <= least || low[k] >= most) {
             AS_FAIL(AS_DATA,
-                    "logistic: the classes are separated: column %s is %.9g to %.9g in class %lld and %.9g to %.9g in "
+                    "logistic: the classes are separated: column %s is %.9g to %.9g in class %s and %.9g to %.9g in "
                     "all others, so that its coefficient grows without end and no maximum likelihood estimate exists; "
                     "leave the column out, or set a penalty (l2)",
-                    as_statistic_column(s, column, name), low[k], high[k], (long long)k, least, most);
+                    as_statistic_column(s, column, name), low[k], high[k], as_statistic_class(s, k, class), least,
+                    most);
         }
     }
     return AS_OK;

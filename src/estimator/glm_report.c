@@ -4,7 +4,7 @@
 
 #include "estimator/glm.h"
 
-enum { ROWS_SHOWN = 200 };
+enum { ROWS_SHOWN = 200, SHOWN = 5 /* functions beside each other */ };
 static const char RULE[] = "--------------------------------------------------------------------------------\n";
 
 static const char *penalty_name(const as_glm *g)
@@ -134,7 +134,9 @@ static void describe_text(const as_statistic *s, as_text *out)
         table_head(g, out);
         for (int64_t k = 0; k < g->q; k++) {
             if (g->reference) {
-                as_text_add(out, "class %lld against class 0\n", (long long)k + 1);
+                char base[64];
+                as_text_add(out, "class %s against class %s\n", as_statistic_class(s, k + 1, name),
+                            as_statistic_class(s, 0, base));
             }
             table_of(s, k, out);
         }
@@ -145,16 +147,24 @@ static void describe_text(const as_statistic *s, as_text *out)
     if (g->no_inference != NULL) {
         as_text_add(out, "standard errors: none: %s\n", g->no_inference);
     }
-    as_text_add(out, "%s%-16s %11s   %s\n", RULE, "", "coef", functions > 1 ? "(of class 0, 1, ...)" : "");
+    as_text_add(out, "%s%-16s", RULE, "");
+    for (int64_t k = 0; k < functions && k < SHOWN; k++) {
+        as_text_add(out, " %11.11s", functions == 1 ? "coef" : as_statistic_class(s, k, name));
+    }
+    as_text_add(out, "\n%s", RULE);
     for (int64_t t = 0; t < g->terms && t < ROWS_SHOWN / functions + 5; t++) {
         const int64_t j = as_glm_term_column(g, t);
         as_text_add(out, "%-16s", name_cut(s, t, name));
-        for (int64_t k = 0; k < functions && k < 5; k++) {
+        for (int64_t k = 0; k < functions && k < SHOWN; k++) {
             as_text_add(out, " %11s", number(j < 0 ? g->intercept[k] : g->coef[k * s->width + j], a));
         }
         as_text_add(out, "\n");
     }
     as_text_add(out, "%s", RULE);
+    if (functions > SHOWN || g->terms > ROWS_SHOWN / functions + 5) {
+        as_text_add(out, "(%lld functions of %lld coefficients; --json gives all)\n", (long long)functions,
+                    (long long)g->terms);
+    }
 }
 
 static void json_errors(const as_statistic *s, as_text *out)
@@ -175,7 +185,7 @@ static void json_errors(const as_statistic *s, as_text *out)
         as_json_open(out, NULL, '{');
         as_json_text(out, "name", as_glm_term_name(s, i % g->terms, name));
         if (g->reference) {
-            as_json_int(out, "class", i / g->terms + 1);
+            as_json_text(out, "class", as_statistic_class(s, i / g->terms + 1, name));
         }
         as_json_bool(out, "identified", g->identified[i % g->terms] != 0);
         as_json_real(out, "coef", g->params[i]);
