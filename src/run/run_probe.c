@@ -56,8 +56,10 @@ static void log_price(const as_run *run)
     const double steps =
         every->steps > 0 ? (double)every->steps : (double)(every->epochs * as_sampler_batches(run->train.sampler));
     as_log_line(run->log, AS_LOG_INFO,
-                "instruments at step %lld took %.3g s, a step %.3g s: %.2g %% of the time at every %.0f steps",
-                (long long)p->step, seconds, step, 100 * seconds / (seconds + step * steps), steps);
+                "instruments at step %lld took %.3g s, a step %.3g s: %.3g %% of the time at every %.0f steps (2 %% at "
+                "every %.0f)",
+                (long long)p->step, seconds, step, 100 * seconds / (seconds + step * steps), steps,
+                49 * seconds / step + 1);
 }
 
 as_status as_run_probe_after(as_run *run, const as_step_report *report)
