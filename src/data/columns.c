@@ -24,6 +24,12 @@ const as_field as_columns_fields[] = {
      .standard = "",
      .help = "categories, of text or numbers: each becomes a column of zeros and ones for every level, called "
              "region=west; levels are those of the whole training source, in ascending order"},
+    {.name = "code",
+     .type = AS_FIELD_TEXTS,
+     .offset = offsetof(section, columns.code),
+     .standard = "",
+     .help = "categories that stay one column each, the place of the level among all (0, 1, ...), for models of "
+             "categories; all: every column"},
     {.name = "drop_first",
      .type = AS_FIELD_BOOL,
      .offset = offsetof(section, columns.drop_first),

@@ -8,6 +8,7 @@ typedef struct as_column_options {
     bool given;
     as_texts use;     /* names, or empty: all */
     as_texts one_hot; /* names of categories */
+    as_texts code;    /* names of categories that stay one column; or "all" */
     bool drop_first, standardize;
     int unseen;         /* AS_UNSEEN_*: a level that the training data do not have */
     int64_t polynomial; /* powers of the numbers up to it; 1: none */

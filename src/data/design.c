@@ -9,9 +9,11 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* A power of a number, or the indicator of a level. */
+enum { VALUE = -1, PLACE = -2 };
+
+/* A power of a number, the indicator of a level, or the place of one. */
 typedef struct as_design_factor {
-    int32_t source, level; /* level -1: a number */
+    int32_t source, level; /* VALUE: a number; PLACE: that of the level */
     int32_t power;
 } factor;
 
@@ -127,6 +129,24 @@ as_status as_design_find(const as_column_options *options, const as_data_parts *
         }
         d->source[source].category = true;
     }
+    const bool all = options->code.n == 1 && strcmp(options->code.v[0], "all") == 0 && find_source(d, "all") < 0;
+    for (int64_t i = 0; all && i < d->n; i++) {
+        d->source[i].category = d->source[i].code = true;
+    }
+    for (int64_t i = 0; !all && i < options->code.n; i++) {
+        const int64_t source = find_source(d, options->code.v[i]);
+        if (source < 0) {
+            AS_FAIL(AS_CONFIG, "data.columns.code: \"%s\" is none of the %lld columns in use of %s", options->code.v[i],
+                    (long long)d->n, place);
+        }
+        if (d->source[source].category) {
+            AS_FAIL(AS_CONFIG, "data.columns.code: \"%s\" stands under one_hot too, or twice", options->code.v[i]);
+        }
+        d->source[source].category = d->source[source].code = true;
+    }
+    if (options->unseen == AS_UNSEEN_ZERO && options->code.n > 0) {
+        AS_FAIL(AS_CONFIG, "data.columns.unseen: a column of places of levels has none for others; expected error");
+    }
     d->zero = options->unseen == AS_UNSEEN_ZERO;
     return AS_OK;
 }
@@ -202,7 +222,7 @@ as_status as_design_copy_levels(const as_design_source *from, as_design_source *
 static int64_t choices(const as_design *d, int64_t source, bool drop_first)
 {
     const as_design_source *s = &d->source[source];
-    return s->category ? s->level.n - drop_first : 1;
+    return s->category && !s->code ? s->level.n - drop_first : 1;
 }
 
 static void factor_name(const as_design *d, const factor *f, as_text *name)
@@ -253,8 +273,9 @@ static as_status add_column(as_design *d, int64_t n, const factor *f)
 /* The factor of choice c of a source. */
 static factor factor_of(const as_design *d, int64_t source, int64_t c, bool drop_first)
 {
-    const bool category = d->source[source].category;
-    return (factor){.source = (int32_t)source, .level = category ? (int32_t)(c + drop_first) : -1, .power = 1};
+    const as_design_source *s = &d->source[source];
+    const int32_t level = s->code ? PLACE : s->category ? (int32_t)(c + drop_first) : VALUE;
+    return (factor){.source = (int32_t)source, .level = level, .power = 1};
 }
 
 /* All products of one column from each source; the last source runs fastest. */
@@ -318,7 +339,7 @@ as_status as_design_finish(as_design *d, const as_column_options *options, const
     for (int32_t power = 2; power <= options->polynomial; power++) {
         for (int64_t s = 0; s < d->n; s++) {
             if (!d->source[s].category) {
-                AS_TRY(add_column(d, 1, &(factor){.source = (int32_t)s, .level = -1, .power = power}));
+                AS_TRY(add_column(d, 1, &(factor){.source = (int32_t)s, .level = VALUE, .power = power}));
             }
         }
     }
@@ -339,11 +360,18 @@ as_status as_design_finish(as_design *d, const as_column_options *options, const
 bool as_design_indicates(const as_design *d, int64_t column)
 {
     for (int64_t i = d->first[column]; i < d->first[column + 1]; i++) {
-        if (d->factor[i].level < 0) {
+        if (d->factor[i].level == VALUE) {
             return false;
         }
     }
     return true;
+}
+
+const as_names *as_design_levels(const as_design *d, int64_t column)
+{
+    const int64_t first = d->first[column];
+    const factor *f = &d->factor[first];
+    return d->first[column + 1] == first + 1 && f->level == PLACE ? &d->source[f->source].level : NULL;
 }
 
 /* ---- rows ---- */
@@ -409,7 +437,11 @@ void as_design_write(const as_design *d, as_text *text)
 {
     for (int64_t i = 0; i < d->n; i++) {
         const as_design_source *s = &d->source[i];
-        as_text_add(text, "%s\t%s", s->name, !s->category ? "value" : s->text ? "texts" : "numbers");
+        as_text_add(text, "%s\t%s", s->name,
+                    !s->category ? "value"
+                    : s->text    ? s->code ? "texts=" : "texts"
+                    : s->code    ? "numbers="
+                                 : "numbers");
         for (int64_t l = 0; l < s->level.n; l++) {
             as_text_add(text, "\t%s", s->level.name[l]);
         }
@@ -444,6 +476,7 @@ static as_status read_source(const char *line, const char *end, as_design *d)
     n = word(&at, end, &start);
     s->category = n > 0 && *start != 'v';
     s->text = n > 0 && *start == 't';
+    s->code = n > 0 && start[n - 1] == '=';
     while (s->category && at < end) {
         n = word(&at, end, &start);
         char number[32] = "";

@@ -15,6 +15,7 @@ typedef struct as_design_source {
     char *name;
     int64_t at; /* element of a stored row */
     bool category;
+    bool code;      /* one column, the place of the level */
     bool text;      /* the stored values are places in `level`; else `value` are the levels */
     as_names level; /* names of the levels */
     double *value;  /* (level.n) ascending; of numbers */
@@ -43,8 +44,11 @@ as_status as_design_level(as_design_source *source, double value, const char *pl
 /* Not collective. Makes the columns when all levels are there. Errors: CONFIG, DATA, NOMEM. */
 as_status as_design_finish(as_design *design, const as_column_options *options, const char *place);
 
-/* Whether a column holds an indicator. */
+/* Whether a column holds indicators or places of levels: it is not standardised. */
 bool as_design_indicates(const as_design *design, int64_t column);
+
+/* The levels of a column that holds their places; NULL: it holds something else. */
+const as_names *as_design_levels(const as_design *design, int64_t column);
 
 /* Not collective. count stored rows (count, stored) to (count, columns); missing values make NaN. first: row number of
    the first, for messages. Errors: DATA for a level that is not known, with row and level. */

@@ -21,6 +21,10 @@ for config in "$source_dir"/configs/*.yaml; do
         echo "skipped $name: no $data (its package is named in the configuration)"
         continue
     fi
+    if [ "$name" = asia ]; then # nothing to train
+        expect 0 'lung' query "$config"
+        continue
+    fi
     if grep -Eq '^model: \{type: ' "$config"; then # a statistical model: to its end
         expect 0 ' steps in ' train "$config" -q -o "../$name"
         expect 0 "\"status\": \"finished\"" info --json "../$name"

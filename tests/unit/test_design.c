@@ -123,6 +123,37 @@ static void test_levels_that_training_does_not_have(void **state)
     as_lanes_destroy(&lanes);
 }
 
+/* Places of levels, for models of categories: the name stays, and so do the levels. */
+static void test_codes(void **state)
+{
+    data_setup *s = *state;
+    as_lanes lanes;
+    as_data_options options;
+    as_dataset data;
+    assert_ok(as_lanes_create(2, s->world, &lanes));
+    assert_ok(open_with(s, "columns: {use: [age, region, grade], code: [region, grade]}", &options, &lanes, &data));
+    assert_int_equal(data.width, 3);
+    assert_row(&data, 0, 3, (const double[]){1, 2, 2});
+    assert_row(&data, 3, 3, (const double[]){3, 1, 0});
+    assert_null(as_design_levels(data.design, 0));
+    assert_string_equal(as_design_levels(data.design, 1)->name[2], "west");
+    assert_true(as_design_indicates(data.design, 1) && !as_design_indicates(data.design, 0));
+    as_text text = {0};
+    as_design *read = NULL;
+    as_design_write(data.design, &text);
+    assert_ok(as_design_read(text.data, &options.columns, &read));
+    assert_string_equal(as_design_levels(read, 2)->name[1], "2");
+    as_design_destroy(&read);
+    as_text_free(&text);
+    as_dataset_close(&data);
+    assert_ok(open_with(s, "columns: {code: all}", &options, &lanes, &data));
+    assert_non_null(as_design_levels(data.design, 0));
+    as_dataset_close(&data);
+    assert_fails(AS_CONFIG, "stands under one_hot too",
+                 open_with(s, "columns: {code: [grade], one_hot: [grade]}", &options, &lanes, &data));
+    as_lanes_destroy(&lanes);
+}
+
 /* Powers and products are standardised after they were made; indicators stay. */
 static void test_standardised_columns(void **state)
 {
@@ -182,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_by_hand),
         cmocka_unit_test(test_levels_that_training_does_not_have),
+        cmocka_unit_test(test_codes),
         cmocka_unit_test(test_standardised_columns),
         cmocka_unit_test(test_bad_options_and_data),
     };
