@@ -15,17 +15,9 @@
 
 #include "base/error.h"
 #include "estimator/clusters.h"
-#include "estimator/mixture.h"
+#include "estimator/gmm.h"
 #include "kernels/scalar_math.h"
 #include "kernels/statistics.h"
-#include "math/dense.h"
-
-typedef struct options {
-    int64_t n_components, n_init, max_iter;
-    int covariance_type;
-    double tol, reg_covar;
-    as_reals weights_init, means_init, precisions_init;
-} options;
 
 enum { RESTARTS_MOST = 10 };                 /* of components in a start */
 enum { KMEANS, BEGIN, STEP, MEASURE, DONE }; /* what a pass is for */
@@ -41,103 +33,10 @@ typedef struct gmm {
     int64_t *progress; /* NUMBERS */
 } gmm;
 
-static const char *const covariance_names[] = {"full", "diagonal", "tied", "spherical", NULL};
-
-static const as_field fields[] = {
-    {.name = "n_components",
-     .type = AS_FIELD_INT,
-     .offset = offsetof(options, n_components),
-     .standard = "1",
-     .min = 1,
-     .max = 65536,
-     .help = "Number of components."},
-    {.name = "covariance_type",
-     .type = AS_FIELD_CHOICE,
-     .offset = offsetof(options, covariance_type),
-     .standard = "full",
-     .choices = covariance_names,
-     .help = "Each component has a matrix of its own, variances of the columns, a matrix shared by all, or one "
-             "variance."},
-    {.name = "tol",
-     .type = AS_FIELD_REAL,
-     .offset = offsetof(options, tol),
-     .standard = "1e-3",
-     .max = 1e300,
-     .help = "A start has converged where the mean log-likelihood of a row rises by less."},
-    {.name = "reg_covar",
-     .type = AS_FIELD_REAL,
-     .offset = offsetof(options, reg_covar),
-     .standard = "1e-6",
-     .max = 1e300,
-     .help = "Added to all variances."},
-    {.name = "max_iter",
-     .type = AS_FIELD_INT,
-     .offset = offsetof(options, max_iter),
-     .standard = "100",
-     .min = 1,
-     .max = 1e9,
-     .help = "Most EM steps of a start."},
-    {.name = "n_init",
-     .type = AS_FIELD_INT,
-     .offset = offsetof(options, n_init),
-     .standard = "1",
-     .min = 1,
-     .max = 10000,
-     .help = "Starts from other k-means clusters; the one with the largest log-likelihood is kept."},
-    {.name = "weights_init",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, weights_init),
-     .standard = "",
-     .min = 0,
-     .max = 1,
-     .help = "First weights of the components."},
-    {.name = "means_init",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, means_init),
-     .standard = "",
-     .help = "First means, row by row, instead of k-means."},
-    {.name = "precisions_init",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, precisions_init),
-     .standard = "",
-     .help = "First inverses of the covariances, of the shape that covariance_type has, row by row."},
-    AS_FIELDS_END};
-
-static as_status check_start(const as_statistic *s)
-{
-    const options *o = s->options;
-    const int64_t k = o->n_components, d = s->width;
-    int64_t dim[3], size = 1;
-    const int rank = as_mixture_shape((as_covariance)o->covariance_type, k, d, dim);
-    for (int i = 0; i < rank; i++) {
-        size *= dim[i];
-    }
-    const as_reals *const given[] = {&o->weights_init, &o->means_init, &o->precisions_init};
-    const char *const key[] = {"weights_init", "means_init", "precisions_init"};
-    const int64_t wanted[] = {k, k * d, size};
-    double sum = 0;
-    for (int i = 0; i < 3; i++) {
-        if (given[i]->n > 0 && given[i]->n != wanted[i]) {
-            AS_FAIL(AS_CONFIG,
-                    "model.%s: expected %lld numbers (%lld components, %lld columns, covariance_type %s), "
-                    "found %lld",
-                    key[i], (long long)wanted[i], (long long)k, (long long)d, covariance_names[o->covariance_type],
-                    (long long)given[i]->n);
-        }
-    }
-    for (int64_t c = 0; c < o->weights_init.n; c++) {
-        sum += o->weights_init.v[c];
-    }
-    if (o->weights_init.n > 0 && fabs(sum - 1) > 1e-8) {
-        AS_FAIL(AS_CONFIG, "model.weights_init: expected weights that add up to 1, found a sum of %.9g", sum);
-    }
-    return AS_OK;
-}
-
 /* Arrays of a mixture under "/params/" (the answer) or "/state/". */
 static as_status plan_mixture(as_statistic *s, as_mixture *m, const char *folder, const char *end)
 {
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const int64_t means[2] = {o->n_components, s->width};
     int64_t dim[3];
     char name[64];
@@ -157,9 +56,9 @@ static as_status plan_mixture(as_statistic *s, as_mixture *m, const char *folder
 static as_status plan(as_statistic *s)
 {
     gmm *m = s->model;
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const int64_t k = o->n_components, d = s->width, dim[2] = {k, d}, numbers = NUMBERS;
-    AS_TRY(check_start(s));
+    AS_TRY(as_gmm_check_start(s));
     AS_TRY(plan_mixture(s, &m->best, "/params/", "_"));
     AS_TRY(as_statistic_array(s, "/params/lower_bound_", 0, NULL, &m->lower_bound));
     AS_TRY(as_statistic_array(s, "/params/log_likelihood_", 0, NULL, &m->log_likelihood));
@@ -181,49 +80,6 @@ static as_status plan(as_statistic *s)
     return as_clusters_plan(s, &m->clusters);
 }
 
-/* Covariances from given precisions. */
-static as_status invert_given(as_mixture *m, const as_reals *given)
-{
-    const int64_t d = m->d;
-    const bool square = m->kind == AS_COVARIANCE_FULL || m->kind == AS_COVARIANCE_TIED;
-    const int64_t each = square ? d * d : 1;
-    double *work = malloc((size_t)(2 * each) * sizeof *work), *inverse = work + each;
-    as_status status = AS_OK;
-    if (work == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for precisions of %lld columns", (long long)d);
-    }
-    for (int64_t c = 0; c * each < given->n && status == AS_OK; c++) {
-        const double *own = given->v + c * each;
-        double *cov = m->covariances + c * each;
-        memcpy(work, own, (size_t)each * sizeof *work);
-        if (square ? as_dense_cholesky(d, work, (double)d * DBL_EPSILON, NULL) < d : !(own[0] > 0)) {
-            status = as_error_set(AS_CONFIG, "model.precisions_init: number %lld of them is not positive definite",
-                                  (long long)c);
-        } else if (square) {
-            as_dense_invert_upper(d, work, d, inverse);
-            for (int64_t i = 0; i < d * d; i++) {
-                cov[i] = 0;
-                for (int64_t j = 0; j < d; j++) {
-                    cov[i] += inverse[i / d * d + j] * inverse[i % d * d + j];
-                }
-            }
-        } else {
-            cov[0] = 1 / own[0];
-        }
-    }
-    free(work);
-    return status;
-}
-
-/* Parameters that the configuration gives replace those of the start. */
-static as_status take_given(const as_statistic *s, as_mixture *m)
-{
-    const options *o = s->options;
-    memcpy(m->weights, o->weights_init.v, (size_t)o->weights_init.n * sizeof(double));
-    memcpy(m->means, o->means_init.v, (size_t)o->means_init.n * sizeof(double));
-    return o->precisions_init.n > 0 ? invert_given(m, &o->precisions_init) : AS_OK;
-}
-
 /* Factors of what was given or estimated; rank 0 or all ranks alike. */
 static as_status factor(as_mixture *m, bool *collapsed)
 {
@@ -239,7 +95,7 @@ static as_status factor(as_mixture *m, bool *collapsed)
 static as_status init(as_statistic *s)
 {
     gmm *m = s->model;
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const bool means = o->means_init.n > 0;
     as_clusters_init(&m->clusters, 0);
     m->progress[STAGE] = !means ? KMEANS : o->weights_init.n > 0 && o->precisions_init.n > 0 ? STEP : BEGIN;
@@ -250,7 +106,7 @@ static as_status init(as_statistic *s)
     if (m->progress[STAGE] == STEP) {
         bool *collapsed = calloc((size_t)m->now.k, sizeof *collapsed);
         as_status status = collapsed == NULL ? as_error_set(AS_NOMEM, "out of memory for components") : AS_OK;
-        status = status == AS_OK ? take_given(s, &m->now) : status;
+        status = status == AS_OK ? as_gmm_take_given(o, &m->now) : status;
         status = status == AS_OK ? factor(&m->now, collapsed) : status;
         free(collapsed);
         return status;
@@ -383,7 +239,7 @@ static void restart(as_mixture *m, int64_t c, const double *row, const double *v
 static as_status restart_collapsed(as_statistic *s, const double *top, const double *variance, bool *collapsed)
 {
     gmm *m = s->model;
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const int64_t d = s->width, k = m->now.k;
     int64_t next = 0;
     m->progress[RESTARTED] = 0;
@@ -415,12 +271,12 @@ static as_status restart_collapsed(as_statistic *s, const double *top, const dou
 static as_status maximise(as_statistic *s, const double *sum, bool *collapsed, double *variance)
 {
     gmm *m = s->model;
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const double *top = sum + 1, *own = top + as_top_size(m->now.k, s->width);
     as_mixture_variances(&m->now, own, variance);
     as_mixture_estimate(&m->now, own, o->reg_covar, 1e-3 * s->weight / s->samples, collapsed);
     if (m->progress[STAGE] == BEGIN) {
-        AS_TRY(take_given(s, &m->now));
+        AS_TRY(as_gmm_take_given(o, &m->now));
     }
     AS_TRY(factor(&m->now, collapsed));
     AS_TRY(restart_collapsed(s, top, variance, collapsed));
@@ -483,7 +339,7 @@ static void keep(const as_statistic *s, double log_likelihood)
 static void finish_start(as_statistic *s, double log_likelihood)
 {
     gmm *m = s->model;
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const int64_t next = m->progress[START] + 1;
     if (next == 1 || log_likelihood > *m->log_likelihood) {
         keep(s, log_likelihood);
@@ -503,7 +359,7 @@ static void finish_start(as_statistic *s, double log_likelihood)
 static as_status finish(as_statistic *s, double *sum, as_step_report *report)
 {
     gmm *m = s->model;
-    const options *o = s->options;
+    const as_gmm_options *o = s->options;
     const double value = sum[0] / s->weight;
     report->loss = -value;
     if (m->progress[STAGE] == KMEANS) {
@@ -558,7 +414,7 @@ static void describe_json(const gmm *m, as_text *out)
 {
     const as_mixture *best = &m->best;
     as_json_int(out, "n_components", best->k);
-    as_json_text(out, "covariance_type", covariance_names[best->kind]);
+    as_json_text(out, "covariance_type", as_gmm_covariance_names[best->kind]);
     as_json_bool(out, "converged_", *m->converged != 0);
     as_json_int(out, "n_iter_", *m->n_iter);
     as_json_real(out, "lower_bound_", *m->lower_bound);
@@ -584,7 +440,7 @@ static void describe(const as_statistic *s, bool json, as_text *out)
         return;
     }
     as_text_add(out, "Gaussian mixture: %lld components, %lld columns, covariances %s\n", (long long)best->k,
-                (long long)best->d, covariance_names[best->kind]);
+                (long long)best->d, as_gmm_covariance_names[best->kind]);
     as_text_add(out, "log-likelihood of a row %.8g, AIC %.8g, BIC %.8g\n%s after %lld steps\n", *m->log_likelihood,
                 *m->aic, *m->bic, *m->converged ? "converged" : "not converged", (long long)*m->n_iter);
     as_text_add(out, "%9s %10s  mean:", "component", "weight");
@@ -623,8 +479,8 @@ const as_estimator_ops as_estimator_gmm = {
     .name = "gmm",
     .help = "Gaussian mixture by EM from k-means: full, diagonal, tied or spherical covariances",
     .formula = "max over w, m, S of sum_i ln sum_k w_k N(x_i; m_k, S_k)",
-    .fields = fields,
-    .options_bytes = sizeof(options),
+    .fields = as_gmm_fields,
+    .options_bytes = sizeof(as_gmm_options),
     .statistic = &statistic,
     .iterates = true,
     AS_STATISTIC_METHODS,
