@@ -5,6 +5,7 @@
 #include "base/fields.h"
 #include "cli/chart.h"
 #include "probe/record.h"
+#include "run/estimates.h"
 
 #include "allsum/status.h"
 
@@ -24,13 +25,17 @@ typedef struct as_report_run {
     int nspectra;
     as_series spectrum[AS_REPORT_SPECTRA]; /* singular values of weight matrices, largest matrices first */
     as_text estimated;                     /* what a statistical model says of itself */
+    as_series reliability;                 /* of the test data: confidence against the share that is right */
+    as_estimate estimate[AS_MEASURES];     /* of the test data, with intervals; names NULL: none */
+    double level;                          /* of those; 0: none */
 } as_report_run;
 
 extern const char *const as_report_time_names[AS_REPORT_TIMES];
 
-/* Not collective. Reads all that a run directory holds. Errors: NOINPUT, DATA for what is no run directory; NOMEM. Free
+/* Not collective. Reads all that a run directory holds; with data, also judges its model on the test data, where they
+   can be read. Errors: NOINPUT, DATA for what is no run directory; NOMEM. Free
    with as_report_free, also after an error. */
-as_status as_report_read(const char *path, as_report_run *out);
+as_status as_report_read(const char *path, bool data, as_report_run *out);
 void as_report_free(as_report_run *run);
 
 /* Not collective. The page of n runs: the first one in full, all of them in what can be compared. */

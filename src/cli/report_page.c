@@ -320,30 +320,48 @@ static void add_confusion(const as_report_run *run, as_text *html)
     as_chart_confusion(n, count, html);
 }
 
-/* Reliability bins of an evaluation, where summary.json has them: lists "confidence" and "accuracy" of the bins. */
 static void add_calibration(const as_report_run *run, as_text *html)
 {
-    const as_node *bins = as_node_get(as_node_get(run->summary, "test"), "reliability");
-    as_series s = {.points = true};
-    for (int64_t i = 0; bins != NULL && bins->kind == AS_NODE_LIST && i < bins->count; i++) {
-        const char *x = text_of(bins->item[i], "confidence"), *y = text_of(bins->item[i], "accuracy");
-        double vx, vy;
-        if (x != NULL && y != NULL && as_text_to_real(x, &vx) && as_text_to_real(y, &vy)) {
-            as_series_add(&s, vx, vy);
-        }
-    }
-    snprintf(s.name, sizeof s.name, "share that is right");
+    as_series s = lend(&run->reliability, "share that is right, by confidence", 0, false);
+    s.points = true;
     if (s.n > 0) {
-        const as_chart c = {.title = "Calibration", .x_label = "confidence", .unit_square = true, .n = 1, .series = &s};
+        const as_chart c = {.title = "Calibration on the test data",
+                            .x_label = "confidence",
+                            .note = "Below the line: surer than it is right.",
+                            .unit_square = true,
+                            .n = 1,
+                            .series = &s};
         as_chart_write(&c, html);
     }
-    as_series_free(&s);
+}
+
+/* Metrics of the test data with their intervals. */
+static void add_estimates(const as_report_run *run, as_text *html)
+{
+    if (!(run->level > 0)) {
+        return;
+    }
+    as_text_add(html,
+                "<figure><figcaption>Test data, with %g %% intervals</figcaption><div class=\"scroll\"><table><tr><th>"
+                "</th><th>value</th><th>from</th><th>to</th></tr>\n",
+                100 * run->level);
+    for (int i = 0; i < AS_MEASURES; i++) {
+        const as_estimate *e = &run->estimate[i];
+        if (e->name != NULL && e->method != NULL) {
+            as_text_add(
+                html,
+                "<tr><th>%s</th><td class=\"n\">%.4g</td><td class=\"n\">%.4g</td><td class=\"n\">%.4g</td></tr>\n",
+                e->name, e->value, e->low, e->high);
+        }
+    }
+    as_text_add(html, "</table></div></figure>\n");
 }
 
 static void add_results(const as_report_run *run, as_text *html)
 {
     as_text_add(html, "<div class=\"charts\">\n");
     add_confusion(run, html);
+    add_estimates(run, html);
     add_calibration(run, html);
     if (run->nspectra > 0) {
         const as_chart c = {.title = "Singular values of the weights",

@@ -216,7 +216,55 @@ static void read_spectra(as_report_run *run)
     as_h5_contents_close(&file);
 }
 
-as_status as_report_read(const char *path, as_report_run *out)
+/* Bins of confidence against how many of their rows are right. */
+static void add_reliability(as_report_run *run, const as_outcomes *o)
+{
+    as_reliability_bin bin[AS_CALIBRATION_BINS];
+    const size_t n = (size_t)o->rows + 1;
+    double *confidence = malloc(n * sizeof *confidence), *right = malloc(n * sizeof *right);
+    for (int64_t i = 0; i < o->rows && confidence != NULL && right != NULL; i++) {
+        const double *p = o->said + i * o->outputs;
+        const bool two = o->outputs == 1;
+        int32_t best = two ? p[0] > 0.5 : 0;
+        for (int64_t k = 1; k < o->outputs; k++) {
+            best = p[k] > p[best] ? (int32_t)k : best;
+        }
+        confidence[i] = two ? (p[0] > 0.5 ? p[0] : 1 - p[0]) : p[best];
+        right[i] = best == o->label[i];
+    }
+    if (confidence != NULL && right != NULL) {
+        as_calibration_error(o->rows, confidence, right, o->weight, bin);
+        for (int b = 0; b < AS_CALIBRATION_BINS; b++) {
+            if (bin[b].weight > 0) {
+                as_series_add(&run->reliability, bin[b].confidence, bin[b].accuracy);
+            }
+        }
+    }
+    free(confidence);
+    free(right);
+}
+
+/* What the model is worth on its test data. Where they cannot be read any more, the page goes without. */
+static void judge(as_report_run *run, as_world *world)
+{
+    as_model_file model;
+    as_outcomes o = {0};
+    const as_log quiet = {0};
+    as_status status = as_model_file_open(world, 1, as_isa_detect(), run->path, 0, NULL, &quiet, &model);
+    const bool can = status == AS_OK && model.config.data.test.ops != NULL && as_outcomes_refuse(&model) == NULL;
+    if (can && as_outcomes_collect(&model, AS_TEST, &o) == AS_OK) {
+        enum { REPLICATES = 200 };
+        status = as_estimates_make(&o, 0.95, REPLICATES, (uint64_t)model.config.seed, run->estimate);
+        run->level = status == AS_OK ? 0.95 : 0;
+        if (o.single && o.probabilities && o.outputs > 0) {
+            add_reliability(run, &o);
+        }
+    }
+    as_outcomes_free(&o);
+    as_model_file_close(&model);
+}
+
+as_status as_report_read(const char *path, bool data, as_report_run *out)
 {
     struct stat info;
     *out = (as_report_run){0};
@@ -249,6 +297,12 @@ as_status as_report_read(const char *path, as_report_run *out)
     if (out->estimated.size == 0) {
         read_spectra(out);
     }
+    if (data && out->summary != NULL) {
+        as_world *world = NULL;
+        AS_TRY(as_world_open(&(as_world_options){0}, &world));
+        judge(out, world);
+        as_world_close(&world);
+    }
     return AS_OK;
 }
 
@@ -264,6 +318,7 @@ void as_report_free(as_report_run *run)
     for (int i = 0; i < AS_REPORT_SPECTRA; i++) {
         as_series_free(&run->spectrum[i]);
     }
+    as_series_free(&run->reliability);
     as_probe_records_free(&run->probes);
     as_text_free(&run->estimated);
     as_document_destroy(&run->document);

@@ -31,7 +31,7 @@ static as_status run(as_context *context)
         AS_FAIL(AS_USAGE, "report: at most %d runs, found %d", RUNS_MAX, context->narguments);
     }
     for (; n < context->narguments && status == AS_OK; n++) {
-        status = as_report_read(context->argument[n], &runs[n]);
+        status = as_report_read(context->argument[n], n == 0 && as_option_get(context, "no-data") == NULL, &runs[n]);
     }
     const char *out = as_option_get(context, "out");
     snprintf(path, sizeof path, "%.500s%s", out != NULL ? out : context->argument[0],
@@ -55,6 +55,7 @@ static const as_option options[] = {
      .letter = 'o',
      .value = "FILE.html",
      .help = "file to write (default: report.html in the first RUN)"},
+    {.name = "no-data", .help = "without the test data: no intervals and no calibration"},
     AS_OPTIONS_END,
 };
 

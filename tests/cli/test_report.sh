@@ -28,10 +28,13 @@ expect 0 'report\.html: [0-9]+ bytes' report "$runs/a"
 page=$runs/a/report.html
 alone "$page"
 holds "$page" 'Not diagnosed yet' '>Loss<' 'Validation: accuracy' 'Learning rate<' 'Gradient norm of each layer' 'Update ratio' \
-    'Gradient noise scale' 'Singular values' 'class="confusion"' 'Time of rank 0' 'prefers-color-scheme:dark' '@media print' 'width=device-width'
+    'Gradient noise scale' 'Singular values' 'class="confusion"' 'Time of rank 0' 'Calibration on the test data' 'accuracy</th>' 'prefers-color-scheme:dark' '@media print' 'width=device-width'
 expect 0 '' diagnose "$runs/a"
 expect 0 '' report "$runs/a"
 holds "$page" 'class="finding '
+
+expect 0 '' report "$runs/a" --no-data
+! grep -q 'Calibration' "$page" || complain "the test data were read"
 
 expect 0 'both\.html' report "$runs/a" "$runs/b" -o "$scratch/both.html"
 alone "$scratch/both.html"
