@@ -275,7 +275,7 @@ static as_status query_config(const as_context *context, const char *path)
     }
     if (status == AS_OK) {
         const as_node *nodes = as_node_get(model, "nodes");
-        status = as_net_parse(nodes != NULL ? nodes : model, &net);
+        status = as_net_parse(nodes, &net);
     }
     if (status == AS_OK) {
         status = answer_net(context, &net);

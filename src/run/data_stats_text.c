@@ -1,6 +1,7 @@
 /* Statistics of data for people and for programs. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "run/data_stats.h"
@@ -91,26 +92,37 @@ static void text_counts(const as_stats_column *c, as_text *out)
     }
 }
 
-static void text_constant(const as_data_stats *s, as_text *out)
+/* "3 of 9 columns WHAT: a, b, c", as many names as fit on a line. */
+static void text_listed(const as_data_stats *s, const char *what, bool (*belongs)(const as_stats_column *c),
+                        as_text *out)
 {
-    int64_t constant = 0, empty = 0;
-    const char *first = NULL, *none = NULL;
-    for (int64_t j = s->n - 1; j >= 0; j--) {
-        const as_stats_column *c = &s->column[j];
-        const bool flat = c->d.distinct == 1, absent = c->d.n == 0;
-        constant += flat;
-        empty += absent;
-        first = flat ? c->name : first;
-        none = absent ? c->name : none;
+    as_text names = {0};
+    int64_t count = 0;
+    bool cut = false;
+    for (int64_t j = 0; j < s->n; j++) {
+        if (belongs(&s->column[j])) {
+            cut = cut || names.size + strlen(s->column[j].name) > 38;
+            if (!cut || count == 0) {
+                as_text_add(&names, "%s%.36s", count > 0 ? ", " : "", s->column[j].name);
+            }
+            count++;
+        }
     }
-    if (constant > 0) {
-        as_text_add(out, "\n%lld of %lld columns are constant: %.40s%s\n", (long long)constant, (long long)s->n, first,
-                    constant > 1 ? ", ..." : "");
+    if (count > 0) {
+        as_text_add(out, "\n%lld of %lld columns %s: %s%s\n", (long long)count, (long long)s->n, what,
+                    names.data != NULL ? names.data : "", cut ? ", ..." : "");
     }
-    if (empty > 0) {
-        as_text_add(out, "\n%lld of %lld columns have no value: %.40s%s\n", (long long)empty, (long long)s->n, none,
-                    empty > 1 ? ", ..." : "");
-    }
+    as_text_free(&names);
+}
+
+static bool is_constant(const as_stats_column *c)
+{
+    return c->d.distinct == 1;
+}
+
+static bool is_empty(const as_stats_column *c)
+{
+    return c->d.n == 0;
 }
 
 static void text_pairs(const as_data_stats *s, as_text *out)
@@ -147,7 +159,8 @@ void as_data_stats_text(const as_data_stats *s, as_text *out)
             text_counts(&s->column[j], out);
         }
     }
-    text_constant(s, out);
+    text_listed(s, "are constant", is_constant, out);
+    text_listed(s, "have no value", is_empty, out);
     text_pairs(s, out);
 }
 
