@@ -395,11 +395,13 @@ static as_status search(as_statistic *s, double *sum, double value)
             settle(g);
         }
     } else if (answer == AS_LBFGS_STUCK) {
-        as_log_line(s->setup.log, AS_LOG_WARN,
-                    "%s: no lower value than %.17g was found in the direction of pass %lld: rounding ends the search "
-                    "at a largest slope of %.3g (tol %.3g)",
-                    s->base.ops->name, g->number[AS_GLM_VALUE], (long long)s->pass + 1, g->number[AS_GLM_GRADIENT],
-                    g->options.tol);
+        g->number[AS_GLM_GRADIENT] = largest_slope(g);
+        as_log_line(
+            s->setup.log, AS_LOG_WARN,
+            "%s: no lower value than %.17g is found after pass %lld: rounding ends the search at a largest slope "
+            "of %.3g (tol %.3g)",
+            s->base.ops->name, g->number[AS_GLM_VALUE], (long long)s->pass + 1, g->number[AS_GLM_GRADIENT],
+            g->options.tol);
         settle(g);
     }
     free(work);

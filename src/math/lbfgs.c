@@ -21,10 +21,11 @@ enum {
     TRIES,     /* evaluations on this line */
     PAIRS,     /* in memory */
     NEWEST,    /* their last one */
-    MOVES
+    MOVES,
+    STALLS /* moves in a row that lowered the value by no more than rounding */
 };
 
-enum { TRIES_MOST = 40 };
+enum { TRIES_MOST = 40, STALLS_MOST = 20 };
 
 static const double DECREASE = 1e-4, CURVATURE = 0.9, ROUNDING = 1e-14;
 
@@ -123,7 +124,7 @@ void as_lbfgs_next(as_lbfgs *l)
 }
 
 /* The trial becomes x. */
-static void move(as_lbfgs *l, double value, const double *gradient)
+static as_lbfgs_answer move(as_lbfgs *l, double value, const double *gradient)
 {
     const as_vectors *V = as_vectors_get(as_isa_detect());
     const int64_t n = l->n;
@@ -143,11 +144,14 @@ static void move(as_lbfgs *l, double value, const double *gradient)
             l->number[PAIRS] -= 1;
         }
         l->number[MOVES] += 1;
+        const bool lower = value < l->number[VALUE] - ROUNDING * fabs(l->number[VALUE]);
+        l->number[STALLS] = lower ? 0 : l->number[STALLS] + 1;
     }
     l->number[STARTED] = 1;
     l->number[VALUE] = value;
     memcpy(l->x, l->trial, (size_t)n * sizeof(double));
     memcpy(l->gradient, gradient, (size_t)n * sizeof(double));
+    return l->number[STALLS] > STALLS_MOST ? AS_LBFGS_STUCK : AS_LBFGS_MOVED;
 }
 
 /* Least point of the cubic through two values and slopes, kept off the ends by a tenth of the interval. */
@@ -185,9 +189,8 @@ static as_lbfgs_answer judge_projected(as_lbfgs *l, double value, const double *
     for (int64_t j = 0; j < l->n; j++) {
         expected += slope_at(l, j) * (l->trial[j] - l->x[j]);
     }
-    if (value <= at[VALUE] + DECREASE * expected || (expected > -ROUNDING * fabs(at[VALUE]) && value <= at[VALUE])) {
-        move(l, value, gradient);
-        return AS_LBFGS_MOVED;
+    if (value <= at[VALUE] + DECREASE * expected + ROUNDING * fabs(at[VALUE])) {
+        return move(l, value, gradient);
     }
     if (at[TRIES] >= TRIES_MOST) {
         return AS_LBFGS_STUCK;
@@ -204,13 +207,11 @@ static as_lbfgs_answer judge(as_lbfgs *l, double value, const double *gradient)
     const double slope = isfinite(value) ? V->dot(l->n, gradient, l->direction) : HUGE_VAL;
     const bool lower = value <= at[VALUE] + DECREASE * t * at[SLOPE] + slack;
     if (lower && fabs(slope) <= -CURVATURE * at[SLOPE]) {
-        move(l, value, gradient);
-        return AS_LBFGS_MOVED;
+        return move(l, value, gradient);
     }
     if (at[TRIES] >= TRIES_MOST) {
         if (lower && value < at[VALUE]) {
-            move(l, value, gradient);
-            return AS_LBFGS_MOVED;
+            return move(l, value, gradient);
         }
         return AS_LBFGS_STUCK;
     }
@@ -237,8 +238,7 @@ as_lbfgs_answer as_lbfgs_take(as_lbfgs *l, double f, const double *gradient)
     }
     value = isnan(value) ? HUGE_VAL : value;
     if (l->number[STARTED] == 0) {
-        move(l, value, gradient);
-        return AS_LBFGS_MOVED;
+        return move(l, value, gradient);
     }
     l->number[TRIES] += 1;
     return l->l1 != NULL ? judge_projected(l, value, gradient) : judge(l, value, gradient);

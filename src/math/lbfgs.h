@@ -33,7 +33,7 @@ typedef struct as_lbfgs {
 typedef enum as_lbfgs_answer {
     AS_LBFGS_SEARCHING, /* the next trial lies on the same line */
     AS_LBFGS_MOVED,     /* trial became x; ask whether it is good enough, then as_lbfgs_next */
-    AS_LBFGS_STUCK      /* no lower value on this line to within rounding; x is the best point */
+    AS_LBFGS_STUCK      /* no lower value on this line, or on the last 20, to within rounding; x is the best point */
 } as_lbfgs_answer;
 
 /* f and gradient at trial: smooth part, its penalty of second order included, l1 not. The first call takes trial as x.

@@ -153,6 +153,48 @@ static void test_penalised_fits_are_those_of_scikit_learn(void **state)
     free(wine);
 }
 
+/* Weights are numbers of equal rows; columns far from 0 lose nothing but their own digits (1e9 against a spread of 1:
+   7 digits are left of x, and coefficients are those of the rounded x, which is exact here). */
+static void test_weights_and_offsets(void **state)
+{
+    (void)state;
+    as_text weighted = {0}, repeated = {0}, far = {0};
+    as_text_add(&weighted, "a,b,w,y\n");
+    as_text_add(&repeated, "a,b,w,y\n");
+    as_text_add(&far, "a,b,w,y\n");
+    for (int i = 0; i < 60; i++) {
+        const int a = i % 7, b = (i * i) % 11, w = 1 + i % 3, y = (i * 7) % 5 < 2;
+        as_text_add(&weighted, "%d,%d,%d,%d\n", a, b, w, y);
+        as_text_add(&far, "%d,%d,%d,%d\n", 1000000000 + a, b, w, y);
+        for (int k = 0; k < w; k++) {
+            as_text_add(&repeated, "%d,%d,1,%d\n", a, b, y);
+        }
+    }
+    static const char *const models[] = {"{type: logistic}", "{type: poisson}"};
+    static const char *const keys[] = {", target: [y], weight: w, labels: true}",
+                                       ", target: [y], weight: w, labels: false}"};
+    static const char *const arrays[] = {"/inference/params",  "/inference/bse", "/inference/HC0_se",
+                                         "/inference/pvalues", "/inference/bic", "/inference/pearson_chi2"};
+    for (int m = 0; m < 2; m++) {
+        fitted f, g, h;
+        assert_int_equal(fit_table("weighted", weighted.data, keys[m], models[m], &f), AS_OK);
+        assert_int_equal(fit_table("repeated", repeated.data, keys[m], models[m], &g), AS_OK);
+        assert_int_equal(fit_table("far", far.data, keys[m], models[m], &h), AS_OK);
+        for (int i = 0; i < 6; i++) {
+            assert_array(&f, arrays[i], fitted_reals(&g, arrays[i]), i < 4 ? 3 : 1, 1e-10);
+        }
+        assert_array(&h, "/params/coef_", fitted_reals(&f, "/params/coef_"), 2, 1e-10);
+        assert_close("bse", fitted_reals(&h, "/inference/bse") + 1, fitted_reals(&f, "/inference/bse") + 1, 2, 1e-10,
+                     0);
+        fitted_close(&f);
+        fitted_close(&g);
+        fitted_close(&h);
+    }
+    as_text_free(&weighted);
+    as_text_free(&repeated);
+    as_text_free(&far);
+}
+
 static void refused(const char *name, const char *table, const char *keys, const char *model, as_status code,
                     const char *part)
 {
@@ -277,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_inference_is_that_of_statsmodels),
         cmocka_unit_test(test_poisson_with_exposures_is_that_of_statsmodels),
         cmocka_unit_test(test_penalised_fits_are_those_of_scikit_learn),
+        cmocka_unit_test(test_weights_and_offsets),
         cmocka_unit_test(test_separation_is_said),
         cmocka_unit_test(test_dependent_columns_are_named_and_get_no_error),
         cmocka_unit_test(test_bad_tables_are_refused_with_numbers),
