@@ -29,7 +29,9 @@ bool as_case_beats_chance(const as_case *c)
     if (f->rows == 0) {
         return false;
     }
-    if (lowest < 0.85 * c->chance) {
+    /* the loss of a constant on few rows differs from that on others: by sqrt(2 / n) of it for squared errors */
+    const double error = 4 * sqrt(2 / (double)f->rows);
+    if (lowest < (1 - (error > 0.15 ? error : 0.15)) * c->chance) {
         return true;
     }
     if (f->accuracy >= 0) {

@@ -13,7 +13,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const double learnt = as_case_learnt(c);
     as_json_real(&f->evidence, "loss", c->point.loss);
     as_json_real(&f->evidence, "chance", c->chance);
-    if (!(1 - learnt > 0.1) || !as_case_plateau(c) || !(c->decayed[1].last > 0.97 * c->decayed[1].first)) {
+    const double score = c->columns.neighbour_rows > 0 ? c->columns.neighbour_score : 0;
+    const bool more = c->classifies ? score > c->now.accuracy + 0.02 : score > 0 && score * score > learnt + 0.05;
+    if (more || !(1 - learnt > 0.1) || !as_case_plateau(c) || !(c->decayed[1].last > 0.97 * c->decayed[1].first)) {
         return AS_CLEAR;
     }
     as_advice(f, "nothing of the training: better columns, or more rows");

@@ -46,7 +46,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     const double learnt = c->trained ? as_case_learnt(c) : (double)NAN;
-    const bool matters = c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9) : learnt < 0.5;
+    const bool hits = c->classifies && c->now.rows > 0 && c->now.accuracy > c->columns.neighbour_score - 0.1;
+    const bool matters = c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9) : learnt < 0.5 && !hits;
     const as_severity severity = matters ? AS_FAULT : AS_INFO;
     as_action(f, "data.normalize=mean_std");
     if (ratio > ratio_limit) {

@@ -13,6 +13,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->now.rows == 0 || !(x->neighbour_rows > 0) || !c->point.finite) {
         return as_not_judged(f, "no state after training, or no columns of numbers");
     }
+    if (c->network->model.nparams >= c->train.total * c->network->model.outputs) {
+        return AS_CLEAR; /* as many parameters as there are numbers to learn: it could */
+    }
     const double learnt = as_case_learnt(c), score = x->neighbour_score;
     const double model = c->classifies ? c->now.accuracy : learnt;
     const double probe = c->classifies ? score : score > 0 ? score * score : 0;
@@ -30,11 +33,12 @@ static as_verdict judge(const as_case *c, as_finding *f)
         1 - learnt, loss_limit, c->classifies ? "an accuracy" : "an explained share", model, probe, gap_limit);
 }
 
-static const char *const explains[] = {"CONVERGED_NOISE_FLOOR", "CLASS_IMBALANCE", NULL};
+static const char *const explains[] = {"CONVERGED_NOISE_FLOOR", "SATURATED", "DEAD_RELU", "CLASS_IMBALANCE", NULL};
 
 const as_rule as_rule_model_too_simple = {
     .code = "MODEL_TOO_SIMPLE",
-    .help = "the loss stands still over 0.5 of chance, and five nearest rows are right by 0.1 more",
+    .help = "the loss stands still over 0.5 of chance, five nearest rows are right by 0.1 more, and there are fewer "
+            "parameters than numbers to learn",
     .source = "a probe without a model",
     .explains = explains,
     .network = true,

@@ -35,6 +35,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
 }
 
 static const char *const explains[] = {"SADDLE",
+                                       "OVERFIT",
                                        "LR_TOO_LOW",
                                        "CONVERGED_NOISE_FLOOR",
                                        "MODEL_TOO_SIMPLE",

@@ -5,7 +5,7 @@
 
 #include "probe/rule.h"
 
-static const double rise_limit = 0.15, errors_limit = 3, early_limit = 0.7;
+static const double rise_limit = 0.15, errors_limit = 3, early_limit = 0.7, fall_limit = 0.8;
 static const double plain_rise = 0.4, plain_errors = 1.5, plain_early = 0.4, plain_fall = 1.0 / 3;
 
 static as_verdict judge(const as_case *c, as_finding *f)
@@ -34,7 +34,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     /* few rows are held out, but everything else says the same */
     const bool plain = share > plain_rise && rise > plain_errors * error && early < plain_early &&
                        end->train_loss < plain_fall * low->train_loss;
-    if (!(certain || plain) || !(end->train_loss < low->train_loss)) {
+    if (!(certain || plain) || !(end->train_loss < fall_limit * low->train_loss)) {
         return AS_CLEAR;
     }
     as_action(f, "train.patience=5 checkpoint.best=true");

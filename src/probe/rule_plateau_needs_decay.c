@@ -20,7 +20,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         !(c->point.loss > 0.02 * c->chance)) {
         return AS_CLEAR;
     }
-    as_action(f, "schedule={type:cosine}");
+    as_action(f, "schedule.type=cosine");
     return as_found(
         f, AS_INFO,
         "the loss stands still at %.3g; %lld steps with a tenth of the rate take it to %.3g, as it is to %.3g "

@@ -3,9 +3,10 @@
 
 #include <math.h>
 
-enum { DEAD, FLAT, LANES, RATE, SPIKE, FIT, EVALUATIONS = 3 };
+enum { DEAD, FLAT, LANES, RATE, SPIKE, FIT, EVALUATIONS = 5 };
 
-static const double share_limit = 0.5, ratio_limit = 1.3, errors_limit = 5, spike_limit = 3, rise_limit = 1.15;
+static const double share_limit = 0.5, ratio_limit = 1.3, errors_limit = 5, spike_limit = 3, rise_limit = 1.15,
+                    fall_limit = 0.8;
 
 /* Whether a code is told for the first time. */
 static bool first(as_watch *watch, int code, bool holds)
@@ -71,7 +72,7 @@ void as_watch_evaluation(as_watch *watch, int64_t step, double train_loss, doubl
         watch->train_at_lowest = train_loss;
     }
     const bool over = watch->lowest > 0 && validation_loss > rise_limit * watch->lowest;
-    watch->rising = over && train_loss < watch->train_at_lowest ? watch->rising + 1 : 0;
+    watch->rising = over && train_loss < fall_limit * watch->train_at_lowest ? watch->rising + 1 : 0;
     if (first(watch, FIT, watch->rising >= EVALUATIONS)) {
         as_log_line(
             log, AS_LOG_WARN,

@@ -52,4 +52,9 @@ expect 66 'it has no config.yaml' diagnose ../in/empty
 "$program" train ../in/config.yaml -q -o ../in/run >/dev/null 2>&1 || complain 'expected a run'
 expect 0 'healthy' diagnose ../in/run
 grep -Eq '"healthy": ?true, ?"findings": ?\[\]' ../in/run/diagnosis.json || complain 'expected diagnosis.json'
+sed -n 's/^AS_RULE(\(.*\))$/\1/p' "$source_dir/src/probe/rule.def" | tr '[:lower:]' '[:upper:]' >../codes
+[ "$(wc -l <../codes)" -ge 30 ] || complain 'expected 30 rules'
+while read -r code; do
+    grep -q "^| \`$code\` |" "$source_dir/docs/diagnosis.md" || complain "docs/diagnosis.md lacks $code"
+done <../codes
 finish

@@ -22,7 +22,7 @@ checkpoint: {every: never}
 YAML
 
 outputs_of() { # data
-    case $1 in blobs*) echo 3 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
+    case $1 in blobs*) echo 3 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | builtin*spirals* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
 }
 
 layers_of() { # model outputs
