@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cli/verb.h"
+#include "io/commit.h"
 #include "run/diagnose.h"
 
 enum { SETS_MAX = 64, COLUMNS = 100, TRY_STEPS = 40 };
@@ -37,19 +38,6 @@ static void write_json(const as_diagnose_result *result, bool tried, as_text *ou
     as_text_add(out, "\n");
 }
 
-static as_status save(const char *path, const as_text *text)
-{
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        AS_FAIL(AS_CANTCREAT, "%s: cannot be written", path);
-    }
-    const bool whole = fwrite(text->data, 1, text->size, file) == text->size;
-    if (fclose(file) != 0 || !whole) {
-        AS_FAIL(AS_IO, "%s: could not be written whole", path);
-    }
-    return AS_OK;
-}
-
 static void print_trial(const as_trial *t)
 {
     static const char *const name[2] = {"as it is", "changed"};
@@ -74,7 +62,7 @@ static as_status report(const as_context *context, const as_diagnose_options *o,
         status = as_error_set(AS_NOMEM, "out of memory for the diagnosis");
     } else if (result->trained) {
         snprintf(path, sizeof path, "%.1100s/diagnosis.json", o->path);
-        status = save(path, &json);
+        status = as_file_write(path, json.data, json.size);
     }
     if (status == AS_OK) {
         fputs(as_option_get(context, "json") != NULL ? json.data : text.data, stdout);
