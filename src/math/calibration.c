@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "kernels/scalar_math.h"
+#include "math/descriptive.h"
 
 double as_calibration_error(int64_t n, const double *confidence, const double *correct, const double *weight,
                             as_reliability_bin *bin)
@@ -84,12 +85,6 @@ double as_temperature(int64_t n, int64_t k, const double *log_p, const int32_t *
     return 1 / beta;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double as_conformal_quantile(int64_t n, double *score, double alpha)
 {
     /* (n + 1)(1 - alpha) is meant as a decimal: 10 * 0.9 is 9, whatever the rounding of 0.9. */
@@ -98,7 +93,7 @@ double as_conformal_quantile(int64_t n, double *score, double alpha)
     if (k > (double)n) {
         return HUGE_VAL;
     }
-    qsort(score, (size_t)n, sizeof *score, ascending);
+    as_sort_ascending(n, score);
     return k < 1 ? -HUGE_VAL : score[(int64_t)k - 1];
 }
 

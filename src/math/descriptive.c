@@ -13,6 +13,11 @@ static int order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void as_sort_ascending(int64_t n, double *value)
+{
+    qsort(value, (size_t)n, sizeof *value, order);
+}
+
 double as_sorted_quantile(int64_t n, const double *v, double share)
 {
     const double at = share * (double)(n - 1);
@@ -57,7 +62,7 @@ as_descriptive as_describe_values(int64_t n, double *value)
         out.n += !isnan(value[i]);
     }
     out.missing = n - out.n;
-    qsort(value, (size_t)out.n, sizeof *value, order);
+    as_sort_ascending(out.n, value);
     for (int64_t i = 0; i < out.n; i++) {
         out.distinct += i == 0 || value[i] != value[i - 1];
     }

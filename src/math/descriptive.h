@@ -23,7 +23,10 @@ typedef struct as_descriptive {
    afterwards. Two passes about the mean, whose rounding is corrected, and a sort. */
 as_descriptive as_describe_values(int64_t n, double *value);
 
-/* Quantile of (n) ascending values, n > 0. */
+/* Not collective. Sorts (n) values, of which none is NaN. */
+void as_sort_ascending(int64_t n, double *value);
+
+/* Quantile of (n) ascending values, n > 0, linear between order statistics (Hyndman and Fan 1996, type 7). */
 double as_sorted_quantile(int64_t n, const double *ascending, double share);
 
 #endif

@@ -25,8 +25,6 @@ void as_clopper_pearson(int64_t successes, int64_t n, double level, double *low,
    replicate is a function of (seed, id, replicate), so it does not matter who holds the row. Weights of the replicates
    4 block .. 4 block + 3. */
 void as_bootstrap_weights(uint64_t seed, uint64_t id, uint32_t block, double weight[4]);
-/* Quantile q of ascending v[0..n), interpolated linearly (Hyndman and Fan 1996, type 7); n >= 1. */
-double as_quantile_of(int64_t n, const double *v, double q);
 /* Percentile interval of replicates, which get sorted; those that are NaN (undefined in a replicate) are left out. NaN
    when none is left. *sd: their standard deviation, the bootstrap's standard error. */
 void as_percentile_interval(int64_t n, double *replicate, double level, double *low, double *high, double *sd);

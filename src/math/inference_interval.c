@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
+#include "math/descriptive.h"
 #include "math/inference.h"
 #include "math/special.h"
 
@@ -49,19 +50,6 @@ void as_bootstrap_weights(uint64_t seed, uint64_t id, uint32_t block, double wei
     }
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double as_quantile_of(int64_t n, const double *v, double q)
-{
-    const double at = q * (double)(n - 1), below = floor(at);
-    const int64_t i = (int64_t)below;
-    return i + 1 < n ? v[i] + (at - below) * (v[i + 1] - v[i]) : v[n - 1];
-}
-
 void as_percentile_interval(int64_t n, double *replicate, double level, double *low, double *high, double *sd)
 {
     int64_t kept = 0;
@@ -76,9 +64,9 @@ void as_percentile_interval(int64_t n, double *replicate, double level, double *
     }
     *low = *high = *sd = (double)NAN;
     if (kept > 0) {
-        qsort(replicate, (size_t)kept, sizeof *replicate, ascending);
-        *low = as_quantile_of(kept, replicate, 0.5 * (1 - level));
-        *high = as_quantile_of(kept, replicate, 1 - 0.5 * (1 - level));
+        as_sort_ascending(kept, replicate);
+        *low = as_sorted_quantile(kept, replicate, 0.5 * (1 - level));
+        *high = as_sorted_quantile(kept, replicate, 1 - 0.5 * (1 - level));
         *sd = kept > 1 ? sqrt(square / (double)(kept - 1)) : (double)NAN;
     }
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernels/scalar_math.h"
+#include "math/descriptive.h"
 #include "probe/graph.h"
 
 double as_case_learnt(const as_case *c)
@@ -188,19 +189,13 @@ double as_case_noise_scale(const as_point *p)
     return true_square > 0 ? p->trace / true_square : (double)INFINITY;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* The middle of the targets of a column; work (rows). */
 static double median_of(const as_sample *s, int64_t column, double *work)
 {
     for (int64_t r = 0; r < s->rows; r++) {
         work[r] = s->target[r * s->targets + column];
     }
-    qsort(work, (size_t)s->rows, sizeof *work, by_number);
+    as_sort_ascending(s->rows, work);
     return work[s->rows / 2];
 }
 

@@ -7,12 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+#include "math/descriptive.h"
 
 void *as_bench_at(const as_kernels *kernels, void *p, int64_t i)
 {
@@ -38,7 +33,7 @@ void as_bench_rates(as_team *team, as_bench_body *body, as_bench_job *j, double 
         as_team_run(team, body, j);
         rate[i] = j->work * (double)j->turns / (as_clock_seconds() - begin);
     }
-    qsort(rate, AS_BENCH_REPEATS, sizeof *rate, ascending);
+    as_sort_ascending(AS_BENCH_REPEATS, rate);
 }
 
 static void write_levels(const as_bench_limits *limits, as_text *text)

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "estimator/estimator.h"
 #include "io/yaml.h"
+#include "math/descriptive.h"
 #include "run/bench.h"
 
 enum { CHUNKS = 9, WARM_UP = 3 };
@@ -170,12 +171,6 @@ static void destroy(bench *b)
     as_document_destroy(&b->document);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static as_status run_steps(bench *b)
 {
     const as_estimator_ops *ops = b->estimator->ops;
@@ -196,7 +191,7 @@ static as_status run_steps(bench *b)
             b->rate[(t - WARM_UP) / b->work->steps] = (double)samples / (as_clock_seconds() - begin);
         }
     }
-    qsort(b->rate, CHUNKS, sizeof *b->rate, ascending);
+    as_sort_ascending(CHUNKS, b->rate);
     double all = 0;
     const double *times = ops->times(b->estimator);
     for (int i = 0; i < AS_TIMES; i++) {

@@ -7,14 +7,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "comm/sum.h"
+#include "math/descriptive.h"
 
 enum { REPEATS_MAX = 400, LANES = 24 };
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* What one size needs. */
 typedef struct bench {
@@ -80,8 +75,8 @@ static as_status measure(bench *b, as_bench_sum_row *row)
     for (int i = 0; i < repeats; i++) {
         AS_TRY(repeat(b, i));
     }
-    qsort(b->reduce, (size_t)repeats, sizeof *b->reduce, ascending);
-    qsort(b->share, (size_t)repeats, sizeof *b->share, ascending);
+    as_sort_ascending(repeats, b->reduce);
+    as_sort_ascending(repeats, b->share);
     *row = (as_bench_sum_row){
         .bytes = b->bytes, .reduce = b->reduce[repeats / 2], .least = b->reduce[0], .share = b->share[repeats / 2]};
     return AS_OK;
