@@ -60,7 +60,8 @@ const as_verb as_verb_info = {
         "weights (safetensors, NPZ). Checkpoints are not read through: `allsum verify` does. --diff exits with 65\n"
         "when it finds a difference. --stats reads data through: missing values, mean, standard deviation (n - 1),\n"
         "skewness m3/m2^1.5, excess kurtosis, exact quantiles (linear between order statistics), constant columns,\n"
-        "counts of categories and classes, and the largest correlations.\n",
+        "counts of categories and classes, the largest correlations, and what each\ninput says of the label (one-way "
+        "ANOVA or chi2, with Holm's and Benjamini-Hochberg's p).\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = -1,

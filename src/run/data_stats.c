@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "data/load.h"
+#include "math/moments.h"
 
 enum { BLOCK_VALUES = 64 << 20, CHUNK_VALUES = 1 << 20, COUNTS_MAX = 4096 };
 
@@ -256,6 +257,124 @@ static as_status correlate(reader *r, as_data_stats *s)
     return status;
 }
 
+/* Weights of rows by class, and of categories by class: (classes, 3) moments or (levels, classes) counts of a column.
+ */
+typedef struct grouping {
+    const as_stats_column *label;
+    int64_t at;      /* of the label */
+    int64_t *offset; /* (inputs + 1) into sums */
+    double *sums;
+} grouping;
+
+static int64_t place_of(const as_stats_column *c, double v)
+{
+    int64_t low = 0, high = c->ncounts;
+    while (low + 1 < high) {
+        const int64_t middle = (low + high) / 2;
+        if (c->value[middle] <= v) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool can_test(const as_stats_column *c)
+{
+    return c->role == AS_STATS_INPUT && c->d.distinct > 1 && (!c->category || c->ncounts > 0);
+}
+
+static void add_row_to_groups(const as_data_stats *s, const double *row, grouping *g)
+{
+    const int64_t classes = g->label->ncounts;
+    if (isnan(row[g->at])) {
+        return;
+    }
+    const int64_t k = place_of(g->label, row[g->at]);
+    for (int64_t j = 0; j < s->n; j++) {
+        const as_stats_column *c = &s->column[j];
+        double *to = g->sums + g->offset[j];
+        if (!can_test(c) || isnan(row[j])) {
+            continue;
+        }
+        if (c->category) {
+            to[place_of(c, row[j]) * classes + k] += 1;
+        } else {
+            as_moments_add(&to[k], &to[classes + k], &to[2 * classes + k], 1, 1, &row[j]);
+        }
+    }
+}
+
+/* Tests of all inputs, then their adjustment. */
+static as_status test_groups(as_data_stats *s, const grouping *g)
+{
+    double *p = malloc(3 * (size_t)(s->n + 1) * sizeof *p);
+    const int64_t classes = g->label->ncounts;
+    if (p == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for tests");
+    }
+    for (int64_t j = 0; j < s->n; j++) {
+        as_stats_column *c = &s->column[j];
+        const double *sums = g->sums + g->offset[j];
+        if (can_test(c)) {
+            c->test = c->category ? as_chi2_independence(c->ncounts, classes, sums)
+                                  : as_anova(classes, sums, sums + classes, sums + 2 * classes);
+            c->tested = !isnan(c->test.p);
+        }
+        if (c->tested) {
+            p[s->tested++] = c->test.p;
+        }
+    }
+    as_status status = as_holm(s->tested, p, p + s->n + 1);
+    if (status == AS_OK) {
+        status = as_benjamini_hochberg(s->tested, p, p + 2 * (s->n + 1));
+    }
+    for (int64_t j = 0, t = 0; j < s->n && status == AS_OK; j++) {
+        if (s->column[j].tested) {
+            s->column[j].holm = p[s->n + 1 + t];
+            s->column[j].discovery = p[2 * (s->n + 1) + t++];
+        }
+    }
+    free(p);
+    return status;
+}
+
+/* Which inputs differ between the classes of the label. */
+static as_status associate(reader *r, as_data_stats *s)
+{
+    grouping g = {.at = -1};
+    for (int64_t j = 0; j < s->n; j++) {
+        if (s->column[j].role == AS_STATS_LABEL) {
+            g.at = j;
+            g.label = &s->column[j];
+        }
+    }
+    if (g.label == NULL || g.label->ncounts < 2 || g.label->ncounts > AS_STATS_CLASSES) {
+        return AS_OK;
+    }
+    g.offset = calloc((size_t)s->n + 1, sizeof *g.offset);
+    for (int64_t j = 0; g.offset != NULL && j < s->n; j++) {
+        const as_stats_column *c = &s->column[j];
+        g.offset[j + 1] = g.offset[j] + (!can_test(c) ? 0 : (c->category ? c->ncounts : 3) * g.label->ncounts);
+    }
+    g.sums = g.offset == NULL ? NULL : calloc((size_t)g.offset[s->n] + 1, sizeof *g.sums);
+    as_status status = g.sums == NULL ? as_error_set(AS_NOMEM, "out of memory for tests") : AS_OK;
+    for (int64_t first = 0; status == AS_OK && first < s->rows; first += r->chunk) {
+        const int64_t rows = s->rows - first < r->chunk ? s->rows - first : r->chunk;
+        status = read_rows(r, first, rows);
+        for (int64_t i = 0; status == AS_OK && i < rows; i++) {
+            add_row_to_groups(s, r->row + i * s->n, &g);
+        }
+    }
+    if (status == AS_OK) {
+        status = test_groups(s, &g);
+    }
+    free(g.offset);
+    free(g.sums);
+    return status;
+}
+
 as_status as_data_stats_make(const as_data_options *options, as_data_stats *out)
 {
     reader r;
@@ -269,6 +388,9 @@ as_status as_data_stats_make(const as_data_options *options, as_data_stats *out)
     }
     if (status == AS_OK) {
         status = correlate(&r, out);
+    }
+    if (status == AS_OK) {
+        status = associate(&r, out);
     }
     close_reader(&r);
     if (status != AS_OK) {

@@ -1,6 +1,7 @@
 /* Statistics of data for people and for programs. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -143,6 +144,38 @@ static void text_pairs(const as_data_stats *s, as_text *out)
     }
 }
 
+/* Inputs by what they say of the label, the clearest first. */
+static void text_tests(const as_data_stats *s, as_text *out)
+{
+    enum { SHOWN = 20 };
+    bool *told = s->tested > 0 ? calloc((size_t)s->n, sizeof *told) : NULL;
+    if (told == NULL) {
+        return;
+    }
+    as_text_add(out, "\n%-24s %-6s %10s %11s %11s %11s\n", "against the label", "test", "statistic", "p", "p, Holm",
+                "p, BH");
+    for (int shown = 0; shown < SHOWN && shown < s->tested; shown++) {
+        int64_t best = -1;
+        for (int64_t j = 0; j < s->n; j++) {
+            const as_stats_column *c = &s->column[j];
+            if (c->tested && !told[j] && (best < 0 || c->test.log_p < s->column[best].test.log_p)) {
+                best = j;
+            }
+        }
+        if (best < 0) {
+            break;
+        }
+        const as_stats_column *c = &s->column[best];
+        told[best] = true;
+        as_text_add(out, "%-24.24s %-6s %10.4g %11.4g %11.4g %11.4g\n", c->name, c->category ? "chi2" : "F",
+                    c->test.statistic, c->test.p, c->holm, c->discovery);
+    }
+    if (s->tested > SHOWN) {
+        as_text_add(out, "... and %lld more (--json has all)\n", (long long)(s->tested - SHOWN));
+    }
+    free(told);
+}
+
 void as_data_stats_text(const as_data_stats *s, as_text *out)
 {
     bool numbers = false;
@@ -162,6 +195,7 @@ void as_data_stats_text(const as_data_stats *s, as_text *out)
     text_listed(s, "are constant", is_constant, out);
     text_listed(s, "have no value", is_empty, out);
     text_pairs(s, out);
+    text_tests(s, out);
 }
 
 static void json_column(const as_stats_column *c, as_text *out)
@@ -181,6 +215,18 @@ static void json_column(const as_stats_column *c, as_text *out)
         for (int q = 0; q < AS_QUANTILES; q++) {
             as_json_real(out, quantile_keys[q], c->d.quantile[q]);
         }
+    }
+    if (c->tested) {
+        as_json_open(out, "association", '{');
+        as_json_text(out, "test", c->category ? "chi2" : "anova");
+        as_json_real(out, "statistic", c->test.statistic);
+        as_json_real(out, "df", c->test.df);
+        as_json_real(out, "df2", c->test.df2);
+        as_json_real(out, "p", c->test.p);
+        as_json_real(out, "log_p", c->test.log_p);
+        as_json_real(out, "p_holm", c->holm);
+        as_json_real(out, "p_benjamini_hochberg", c->discovery);
+        as_json_close(out, '}');
     }
     if (c->ncounts > 0) {
         as_json_open(out, "levels", '[');

@@ -15,6 +15,14 @@ expect 0 '"level": "ada", "count": 40' info --stats --json --target species ../i
 expect 0 '"name": "empty".*"mean": null' info --stats --json ../in/t.csv
 echo 'data: {train: {format: csv, file: ../in/t.csv, target: species}, columns: {use: [age], polynomial: 2}}' >../in/c.yaml
 expect 0 'age +age\^2 +0\.9' info --stats ../in/c.yaml
+# Against a label: b follows the species, place is the same in each of them.
+{
+    echo 'a,b,place,species'
+    for i in $(seq 60); do echo "$i,$((i % 3 * 10 + i % 7)),$(echo 'north west' | cut -d' ' -f$((i % 2 + 1))),$(echo 'ada bob cy' | cut -d' ' -f$((i % 3 + 1)))"; done
+} >../in/k.csv
+expect 0 '^b +F +[0-9.]+ +[0-9.]+e-[0-9]+ ' info --stats --target species ../in/k.csv
+expect 0 '^place +chi2 +0 +1 +1 +1$' info --stats --target species ../in/k.csv
+expect 0 '"association": \{"test": "anova".*"p_holm"' info --stats --json --target species ../in/k.csv
 expect 64 'format not known by its name' info --stats ../in/t
 expect 64 'expected --stats beside it' info --target x ../in/t.csv
 expect 66 'absent\.csv' info --stats absent.csv
