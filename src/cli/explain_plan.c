@@ -1,27 +1,17 @@
 /* The plan of a configuration before anything is trained: what the layers are, what a step costs, and what it takes on
    several numbers of ranks. Counted from the same functions that training uses (shapes, packed forms, work space, lane
    tree); memory leaves out the program itself and buffers of MPI. */
+#include "cli/explain_plan.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "cli/explain.h"
-#include "comm/lanes.h"
-#include "comm/sum.h"
 #include "data/assign.h"
 #include "nn/kind.h"
-#include "nn/model.h"
 #include "nn/optimizer.h"
 
-typedef struct plan {
-    const as_config *config;
-    as_dataset data; /* described, not read */
-    int64_t train_rows, batch, classes;
-    int lanes, slots;
-    as_model model;
-} plan;
-
-static char *bytes_text(double bytes, char text[32])
+char *as_bytes_text(double bytes, char text[32])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     int u = 0;
@@ -32,7 +22,7 @@ static char *bytes_text(double bytes, char text[32])
     return text;
 }
 
-static char *count_text(double count, char text[32])
+char *as_count_text(double count, char text[32])
 {
     static const char *const units[] = {"", "k", "M", "G", "T"};
     int u = 0;
@@ -63,9 +53,9 @@ static int64_t guess_classes(const as_config *c)
     return units == 1 ? 2 : units;
 }
 
-static as_status make_plan(const as_config *c, plan *out)
+as_status as_plan_make(const as_config *c, as_plan *out)
 {
-    *out = (plan){.config = c};
+    *out = (as_plan){.config = c};
     const as_kernels *kernels = as_kernels_get(as_isa_detect(), c->precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
     AS_TRY(as_dataset_peek(&c->data, &out->data));
     out->train_rows = out->data.rows - as_held_out(out->data.rows, c->data.validation);
@@ -74,10 +64,6 @@ static as_status make_plan(const as_config *c, plan *out)
     out->classes = out->data.target != AS_TARGET_LABELS ? 0
                    : out->data.classes > 0              ? out->data.classes
                                                         : guess_classes(c);
-    const as_node *type = as_node_get(c->model, "type");
-    if (type != NULL && type->kind == AS_NODE_SCALAR && strcmp(type->text, "network") != 0) {
-        AS_FAIL(AS_USAGE, "explain: a plan is made for networks; this model is of type %s", type->text);
-    }
     as_optimizer optimizer;
     as_slot slot[AS_SLOTS_MAX];
     AS_TRY(as_optimizer_parse(c->document, c->optimizer, kernels, &optimizer));
@@ -90,10 +76,14 @@ static as_status make_plan(const as_config *c, plan *out)
                                 .vocabulary = out->data.vocabulary,
                                 .inputs = &out->data.inputs,
                                 .answers = out->data.target == AS_TARGET_REALS ? &out->data.answers : NULL};
-    return as_model_parse(c->document, c->model, kernels, &data, &out->model);
+    AS_TRY(as_model_parse(c->document, c->model, kernels, &data, &out->model));
+    out->parsed = true;
+    out->per_epoch = out->batch > 0 ? (out->train_rows + out->batch - 1) / out->batch : 0;
+    out->steps = c->train.steps > 0 ? c->train.steps : c->train.epochs * out->per_epoch;
+    return AS_OK;
 }
 
-static void print_data(const plan *p)
+static void print_data(const as_plan *p)
 {
     char shape[64];
     printf("data     %lld rows of %s %s", (long long)p->data.rows, as_shape_text(&p->data.shape, shape, sizeof shape),
@@ -143,7 +133,7 @@ static void print_heads(const as_model *m)
     }
 }
 
-static void print_layers(const plan *p)
+static void print_layers(const as_plan *p)
 {
     char shape[64], flops[32];
     const as_model *m = &p->model;
@@ -157,52 +147,27 @@ static void print_layers(const plan *p)
         }
         printf("         %-3d %-16s %-12s %-12s %12lld %14s   %s", i, layer->name, layer->ops->name,
                as_shape_text(&layer->out, shape, sizeof shape), (long long)params,
-               count_text(layer->ops->flops != NULL ? layer->ops->flops(layer) : 0, flops),
+               as_count_text(layer->ops->flops != NULL ? layer->ops->flops(layer) : 0, flops),
                layer->ops->formula != NULL ? layer->ops->formula : "");
         print_marks(m, i);
     }
     char forward[32], training[32];
     printf("         %-3s %-16s %-12s %-12s %12lld %14s   with backward %s; loss %s\n", "", "total", "", "",
-           (long long)m->nparams, count_text(as_model_flops(m, false), forward),
-           count_text(as_model_flops(m, true), training), m->head[0].loss->name);
+           (long long)m->nparams, as_count_text(as_model_flops(m, false), forward),
+           as_count_text(as_model_flops(m, true), training), m->head[0].loss->name);
     print_heads(m);
 }
 
-static void print_step(const plan *p)
+static void print_step(const as_plan *p)
 {
-    const as_config *c = p->config;
     char flops[32];
-    const int64_t per_epoch = p->batch > 0 ? (p->train_rows + p->batch - 1) / p->batch : 0;
-    const int64_t steps = c->train.steps > 0 ? c->train.steps : c->train.epochs * per_epoch;
     printf("step     %lld samples in %d lanes; %s FLOP; %lld steps an epoch, %lld steps in all\n", (long long)p->batch,
-           p->lanes, count_text(as_model_flops(&p->model, true) * (double)p->batch, flops), (long long)per_epoch,
-           (long long)steps);
-}
-
-/* Parts of the gradient that ranks [0, ranks) hold, in all and at the most on one. */
-static as_status count_parts(const plan *p, int ranks, int64_t *all, int64_t *most)
-{
-    as_tree tree;
-    *all = *most = 0;
-    AS_TRY(as_tree_plan(p->lanes, &tree));
-    as_status status = AS_OK;
-    for (int r = 0; r < ranks && status == AS_OK; r++) {
-        int first, count;
-        as_tree_program program;
-        as_tree_share(p->lanes, ranks, r, &first, &count);
-        status = as_tree_program_make(&tree, first, count, &program);
-        if (status == AS_OK) {
-            *all += program.parts;
-            *most = program.parts > *most ? program.parts : *most;
-            as_tree_program_destroy(&program);
-        }
-    }
-    as_tree_destroy(&tree);
-    return status;
+           p->lanes, as_count_text(as_model_flops(&p->model, true) * (double)p->batch, flops), (long long)p->per_epoch,
+           (long long)p->steps);
 }
 
 /* Bytes of the activations and their gradients for the rows of one rank. */
-static as_status work_bytes(const plan *p, int64_t rows, double *out)
+static as_status work_bytes(const as_plan *p, int64_t rows, double *out)
 {
     as_arena *arena = NULL;
     as_model_work work = {0};
@@ -214,57 +179,175 @@ static as_status work_bytes(const plan *p, int64_t rows, double *out)
     return status;
 }
 
-static as_status print_ranks(const plan *p, int ranks)
+as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
 {
     const double real = (double)p->model.kernels->real_bytes, n = (double)p->model.nparams, r = ranks;
-    const int64_t rank_rows = (p->batch + ranks - 1) / ranks;
     const int64_t micro = p->config->train.micro_batch;
-    int64_t all = 0, most = 0;
-    double work = 0;
-    AS_TRY(count_parts(p, ranks, &all, &most));
-    AS_TRY(work_bytes(p, micro > 0 && micro < rank_rows ? micro : rank_rows, &work));
-    const double weights = real * (n + (double)p->model.packed_reals), gradient = real * n * (double)most;
-    const double state = real * n * p->slots / r;
-    const double rows =
+    as_forecast_parts parts;
+    *out = (as_plan_cost){.ranks = ranks, .rows = (p->batch + ranks - 1) / ranks};
+    AS_TRY(as_forecast_count(p->lanes, ranks, &parts));
+    AS_TRY(work_bytes(p, micro > 0 && micro < out->rows ? micro : out->rows, &out->work));
+    out->weights = real * (n + (double)p->model.packed_reals);
+    out->gradient = real * n * (double)parts.most;
+    out->state = real * n * p->slots / r;
+    out->data =
         (double)((p->data.rows + ranks - 1) / ranks) * (double)as_dtype_bytes(p->data.type) * (double)p->model.in_size;
-    /* Each rank sends what its parts hold of the others' slices, then its own slice to the others. */
-    const double sent = ranks == 1 ? 0 : real * n * ((double)all / r * (r - 1) / r + (r - 1) / r);
-    const double best = ranks == 1 ? 0 : 2 * real * n * (r - 1) / r;
-    char a[32], b[32], c[32], d[32], e[32], f[32], ratio[24] = "";
-    if (ranks > 1) {
-        snprintf(ratio, sizeof ratio, "%.2fx", sent / best);
-    }
-    printf("         %5d %9lld  %10s %10s %10s %10s  %10s   %10s %7s\n", ranks, (long long)rank_rows,
-           bytes_text(weights, a), bytes_text(gradient, b), bytes_text(state, c), bytes_text(work, d),
-           bytes_text(rows, e), bytes_text(sent, f), ratio);
+    out->sent = as_forecast_sent(real * n, ranks, parts.all);
+    out->least = ranks == 1 ? 0 : 2 * real * n * (r - 1) / r;
     return AS_OK;
 }
 
-as_status as_explain_plan(const as_config *config)
+static void print_ranks(const as_plan_cost *x)
 {
-    static const int layouts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24};
-    plan p;
-    as_status status = make_plan(config, &p);
-    if (status != AS_OK) {
-        as_dataset_close(&p.data);
-        return status;
+    char a[32], b[32], c[32], d[32], e[32], f[32], ratio[24] = "";
+    if (x->ranks > 1) {
+        snprintf(ratio, sizeof ratio, "%.2fx", x->least > 0 ? x->sent / x->least : 1.0);
     }
-    printf("name     %s (seed %lld, %s)\n", config->name, (long long)config->seed,
-           config->precision == 0 ? "float32" : "float64");
-    print_data(&p);
-    print_layers(&p);
-    print_step(&p);
+    printf("         %5d %9lld  %10s %10s %10s %10s  %10s   %10s %7s\n", x->ranks, (long long)x->rows,
+           as_bytes_text(x->weights, a), as_bytes_text(x->gradient, b), as_bytes_text(x->state, c),
+           as_bytes_text(x->work, d), as_bytes_text(x->data, e), as_bytes_text(x->sent, f), ratio);
+}
+
+static const int layouts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24};
+
+static as_status print_plan(const as_plan *p)
+{
+    printf("name     %s (seed %lld, %s)\n", p->config->name, (long long)p->config->seed,
+           p->config->precision == 0 ? "float32" : "float64");
+    print_data(p);
+    print_layers(p);
+    print_step(p);
     printf("ranks    %5s %9s  %10s %10s %10s %10s  %10s   %10s %7s\n", "ranks", "rows/rank", "weights", "gradient",
            "optimizer", "work", "data", "sent/step", "optimum");
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0] && status == AS_OK; i++) {
-        if (layouts[i] <= p.lanes) {
-            status = print_ranks(&p, layouts[i]);
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        as_plan_cost cost;
+        if (layouts[i] <= p->lanes) {
+            AS_TRY(as_plan_rank(p, layouts[i], &cost));
+            print_ranks(&cost);
         }
     }
     printf("         memory of the rank that has the most (weights: once per node); sent: bytes that a rank sends "
            "when every rank\n         is a node of its own (inside a node they are read in place), and against the "
            "least that an all-reduce can send.\n         Every layout gives the same bits.\n");
-    as_model_destroy(&p.model);
-    as_dataset_close(&p.data);
+    return AS_OK;
+}
+
+static void write_layers(const as_plan *p, as_text *json)
+{
+    char shape[64];
+    const as_model *m = &p->model;
+    as_json_open(json, "layers", '[');
+    for (int i = 0; i < m->nlayers; i++) {
+        const as_layer *layer = &m->layer[i];
+        int64_t params = 0;
+        for (int q = 0; q < layer->nparams; q++) {
+            params += layer->param[q].tied ? 0 : layer->param[q].count;
+        }
+        as_json_open(json, NULL, '{');
+        as_json_text(json, "name", layer->name);
+        as_json_text(json, "kind", layer->ops->name);
+        as_json_text(json, "output", as_shape_text(&layer->out, shape, sizeof shape));
+        as_json_int(json, "parameters", params);
+        as_json_real(json, "flops_per_sample", layer->ops->flops != NULL ? layer->ops->flops(layer) : 0);
+        as_json_close(json, '}');
+    }
+    as_json_close(json, ']');
+}
+
+void as_plan_write_data(const as_plan *p, as_text *json)
+{
+    char shape[64];
+    as_json_text(json, "name", p->config->name);
+    as_json_int(json, "seed", p->config->seed);
+    as_json_text(json, "precision", p->config->precision == 0 ? "float32" : "float64");
+    as_json_open(json, "data", '{');
+    as_json_int(json, "rows", p->data.rows);
+    as_json_text(json, "shape", as_shape_text(&p->data.shape, shape, sizeof shape));
+    as_json_text(json, "type", as_dtype_name(p->data.type));
+    as_json_int(json, "classes", p->classes);
+    as_json_int(json, "targets", p->data.targets);
+    as_json_close(json, '}');
+}
+
+static as_status write_plan(const as_plan *p, as_text *json)
+{
+    as_plan_write_data(p, json);
+    write_layers(p, json);
+    as_json_int(json, "parameters", p->model.nparams);
+    as_json_real(json, "flops_per_sample", as_model_flops(&p->model, false));
+    as_json_real(json, "training_flops_per_sample", as_model_flops(&p->model, true));
+    as_json_int(json, "samples_per_step", p->batch);
+    as_json_int(json, "lanes", p->lanes);
+    as_json_int(json, "steps_per_epoch", p->per_epoch);
+    as_json_int(json, "steps", p->steps);
+    as_json_open(json, "ranks", '[');
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        as_plan_cost x;
+        if (layouts[i] <= p->lanes) {
+            AS_TRY(as_plan_rank(p, layouts[i], &x));
+            as_json_open(json, NULL, '{');
+            as_json_int(json, "ranks", x.ranks);
+            as_json_int(json, "rows", x.rows);
+            as_json_real(json, "weights_bytes", x.weights);
+            as_json_real(json, "gradient_bytes", x.gradient);
+            as_json_real(json, "optimizer_bytes", x.state);
+            as_json_real(json, "work_bytes", x.work);
+            as_json_real(json, "data_bytes", x.data);
+            as_json_real(json, "sent_bytes", x.sent);
+            as_json_real(json, "least_sent_bytes", x.least);
+            as_json_close(json, '}');
+        }
+    }
+    as_json_close(json, ']');
+    return AS_OK;
+}
+
+void as_plan_destroy(as_plan *plan)
+{
+    if (plan->parsed) {
+        as_model_destroy(&plan->model);
+    }
+    as_dataset_close(&plan->data);
+}
+
+/* A network, with what was asked for beyond the plan. */
+static as_status explain_network(const as_explain_options *o, as_plan *p, as_text *json)
+{
+    as_machine machine = {0};
+    bool measured = false;
+    AS_TRY(o->json ? write_plan(p, json) : print_plan(p));
+    if (o->time) {
+        AS_TRY(as_explain_time(o, p, json, &machine, &measured));
+    }
+    return o->noise ? as_explain_noise(o, p, measured ? &machine : NULL, json) : AS_OK;
+}
+
+as_status as_explain_plan(const as_config *config, const as_explain_options *o)
+{
+    as_plan p;
+    as_text json = {0};
+    if (config->statistic && o->noise) {
+        AS_FAIL(AS_USAGE, "explain --noise: a statistical model takes all rows in every pass: it has no gradient "
+                          "noise, and no batch to choose");
+    }
+    as_json_open(&json, NULL, '{');
+    as_status status = AS_OK;
+    if (config->statistic) {
+        status = as_explain_statistic(config, o, &json);
+    } else {
+        status = as_plan_make(config, &p);
+        if (status == AS_OK) {
+            status = explain_network(o, &p, &json);
+        }
+        as_plan_destroy(&p);
+    }
+    as_json_close(&json, '}');
+    if (status == AS_OK && json.failed) {
+        status = as_error_set(AS_NOMEM, "out of memory for a plan");
+    }
+    if (status == AS_OK && o->json) {
+        printf("%s\n", json.data);
+    }
+    as_text_free(&json);
     return status;
 }

@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "cli/explain.h"
 
-enum { SETS_MAX = 256 };
+enum { SETS_MAX = 256, NOISE_STEPS = 16 };
+static const double latency_us = 5, bandwidth_gb = 10; /* of a common cluster: what 100 Gbit/s give */
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -26,10 +27,34 @@ static as_status read_number(const as_context *context, const char *name, int64_
     return AS_OK;
 }
 
+static as_status read_options(const as_context *context, as_explain_options *o)
+{
+    double latency = latency_us, bandwidth = bandwidth_gb;
+    *o = (as_explain_options){.json = as_option_get(context, "json") != NULL,
+                              .time = as_option_get(context, "no-time") == NULL,
+                              .noise = as_option_get(context, "noise") != NULL,
+                              .noise_steps = NOISE_STEPS};
+    AS_TRY(as_option_int(context, "noise-steps", 1, 100000, &o->noise_steps));
+    AS_TRY(as_option_real(context, "network-latency", 0, 1e6, &latency));
+    AS_TRY(as_option_real(context, "network-bandwidth", 1e-6, 1e6, &bandwidth));
+    o->latency = latency * 1e-6;
+    o->bandwidth = bandwidth * 1e9;
+    if (!o->noise && as_option_get(context, "noise-steps") != NULL) {
+        AS_FAIL(AS_USAGE, "explain: --noise-steps goes with --noise");
+    }
+    if (!o->time &&
+        (as_option_get(context, "network-latency") != NULL || as_option_get(context, "network-bandwidth") != NULL)) {
+        AS_FAIL(AS_USAGE, "explain: --network-latency and --network-bandwidth do not go with --no-time");
+    }
+    AS_TRY(as_context_threads(context, &o->threads));
+    return as_context_isa(context, &o->isa);
+}
+
 static as_status explain_config(as_context *context, const char *path)
 {
-    const char *set[SETS_MAX + 1];
-    char file[1024];
+    const char *set[SETS_MAX + 2];
+    char file[1024], probe[96];
+    as_explain_options options;
     int nsets = as_option_all(context, "set", SETS_MAX, set);
     const bool walk = as_option_get(context, "sample") != NULL;
     int64_t sample, step;
@@ -41,17 +66,24 @@ static as_status explain_config(as_context *context, const char *path)
     if (walk) {
         set[nsets++] = "precision=float64";
     }
+    AS_TRY(read_options(context, &options));
+    if (options.noise) {
+        snprintf(probe, sizeof probe, "probe={every: 1 steps, instruments: [{noise: {window: %lld}}]}",
+                 (long long)options.noise_steps);
+        set[nsets++] = probe;
+    }
     struct stat info;
     snprintf(file, sizeof file, "%s", path != NULL ? path : "");
     if (path != NULL && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
         snprintf(file, sizeof file, "%s/config.yaml", path); /* a run */
+        options.run = path;
     }
     const char *files[] = {file};
     as_config config;
     as_status status = as_config_load(path != NULL ? 1 : 0, files, nsets, set, &config);
     if (status == AS_OK) {
-        status = walk ? as_explain_sample(context, &config, sample, step, as_option_get(context, "json") != NULL)
-                      : as_explain_plan(&config);
+        status =
+            walk ? as_explain_sample(context, &config, sample, step, options.json) : as_explain_plan(&config, &options);
     }
     as_config_destroy(&config);
     return status;
@@ -70,12 +102,18 @@ static as_status run(as_context *context)
     if (all) {
         return as_explain_all(markdown);
     }
-    if (as_option_get(context, "sample") == NULL &&
-        (as_option_get(context, "step") != NULL || as_option_get(context, "json") != NULL)) {
-        AS_FAIL(AS_USAGE, "explain: --step and --json go with --sample");
+    const bool sample = as_option_get(context, "sample") != NULL;
+    if (!sample && as_option_get(context, "step") != NULL) {
+        AS_FAIL(AS_USAGE, "explain: --step goes with --sample");
+    }
+    if (sample && as_option_get(context, "noise") != NULL) {
+        AS_FAIL(AS_USAGE, "explain: --noise does not go with --sample");
     }
     if (query == NULL || strchr(query, '/') != NULL || ends_with(query, ".yaml") || ends_with(query, ".yml")) {
         return explain_config(context, query);
+    }
+    if (as_option_get(context, "json") != NULL && access(query, F_OK) != 0) {
+        AS_FAIL(AS_USAGE, "explain: --json goes with a configuration, and there is no file '%s'", query);
     }
     bool found = false;
     AS_TRY(as_explain_key(query, &found));
@@ -90,7 +128,13 @@ static const as_option options[] = {
     {.name = "markdown", .help = "with --all: as docs/config.md"},
     {.name = "sample", .value = "I", .help = "walk training sample I through the network: all numbers, every formula"},
     {.name = "step", .value = "T", .help = "with --sample: after T steps of training (default 0)"},
-    {.name = "json", .help = "with --sample: one JSON object"},
+    {.name = "no-time", .help = "the plan alone: nothing is measured"},
+    {.name = "network-latency", .value = "US", .help = "microseconds of a message between nodes (assumed: 5)"},
+    {.name = "network-bandwidth", .value = "GB/S", .help = "1e9 bytes per second of a node's network (assumed: 10)"},
+    {.name = "noise", .help = "the critical batch, by some private steps: ranks x batch that reach a loss soonest"},
+    {.name = "noise-steps", .value = "N", .help = "with --noise: how many steps (16)"},
+    {.name = "json", .help = "of a configuration: one JSON object"},
+    AS_OPTION_THREADS,
     AS_OPTION_SET,
     AS_OPTIONS_END,
 };
@@ -98,14 +142,18 @@ static const as_option options[] = {
 const as_verb as_verb_explain = {
     .name = "explain",
     .arguments = "[KEY|CONFIG]",
-    .summary = "What a key or kind means; or the shapes, parameters, operations and memory of a configuration",
+    .summary = "What a key or kind means; or what a configuration will take: memory, time, ranks",
     .details =
         "KEY is a key (optimizer.lr, train.batch), a section (data) or a kind (adam, dense, idx).\nCONFIG is a "
         "file or a "
         "run directory; without argument the built-in configuration. --sample walks one sample through it:\neach "
         "layer, "
-        "the chain rule with finite differences beside it, the batch as a sum over lanes, one weight's update.\n",
+        "the chain rule with finite differences beside it, the batch as a sum over lanes, one weight's update.\nTimes "
+        "are measured in less than a second, with steps on "
+        "made-up rows, and carried over to ranks, threads and nodes.\nOf a run that has ended, what it took is set "
+        "beside the forecast.\n",
     .options = options,
     .max_arguments = 1,
+    .computes = true,
     .run = run,
 };

@@ -31,6 +31,6 @@ awk 'length > 80 { exit 1 }' ../out || complain "lines longer than 80 columns"
 
 expect 64 '--sample 99999: not among the 1438 training samples' explain --sample 99999
 expect 64 "--sample: expected a whole number from 0 to .*found 'x'" explain --sample x
-expect 64 '--step and --json go with --sample' explain --json
+expect 64 '--step goes with --sample' explain --step 1
 expect 64 'this model is of type gaussian_nb' explain "$source_dir/tests/statistics/gaussian_nb.yaml" --sample 1
 finish
