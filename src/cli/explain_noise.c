@@ -147,10 +147,10 @@ static void print_choices(const as_plan *p, const choice *c, int n, bool timed)
         }
         printf("%s\n", c[i].batch == p->batch ? "  <-" : "");
     }
-    printf("         steps, samples, time to the same loss: over the fewest");
+    printf("         To the same loss: over the fewest");
     if (timed) {
         const choice *one = &c[cheapest(c, n, false)], *far = &c[cheapest(c, n, true)];
-        printf("; over the configuration (<-) on one node.\n         Soonest: batch %lld on one node; batch %lld "
+        printf("; time over that of <- on one node.\n         Soonest: batch %lld on one node; batch %lld "
                "on %d node%s, "
                "%.2g times as soon.",
                (long long)one->batch, (long long)far->batch, far->nodes, far->nodes == 1 ? "" : "s",

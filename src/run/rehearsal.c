@@ -38,6 +38,8 @@ static void fill_inputs(as_dataset *d, int64_t n)
         const double value = d->vocabulary > 0 || d->type == AS_U8 ? token : (double)as_rng_uniform_f32(word[0]);
         if (d->type == AS_U8) {
             ((uint8_t *)d->x)[i] = (uint8_t)value;
+        } else if (d->type == AS_U16) {
+            ((uint16_t *)d->x)[i] = (uint16_t)token;
         } else if (d->type == AS_F32) {
             ((float *)d->x)[i] = (float)value;
         } else {
@@ -56,6 +58,9 @@ static void fill_answers(as_dataset *d)
     for (int64_t r = 0; r < d->local_rows; r++) {
         d->id[r] = r;
         d->weight[r] = 1;
+        if (d->start != NULL) {
+            d->start[r] = r * d->width;
+        }
     }
     for (int64_t i = 0; d->label != NULL && i < d->local_rows * d->positions; i++) {
         d->label[i] = (int32_t)(i * 7919 % (d->classes > 0 ? d->classes : 1));
@@ -85,7 +90,7 @@ static as_status make_data(as_rehearsal *r, const as_rehearsal_options *o)
     d->target_values = NULL;
     d->rows = d->local_rows = count_rows(o);
     d->classes = d->target == AS_TARGET_LABELS ? o->classes : d->classes;
-    d->stride = d->width;
+    d->stride = d->ahead > 0 ? 1 : d->width;
     d->step = 0;
     d->lanes = &r->lanes;
     d->augment = o->config->data.augment.n > 0 ? &o->config->data.augment : NULL;
@@ -97,7 +102,9 @@ static as_status make_data(as_rehearsal *r, const as_rehearsal_options *o)
     AS_TRY(as_arena_reserve(r->arena, (size_t)elements * as_dtype_bytes(d->type), &d->x));
     AS_TRY(as_arena_reserve(r->arena, rows * sizeof(int64_t), (void **)&d->id));
     AS_TRY(as_arena_reserve(r->arena, rows * sizeof(double), (void **)&d->weight));
-    if (d->target == AS_TARGET_LABELS && d->ahead == 0) {
+    if (d->ahead > 0) {
+        AS_TRY(as_arena_reserve(r->arena, rows * sizeof(int64_t), (void **)&d->start));
+    } else if (d->target == AS_TARGET_LABELS) {
         AS_TRY(as_arena_reserve(r->arena, rows * (size_t)d->positions * sizeof(int32_t), (void **)&d->label));
     }
     if (d->target == AS_TARGET_REALS && !d->reconstruct) {
