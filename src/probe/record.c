@@ -58,6 +58,13 @@ enum {
     LAYERS_READ = 1 << 20 /* most layers that a line is believed to have */
 };
 
+/* Every number of the structs has its row. */
+_Static_assert(sizeof(as_probe_layer) == AS_PROBE_NAME_MAX + LAYER_QUANTITIES * sizeof(double), "of_layer");
+_Static_assert(offsetof(as_probe_record, total) - offsetof(as_probe_record, loss) + offsetof(as_probe_record, nstates) -
+                       offsetof(as_probe_record, norm_test) ==
+                   RECORD_QUANTITIES * sizeof(double),
+               "of_record");
+
 static double *number_at(void *base, const quantity *q)
 {
     return (double *)(void *)((char *)base + q->place);

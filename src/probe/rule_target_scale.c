@@ -46,11 +46,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     (long long)column, worst_mean, worst_sd, limit);
 }
 
-static const char *const explains[] = {
-    "BAD_INITIAL_LOSS", "EXPLODING_GRAD",      "VANISHING_GRAD",   "SATURATED",
-    "DEAD_RELU",        "LR_TOO_HIGH",         "LR_TOO_LOW",       "SADDLE",
-    "NOISE_DOMINATED",  "PLATEAU_NEEDS_DECAY", "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
-    "BATCH_TOO_LARGE",  "OVER_REGULARISED",    "OVER_REGULARISED", NULL};
+static const char *const explains[] = {"BAD_INITIAL_LOSS",    "EXPLODING_GRAD",   "VANISHING_GRAD",
+                                       "SATURATED",           "DEAD_RELU",        "LR_TOO_HIGH",
+                                       "LR_TOO_LOW",          "SADDLE",           "NOISE_DOMINATED",
+                                       "PLATEAU_NEEDS_DECAY", "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
+                                       "BATCH_TOO_LARGE",     "OVER_REGULARISED", NULL};
 
 const as_rule as_rule_target_scale = {
     .code = "TARGET_SCALE",

@@ -7,17 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 
 #include "data/format.h"
 #include "estimator/estimator.h"
+#include "estimator/statistic.h"
+#include "math/distribution.h"
 #include "nn/activation.h"
 #include "nn/layer.h"
 #include "nn/loss.h"
 #include "nn/metric.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
+#include "probe/probe.h"
+#include "probe/rule.h"
 #include "run/kinds.h"
 
 enum { KINDS_MAX = 512 };
@@ -167,14 +172,102 @@ static void test_required_members_are_there(void **state)
         REQUIRE(*k, read);
         REQUIRE(*k, close);
     }
+    for (const as_probe_ops *const *k = as_probes_get(); *k != NULL; k++) {
+        REQUIRE(*k, measure);
+    }
+}
+
+static void test_required_members_of_statistics_are_there(void **state)
+{
+    (void)state;
+    for (const as_estimator_ops *const *k = as_estimators_get(); *k != NULL; k++) {
+        const struct {
+            const char *name;
+            as_statistic_ops ops;
+        } row = {(*k)->name, (*k)->statistic == NULL ? (as_statistic_ops){0} : *(*k)->statistic};
+        REQUIRE(*k, create);
+        if ((*k)->statistic == NULL) {
+            continue;
+        }
+        REQUIRE(&row, ops.plan);
+        REQUIRE(&row, ops.rows);
+        REQUIRE(&row, ops.finish);
+        REQUIRE(&row, ops.predict);
+        REQUIRE(&row, ops.describe);
+        if (row.ops.loss == NULL) {
+            REQUIRE(&row, ops.score);
+        }
+    }
+    for (const as_distribution_ops *const *k = as_distributions_get(); *k != NULL; k++) {
+        if ((*k)->dimension != NULL) {
+            REQUIRE(*k, log_density_at);
+            REQUIRE(*k, sample_at);
+            REQUIRE(*k, moments_at);
+            continue;
+        }
+        REQUIRE(*k, log_density);
+        REQUIRE(*k, log_cdf);
+        REQUIRE(*k, log_sf);
+        REQUIRE(*k, mean);
+        REQUIRE(*k, variance);
+        REQUIRE(*k, support);
+        if (!(*k)->discrete) {
+            REQUIRE(*k, quantile);
+            REQUIRE(*k, inverse_sf);
+        }
+    }
+}
+
+static const as_rule *rule_of(const char *code)
+{
+    for (const as_rule *const *r = as_rules_get(); *r != NULL; r++) {
+        if (strcmp((*r)->code, code) == 0) {
+            return *r;
+        }
+    }
+    return NULL;
+}
+
+/* A rule is called as its row in capitals; what it explains are other rules, each once. */
+static void test_rules(void **state)
+{
+    (void)state;
+#define AS_RULE(name) #name,
+    static const char *const names[] = {
+#include "probe/rule.def"
+        NULL};
+#undef AS_RULE
+    for (int i = 0; names[i] != NULL; i++) {
+        const as_rule *r = as_rules_get()[i];
+        if (strcasecmp(r->code, names[i]) != 0 || strlen(r->code) >= AS_CODE_MAX || rule_of(r->code) != r) {
+            fail_msg("the rule of row %s has the code %s", names[i], r->code);
+        }
+        if (r->help == NULL || r->source == NULL || r->judge == NULL) {
+            fail_msg("%s has no help, source or judge", r->code);
+        }
+        for (const char *const *e = r->explains; e != NULL && *e != NULL; e++) {
+            if (rule_of(*e) == NULL || rule_of(*e) == r) {
+                fail_msg("%s explains %s, which is no other rule", r->code, *e);
+            }
+            for (const char *const *f = r->explains; f != e; f++) {
+                if (strcmp(*e, *f) == 0) {
+                    fail_msg("%s explains %s twice", r->code, *e);
+                }
+            }
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_are_words_of_their_own), cmocka_unit_test(test_help_and_formula),
-        cmocka_unit_test(test_required_members_are_there),   cmocka_unit_test(test_options_fit_their_struct),
+        cmocka_unit_test(test_names_are_words_of_their_own),
+        cmocka_unit_test(test_help_and_formula),
+        cmocka_unit_test(test_required_members_are_there),
+        cmocka_unit_test(test_options_fit_their_struct),
         cmocka_unit_test(test_defaults_are_in_range),
+        cmocka_unit_test(test_required_members_of_statistics_are_there),
+        cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
