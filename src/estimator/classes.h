@@ -14,6 +14,11 @@ as_status as_class_priors_check(const as_statistic *s, const char *key, const as
    one is given. Errors: DATA where fewer than two classes have samples. */
 as_status as_class_priors(const as_statistic *s, const as_reals *given, bool fit, const double *weight, double *prior);
 
+/* Not collective; in describe. A table of the classes by name with their weights (classes) and logarithms of priors
+   (classes) and, where `of` is not NULL, what the columns of a class (classes, width) add up to, headed so. */
+void as_class_table(const as_statistic *s, const double *weight, const double *log_prior, const char *of,
+                    const double *column, as_text *out);
+
 /* A value that the kind cannot take: that of the lowest sample id. AS_BAD_VALUE doubles, zero before. */
 enum { AS_BAD_VALUE = 3 };
 void as_bad_value_note(double *slot, int64_t id, int64_t column, double value);

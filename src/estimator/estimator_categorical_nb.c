@@ -194,10 +194,7 @@ static void describe(const as_statistic *s, bool json, as_text *out)
     }
     as_text_add(out, "Categorical naive Bayes: %lld classes, %lld features with %lld values, alpha %.6g\n",
                 (long long)s->classes, (long long)s->width, (long long)values, o->alpha);
-    as_text_add(out, "%8s %14s %14s\n", "class", "weight", "log prior");
-    for (int64_t k = 0; k < s->classes; k++) {
-        as_text_add(out, "%8lld %14.8g %14.8g\n", (long long)k, m->class_count[k], m->log_prior[k]);
-    }
+    as_class_table(s, m->class_count, m->log_prior, NULL, NULL, out);
 }
 
 static const as_statistic_ops statistic = {

@@ -140,14 +140,7 @@ static void describe(const as_statistic *s, bool json, as_text *out)
     }
     as_text_add(out, "Multinomial naive Bayes: %lld classes, %lld features, alpha %.6g\n", (long long)s->classes,
                 (long long)s->width, o->alpha);
-    as_text_add(out, "%8s %14s %14s %14s\n", "class", "weight", "log prior", "counts");
-    for (int64_t k = 0; k < s->classes; k++) {
-        double total = 0;
-        for (int64_t j = 0; j < s->width; j++) {
-            total += m->feature_count[k * s->width + j];
-        }
-        as_text_add(out, "%8lld %14.8g %14.8g %14.8g\n", (long long)k, m->class_count[k], m->log_prior[k], total);
-    }
+    as_class_table(s, m->class_count, m->log_prior, "counts", m->feature_count, out);
 }
 
 static const as_statistic_ops statistic = {
