@@ -126,7 +126,7 @@ static as_status plan(as_statistic *s)
 static int64_t size(const as_statistic *s)
 {
     const as_linear *const l = s->model;
-    return s->pass == 0 ? l->n * l->n + 2 : as_ols_robust_size(s);
+    return s->pass == 0 ? as_linear_size(l) : as_ols_robust_size(s);
 }
 
 static void rows(const as_statistic *s, const as_rows *r, double *sum)

@@ -128,7 +128,7 @@ static int64_t size(const as_statistic *s)
     const as_pca *const m = s->model;
     const int way = as_pca_pass(s);
     return way == AS_PCA_GRAM ? as_comoment_size(s->width)
-           : way == AS_PCA_QR ? m->linear.n * m->linear.n + 2
+           : way == AS_PCA_QR ? as_linear_size(&m->linear)
                               : as_pca_random_size(s);
 }
 

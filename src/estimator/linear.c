@@ -10,6 +10,24 @@
 
 #define CONSTANT 1e-13 /* of a column's mean: a spread that is none */
 
+/* What stands behind the triangle, and behind that the origin (n): a row that all were taken from. */
+enum { ROWS, LOG_WEIGHTS, HAS_ORIGIN, ABOUT };
+
+int64_t as_linear_size(const as_linear *l)
+{
+    return l->n * l->n + ABOUT + l->n;
+}
+
+/* The triangle of rows less another origin: with a column of ones only row 0 knows of it. */
+static void move_origin(const as_linear *l, double *sum, const double *to)
+{
+    double *const about = sum + l->n * l->n, *const origin = about + ABOUT;
+    for (int64_t j = 1; j < l->n; j++) {
+        sum[j] += sum[0] * (origin[j] - to[j]);
+        origin[j] = to[j];
+    }
+}
+
 as_status as_linear_prepare(as_statistic *s, bool intercept, int64_t targets)
 {
     as_linear *const l = s->model;
@@ -21,7 +39,7 @@ as_status as_linear_prepare(as_statistic *s, bool intercept, int64_t targets)
     s->chunk = as_tsqr_rows(l->n);
     l->scratch = as_tsqr_doubles(l->n, s->chunk, s->kernels);
     s->scratch = l->scratch;
-    s->most = l->n * l->n + 2;
+    s->most = as_linear_size(l);
     s->flops = 2.0 * (double)(l->n * l->n);
     return as_tsqr_create(l->n, 0, s->kernels, &l->work);
 }
@@ -47,7 +65,15 @@ void as_linear_rows(const as_statistic *s, const as_rows *r, double *sum)
     const as_linear *const l = s->model;
     as_tsqr t;
     as_tsqr_place(l->n, as_tsqr_rows(l->n), s->kernels, r->scratch, &t);
-    double *const about = sum + l->n * l->n;
+    double *const about = sum + l->n * l->n, *const origin = about + ABOUT;
+    if (l->intercept && about[HAS_ORIGIN] == 0 && r->count > 0) {
+        about[HAS_ORIGIN] = 1;
+        memcpy(origin + 1, r->x, (size_t)l->p * sizeof *origin);
+        if (l->targets > 0) {
+            memcpy(origin + l->k, r->target, (size_t)l->targets * sizeof *origin);
+        }
+    }
+    const double *const from = origin + (l->k - l->p);
     for (int64_t i = 0; i < r->count; i++) {
         double *to = t.chunk + i * l->n;
         const double w = r->weight[i], root = sqrt(w);
@@ -56,14 +82,14 @@ void as_linear_rows(const as_statistic *s, const as_rows *r, double *sum)
             *to++ = root;
         }
         for (int64_t j = 0; j < l->p; j++) {
-            to[j] = root * x[j];
+            to[j] = root * (x[j] - from[j]);
         }
         for (int64_t j = 0; j < l->targets; j++) {
-            to[l->p + j] = root * y[j];
+            to[l->p + j] = root * (y[j] - from[l->p + j]);
         }
         if (w > 0) {
-            about[0] += 1;
-            about[1] += w == 1 ? 0 : as_log_f64(w);
+            about[ROWS] += 1;
+            about[LOG_WEIGHTS] += w == 1 ? 0 : as_log_f64(w);
         }
     }
     as_tsqr_fold(&t, r->count, sum);
@@ -72,10 +98,15 @@ void as_linear_rows(const as_statistic *s, const as_rows *r, double *sum)
 void as_linear_merge(const as_statistic *s, double *left, const double *right)
 {
     as_linear *const l = s->model;
-    const int64_t at = l->n * l->n;
+    double *const about = left + l->n * l->n;
+    const double *const other = right + l->n * l->n;
+    if (other[HAS_ORIGIN] > 0) {
+        move_origin(l, left, other + ABOUT);
+        about[HAS_ORIGIN] = 1;
+    }
     as_tsqr_merge(&l->work, left, right);
-    left[at] += right[at];
-    left[at + 1] += right[at + 1];
+    about[ROWS] += other[ROWS];
+    about[LOG_WEIGHTS] += other[LOG_WEIGHTS];
 }
 
 void as_linear_predict(const as_statistic *s, const as_rows *r, double *out)
@@ -93,6 +124,11 @@ as_status as_linear_finish(as_statistic *s, double *sum)
 {
     as_linear *const l = s->model;
     as_tsqr_finish(l->n, sum);
+    double *const about = sum + l->n * l->n, *const origin = about + ABOUT;
+    for (int64_t j = 1; l->intercept && j < l->n; j++) {
+        sum[j] += sum[0] * origin[j];
+        origin[j] = 0;
+    }
     for (int64_t j = 0; j < l->n; j++) {
         for (int64_t i = 0; i <= j; i++) {
             if (!isfinite(sum[i * l->n + j])) {
@@ -113,8 +149,8 @@ as_status as_linear_finish(as_statistic *s, double *sum)
             sum[i * l->n + j] = 0;
         }
     }
-    *l->rows = sum[l->n * l->n];
-    l->log_weights = sum[l->n * l->n + 1];
+    *l->rows = about[ROWS];
+    l->log_weights = about[LOG_WEIGHTS];
     return AS_OK;
 }
 

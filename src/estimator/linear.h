@@ -3,7 +3,8 @@
    rows, merge, predict and release from here.
 
    With an intercept the first column is ones: then row 0 of the triangle holds the means, and what is below row 0 and
-   right of column 0 is the triangle of the centred columns, without centring anything. */
+   right of column 0 is the triangle of the centred columns, without a pass for the means. For the digits of columns
+   that are far from zero, rows are taken less the first of their lane; another origin changes row 0 alone. */
 #ifndef AS_ESTIMATOR_LINEAR_H
 #define AS_ESTIMATOR_LINEAR_H
 
@@ -27,13 +28,16 @@ as_status as_linear_plan(as_statistic *s, bool intercept);
 as_status as_linear_prepare(as_statistic *s, bool intercept, int64_t targets);
 void as_linear_release(as_statistic *s);
 
-/* The functions of as_statistic_ops. The statistic: R (n, n), rows, sum of ln weight. */
+/* Doubles of the statistic: R (n, n), rows, sum of ln weight, whether there is an origin, the origin (n). */
+int64_t as_linear_size(const as_linear *l);
+
+/* The functions of as_statistic_ops. */
 void as_linear_rows(const as_statistic *s, const as_rows *rows, double *sum);
 void as_linear_merge(const as_statistic *s, double *left, const double *right);
 void as_linear_predict(const as_statistic *s, const as_rows *rows, double *out);
 
-/* Rank 0, first thing of finish: signs of the triangle at `sum`, zeros for the spread of constant columns, and the
-   number of rows. Errors: DATA when it is not finite. */
+/* Rank 0, first thing of finish: signs of the triangle at `sum`, the origin at zero, zeros for the spread of constant
+   columns, and the number of rows. Errors: DATA when it is not finite. */
 as_status as_linear_finish(as_statistic *s, double *sum);
 
 /* Of the root after as_linear_finish: triangle of the centred inputs and targets, (p + targets, p + targets) in rows n

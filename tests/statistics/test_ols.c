@@ -171,6 +171,37 @@ static void test_dependent_columns_are_named_and_get_no_error(void **state)
     as_text_free(&table);
 }
 
+/* Columns and a target that are far from zero: slopes and the residual variance are those of the same numbers near zero
+   (differences of rows are exact). Digits that the distance takes belong to the intercept alone. */
+static void test_distant_columns(void **state)
+{
+    (void)state;
+    double slopes[2] = {0}, scale = 0, bse[2] = {0};
+    for (int far = 0; far < 2; far++) {
+        as_text table = {0};
+        as_text_add(&table, "a,b,y\n");
+        for (int i = 0; i < 60; i++) {
+            const int a = i * i % 17, b = i % 13;
+            as_text_add(&table, "%.1f,%.1f,%.3f\n", 1e9 * far + a, b - 4e8 * far,
+                        2e9 * far + a - 2 * b + (i * 7 % 5) / 8.0);
+        }
+        fitted f;
+        assert_int_equal(fit_table("distant", table.data, ", target: [y], labels: false}", "{type: ols}", &f), AS_OK);
+        const double *const b = fitted_reals(&f, "/params/coef_"), *const s = fitted_reals(&f, "/inference/scale");
+        const double *const e = fitted_reals(&f, "/inference/bse") + 1;
+        if (far) {
+            assert_close("slopes", b, slopes, 2, 1e-13, 0);
+            assert_close("scale", s, &scale, 1, 1e-13, 0);
+            assert_close("bse", e, bse, 2, 1e-13, 0);
+        }
+        memcpy(slopes, b, sizeof slopes);
+        memcpy(bse, e, sizeof bse);
+        scale = *s;
+        fitted_close(&f);
+        as_text_free(&table);
+    }
+}
+
 static void test_fewer_rows_than_columns(void **state)
 {
     (void)state;
@@ -202,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_longley),
         cmocka_unit_test(test_wampler),
         cmocka_unit_test(test_dependent_columns_are_named_and_get_no_error),
+        cmocka_unit_test(test_distant_columns),
         cmocka_unit_test(test_fewer_rows_than_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

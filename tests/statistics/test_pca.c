@@ -100,6 +100,31 @@ static void test_distant_columns_keep_their_spread(void **state)
     as_text_free(&table);
 }
 
+/* The same columns by their triangle: the spectrum is that of the columns near zero. Differences of neighbours are
+   exact, so what is left is the rounding of a QR of spreads of 10: some 1e-15. */
+static void test_the_triangle_of_distant_columns(void **state)
+{
+    (void)state;
+    double expected[3] = {0};
+    for (int far = 0; far < 2; far++) {
+        as_text table = {0};
+        as_text_add(&table, "a,b,c\n");
+        for (int i = 0; i < 100; i++) {
+            as_text_add(&table, "%.3f,%.3f,%.3f\n", 1e9 * far + i / 8.0, -2e9 * far - (i * i % 10) / 8.0,
+                        5e8 * far + (i * i % 7) / 8.0 + i / 4.0);
+        }
+        fitted f;
+        assert_int_equal(fit_table("far", table.data, "}", "{type: pca, solver: qr}", &f), AS_OK);
+        const double *const found = fitted_reals(&f, "/params/explained_variance_");
+        if (far) {
+            assert_close("variances", found, expected, 3, 1e-13, 0);
+        }
+        memcpy(expected, found, sizeof expected);
+        fitted_close(&f);
+        as_text_free(&table);
+    }
+}
+
 /* Components by random directions: each variance within its stated bound of one of the exact ones, and the first ones
    to 1e-8; whitened scores have the identity as covariance. */
 static void test_random_directions_stay_within_their_bound(void **state)
@@ -172,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_covariance_is_that_of_numpy),
         cmocka_unit_test(test_graded_columns_keep_their_digits),
         cmocka_unit_test(test_distant_columns_keep_their_spread),
+        cmocka_unit_test(test_the_triangle_of_distant_columns),
         cmocka_unit_test(test_random_directions_stay_within_their_bound),
         cmocka_unit_test(test_bad_tables),
     };
