@@ -43,7 +43,7 @@ matches() {
             return length(have) >= length(parts[n]) && substr(have, length(have) - length(parts[n]) + 1) == parts[n]
         }
         { sub(/[ \t]+$/, "") }
-        NR == FNR { want[++wanted] = $0; next }
+        FILENAME == ARGV[1] { want[++wanted] = $0; next }
         { have[++found] = $0 }
         END { # ends[j]: the lines of the page so far can stand for the first j lines that were printed
             ends[0] = 1
@@ -52,7 +52,7 @@ matches() {
                     next_ends[j] = want[i] == "[...]" ? (ends[j] || (j && next_ends[j - 1])) : (j && ends[j - 1] && same(want[i], have[j]))
                 for (j = 0; j <= found; j++) ends[j] = next_ends[j]
             }
-            exit !ends[found]
+            exit !ends[found + 0]
         }' "$1" "$2"
 }
 
