@@ -148,7 +148,9 @@ static void print_choices(const as_plan *p, const choice *c, int n, bool timed)
         printf("%s\n", c[i].batch == p->batch ? "  <-" : "");
     }
     printf("         To the same loss: over the fewest");
-    if (timed) {
+    if (!timed) {
+        printf(".");
+    } else {
         const choice *one = &c[cheapest(c, n, false)], *far = &c[cheapest(c, n, true)];
         printf("; time over that of <- on one node.\n         Soonest: batch %lld on one node; batch %lld "
                "on %d node%s, "

@@ -7,7 +7,7 @@
 #include "cli/explain_plan.h"
 #include "estimator/statistic.h"
 
-enum { READ_BYTES = 256 << 20, REHEARSED_ROWS = 32768 };
+enum { READ_BYTES = 256 << 20, REHEARSED_ROWS = 32768, FIRST_PASSES = 20 };
 static const double seconds = 0.1;
 
 typedef struct statistic_plan {
@@ -55,7 +55,11 @@ static as_status rehearse(statistic_plan *p, int threads, as_rehearsal **rehears
                                     .isa = p->options->isa};
     double part[AS_TIMES];
     AS_TRY(as_rehearsal_create(&o, rehearsal));
-    if (!p->options->time || as_rehearsal_time(*rehearsal, seconds, false, part) != AS_OK) {
+    if (!p->options->time) {
+        return AS_OK;
+    }
+    as_rehearsal_begin(*rehearsal, FIRST_PASSES, seconds);
+    if (as_rehearsal_time(*rehearsal, seconds, false, part) != AS_OK) {
         return AS_OK;
     }
     *out = 0;

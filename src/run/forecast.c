@@ -85,7 +85,10 @@ as_status as_machine_measure(const as_rehearsal_options *o, double flops, double
     const double fit = flops > 0 ? flops_most / flops : (double)o->rows;
     *out = (as_machine){.threads = o->threads};
     out->rows = fit >= (double)o->rows ? o->rows : fit < 1 ? 1 : (int64_t)fit;
-    out->half = out->rows > 1 ? out->rows / 2 : 1;
+    if (out->rows < o->threads) { /* else threads have nothing to do */
+        out->rows = o->rows < o->threads ? o->rows : o->threads;
+    }
+    out->half = out->rows >= 2 * (int64_t)o->threads ? out->rows / 2 : out->rows;
     AS_TRY(measure_limits(o, vector_bytes, out));
     AS_TRY(measure_step(o, out->rows, o->threads, out->all));
     memcpy(out->one, out->all, sizeof out->one);

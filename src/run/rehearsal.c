@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 
-enum { STEPS_LEAST = 3, STEPS_MOST = 200, ROW_BYTES = 16 << 20, PATTERN = 8192 };
+enum { STEPS_LEAST = 2, STEPS_MOST = 200, ROW_BYTES = 16 << 20, PATTERN = 8192 };
 
 struct as_rehearsal {
     as_world *world;
@@ -225,7 +225,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static as_status take_step(as_rehearsal *r, bool update, double *seconds)
+static as_status take_step(as_rehearsal *r, bool update, double *seconds, bool *done)
 {
     const as_estimator_ops *ops = r->estimator->ops;
     const int64_t batches = as_sampler_batches(r->sampler);
@@ -236,9 +236,20 @@ static as_status take_step(as_rehearsal *r, bool update, double *seconds)
     if (update) {
         AS_TRY(ops->update(r->estimator, r->step, &report));
         r->step++;
+        *done = report.done;
     }
     *seconds = as_clock_seconds() - begin;
     return AS_OK;
+}
+
+void as_rehearsal_begin(as_rehearsal *r, int64_t steps, double seconds)
+{
+    double one, all = 0;
+    bool done = false;
+    for (int64_t i = 0; i < steps && all < seconds && !done; i++) {
+        done = take_step(r, true, &one, &done) != AS_OK || done;
+        all += done ? 0 : one;
+    }
 }
 
 as_status as_rehearsal_time(as_rehearsal *r, double seconds, bool update, double part[AS_TIMES])
@@ -246,13 +257,14 @@ as_status as_rehearsal_time(as_rehearsal *r, double seconds, bool update, double
     taken all[STEPS_MOST];
     double whole = 0;
     int n = 0;
-    AS_TRY(take_step(r, update, &whole)); /* touches memory for the first time */
+    bool done = false;
+    AS_TRY(take_step(r, update, &whole, &done)); /* touches memory for the first time */
     const double *times = r->estimator->ops->times(r->estimator);
     for (whole = 0; n < STEPS_MOST && (n < STEPS_LEAST || whole < seconds); n++) {
         taken *t = &all[n];
         double seen = 0;
         memcpy(t->part, times, sizeof t->part);
-        AS_TRY(take_step(r, update, &t->seconds));
+        AS_TRY(take_step(r, update, &t->seconds, &done));
         for (int i = 0; i < AS_TIMES; i++) {
             t->part[i] = times[i] - t->part[i];
             seen += t->part[i];

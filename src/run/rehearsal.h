@@ -27,7 +27,12 @@ void as_rehearsal_destroy(as_rehearsal **rehearsal);
 /* Not collective. The estimator. Borrowed. */
 as_estimator *as_rehearsal_estimator(as_rehearsal *rehearsal);
 
-/* Not collective. Takes steps for some `seconds`, at least three after a first one that no clock sees, and gives what
+/* Not collective. Takes up to `steps` steps, for some `seconds` at most, that no clock sees, so that a model that
+   begins in another way than it goes on is past its beginning; it ends early where the model is done or made-up rows do
+   not do for it. */
+void as_rehearsal_begin(as_rehearsal *rehearsal, int64_t steps, double seconds);
+
+/* Not collective. Takes steps for some `seconds`, at least two after a first one that no clock sees, and gives what
    the faster half of them took on average (the others may have waited for a core), cut into parts (AS_TIMES) as the
    estimator sees them; what it does not see is AS_TIME_DATA. update false: passes over the rows without what follows
    the sum. Errors: those of the estimator. */
