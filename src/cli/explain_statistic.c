@@ -1,5 +1,6 @@
 /* The plan of a statistical model: passes over the rows, what a lane's statistic holds, and what goes to rank 0. The
    model itself says how large it is, made for the data at hand. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "cli/explain_plan.h"
 #include "estimator/statistic.h"
 
-enum { READ_BYTES = 256 << 20, REHEARSED_ROWS = 32768, FIRST_PASSES = 20 };
+enum { READ_BYTES = 256 << 20, REHEARSED_ROWS = 32768, FIRST_PASSES = 200 };
 static const double seconds = 0.1;
 
 typedef struct statistic_plan {
@@ -58,7 +59,13 @@ static as_status rehearse(statistic_plan *p, int threads, as_rehearsal **rehears
     if (!p->options->time) {
         return AS_OK;
     }
-    as_rehearsal_begin(*rehearsal, FIRST_PASSES, seconds);
+    bool over;
+    const int64_t passes = as_rehearsal_begin(*rehearsal, FIRST_PASSES, seconds, &over);
+    if (over) { /* once more, up to its last pass */
+        as_rehearsal_destroy(rehearsal);
+        AS_TRY(as_rehearsal_create(&o, rehearsal));
+        as_rehearsal_begin(*rehearsal, passes - 1, HUGE_VAL, &over);
+    }
     if (as_rehearsal_time(*rehearsal, seconds, false, part) != AS_OK) {
         return AS_OK;
     }

@@ -242,14 +242,15 @@ static as_status take_step(as_rehearsal *r, bool update, double *seconds, bool *
     return AS_OK;
 }
 
-void as_rehearsal_begin(as_rehearsal *r, int64_t steps, double seconds)
+int64_t as_rehearsal_begin(as_rehearsal *r, int64_t steps, double seconds, bool *over)
 {
     double one, all = 0;
-    bool done = false;
-    for (int64_t i = 0; i < steps && all < seconds && !done; i++) {
-        done = take_step(r, true, &one, &done) != AS_OK || done;
-        all += done ? 0 : one;
+    int64_t n = 0;
+    for (*over = false; n < steps && all < seconds && !*over; n++) {
+        *over = take_step(r, true, &one, over) != AS_OK || *over;
+        all += *over ? 0 : one;
     }
+    return n;
 }
 
 as_status as_rehearsal_time(as_rehearsal *r, double seconds, bool update, double part[AS_TIMES])

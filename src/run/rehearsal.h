@@ -28,9 +28,9 @@ void as_rehearsal_destroy(as_rehearsal **rehearsal);
 as_estimator *as_rehearsal_estimator(as_rehearsal *rehearsal);
 
 /* Not collective. Takes up to `steps` steps, for some `seconds` at most, that no clock sees, so that a model that
-   begins in another way than it goes on is past its beginning; it ends early where the model is done or made-up rows do
-   not do for it. */
-void as_rehearsal_begin(as_rehearsal *rehearsal, int64_t steps, double seconds);
+   begins in another way than it goes on is past its beginning. Returns how many were taken; *over: the last one found
+   the model done, or made-up rows did not do for it: no step can follow. */
+int64_t as_rehearsal_begin(as_rehearsal *rehearsal, int64_t steps, double seconds, bool *over);
 
 /* Not collective. Takes steps for some `seconds`, at least two after a first one that no clock sees, and gives what
    the faster half of them took on average (the others may have waited for a core), cut into parts (AS_TIMES) as the
