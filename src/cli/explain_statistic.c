@@ -18,6 +18,7 @@ typedef struct statistic_plan {
     as_dataset data;
     int64_t rows, passes;
     int lanes;
+    int64_t begun;   /* passes before one is timed; < 0: not known yet */
     double one, all; /* seconds of a pass on one thread, on all; 0: not measured */
 } statistic_plan;
 
@@ -43,6 +44,23 @@ static as_status open_data(const as_config *c, as_dataset *out)
     return status;
 }
 
+/* Takes the model past its first passes, as many on all threads as on one. A model that is done by then is made once
+   more, and taken up to its last pass. */
+static as_status begin(statistic_plan *p, const as_rehearsal_options *o, as_rehearsal **rehearsal)
+{
+    bool over;
+    const bool first = p->begun < 0;
+    const int64_t passes =
+        as_rehearsal_begin(*rehearsal, first ? FIRST_PASSES : p->begun, first ? seconds : HUGE_VAL, &over);
+    p->begun = over ? passes - 1 : passes;
+    if (over) {
+        as_rehearsal_destroy(rehearsal);
+        AS_TRY(as_rehearsal_create(o, rehearsal));
+        as_rehearsal_begin(*rehearsal, p->begun, HUGE_VAL, &over);
+    }
+    return AS_OK;
+}
+
 /* Time of a pass over the rows, without what rank 0 makes of their statistic. */
 static as_status rehearse(statistic_plan *p, int threads, as_rehearsal **rehearsal, double *out)
 {
@@ -59,13 +77,7 @@ static as_status rehearse(statistic_plan *p, int threads, as_rehearsal **rehears
     if (!p->options->time) {
         return AS_OK;
     }
-    bool over;
-    const int64_t passes = as_rehearsal_begin(*rehearsal, FIRST_PASSES, seconds, &over);
-    if (over) { /* once more, up to its last pass */
-        as_rehearsal_destroy(rehearsal);
-        AS_TRY(as_rehearsal_create(&o, rehearsal));
-        as_rehearsal_begin(*rehearsal, passes - 1, HUGE_VAL, &over);
-    }
+    AS_TRY(begin(p, &o, rehearsal));
     if (as_rehearsal_time(*rehearsal, seconds, false, part) != AS_OK) {
         return AS_OK;
     }
@@ -230,7 +242,7 @@ static as_status tell(statistic_plan *p, as_text *json)
 
 as_status as_explain_statistic(const as_config *config, const as_explain_options *options, as_text *json)
 {
-    statistic_plan p = {.config = config, .options = options, .lanes = as_config_lanes(config)};
+    statistic_plan p = {.config = config, .options = options, .lanes = as_config_lanes(config), .begun = -1};
     as_status status = open_data(config, &p.data);
     if (status == AS_OK) {
         p.rows = p.data.rows;
