@@ -5,7 +5,7 @@
 
 #include "estimator/network.h"
 #include "probe/column.h"
-#include "probe/design.h"
+#include "probe/dependence.h"
 #include "probe/fit.h"
 #include "probe/history.h"
 #include "probe/point.h"
@@ -51,7 +51,7 @@ typedef struct as_case {
     double duplicate_expected; /* the same by chance, if columns were independent */
     double duplicate_rows;     /* rows held out that were compared */
     as_columns columns;        /* of the training sample */
-    as_design design;          /* of the same */
+    as_dependence dependence;  /* of the same */
     double separation;         /* share of rows that a perceptron gets right; NaN: not tried */
     as_shards lanes, batches;  /* of the same; batches only where rows are not shuffled */
     /* model */

@@ -7,7 +7,7 @@ static const double nearly = 1e-3; /* a variance inflation factor of 1e6 */
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
-    const as_design *d = &c->design;
+    const as_dependence *d = &c->dependence;
     const bool matters = c->linear || c->likelihood;
     if (d->columns == 0) {
         return as_not_judged(f, "inputs are no columns of numbers, or too many for a factorisation");

@@ -250,7 +250,7 @@ static as_status look_at_model(as_patient *p)
 {
     as_case *c = &p->c;
     if (c->separates && c->classifies) {
-        AS_TRY(as_world_agree(p->options->world, as_design_separate(&c->train, &c->columns, &c->separation)));
+        AS_TRY(as_world_agree(p->options->world, as_dependence_separate(&c->train, &c->columns, &c->separation)));
     }
     if (c->network == NULL) {
         return AS_OK;

@@ -1,6 +1,6 @@
 /* QR of the centred columns of length 1 (as_dense_qr), and which depend on those before (as_dense_dependence). Cost:
    2 rows columns^2 flops. */
-#include "probe/design.h"
+#include "probe/dependence.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static void fill(const as_sample *s, const as_columns *columns, int64_t n, const
 
 /* In units of the columns as they are, not of length 1. */
 static void describe(const as_columns *columns, const int64_t *index, int64_t n, int64_t j, const double *relation,
-                     as_design *out)
+                     as_dependence *out)
 {
     size_t used = 0;
     out->column = index[j];
@@ -40,7 +40,7 @@ static void describe(const as_columns *columns, const int64_t *index, int64_t n,
 }
 
 static as_status measure(const as_sample *s, const as_columns *columns, int64_t n, const int64_t *index, double *a,
-                         as_design *out)
+                         as_dependence *out)
 {
     double *relation = malloc((size_t)(n * n + 1) * sizeof *relation);
     bool *flags = malloc((size_t)(2 * n + 1) * sizeof *flags);
@@ -67,10 +67,10 @@ static as_status measure(const as_sample *s, const as_columns *columns, int64_t 
     return status;
 }
 
-as_status as_design_measure(const as_sample *s, const as_columns *columns, as_design *out)
+as_status as_dependence_measure(const as_sample *s, const as_columns *columns, as_dependence *out)
 {
     int64_t n = 0;
-    *out = (as_design){.column = -1, .tolerance = 1e-6};
+    *out = (as_dependence){.column = -1, .tolerance = 1e-6};
     if (columns->column == NULL || 2.0 * (double)s->rows * (double)columns->n * (double)columns->n > work_most) {
         return AS_OK;
     }
@@ -125,7 +125,7 @@ static int64_t perceive(const as_sample *s, const as_columns *columns, double *w
     return right;
 }
 
-as_status as_design_separate(const as_sample *s, const as_columns *columns, double *out)
+as_status as_dependence_separate(const as_sample *s, const as_columns *columns, double *out)
 {
     const double pass = (double)s->rows * (double)(s->width + 1) * (double)s->classes;
     *out = (double)NAN;
