@@ -92,11 +92,12 @@ static void add_tick(axis *a, double v)
     }
 }
 
-/* Ticks, and ends of the axis that hold all values with a little air. */
+/* Ticks, and ends of the axis that hold all values with a little air. Values that differ by rounding alone are one. */
 static void finish_axis(axis *a)
 {
-    if (!(a->high > a->low)) {
-        const double air = fabs(a->low) > 0 ? 0.1 * fabs(a->low) : 1;
+    const double size = fmax(fabs(a->low), fabs(a->high));
+    if (!(a->high - a->low > (a->log ? 1e-9 : fmax(1e-9 * size, DBL_MIN)))) {
+        const double air = a->log || size < DBL_MIN ? 1 : 0.1 * size;
         a->low -= air;
         a->high += air;
     }
@@ -111,7 +112,9 @@ static void finish_axis(axis *a)
     }
     const double low = a->log ? pow(10, a->low) : a->low, high = a->log ? pow(10, a->high) : a->high;
     const double step = nice_step(high - low);
-    for (double v = ceil(low / step - 1e-9) * step; v <= high + step * 1e-9; v += step) {
+    const double first = ceil(low / step - 1e-9);
+    for (int i = 0; i < TICKS_MAX && (first + i) * step <= high + step * 1e-9; i++) {
+        const double v = (first + i) * step;
         add_tick(a, fabs(v) < step * 1e-9 ? 0 : v);
     }
 }

@@ -44,6 +44,15 @@ holds "$scratch/both.html" '&lt;b&gt; &amp; &quot;c&quot;' 'Strong: validation'
 expect 0 '' report "$runs/nb"
 holds "$runs/nb/report.html" 'What was estimated' 'Gaussian naive Bayes'
 
+# A curve of one value, or of two that differ by rounding.
+for second in 52276.50346911982 52276.503469119826 0; do
+    cp -r "$runs/nb" "$runs/flat"
+    printf '{"kind": "step", "step": %s, "epoch": 1, "loss": %s, "lr": 0}\n' 1 "${second/%826/82}" 2 "$second" >"$runs/flat/metrics.jsonl"
+    expect 0 '' report "$runs/flat"
+    alone "$runs/flat/report.html"
+    rm -r "$runs/flat"
+done
+
 echo '{"kind": "step", "step": 9, "lo' >>"$runs/b/metrics.jsonl"
 expect 0 '' report "$runs/b"
 holds "$runs/b/report.html" '1 lines of metrics.jsonl cannot be read'
