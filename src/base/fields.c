@@ -287,6 +287,14 @@ static const as_field *find(const as_fields_part *parts, int nparts, const char 
     return NULL;
 }
 
+static bool has_name(const char *name, const char *const *names)
+{
+    while (*names != NULL && strcmp(*names, name) != 0) {
+        names++;
+    }
+    return *names != NULL;
+}
+
 static as_status unknown_key(const as_fields_part *parts, int nparts, const as_node *map, int64_t i, const char *path)
 {
     const char *names[NAMES_MAX + 1] = {NULL};
@@ -309,6 +317,9 @@ static as_status unknown_key(const as_fields_part *parts, int nparts, const as_n
     if (near != NULL) {
         as_error_set(AS_CONFIG, "%s: unknown key '%s%s%s' (did you mean '%s'?)", as_node_place(&key), path, dot,
                      map->key[i], near);
+    } else if (map->item[i]->kind == AS_NODE_MAP && has_name("type", names)) {
+        as_error_set(AS_CONFIG, "%s: unknown key '%s%s%s' (a kind stands beside its options: {type: %s, ...})",
+                     as_node_place(&key), path, dot, map->key[i], map->key[i]);
     } else {
         as_error_set(AS_CONFIG, "%s: unknown key '%s%s%s' (known: %s)", as_node_place(&key), path, dot, map->key[i],
                      n == 0 || known.failed ? "none" : known.data);

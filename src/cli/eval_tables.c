@@ -8,7 +8,7 @@
 
 #include "base/json_read.h"
 
-enum { SHOWN_CLASSES = 64, KEY_MAX = 160 };
+enum { SHOWN_CLASSES = 64, NAME_MAX_SHOWN = 24, KEY_MAX = 160 };
 
 /* Numbers of an array, one by one; false at its end. */
 static bool next_number(const char **cursor, double *out)
@@ -47,7 +47,7 @@ static void print_title(const char *prefix, const char *what)
 }
 
 /* One line for each class, from the arrays precision, recall, f1 and support. */
-static void print_classes(const char *json, const char *prefix)
+static void print_classes(const char *json, const char *prefix, const as_names *names)
 {
     static const char *const keys[] = {"precision", "recall", "f1", "support"};
     const char *cursor[4];
@@ -59,7 +59,13 @@ static void print_classes(const char *json, const char *prefix)
         }
     }
     print_title(prefix, "classes");
-    printf("%8s %10s %10s %10s %12s\n", "class", keys[0], keys[1], keys[2], keys[3]);
+    int width = 8;
+    for (int64_t i = 0; i < names->n; i++) {
+        const int length = (int)strlen(names->name[i]);
+        width = length > width ? length : width;
+    }
+    width = width < NAME_MAX_SHOWN ? width : NAME_MAX_SHOWN;
+    printf("%*s %10s %10s %10s %12s\n", width, "class", keys[0], keys[1], keys[2], keys[3]);
     int64_t c = 0, shown = 0, present = 0;
     for (bool more = true; more; c++) {
         for (int k = 0; k < 4; k++) {
@@ -67,7 +73,12 @@ static void print_classes(const char *json, const char *prefix)
         }
         present += more && value[3] > 0;
         if (more && value[3] > 0 && shown < SHOWN_CLASSES) {
-            printf("%8lld %10.4f %10.4f %10.4f %12g\n", (long long)c, value[0], value[1], value[2], value[3]);
+            char name[NAME_MAX_SHOWN + 1];
+            snprintf(name, sizeof name, "%lld", (long long)c);
+            if (c < names->n) {
+                snprintf(name, sizeof name, "%s", names->name[c]);
+            }
+            printf("%*s %10.4f %10.4f %10.4f %12g\n", width, name, value[0], value[1], value[2], value[3]);
             shown++;
         }
     }
@@ -119,7 +130,7 @@ static void print_targets(const char *json, const char *prefix)
     }
 }
 
-void as_eval_tables(const char *json)
+void as_eval_tables(const char *json, const as_names *classes)
 {
     static const char *const first[] = {"precision", "targets"};
     as_json_member member;
@@ -133,7 +144,7 @@ void as_eval_tables(const char *json)
             }
             memcpy(prefix, member.key, before);
             prefix[before] = '\0';
-            print_classes(k == 0 ? json : "", prefix);
+            print_classes(k == 0 ? json : "", prefix, classes);
             print_confusion(k == 0 ? json : "", prefix);
             print_targets(k == 1 ? json : "", prefix);
         }

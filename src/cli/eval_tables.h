@@ -2,8 +2,10 @@
 #ifndef AS_CLI_EVAL_TABLES_H
 #define AS_CLI_EVAL_TABLES_H
 
+#include "base/names.h"
+
 /* Not collective. Prints the arrays and objects among the members of a JSON object of metrics, each head's under its
    own name. */
-void as_eval_tables(const char *json);
+void as_eval_tables(const char *json, const as_names *classes);
 
 #endif

@@ -25,14 +25,31 @@ static void add_numbers(page *p, const char *head, const char *key, int64_t n, c
     as_json_reals(&p->json, key, n, v);
 }
 
+/* A formula, whole, in lines of 80 that break at blanks. */
+static void add_lines(page *p, const char *formula)
+{
+    enum { INDENT = 6, WIDTH = 80 - INDENT };
+    for (const char *s = formula; *s != '\0';) {
+        int length = (int)strlen(s);
+        if (length > WIDTH) {
+            for (length = WIDTH; length > 0 && s[length] != ' ';) {
+                length--;
+            }
+            length = length > 0 ? length : WIDTH;
+        }
+        as_text_add(&p->text, "%*s%.*s\n", INDENT, "", length, s);
+        s += length;
+        s += strspn(s, " ");
+    }
+}
+
 static void add_formula(page *p, const as_layer *layer)
 {
     if (layer->ops->formula == NULL) {
         return;
     }
-    const char *f = layer->ops->formula;
-    as_text_add(&p->text, "      %.74s%s\n", f, strlen(f) > 74 ? "..." : "");
-    as_json_text(&p->json, "formula", f);
+    add_lines(p, layer->ops->formula);
+    as_json_text(&p->json, "formula", layer->ops->formula);
 }
 
 /* A unit of a dense layer by hand: the one that gives the largest output. */
@@ -92,7 +109,7 @@ static void add_loss(page *p)
     const as_walk *w = p->walk;
     const as_model_head *head = &w->model->head[0];
     as_text_add(&p->text, "Loss: %s\n", head->loss->name);
-    as_text_add(&p->text, "      %.74s\n", head->loss->formula != NULL ? head->loss->formula : "");
+    add_lines(p, head->loss->formula != NULL ? head->loss->formula : "");
     add_numbers(p, "  made of the outputs:\n     ", "predicted", w->model->outputs, w->predicted);
     if (w->label >= 0) {
         as_text_add(&p->text, "  label %d", w->label);
@@ -326,7 +343,7 @@ static void add_update(page *p)
 {
     const as_walk *w = p->walk;
     as_text_add(&p->text, "Update by %s, step %lld, lr %g\n", w->optimizer->ops->name, (long long)w->step + 1, w->lr);
-    as_text_add(&p->text, "      %.74s\n", w->optimizer->ops->formula);
+    add_lines(p, w->optimizer->ops->formula);
     as_text_add(&p->text, "  g = %.10g (norm of the whole gradient %.6g%s)\n", w->gradient, w->grad_norm,
                 w->scale < 1 ? ", clipped" : "");
     const double hand = by_hand(p);

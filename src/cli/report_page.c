@@ -255,7 +255,13 @@ static void add_pair(const as_report_run *run, const char *title, const char *no
             as_series_add(&s[k], (double)run->probes.record[i].step, v);
         }
     }
-    chart(title, "step", note, wide(2, s), 2, s, html);
+    bool measured = false;
+    for (int64_t i = 0; i < s[0].n; i++) {
+        measured |= isfinite(s[0].y[i]);
+    }
+    if (measured) { /* the second says nothing alone */
+        chart(title, "step", note, wide(2, s), 2, s, html);
+    }
     as_series_free(&s[0]);
     as_series_free(&s[1]);
 }

@@ -42,7 +42,7 @@ static void print_results(const as_context *context, const as_model_file *model,
         }
         printf("%-20.*s %.*s\n", (int)member.key_length, member.key, (int)member.value_length, member.value);
     }
-    as_eval_tables(json);
+    as_eval_tables(json, &model->facts.class_names);
     printf("%s", table != NULL ? table : "");
 }
 

@@ -51,6 +51,13 @@ static as_status check_files(const char *in, const char *out)
     if (in == NULL || out == NULL) {
         AS_FAIL(AS_USAGE, "predict: --in FILE and --out FILE.h5 are needed");
     }
+    static const char *const others[] = {".csv", ".npy", ".npz", ".json", ".txt", NULL};
+    for (int i = 0; others[i] != NULL; i++) {
+        if (ends_with(out, others[i])) {
+            AS_FAIL(AS_USAGE, "--out %s: predictions are an HDF5 file; expected a name that ends in .h5, found %s", out,
+                    others[i]);
+        }
+    }
     if (stat(out, &b) == 0 && S_ISDIR(b.st_mode)) {
         AS_FAIL(AS_CANTCREAT, "--out %s: expected a file, found a directory", out);
     }

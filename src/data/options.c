@@ -37,8 +37,8 @@ const as_field as_data_fields[] = {
      .type = AS_FIELD_NODE,
      .offset = offsetof(section, columns),
      .standard = "",
-     .help = "which columns are inputs and what is made of them: {use, one_hot, drop_first, polynomial, interactions, "
-             "standardize}"},
+     .help = "which columns are inputs and what is made of them: {use, one_hot, code, drop_first, unseen, "
+             "polynomial, interactions, standardize}"},
     {.name = "normalize",
      .type = AS_FIELD_NODE,
      .offset = offsetof(section, normalize),

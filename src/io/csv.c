@@ -459,7 +459,9 @@ as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot
             if (slot[column] >= 0 && csv->code != NULL && csv->code[column].known != NULL) {
                 AS_TRY(to_code(csv, column, &f, line, c.row, &data[slot[column]]));
             } else if (slot[column] >= 0 && !to_number(&f, &data[slot[column]])) {
-                AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected a number, found \"%.*s\"",
+                AS_FAIL(AS_DATA,
+                        "%s: line %lld (row %lld), column \"%s\": expected a number, found \"%.*s\" "
+                        "(data.columns.one_hot takes texts; data.columns.use chooses columns)",
                         csv->path, (long long)line, (long long)c.row, csv->name[column],
                         (int)(f.bytes < 40 ? f.bytes : 40), f.text);
             }

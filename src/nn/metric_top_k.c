@@ -1,5 +1,6 @@
 /* Top-5 accuracy: the share of samples whose label is among the 5 largest outputs (of equal outputs the earlier ranks
-   higher; a row with NaN is never right). State: (weight of right answers, weight of all). */
+   higher; a row with NaN is never right); nothing where there are no more than 5. State: (weight of right answers,
+   weight of all). */
 #include "kernels/real.h"
 #include "nn/metric.h"
 #include "nn/metric_read.h"
@@ -32,6 +33,9 @@ static void rows(const as_metric_pass *pass, int64_t classes, double *state)
 
 static void finish(const as_metric_facts *facts, const double *state, struct as_text *text)
 {
+    if (facts->outputs <= TOP) {
+        return; /* it would be 1 whatever the answers are */
+    }
     char key[AS_METRIC_KEY];
     as_json_real(text, as_metric_key(facts, "top_5_accuracy", key), state[0] / state[1]);
 }

@@ -184,6 +184,13 @@ static as_status parse_root(as_config *c, root_options *o)
         AS_FAIL(AS_CONFIG, "%s: expected a map of sections (data, model, optimizer, train, ...), found %s",
                 as_node_place(c->root), c->root->kind == AS_NODE_NULL ? "nothing" : "something else");
     }
+    static const char *const of_model[] = {"loss", "losses", "layers", "blocks", NULL};
+    for (int i = 0; of_model[i] != NULL; i++) {
+        const as_node *lost = as_node_get(c->root, of_model[i]);
+        if (lost != NULL) {
+            AS_FAIL(AS_CONFIG, "%s: unknown key '%s': it belongs below model:", as_node_place(lost), of_model[i]);
+        }
+    }
     AS_TRY(as_fields_parse(&part, 1, c->document, c->root, ""));
     c->name = o->name != NULL ? o->name : c->name;
     for (const char *s = c->name; *s != '\0'; s++) {

@@ -24,6 +24,8 @@ expect 78 "optimizer\.groups: no parameter's name matches 'head\.\*'; there are:
 expect 78 "weight_decay 0.1 for '\*\.bias', but it matches only biases and norms" train $base -s 'optimizer.groups=[{match: "*.bias", weight_decay: 0.1}]'
 expect 78 "optimizer\.groups: missing key 'match'" train $base -s 'optimizer.groups=[{lr: 0.1}]'
 expect 78 'optimizer\.groups: expected a list' train $base -s 'optimizer.groups={lr: 0.1}'
+expect 78 "unknown key .optimizer\.adam. \(a kind stands beside its options: \{type: adam, \.\.\.\}\)" train $base -s 'optimizer={adam: {lr: 0.1}}'
+expect 78 "unknown key .loss.: it belongs below model:" train $base -s loss=mse
 expect 78 'optimizer\.lr: expected a number' train $base -s optimizer.lr=fast
 expect 78 'units: expected a whole number from 1' train $base -s model.layers.0.dense.units=-4
 expect 78 'layer dense_2: .*expects 10 outputs, found 7' train $base -s model.layers.1.dense=7

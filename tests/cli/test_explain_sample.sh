@@ -27,6 +27,7 @@ paste <(awk -v s="$(numbers lane_sum)" -v w="$(numbers batch_weight)" 'BEGIN { p
 
 expect 0 'x_[0-9]+ delta_' explain "$source_dir/tests/system/sequences.yaml" --sample 5 --step 1
 expect 0 '^Sample 3 .lane [0-9]+. at step 2' explain --sample 3 --step 2
+grep -qE 'a = label_smoothing$|^ +label_smoothing$' ../out || complain "the formula of the loss is cut"
 awk 'length > 80 { exit 1 }' ../out || complain "lines longer than 80 columns"
 
 expect 64 '--sample 99999: not among the 1438 training samples' explain --sample 99999

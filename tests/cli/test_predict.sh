@@ -31,6 +31,7 @@ expect 65 'predictions\.h5:x: no such object; the file has the datasets /class, 
 expect 0 '/output \(40, 3\)' predict ../model -i $h5 -o ../second.h5 -s "data.train={format: hdf5, file: $h5, x: output}"
 
 before=$(sha256sum $h5)
+expect 64 '--out p\.csv: predictions are an HDF5 file; expected a name that ends in \.h5, found \.csv' predict ../model -i ../in/all.csv -o p.csv
 expect 64 'is the input itself' predict ../model -i $h5 -o ../run/../predictions.h5
 [ "$(sha256sum $h5)" = "$before" ] || complain 'the input was replaced'
 expect 73 'expected a file, found a directory' predict ../model -i ../in/all.csv -o ../in

@@ -419,16 +419,30 @@ static void test_r2_far_from_zero(void **state)
     close_metric(kernels, &m);
 }
 
+static void test_top_5_of_5_is_not_told(void **state)
+{
+    (void)state;
+    const as_kernels *kernels = as_kernels_get(as_isa_detect(), AS_FLOAT64);
+    metric m = open_metric(kernels, "top_k");
+    for (int outputs = 5; outputs <= 6; outputs++) {
+        const double sums[STATE_MAX] = {3, 4};
+        as_text text = {0};
+        as_json_open(&text, NULL, '{');
+        m.ops->finish(&(as_metric_facts){.outputs = outputs, .classes = outputs}, sums, &text);
+        as_json_close(&text, '}');
+        assert_int_equal(strstr(text.data, "top_5_accuracy") != NULL, outputs > 5);
+        as_text_free(&text);
+    }
+    close_metric(kernels, &m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_are_scikit_learn_s),
-        cmocka_unit_test(test_states_are_sums_over_samples),
-        cmocka_unit_test(test_weights_count),
-        cmocka_unit_test(test_all_variants_give_the_same_bits),
-        cmocka_unit_test(test_nan_is_never_right),
-        cmocka_unit_test(test_answers_of_bce_are_signs),
-        cmocka_unit_test(test_r2_far_from_zero),
+        cmocka_unit_test(test_top_5_of_5_is_not_told),          cmocka_unit_test(test_values_are_scikit_learn_s),
+        cmocka_unit_test(test_states_are_sums_over_samples),    cmocka_unit_test(test_weights_count),
+        cmocka_unit_test(test_all_variants_give_the_same_bits), cmocka_unit_test(test_nan_is_never_right),
+        cmocka_unit_test(test_answers_of_bce_are_signs),        cmocka_unit_test(test_r2_far_from_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,8 @@ static void test_bad_rows_are_named(void **state)
                  read_column("a,b\n1,2\n1,2,3\n", v, 2));
     assert_fails(AS_DATA, "line 3 (row 1): expected 2 fields as in the header, found 1",
                  read_column("a,b\n1,2\n1\n", v, 2));
-    assert_fails(AS_DATA, "line 3 (row 1), column \"a\": expected a number, found \"x1\"",
+    assert_fails(AS_DATA,
+                 "line 3 (row 1), column \"a\": expected a number, found \"x1\" (data.columns.one_hot takes texts",
                  read_column("a,b\n1,2\nx1,2\n", v, 2));
     assert_fails(AS_DATA, "line 2", read_column("a,b\n\"1,2\n", v, 1));
     assert_fails(AS_DATA, "line 2", read_column("a,b\n\"1\"2,2\n", v, 1));
