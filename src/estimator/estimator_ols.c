@@ -36,7 +36,8 @@ static const as_field fields[] = {
      .offset = offsetof(as_ols_options, cov_type),
      .standard = "nonrobust",
      .choices = cov_types,
-     .help = "Which standard errors tests and intervals use; those other than nonrobust need `robust`, and the normal "
+     .help = "Which standard errors tests (F too) and intervals use; those other than nonrobust need `robust`, and the "
+             "normal "
              "distribution in place of t."},
     {.name = "confidence",
      .type = AS_FIELD_REAL,
@@ -281,6 +282,13 @@ void as_ols_test(const as_statistic *s, as_ols *m)
     }
 }
 
+double as_ols_f_tail(double f, double d1, double d2)
+{
+    return isnan(f)   ? (double)NAN
+           : isinf(f) ? 0
+                      : as_beta_i(d2 / 2, d1 / 2, d2 / (d2 + d1 * f), d1 * f / (d2 + d1 * f));
+}
+
 /* Everything that follows from sums of squares. */
 static void judge(as_statistic *s, as_ols *m, const double *root)
 {
@@ -296,9 +304,7 @@ static void judge(as_statistic *s, as_ols *m, const double *root)
         m->rsquared_adj[t] = tss > 0 && d2 > 0 ? 1 - (n - (l->intercept ? 1 : 0)) / d2 * (ssr / tss) : (double)NAN;
         const double f = d1 > 0 && d2 > 0 && tss > 0 ? (tss > ssr ? tss - ssr : 0) / d1 / (ssr / d2) : (double)NAN;
         m->fvalue[t] = f;
-        m->f_pvalue[t] = isnan(f)   ? (double)NAN
-                         : isinf(f) ? 0
-                                    : as_beta_i(d2 / 2, d1 / 2, d2 / (d2 + d1 * f), d1 * f / (d2 + d1 * f));
+        m->f_pvalue[t] = as_ols_f_tail(f, d1, d2);
         m->llf[t] = -n / 2 * (as_log_f64(2 * 3.141592653589793) + as_log_f64(ssr / n) + 1) + l->log_weights / 2;
         m->aic[t] = -2 * m->llf[t] + 2 * rank;
         m->bic[t] = -2 * m->llf[t] + as_log_f64(n) * rank;
@@ -376,7 +382,7 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
         AS_TRY(status);
         report->done = !o->robust;
     } else {
-        as_ols_robust_finish(s, sum);
+        AS_TRY(as_ols_robust_finish(s, sum));
     }
     report->loss = 0;
     for (int64_t t = 0; t < l->targets; t++) {

@@ -35,12 +35,16 @@ typedef struct as_ols {
 /* The error of a coefficient in use, and what follows from it: t, p, interval. After bse is set. */
 void as_ols_test(const as_statistic *s, as_ols *m);
 
+/* Upper tail of F with d1 and d2 degrees of freedom; not a number where f is none. */
+double as_ols_f_tail(double f, double d1, double d2);
+
 /* The second pass: robust errors and influence. */
 int64_t as_ols_robust_size(const as_statistic *s);
 int64_t as_ols_robust_scratch(const as_statistic *s);
 void as_ols_robust_rows(const as_statistic *s, const as_rows *rows, double *sum);
 void as_ols_robust_merge(const as_statistic *s, double *left, const double *right);
-void as_ols_robust_finish(as_statistic *s, const double *sum);
+/* Errors: NOMEM. */
+as_status as_ols_robust_finish(as_statistic *s, const double *sum);
 
 void as_ols_describe(const as_statistic *s, bool json, as_text *out);
 /* Name of coefficient j of k. */

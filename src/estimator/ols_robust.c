@@ -8,14 +8,19 @@
    A row of leverage 1 has no residual of its own: it adds nothing to HC2 and HC3. The rows of largest Cook's distance
    D_i = e_i^2 h_i / (rank s^2 (1 - h_i)^2) are kept, the smaller sample id first among equals; a row of leverage 1 has
    none. Cost: 8 k^2 flops a row for one target. */
+#include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "estimator/ols.h"
 #include "kernels/vectors.h"
+#include "math/dense.h"
 
 enum { MEATS = 3, INFLUENCE = 4 }; /* HC0, HC2, HC3; Cook's distance, leverage, studentised residual, id + 1 */
-#define FULL_LEVERAGE 1e-11        /* 1 - h below this is 0 */
+static const int meat_of[] = {[AS_OLS_HC0] = 0, [AS_OLS_HC1] = 0, [AS_OLS_HC2] = 1, [AS_OLS_HC3] = 2};
+#define FULL_LEVERAGE 1e-11 /* 1 - h below this is 0 */
 
 static int64_t kept(const as_statistic *s)
 {
@@ -142,17 +147,70 @@ void as_ols_robust_merge(const as_statistic *s, double *left, const double *righ
     }
 }
 
-void as_ols_robust_finish(as_statistic *s, const double *sum)
+/* Wald's test that all slopes of target t are 0, by a robust covariance: F = b'C^-1 b / slopes over independent
+   columns. work: (3 k + 1, k). */
+static void wald(const as_statistic *s, as_ols *m, int64_t t, const double *middle, double factor, double *work)
+{
+    const as_vectors *const V = as_vectors_get(s->kernels->set);
+    const int64_t k = m->linear.k;
+    double *const c = work, *const b = work + k * k;
+    int64_t n = 0;
+    for (int64_t j = m->linear.intercept ? 1 : 0; j < k; j++) { /* rows of F in use move to the front of c */
+        const double *const f = m->factor + j * k;
+        if (V->dot(k, f, f) > 0) {
+            memmove(c + n * k, f, (size_t)k * sizeof *c);
+            b[n] = m->params[t * k + j];
+            for (int64_t d = 0; d < k; d++) { /* the share of columns that depend on it */
+                b[n] += m->relation[d * k + j] * m->params[t * k + d];
+            }
+            n++;
+        }
+    }
+    double *const half = b + k, *const cov = half + k * k;
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < k; j++) {
+            half[i * k + j] = V->dot(k, middle + j * k, c + i * k);
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            cov[i * n + j] = factor * V->dot(k, half + i * k, c + j * k);
+        }
+    }
+    m->fvalue[t] = (double)NAN;
+    if (n > 0 && *m->df_resid > 0 && as_dense_cholesky(n, cov, DBL_EPSILON * (double)n, NULL) == n) {
+        as_dense_solve_upper_transposed(n, cov, n, b);
+        m->fvalue[t] = V->dot(n, b, b) / (double)n;
+    }
+    m->f_pvalue[t] = as_ols_f_tail(m->fvalue[t], (double)n, *m->df_resid);
+}
+
+static as_status wald_all(const as_statistic *s, as_ols *m, const double *sum)
+{
+    const as_ols_options *const o = s->options;
+    const int64_t k = m->linear.k, square = k * k;
+    double *const work = calloc((size_t)(3 * square + k), sizeof *work);
+    if (work == NULL) {
+        AS_FAIL(AS_NOMEM, "ols: no memory for %lld columns", (long long)k);
+    }
+    for (int64_t t = 0; t < m->linear.targets; t++) {
+        const double *const middle = sum + (t * MEATS + meat_of[o->cov_type]) * square;
+        wald(s, m, t, middle, o->cov_type == AS_OLS_HC1 ? *m->linear.rows / *m->df_resid : 1, work);
+    }
+    free(work);
+    return AS_OK;
+}
+
+as_status as_ols_robust_finish(as_statistic *s, const double *sum)
 {
     as_ols *const m = s->model;
     const as_linear *const l = &m->linear;
     const as_ols_options *const o = s->options;
     const as_vectors *const V = as_vectors_get(s->kernels->set);
     const int64_t k = l->k, square = k * k, most = kept(s);
-    static const int from[] = {[AS_OLS_HC0] = 0, [AS_OLS_HC1] = 0, [AS_OLS_HC2] = 1, [AS_OLS_HC3] = 2};
     for (int64_t t = 0; t < l->targets; t++) {
         for (int hc = AS_OLS_HC0; hc <= AS_OLS_HC3; hc++) {
-            const double *const middle = sum + (t * MEATS + from[hc]) * square;
+            const double *const middle = sum + (t * MEATS + meat_of[hc]) * square;
             const double factor = hc == AS_OLS_HC1 && *m->df_resid > 0 ? *l->rows / *m->df_resid : 1;
             for (int64_t j = 0; j < k; j++) {
                 const double *const f = m->factor + j * k;
@@ -168,6 +226,7 @@ void as_ols_robust_finish(as_statistic *s, const double *sum)
     if (o->cov_type != AS_OLS_CLASSICAL) {
         memcpy(m->bse, m->robust_se[o->cov_type], (size_t)(l->targets * k) * sizeof *m->bse);
         as_ols_test(s, m);
+        AS_TRY(wald_all(s, m, sum));
     }
     const double *const list = sum + l->targets * MEATS * square;
     for (int64_t i = 0; i < most; i++) {
@@ -177,4 +236,5 @@ void as_ols_robust_finish(as_statistic *s, const double *sum)
         m->student[i] = row[2];
         m->id[i] = (int64_t)row[3] - 1;
     }
+    return AS_OK;
 }

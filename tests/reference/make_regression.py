@@ -50,6 +50,7 @@ array("ols_leverage", influence.hat_matrix_diag[order])
 array("ols_resid_studentized", influence.resid_studentized_internal[order])
 hc3 = fit.get_robustcov_results("HC3", use_t=False)
 array("hc3_pvalues", hc3.pvalues)
+array("hc3_f", [fit.get_robustcov_results("HC3").fvalue, fit.get_robustcov_results("HC3").f_pvalue])
 
 scaled = (x - x.mean(0)) / x.std(0)
 for alpha in (0.1, 10.0, 1000.0):

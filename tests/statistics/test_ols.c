@@ -58,6 +58,8 @@ static void test_the_table_is_that_of_statsmodels(void **state)
     assert_int_equal(fit_table("ols_hc3", table, REAL_TARGET "}", "{type: ols, cov_type: HC3}", &f), AS_OK);
     assert_array(&f, "/inference/bse", ols_HC3_se, K, 1e-8);
     assert_array(&f, "/inference/pvalues", hc3_pvalues, K, 1e-8);
+    assert_array(&f, "/inference/fvalue", &hc3_f[0], 1, 1e-8);
+    assert_array(&f, "/inference/f_pvalue", &hc3_f[1], 1, 1e-8);
     fitted_close(&f);
     free(table);
 }
@@ -202,6 +204,45 @@ static void test_distant_columns(void **state)
     }
 }
 
+/* Wald's test by robust errors does not see columns that depend on others; too few rows for it give no number. */
+static void test_robust_F_of_dependent_columns(void **state)
+{
+    (void)state;
+    double expected[2] = {0};
+    for (int dependent = 0; dependent < 2; dependent++) {
+        as_text table = {0};
+        as_text_add(&table, dependent ? "a,sum,b,five,y\n" : "a,b,y\n");
+        for (int i = 0; i < 40; i++) {
+            const int a = i % 7, b = i * i % 11, y = a + 2 * b + i * 5 % 13;
+            if (dependent) {
+                as_text_add(&table, "%d,%d,%d,5,%d\n", a, a + b, b, y);
+            } else {
+                as_text_add(&table, "%d,%d,%d\n", a, b, y);
+            }
+        }
+        fitted f;
+        assert_int_equal(
+            fit_table("wald", table.data, ", target: [y], labels: false}", "{type: ols, cov_type: HC1}", &f), AS_OK);
+        const double *const value = fitted_reals(&f, "/inference/fvalue"), *const p =
+                                                                               fitted_reals(&f, "/inference/f_pvalue");
+        if (dependent) {
+            assert_close("F", value, expected, 1, 1e-10, 0);
+            assert_close("p", p, expected + 1, 1, 1e-10, 0);
+        }
+        expected[0] = *value;
+        expected[1] = *p;
+        fitted_close(&f);
+        as_text_free(&table);
+    }
+    fitted f;
+    assert_int_equal(
+        fit_table("few", "a,y\n1,5\n2,2.5\n", ", target: [y], labels: false}", "{type: ols, cov_type: HC3}", &f),
+        AS_OK);
+    assert_true(isnan(*fitted_reals(&f, "/inference/fvalue")));
+    assert_described(&f, "nan", false);
+    fitted_close(&f);
+}
+
 static void test_fewer_rows_than_columns(void **state)
 {
     (void)state;
@@ -234,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_wampler),
         cmocka_unit_test(test_dependent_columns_are_named_and_get_no_error),
         cmocka_unit_test(test_distant_columns),
+        cmocka_unit_test(test_robust_F_of_dependent_columns),
         cmocka_unit_test(test_fewer_rows_than_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
