@@ -24,31 +24,11 @@ static const as_field fields[] = {{.name = "C",
                                   AS_GLM_FIELDS(options, glm),
                                   AS_FIELDS_END};
 
-static int64_t design_size(const as_glm *g)
-{
-    return g->groups;
-}
-
-static void design(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum)
-{
-    (void)g;
-    (void)s;
-    for (int64_t i = 0; i < r->count; i++) {
-        sum[AS_GLM_D_SUMS + r->label[i]] += r->weight[i];
-    }
-}
-
 static as_status begin(as_glm *g, const as_statistic *s, const double *sum, double *intercept)
 {
+    (void)g;
     (void)intercept;
-    for (int64_t k = 0; k < g->groups; k++) {
-        if (!(sum[AS_GLM_D_SUMS + k] > 0)) {
-            char name[64];
-            AS_FAIL(AS_DATA, "%s: linear_svm: class %s has no row of %.0f: expected rows of each of %lld classes",
-                    s->setup.data->place, as_statistic_class(s, k, name), s->samples, (long long)g->groups);
-        }
-    }
-    return AS_OK;
+    return as_glm_classes_check(s, sum);
 }
 
 /* Is the row in the class of function k? */
@@ -84,8 +64,8 @@ static void derive(const as_glm *g, const as_statistic *s, const as_rows *r, con
 
 static const as_glm_family family = {
     .title = "Linear support vector machine, squared hinge loss",
-    .design_size = design_size,
-    .design = design,
+    .design_size = as_glm_classes_size,
+    .design = as_glm_classes_add,
     .begin = begin,
     .derive = derive,
 };
@@ -94,17 +74,13 @@ static as_status plan(as_statistic *s)
 {
     as_glm *g = s->model;
     const options *o = s->options;
-    if (s->classes < 2) {
-        AS_FAIL(AS_DATA, "%s: linear_svm: expected labels of 2 classes or more, found %lld: every label is 0",
-                s->setup.data->place, (long long)s->classes);
-    }
+    AS_TRY(as_glm_classes_plan(s));
     g->family = &family;
     g->options = o->glm;
     g->penalty = AS_GLM_L2;
     g->strength = 1 / o->C;
     g->per_weight = true;
     g->offset = -1;
-    g->groups = s->classes;
     g->q = s->classes == 2 ? 1 : s->classes;
     s->outputs = s->classes;
     return as_glm_plan(s);
@@ -138,17 +114,9 @@ static const as_statistic_ops statistic = {
     .model_bytes = sizeof(as_glm),
     .loss = "cross_entropy",
     .plan = plan,
-    .init = as_glm_init,
-    .size = as_glm_size,
-    .clear = as_glm_clear,
-    .rows = as_glm_rows_add,
-    .merge = as_glm_merge,
-    .finish = as_glm_finish,
-    .ready = as_glm_ready,
     .predict = predict,
     .score = score,
-    .release = as_glm_release,
-    .describe = as_glm_describe,
+    AS_GLM_METHODS,
 };
 
 const as_estimator_ops as_estimator_linear_svm = {

@@ -37,21 +37,6 @@ static const as_field fields[] = {
     AS_GLM_INFERENCE_FIELDS(options, glm),
     AS_FIELDS_END};
 
-/* Weights of the classes. */
-static int64_t design_size(const as_glm *g)
-{
-    return g->groups;
-}
-
-static void design(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum)
-{
-    (void)g;
-    (void)s;
-    for (int64_t i = 0; i < r->count; i++) {
-        sum[AS_GLM_D_SUMS + r->label[i]] += r->weight[i];
-    }
-}
-
 static int64_t group(const as_rows *r, int64_t i)
 {
     return r->label[i];
@@ -61,15 +46,8 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *sum, doub
 {
     const double *weight = sum + AS_GLM_D_SUMS;
     double mean = 0;
+    AS_TRY(as_glm_classes_check(s, sum));
     for (int64_t k = 0; k < g->groups; k++) {
-        if (!(weight[k] > 0)) {
-            char name[64];
-            AS_FAIL(AS_DATA,
-                    "%s: logistic: class %s has no row of %.0f: expected rows of each of %lld classes (labels 0 to "
-                    "%lld)",
-                    s->setup.data->place, as_statistic_class(s, k, name), s->samples, (long long)g->groups,
-                    (long long)g->groups - 1);
-        }
         g->number[AS_GLM_NULL] += weight[k] * as_log_f64(weight[k] / s->weight);
         mean += as_log_f64(weight[k]) / (double)g->groups;
     }
@@ -211,8 +189,8 @@ static const as_glm_family family = {
     .title = "Logistic regression",
     .likelihood = true,
     .coupled = true,
-    .design_size = design_size,
-    .design = design,
+    .design_size = as_glm_classes_size,
+    .design = as_glm_classes_add,
     .group = group,
     .begin = begin,
     .derive = derive,
@@ -224,17 +202,13 @@ static as_status plan(as_statistic *s)
 {
     as_glm *g = s->model;
     const options *o = s->options;
-    if (s->classes < 2) {
-        AS_FAIL(AS_DATA, "%s: logistic: expected labels of 2 classes or more, found %lld: every label is 0",
-                s->setup.data->place, (long long)s->classes);
-    }
+    AS_TRY(as_glm_classes_plan(s));
     g->family = &family;
     g->options = o->glm;
     g->penalty = o->penalty;
     g->strength = 1 / o->C;
     g->per_weight = true;
     g->offset = -1;
-    g->groups = s->classes;
     g->reference = s->classes > 2 && o->penalty == AS_GLM_NONE;
     g->q = s->classes == 2 ? 1 : s->classes - (g->reference ? 1 : 0);
     s->outputs = s->classes;
@@ -278,16 +252,8 @@ static const as_statistic_ops statistic = {
     .model_bytes = sizeof(as_glm),
     .loss = "cross_entropy",
     .plan = plan,
-    .init = as_glm_init,
-    .size = as_glm_size,
-    .clear = as_glm_clear,
-    .rows = as_glm_rows_add,
-    .merge = as_glm_merge,
-    .finish = as_glm_finish,
-    .ready = as_glm_ready,
     .predict = predict,
-    .release = as_glm_release,
-    .describe = as_glm_describe,
+    AS_GLM_METHODS,
 };
 
 const as_estimator_ops as_estimator_logistic = {

@@ -217,17 +217,9 @@ static const as_statistic_ops statistic = {
     .model_bytes = sizeof(as_glm),
     .loss = "mse",
     .plan = plan,
-    .init = as_glm_init,
-    .size = as_glm_size,
-    .clear = as_glm_clear,
-    .rows = as_glm_rows_add,
-    .merge = as_glm_merge,
-    .finish = as_glm_finish,
-    .ready = as_glm_ready,
     .predict = predict,
     .score = score,
-    .release = as_glm_release,
-    .describe = as_glm_describe,
+    AS_GLM_METHODS,
 };
 
 const as_estimator_ops as_estimator_poisson = {

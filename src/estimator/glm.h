@@ -175,6 +175,18 @@ as_status as_glm_finish(as_statistic *s, double *sum, as_step_report *report);
 as_status as_glm_ready(as_statistic *s);
 void as_glm_release(as_statistic *s);
 void as_glm_describe(const as_statistic *s, bool json, as_text *out);
+
+/* For the as_statistic_ops of a kind. */
+#define AS_GLM_METHODS                                                                                                 \
+    .init = as_glm_init, .size = as_glm_size, .clear = as_glm_clear, .rows = as_glm_rows_add, .merge = as_glm_merge,   \
+    .finish = as_glm_finish, .ready = as_glm_ready, .release = as_glm_release, .describe = as_glm_describe
+
+/* Of kinds that learn classes. In plan: sets groups. Errors: DATA for fewer than two classes. */
+as_status as_glm_classes_plan(as_statistic *s);
+/* The design pass: weights of the classes. Check, in begin: every class has rows. Errors: DATA with its name. */
+int64_t as_glm_classes_size(const as_glm *g);
+void as_glm_classes_add(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum);
+as_status as_glm_classes_check(const as_statistic *s, const double *sum);
 /* In a family's design: `value` of row i cannot be taken, for a reason that the family numbers. */
 void as_glm_bad_row(const as_rows *r, int64_t i, double value, int reason, double *sum);
 /* eta (count, q) of rows at theta. */

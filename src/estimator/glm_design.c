@@ -12,6 +12,45 @@
 
 static const double DEPENDENT = 1e-12;
 
+as_status as_glm_classes_plan(as_statistic *s)
+{
+    as_glm *g = s->model;
+    if (s->classes < 2) {
+        AS_FAIL(AS_DATA, "%s: %s: expected labels of 2 classes or more, found %lld: every label is 0",
+                s->setup.data->place, s->base.ops->name, (long long)s->classes);
+    }
+    g->groups = s->classes;
+    return AS_OK;
+}
+
+int64_t as_glm_classes_size(const as_glm *g)
+{
+    return g->groups;
+}
+
+void as_glm_classes_add(const as_glm *g, const as_statistic *s, const as_rows *r, double *sum)
+{
+    (void)g;
+    (void)s;
+    for (int64_t i = 0; i < r->count; i++) {
+        sum[AS_GLM_D_SUMS + r->label[i]] += r->weight[i];
+    }
+}
+
+as_status as_glm_classes_check(const as_statistic *s, const double *sum)
+{
+    for (int64_t k = 0; k < s->classes; k++) {
+        if (!(sum[AS_GLM_D_SUMS + k] > 0)) {
+            char name[64];
+            AS_FAIL(AS_DATA,
+                    "%s: %s: class %s has no row of %.0f: expected rows of each of %lld classes (labels 0 to %lld)",
+                    s->setup.data->place, s->base.ops->name, as_statistic_class(s, k, name), s->samples,
+                    (long long)s->classes, (long long)s->classes - 1);
+        }
+    }
+    return AS_OK;
+}
+
 int64_t as_glm_term_column(const as_glm *g, int64_t term)
 {
     const int64_t column = term - (g->options.fit_intercept ? 1 : 0);
