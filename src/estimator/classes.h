@@ -5,6 +5,18 @@
 
 #include "estimator/statistic.h"
 
+/* The keys of kinds whose options have `bool fit_prior; as_reals class_prior;`. */
+#define AS_PRIOR_FIELDS(owner)                                                                                         \
+    {.name = "fit_prior",                                                                                              \
+     .type = AS_FIELD_BOOL,                                                                                            \
+     .offset = offsetof(owner, fit_prior),                                                                             \
+     .standard = "true",                                                                                               \
+     .help = "Priors are the shares of the classes in the training data; false: equal ones."},                         \
+    {                                                                                                                  \
+        .name = "class_prior", .type = AS_FIELD_REALS, .offset = offsetof(owner, class_prior), .standard = "",         \
+        .min = 0, .max = 1, .help = "Prior probability of each class, instead of fitted ones."                         \
+    }
+
 /* Not collective; in plan. Checks priors that the configuration gives as `key`: none, or one for each class, with a sum
    of 1. Errors: CONFIG with the numbers. */
 as_status as_class_priors_check(const as_statistic *s, const char *key, const as_reals *given);

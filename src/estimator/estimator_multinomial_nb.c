@@ -32,18 +32,7 @@ static const as_field fields[] = {
      .min = 1e-10,
      .max = 1e300,
      .help = "Added to every count (Laplace 1, Lidstone below), so that nothing unseen is impossible."},
-    {.name = "fit_prior",
-     .type = AS_FIELD_BOOL,
-     .offset = offsetof(options, fit_prior),
-     .standard = "true",
-     .help = "Priors are the shares of the classes in the training data; false: equal ones."},
-    {.name = "class_prior",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, class_prior),
-     .standard = "",
-     .min = 0,
-     .max = 1,
-     .help = "Prior probability of each class, instead of fitted ones."},
+    AS_PRIOR_FIELDS(options),
     AS_FIELDS_END};
 
 static as_status plan(as_statistic *s)
