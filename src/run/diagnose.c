@@ -229,6 +229,16 @@ static as_status fit(as_patient *p, const as_run_data *part, as_fit *out)
     return part->present ? as_fit_measure((as_network *)p->run.estimator, &part->data, FIT_ROWS, out) : AS_OK;
 }
 
+/* Gradients of parts of a batch: with a layer that looks at the whole batch there are none, and what needs them is not
+   judged. */
+static as_status point(as_patient *p, as_point *out)
+{
+    as_network *const network = (as_network *)p->run.estimator;
+    return network->model.scope == AS_SCOPE_BATCH
+               ? AS_OK
+               : as_point_measure(network, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE, out);
+}
+
 static as_status look_after_training(as_patient *p)
 {
     as_case *c = &p->c;
@@ -243,7 +253,7 @@ static as_status look_after_training(as_patient *p)
         as_schedule_factor(&network->schedule, c->final_step > 0 ? c->final_step - 1 : 0, c->steps, c->steps_per_epoch);
     AS_TRY(fit(p, &p->run.train, &c->now));
     AS_TRY(fit(p, p->run.validation.present ? &p->run.validation : &p->run.test, &c->held_out));
-    return as_point_measure(network, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE, &c->point);
+    return point(p, &c->point);
 }
 
 static as_status look_at_model(as_patient *p)
@@ -257,8 +267,7 @@ static as_status look_at_model(as_patient *p)
     }
     AS_TRY(as_world_agree(p->options->world, as_case_chance(c->network, &c->train, &c->chance)));
     AS_TRY(fit(p, &p->run.train, &c->first));
-    AS_TRY(as_point_measure((as_network *)p->run.estimator, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE,
-                            &c->start));
+    AS_TRY(point(p, &c->start));
     if (c->trained) {
         AS_TRY(look_after_training(p));
     }

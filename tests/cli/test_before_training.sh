@@ -45,4 +45,12 @@ if command -v mpirun >/dev/null; then
     [ $? -eq 78 ] || complain 'expected exit code 78 of three ranks'
     [ "$(grep -c 'error:' ../err)" -eq 1 ] || complain 'expected one line of three ranks'
 fi
+# A layer that looks at the whole batch has no gradients of parts of it: what does not need them is judged.
+cat >../in/whole.yaml <<'END'
+data: {train: {format: builtin, name: digits}, normalize: scale}
+model: {layers: [dense: 16, batch_norm: {over: batch, relu: true}, dense: 10]}
+train: {batch: 64, steps: 5}
+END
+expect 0 'healthy: .*NONFINITE_DATA.*not judged: .*LR_TOO_HIGH' diagnose ../in/whole.yaml
+
 finish
