@@ -101,7 +101,9 @@ const as_verb as_verb_eval = {
     .summary = "Loss and metrics of a trained model",
     .details =
         "RUN is a run directory (its final.h5 is judged, or its newest checkpoint). Other data of the same shape:\n"
-        "-s data.test.file=other.h5 and so on.\n"
+        "-s data.test.file=other.h5, or where the run had no data.test: -s 'data.test={format: csv, file: other.csv,\n"
+        "target: [y]}'. A run without data.test is judged on its validation rows, else on those that it was trained "
+        "on.\n"
         "Every metric of rows comes with an interval; docs/inference.md says how. The numbers are the same for any\n"
         "ranks and threads. `eval --compare A B` says which of two models is better, or that the rows cannot tell.\n",
     .options = options,

@@ -36,6 +36,7 @@ struct as_rule {
     const char *source;          /* where the limit comes from */
     const char *const *explains; /* codes of later rules that follow from this one; NULL-terminated, or NULL */
     bool network, after;         /* judges networks alone; runs alone, after training */
+    bool remains; /* holds only where nothing else explains it: it is no consequence, then it is not so */
     /* Not collective: the case is the same on every rank, and so is the verdict. */
     as_verdict (*judge)(const as_case *c, as_finding *f);
 };

@@ -31,5 +31,6 @@ const as_rule as_rule_converged_noise_floor = {
     .source = "what is left is noise of the targets",
     .network = true,
     .after = true,
+    .remains = true,
     .judge = judge,
 };

@@ -108,6 +108,14 @@ static void connect(as_diagnosis *d)
             d->finding[i].consequence_of = d->finding[j].consequence_of;
         }
     }
+    for (int i = 0; i < d->n; i++) {
+        as_finding *f = &d->finding[i];
+        if (f->rule->remains && f->consequence_of != NULL) {
+            f->verdict = AS_CLEAR;
+            f->consequence_of = NULL;
+            f->sentence[0] = f->action[0] = f->advice[0] = '\0';
+        }
+    }
 }
 
 static as_verdict judge(const as_rule *rule, const as_case *c, as_finding *f)

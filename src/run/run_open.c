@@ -295,14 +295,19 @@ static as_status open_all(as_run *run)
     }
     AS_TRY(as_run_probe_open(run));
     const as_dataset *d = &run->train.data;
-    char shape[64];
-    as_log_line(run->log, AS_LOG_INFO,
-                "%d rank%s x %d thread%s, %s%s%s; %lld samples of %s in %d lanes; %lld steps of %lld batches an epoch",
+    const bool passes = run->estimator->ops->statistic != NULL; /* each step is one over all rows */
+    char shape[64], length[96];
+    if (passes) {
+        snprintf(length, sizeof length, "at most %lld passes", (long long)run->total_steps);
+    } else {
+        snprintf(length, sizeof length, "%lld steps of %lld batches an epoch", (long long)run->total_steps,
+                 (long long)as_sampler_batches(run->train.sampler));
+    }
+    as_log_line(run->log, AS_LOG_INFO, "%d rank%s x %d thread%s, %s%s%s; %lld samples of %s in %d lanes; %s",
                 as_world_size(run->world), as_world_size(run->world) > 1 ? "s" : "", as_team_size(run->team),
                 as_team_size(run->team) > 1 ? "s" : "", run->kernels->isa, as_world_size(run->world) > 1 ? ", " : "",
                 as_world_size(run->world) > 1 ? as_world_transport(run->world) : "", (long long)d->rows,
-                as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes, (long long)run->total_steps,
-                (long long)as_sampler_batches(run->train.sampler));
+                as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes, length);
     return AS_OK;
 }
 

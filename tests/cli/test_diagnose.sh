@@ -52,6 +52,11 @@ expect 66 'it has no config.yaml' diagnose ../in/empty
 "$program" train ../in/config.yaml -q -o ../in/run >/dev/null 2>&1 || complain 'expected a run'
 expect 0 'healthy' diagnose ../in/run
 grep -Eq '"healthy": ?true, ?"findings": ?\[\]' ../in/run/diagnosis.json || complain 'expected diagnosis.json'
+
+# A run that a rate held up is not told that there is no more to learn.
+"$program" train ../in/config.yaml -q -o ../in/slow -s optimizer.lr=1e-6 >/dev/null 2>&1 || complain 'expected a slow run'
+expect 0 '^fault LR_TOO_LOW' diagnose ../in/slow
+! grep -q CONVERGED_NOISE_FLOOR ../out || complain 'a noise floor beside a rate that is too low'
 sed -n 's/^AS_RULE(\(.*\))$/\1/p' "$source_dir/src/probe/rule.def" | tr '[:lower:]' '[:upper:]' >../codes
 [ "$(wc -l <../codes)" -ge 30 ] || complain 'expected 30 rules'
 while read -r code; do
