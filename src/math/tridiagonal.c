@@ -93,10 +93,18 @@ as_status as_tridiagonal_eigen(int64_t n, double *d, double *e, double *rows, in
     if (n > 0) {
         e[n - 1] = 0;
     }
+    /* Relative to its neighbours where they are graded; where they are themselves rounding errors of a matrix without
+       full rank, to the whole matrix. */
+    double small = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double row = fabs(d[i]) + fabs(e[i]);
+        small = row > small ? row : small;
+    }
+    small *= DBL_EPSILON / 4;
     for (int64_t l = 0; l < n; l++) {
         for (int turn = 0;; turn++) {
             int64_t m = l;
-            while (m + 1 < n && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1]))) {
+            while (m + 1 < n && fabs(e[m]) > small && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1]))) {
                 m++;
             }
             if (m == l) {

@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/rng.h"
 #include "math/dense.h"
 #include "reference/dense.h"
 
@@ -181,6 +182,46 @@ static void test_eigenvalues_of_a_closed_form(void **state)
     assert_int_equal(as_dense_eigen(2, bad, value, NULL), AS_DIVERGED);
 }
 
+/* Curvature of a softmax layer, sum over rows of x x' (x) (diag p - p p'), with few rows and inputs that are mostly
+   zero: most eigenvalues are rounding errors, which must not keep the search going; the sum of all is the trace. */
+static void test_eigenvalues_without_full_rank(void **state)
+{
+    (void)state;
+    enum { INPUTS = 40, CLASSES = 10, ORDER = INPUTS * CLASSES, ROWS = 60 };
+    double *const a = calloc(ORDER * ORDER, sizeof *a), *const v = calloc(ORDER * ORDER, sizeof *v);
+    double value[ORDER], trace = 0, sum = 0;
+    for (int r = 0; r < ROWS; r++) {
+        double x[INPUTS], p[CLASSES], total = 0;
+        uint32_t word[4];
+        for (int j = 0; j < INPUTS; j++) {
+            as_rng_words(1, AS_RNG_TEST, (uint32_t)r, 0, (uint64_t)j, word);
+            x[j] = j % 4 != 0 || word[2] % 3 == 0 ? 0 : 16 * as_rng_uniform_f64(word[0], word[1]);
+        }
+        for (int k = 0; k < CLASSES; k++) {
+            as_rng_words(1, AS_RNG_TEST, (uint32_t)r, 1, (uint64_t)k, word);
+            p[k] = exp(40 * as_rng_uniform_f64(word[0], word[1]));
+            total += p[k];
+        }
+        for (int i = 0; i < ORDER; i++) {
+            for (int j = 0; j < ORDER; j++) {
+                const double q = p[i % CLASSES] / total, own = i % CLASSES == j % CLASSES ? q : 0;
+                a[i * ORDER + j] += x[i / CLASSES] * x[j / CLASSES] * (own - q * p[j % CLASSES] / total);
+            }
+        }
+    }
+    for (int i = 0; i < ORDER; i++) {
+        trace += a[i * ORDER + i];
+    }
+    assert_int_equal(as_dense_eigen(ORDER, a, value, v), AS_OK);
+    for (int k = 0; k < ORDER; k++) {
+        sum += value[k];
+        assert_true(k < ORDER / 2 || fabs(value[k]) <= ORDER * DBL_EPSILON * value[0]);
+    }
+    assert_near(sum, trace, ORDER * DBL_EPSILON * trace);
+    free(a);
+    free(v);
+}
+
 /* A = U S V' with orthonormal V whatever the rank; U' by the identity beside A. */
 static void check_svd(int64_t m, int64_t n, const double *a, double *value)
 {
@@ -318,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_triangles_solve_and_invert),
         cmocka_unit_test(test_cholesky_reports_the_rank),
         cmocka_unit_test(test_eigenvalues_of_a_closed_form),
+        cmocka_unit_test(test_eigenvalues_without_full_rank),
         cmocka_unit_test(test_singular_values_rebuild_the_matrix),
         cmocka_unit_test(test_graded_singular_values_keep_their_digits),
         cmocka_unit_test(test_dependent_columns_are_named),

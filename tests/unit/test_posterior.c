@@ -130,6 +130,35 @@ static void test_diagonal_and_null_directions(void **state)
     remove_folder(dir);
 }
 
+static const char *const digits_sets[] = {
+    "data={train: {format: builtin, name: digits}, normalize: none, validation: 0}",
+    "model={layers: [{dense: {units: 16, activation: relu}}, {dropout: 0.2}, {dense: 10}], loss: cross_entropy}",
+    "optimizer={type: adam, lr: 0.01}",
+    "train={batch: 50, steps: 20}",
+    "lanes=8",
+    "name=p"};
+
+/* Pixels that are always zero, and units that never fire, leave most of the 1,210 directions without any curvature. */
+static void test_curvature_without_full_rank(void **state)
+{
+    (void)state;
+    char dir[512];
+    as_posterior full, diagonal;
+    train(COUNT(digits_sets), digits_sets, dir, sizeof dir);
+    find(dir, AS_POSTERIOR_FULL, 1, &full);
+    find(dir, AS_POSTERIOR_DIAGONAL, 1, &diagonal);
+    assert_int_equal(full.k, 1210);
+    double a = 0, b = 0;
+    for (int64_t i = 0; i < full.k; i++) {
+        a += full.value[i];
+        b += diagonal.value[i];
+    }
+    assert_true(fabs(a - b) <= 1e-10 * b); /* rounding errors below zero count as zero */
+    as_posterior_free(&full);
+    as_posterior_free(&diagonal);
+    remove_folder(dir);
+}
+
 /* Draws have mean w* and covariance (G + delta I)^-1: the mean of 4000 squares of a standardised draw is within
    6 sqrt(2 / 4000) = 0.13 of 1, their mean within 6 / sqrt(4000) = 0.095 of 0. */
 static void test_draws_have_the_covariance(void **state)
@@ -220,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_last_layer_equals_gradients_of_every_answer),
         cmocka_unit_test(test_diagonal_and_null_directions),
+        cmocka_unit_test(test_curvature_without_full_rank),
         cmocka_unit_test(test_draws_have_the_covariance),
         cmocka_unit_test(test_precision_by_the_evidence),
         cmocka_unit_test(test_swag_moments_of_checkpoints),
