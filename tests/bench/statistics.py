@@ -2,6 +2,8 @@
 
 usage: python3 tests/bench/statistics.py [--only gaussian_nb,kmeans] [--threads 1,2] [--repeats 5] [--rows 1000000]
            [--program build/allsum] [--python PYTHON]
+       python3 tests/bench/statistics.py --growth [--repeats 3]
+           how our own time grows with rows, columns and ranks; one thread each
 Needs Python with numpy and scikit-learn for the data and the other side. Every row is a function of ROWS: it makes data, the
 model section of a configuration, and code that fits the same model there. Both sides hold the data in memory before the clock
 starts and take the same passes from the same start; the least of the repetitions counts, taken in turns.
@@ -143,14 +145,15 @@ def poisson_newton(rows):
 ROWS = [ols, pca, gaussian_nb, multinomial_nb, kmeans, kmeans_seeded, gmm, gmm_diagonal, logistic_fashion, logistic_newton, poisson_newton]
 
 
-def ours(program, folder, row, threads):
+def ours(program, folder, row, threads, ranks=1):
     config, run = os.path.join(folder, "fit.yaml"), os.path.join(folder, "run")
     label = "" if row.y is None else f", y: {folder}/y.npy"
     with open(config, "w") as f:
         f.write(f"data:\n  train: {{format: npy, x: {folder}/x.npy{label}}}\n  assign: contiguous\nmodel: {row.model}\n")
         f.write("log: {every: 1000000 steps}\n" + (f"train: {{steps: {row.steps}}}\n" if row.steps else ""))
     subprocess.run(["rm", "-rf", run], check=True)
-    subprocess.run([program, "train", config, "-q", "--threads", str(threads), "-o", run], check=True, capture_output=True)
+    launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks)] if ranks > 1 else []
+    subprocess.run(launch + [program, "train", config, "-q", "--threads", str(threads), "-o", run], check=True, capture_output=True)
     lines = [json.loads(line) for line in open(os.path.join(run, "metrics.jsonl"))]
     last = [line for line in lines if line["kind"] == "step"][-1]
     return sum(last["timing"][part] for part in ("forward", "sum", "update")), last["step"]  # without reading the file
@@ -166,6 +169,26 @@ def peer(python, folder, row, threads):
     return float(out[0]), int(out[1])
 
 
+GROWTH = {"ols": "{type: ols, robust: false}", "pca": "{type: pca}", "gaussian_nb": "{type: gaussian_nb}",
+          "kmeans": "{type: kmeans, n_clusters: 8, max_iter: 5}"}
+
+
+def growth(args, program):
+    """Seconds of fitting for rows x columns x ranks; the least of the repetitions."""
+    print(f"{'fit':<14}{'rows':>10}{'columns':>9}{'ranks':>7}{'s':>10}")
+    cases = [(n, 100, 1) for n in (125000, 250000, 500000, 1000000)] + [(250000, d, 1) for d in (25, 50, 200)] + [(1000000, 100, 2)]
+    with tempfile.TemporaryDirectory() as folder:
+        for rows, columns, ranks in cases:
+            x, label, _ = clusters(rows, columns, 8, 3)
+            np.save(os.path.join(folder, "x.npy"), x)
+            for name, model in GROWTH.items():
+                y = label if name == "gaussian_nb" else x[:, 0] + 0.1 * label if name == "ols" else None
+                if y is not None:
+                    np.save(os.path.join(folder, "y.npy"), y)
+                seconds = min(ours(program, folder, Row(x, y, model, "", ""), 1, ranks)[0] for _ in range(args.repeats))
+                print(f"{name:<14}{rows:>10}{columns:>9}{ranks:>7}{seconds:>10.3f}", flush=True)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--only", default="")
@@ -174,8 +197,12 @@ def main():
     p.add_argument("--rows", type=int, default=1000000)
     p.add_argument("--program", default="build/allsum")
     p.add_argument("--python", default=sys.executable)
+    p.add_argument("--growth", action="store_true")
     args = p.parse_args()
     program = os.path.abspath(args.program)
+    if args.growth:
+        growth(args, program)
+        return
     print(f"{'fit':<18}{'threads':>8}{'allsum s':>10}{'passes':>8}{'sklearn s':>11}{'passes':>8}{'ratio':>8}   of")
     with tempfile.TemporaryDirectory() as folder:
         for make in ROWS:
