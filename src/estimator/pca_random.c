@@ -10,11 +10,10 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/rng.h"
 #include "estimator/pca.h"
-#include "kernels/scalar_math.h"
 #include "kernels/vectors.h"
 #include "math/dense.h"
+#include "math/draw.h"
 
 /* A statistic: these, then shift (d), sums about it (d), products with the directions (d, tries). */
 enum { STARTED, WEIGHT, ROWS, SQUARES, HEAD };
@@ -38,8 +37,7 @@ as_status as_pca_random_init(as_statistic *s)
     for (int64_t j = 0; j < s->width * m->tries; j++) {
         uint32_t word[4];
         as_rng_words(s->setup.seed, AS_RNG_INIT, 0, 0, (uint64_t)j, word);
-        const double u = as_rng_uniform_f64(word[0], word[1]), angle = as_rng_uniform_f64(word[2], word[3]);
-        m->basis[j] = sqrt(-2 * as_log_f64(u)) * as_cos_f64(6.283185307179586 * angle);
+        m->basis[j] = as_normal_of_words(word);
     }
     return AS_OK;
 }

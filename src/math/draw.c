@@ -1,12 +1,18 @@
-/* Draws: uniform from two words of Philox; normal by the inverse of its distribution function; gamma by rejection
-   (Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26, 2000; a shape below 1 by the
-   power of a uniform, section 6). */
+/* Draws: uniform from two words of Philox; normal by the inverse of its distribution function, of vectors by Box and
+   Muller; gamma by rejection (Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26, 2000;
+   a shape below 1 by the power of a uniform, section 6). */
 #include "math/draw.h"
 
 #include <math.h>
 
 #include "kernels/scalar_math.h"
 #include "math/special.h"
+
+double as_normal_of_words(const uint32_t word[4])
+{
+    const double u = as_rng_uniform_f64(word[0], word[1]), angle = as_rng_uniform_f64(word[2], word[3]);
+    return sqrt(-2 * as_log_f64(u)) * as_cos_f64(6.283185307179586 * angle);
+}
 
 as_draw as_draw_make(uint64_t seed, as_rng_purpose purpose, uint32_t stream, uint64_t id)
 {

@@ -5,6 +5,9 @@
 
 #include "base/rng.h"
 
+/* Standard normal from four random words (Box and Muller 1958). */
+double as_normal_of_words(const uint32_t word[4]);
+
 typedef struct as_draw {
     uint64_t seed, id;
     as_rng_purpose purpose;

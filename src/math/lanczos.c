@@ -10,9 +10,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/rng.h"
-#include "kernels/scalar_math.h"
 #include "kernels/vectors.h"
+#include "math/draw.h"
 #include "math/tridiagonal.h"
 
 static double *doubles(int64_t n)
@@ -38,8 +37,7 @@ static void draw(const as_lanczos_options *o, double *x)
     for (int64_t j = 0; j < o->n; j++) {
         uint32_t word[4];
         as_rng_words(o->seed, AS_RNG_LANCZOS, o->stream, 0, (uint64_t)j, word);
-        const double u = as_rng_uniform_f64(word[0], word[1]), angle = as_rng_uniform_f64(word[2], word[3]);
-        x[j] = sqrt(-2 * as_log_f64(u)) * as_cos_f64(6.283185307179586 * angle);
+        x[j] = as_normal_of_words(word);
     }
 }
 
