@@ -30,6 +30,11 @@ typedef struct as_finding {
     const as_rule *consequence_of;  /* NULL: a cause */
 } as_finding;
 
+/* Codes of the rules about what training makes of a start: whatever spoils all of it explains these. */
+#define AS_RULES_OF_TRAINING                                                                                           \
+    "LR_TOO_HIGH", "LR_TOO_LOW", "SADDLE", "NOISE_DOMINATED", "PLATEAU_NEEDS_DECAY", "MODEL_TOO_SIMPLE",               \
+        "CONVERGED_NOISE_FLOOR", "BATCH_TOO_LARGE", "OVER_REGULARISED", "CLASS_IMBALANCE", "OVERFIT"
+
 struct as_rule {
     const char *code;            /* "FEATURE_SCALE" */
     const char *help;            /* one sentence: what is measured, and the limit */

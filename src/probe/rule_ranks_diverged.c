@@ -18,18 +18,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     return as_found(f, AS_FAULT, "the run ended with code 70 (limit 0 differences): ranks had different parameters");
 }
 
-static const char *const explains[] = {"LR_TOO_HIGH",
-                                       "LR_TOO_LOW",
-                                       "SADDLE",
-                                       "NOISE_DOMINATED",
-                                       "PLATEAU_NEEDS_DECAY",
-                                       "MODEL_TOO_SIMPLE",
-                                       "CONVERGED_NOISE_FLOOR",
-                                       "BATCH_TOO_LARGE",
-                                       "OVER_REGULARISED",
-                                       "CLASS_IMBALANCE",
-                                       "OVERFIT",
-                                       NULL};
+static const char *const explains[] = {AS_RULES_OF_TRAINING, NULL};
 
 const as_rule as_rule_ranks_diverged = {
     .code = "RANKS_DIVERGED",

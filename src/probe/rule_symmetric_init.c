@@ -35,24 +35,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
         100 * worst, layer->units, layer->name, 100 * limit);
 }
 
-static const char *const explains[] = {"INIT_SCALE",
-                                       "VANISHING_GRAD",
-                                       "BAD_INITIAL_LOSS",
-                                       "DEAD_RELU",
-                                       "SATURATED",
-                                       "EXPLODING_GRAD",
-                                       "LR_TOO_HIGH",
-                                       "LR_TOO_LOW",
-                                       "SADDLE",
-                                       "NOISE_DOMINATED",
-                                       "PLATEAU_NEEDS_DECAY",
-                                       "MODEL_TOO_SIMPLE",
-                                       "CONVERGED_NOISE_FLOOR",
-                                       "BATCH_TOO_LARGE",
-                                       "OVER_REGULARISED",
-                                       "CLASS_IMBALANCE",
-                                       "OVERFIT",
-                                       NULL};
+static const char *const explains[] = {"INIT_SCALE", "VANISHING_GRAD", "BAD_INITIAL_LOSS",   "DEAD_RELU",
+                                       "SATURATED",  "EXPLODING_GRAD", AS_RULES_OF_TRAINING, NULL};
 
 const as_rule as_rule_symmetric_init = {
     .code = "SYMMETRIC_INIT",
