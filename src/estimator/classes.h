@@ -17,6 +17,13 @@
         .min = 0, .max = 1, .help = "Prior probability of each class, instead of fitted ones."                         \
     }
 
+/* The key of kinds whose options have `as_reals priors`. */
+#define AS_PRIORS_FIELD(owner)                                                                                         \
+    {                                                                                                                  \
+        .name = "priors", .type = AS_FIELD_REALS, .offset = offsetof(owner, priors), .standard = "", .min = 0,         \
+        .max = 1, .help = "Prior probability of each class; by default their shares in the training data."             \
+    }
+
 /* Not collective; in plan. Checks priors that the configuration gives as `key`: none, or one for each class, with a sum
    of 1. Errors: CONFIG with the numbers. */
 as_status as_class_priors_check(const as_statistic *s, const char *key, const as_reals *given);

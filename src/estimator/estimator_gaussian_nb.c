@@ -34,13 +34,7 @@ static const as_field fields[] = {
      .min = 0,
      .max = 1e300,
      .help = "Share of the largest variance of a feature that is added to all variances."},
-    {.name = "priors",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, priors),
-     .standard = "",
-     .min = 0,
-     .max = 1,
-     .help = "Prior probability of each class; by default their shares in the training data."},
+    AS_PRIORS_FIELD(options),
     AS_FIELDS_END};
 
 static as_status plan(as_statistic *s)

@@ -41,13 +41,7 @@ static const as_field fields[] = {
      .min = 0,
      .max = 1,
      .help = "Share of a multiple of the identity, of the same trace, in the covariance."},
-    {.name = "priors",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, priors),
-     .standard = "",
-     .min = 0,
-     .max = 1,
-     .help = "Prior probability of each class; by default their shares in the training data."},
+    AS_PRIORS_FIELD(options),
     AS_FIELDS_END};
 
 static as_status plan(as_statistic *s)

@@ -27,22 +27,15 @@ typedef struct qda {
     double *class_count;
 } qda;
 
-static const as_field fields[] = {
-    {.name = "reg_param",
-     .type = AS_FIELD_REAL,
-     .offset = offsetof(options, reg_param),
-     .standard = "0",
-     .min = 0,
-     .max = 1,
-     .help = "Share of the identity in each covariance."},
-    {.name = "priors",
-     .type = AS_FIELD_REALS,
-     .offset = offsetof(options, priors),
-     .standard = "",
-     .min = 0,
-     .max = 1,
-     .help = "Prior probability of each class; by default their shares in the training data."},
-    AS_FIELDS_END};
+static const as_field fields[] = {{.name = "reg_param",
+                                   .type = AS_FIELD_REAL,
+                                   .offset = offsetof(options, reg_param),
+                                   .standard = "0",
+                                   .min = 0,
+                                   .max = 1,
+                                   .help = "Share of the identity in each covariance."},
+                                  AS_PRIORS_FIELD(options),
+                                  AS_FIELDS_END};
 
 static as_status plan(as_statistic *s)
 {
