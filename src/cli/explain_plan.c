@@ -2,6 +2,7 @@
    several numbers of ranks. Counted from the same functions that training uses (shapes, packed forms, work space, lane
    tree); memory leaves out the program itself and buffers of MPI. */
 #include "cli/explain_plan.h"
+#include "estimator/gradients.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -121,7 +122,23 @@ static void print_marks(const as_model *m, int i)
     if (layer->recompute > 0) {
         printf(" (recomputed)");
     }
-    printf("%s\n", layer->trains ? "" : " (frozen)");
+    bool adapted = false;
+    for (int q = 0; q < layer->nparams; q++) {
+        adapted = adapted || layer->param[q].adapted;
+    }
+    printf("%s\n", adapted ? " (its adapters train)" : layer->trains || layer->nparams == 0 ? "" : " (frozen)");
+}
+
+/* Parameters that change: not frozen ones, nor running statistics. */
+static int64_t trained(const as_model *m)
+{
+    int64_t n = 0;
+    for (int i = 0; i < m->nlayers; i++) {
+        for (int q = 0; q < m->layer[i].nparams; q++) {
+            n += as_gradients_trains(m, i, q) ? m->layer[i].param[q].count : 0;
+        }
+    }
+    return n;
 }
 
 static void print_heads(const as_model *m)
@@ -152,9 +169,13 @@ static void print_layers(const as_plan *p)
         print_marks(m, i);
     }
     char forward[32], training[32];
-    printf("         %-3s %-16s %-12s %-12s %12lld %14s   with backward %s; loss %s\n", "", "total", "", "",
+    printf("         %-3s %-16s %-12s %-12s %12lld %14s   with backward %s; loss %s", "", "total", "", "",
            (long long)m->nparams, as_count_text(as_model_flops(m, false), forward),
            as_count_text(as_model_flops(m, true), training), m->head[0].loss->name);
+    if (trained(m) < m->nparams) {
+        printf("; %lld parameters train", (long long)trained(m));
+    }
+    printf("\n");
     print_heads(m);
 }
 
@@ -274,6 +295,7 @@ static as_status write_plan(const as_plan *p, as_text *json)
     as_plan_write_data(p, json);
     write_layers(p, json);
     as_json_int(json, "parameters", p->model.nparams);
+    as_json_int(json, "trained_parameters", trained(&p->model));
     as_json_real(json, "flops_per_sample", as_model_flops(&p->model, false));
     as_json_real(json, "training_flops_per_sample", as_model_flops(&p->model, true));
     as_json_int(json, "samples_per_step", p->batch);

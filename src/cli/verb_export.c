@@ -10,6 +10,9 @@ static as_status write_model(const as_context *context, const as_model_file *mod
 {
     const char *format = as_option_get(context, "to"), *out = as_option_get(context, "out");
     const char *layout = as_option_get(context, "layout");
+    if (model->estimator->ops->fold != NULL) {
+        model->estimator->ops->fold(model->estimator);
+    }
     if (strcmp(format, "onnx") == 0) {
         if (model->estimator->ops->onnx == NULL) {
             AS_FAIL(AS_CONFIG, "export: a model of type %s has no operators of ONNX", model->estimator->ops->name);
@@ -64,6 +67,7 @@ const as_verb as_verb_export = {
     .summary = "Writes a trained model for other programs",
     .details = "safetensors and npz hold the arrays, called LAYER.NAME; onnx holds the whole model, from raw samples\n"
                "(normalization included) to the outputs before the loss's own function (logits, not probabilities).\n"
+               "Low-rank adapters (lora) are taken into the weights that they adapt.\n"
                "The way back is the section start of a configuration: allsum explain start.\n",
     .options = options,
     .min_arguments = 1,

@@ -48,7 +48,8 @@ typedef struct as_state_item {
     int64_t flat_first; /* >= 0: elements [flat_first, + size) of a vector that is sliced like the parameters */
     void *data;         /* whole array (replicated: the same on all ranks), or of a sliced vector: its slice */
     bool sliced;        /* data points at this rank's slice of the flat vector */
-    const char *torch_name, *torch_axes; /* see as_param */
+    const char *torch_name, *torch_axes; /* see as_param, like this one: */
+    bool adapter;
 } as_state_item;
 
 /* What one step did; the same on all ranks. */
@@ -104,6 +105,9 @@ struct as_estimator_ops {
     as_status (*state)(as_estimator *estimator, int *n, as_state_item **items);
     /* Collective. After the arrays of state were filled from a checkpoint. */
     as_status (*restored)(as_estimator *estimator);
+    /* Not collective; a world of one process. OPTIONAL: takes adapters into the weights that they adapt, for export;
+       the model computes the same, and is not trained any more. */
+    void (*fold)(as_estimator *estimator);
     /* Not collective; a world of one process. OPTIONAL: writes the model as an ONNX file. Errors: CONFIG for what ONNX
        cannot say; those of as_onnx_write. */
     as_status (*onnx)(const as_estimator *estimator, const char *path);

@@ -44,16 +44,17 @@ static as_status plan_tensors(as_network *network)
             if (layer->param[p].tied) {
                 continue; /* it is another layer's */
             }
-            network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
-                                                                    .count = layer->param[p].count,
-                                                                    .band = band_of(model, l, p),
-                                                                    .layer = l,
-                                                                    .param = p,
-                                                                    .lr_scale = layer->lr_scale,
-                                                                    .decay = layer->param[p].decay,
-                                                                    .statistic = layer->param[p].statistic,
-                                                                    .momentum = layer->param[p].momentum,
-                                                                    .trains = layer->trains};
+            network->tensor[network->ntensors++] =
+                (network_tensor){.first = layer->param[p].offset,
+                                 .count = layer->param[p].count,
+                                 .band = band_of(model, l, p),
+                                 .layer = l,
+                                 .param = p,
+                                 .lr_scale = layer->lr_scale,
+                                 .decay = layer->param[p].decay,
+                                 .statistic = layer->param[p].statistic,
+                                 .momentum = layer->param[p].momentum,
+                                 .trains = layer->trains && !layer->param[p].adapted};
             network->statistics = network->statistics || layer->param[p].statistic;
         }
     }
@@ -169,6 +170,7 @@ static as_state_item *add_item(as_network *network, const char *group, const cha
     item->sliced = true;
     item->torch_name = param->torch_name;
     item->torch_axes = param->torch_axes;
+    item->adapter = param->adapter;
     return item;
 }
 
@@ -186,7 +188,8 @@ static as_status plan_state(as_network *network)
     for (int s = 0; s < network->nslots; s++) {
         for (int i = 0; i < network->ntensors; i++) {
             const unsigned roles = network->slot_kind[s].roles;
-            if (!network->tensor[i].statistic && (roles == 0 || (roles >> network->tensor[i].role & 1u) != 0)) {
+            if (network->tensor[i].trains && !network->tensor[i].statistic &&
+                (roles == 0 || (roles >> network->tensor[i].role & 1u) != 0)) {
                 add_item(network, "optimizer", network->slot_kind[s].name, &network->tensor[i])->data =
                     network->slot[s];
             }
@@ -374,6 +377,25 @@ static as_status onnx(const as_estimator *estimator, const char *path)
     return status;
 }
 
+static void fold(as_estimator *estimator)
+{
+    as_network *network = (as_network *)estimator;
+    const as_model *model = &network->model;
+    void *const vector[2] = {network->params, network->average};
+    for (int v = 0; v < 2; v++) {
+        for (int i = 0; i < model->nlayers && vector[v] != NULL; i++) {
+            const as_layer *layer = &model->layer[i];
+            void *param[AS_LAYER_PARAMS_MAX];
+            for (int q = 0; q < layer->nparams; q++) {
+                param[q] = network_at(network, vector[v], layer->param[q].offset);
+            }
+            if (layer->ops->fold != NULL) {
+                layer->ops->fold(layer, param);
+            }
+        }
+    }
+}
+
 static as_sum *sum(as_estimator *estimator)
 {
     return ((as_network *)estimator)->sum;
@@ -410,6 +432,7 @@ const as_estimator_ops as_estimator_network = {
     .observe = observe,
     .state = state,
     .restored = restored,
+    .fold = fold,
     .onnx = onnx,
     .gradients = network_gradients,
     .sum = sum,

@@ -34,7 +34,7 @@ typedef struct sum_job {
 bool as_gradients_trains(const as_model *model, int layer, int q)
 {
     const as_param *param = &model->layer[layer].param[q];
-    return model->layer[layer].trains && !param->tied && !param->statistic;
+    return model->layer[layer].trains && !param->tied && !param->statistic && !param->adapted;
 }
 
 const as_model *as_gradients_model(const as_gradients *g)

@@ -52,6 +52,8 @@ typedef struct as_param {
          w += momentum * (span / samples of the batch - w). */
     bool statistic;
     double momentum; /* of a statistic, in [0, 1] */
+    bool adapted;    /* kept as it is though the layer trains: adapters learn in its place. Accumulate leaves it out */
+    bool adapter;    /* learnt beside an adapted weight: a file that a run starts from need not have it */
     /* Set by the model where the layer shares a parameter of an earlier one: its elements are those of parameter
        owner_param of layer owner_layer; transposed: stored (columns, rows), in packing, products and sums. */
     bool tied, transposed;
@@ -196,6 +198,9 @@ struct as_layer_ops {
        matters, so that a sequence may go on for ever. */
     void (*extend)(const as_layer *layer, const as_pass *pass, int64_t at);
     bool carries;
+    /* Not collective. OPTIONAL, for kinds with adapters: takes them into what they adapt, so that without them the
+       layer computes what it did, and clears them; param: (nparams) arrays. */
+    void (*fold)(const as_layer *layer, void *const *param);
     /* Not collective. OPTIONAL: operators of an ONNX model that compute, in evaluation, the value y (batch, out) from
        the values x[k] (batch, in[k]); param: (nparams) arrays. Names of values in between start with y. Errors: CONFIG
        naming the layer and an option that has no such form. NULL: the kind cannot be exported. */
@@ -209,7 +214,7 @@ static inline bool as_layer_learns(const as_layer *layer)
 {
     bool learns = false;
     for (int q = 0; q < layer->nparams; q++) {
-        learns = learns || !layer->param[q].statistic;
+        learns = learns || !(layer->param[q].statistic || layer->param[q].adapted);
     }
     return learns && layer->trains;
 }

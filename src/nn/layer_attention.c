@@ -18,6 +18,7 @@
 #include "kernels/scalar_math.h"
 #include "nn/init.h"
 #include "nn/layer.h"
+#include "nn/low_rank_rows.h"
 
 typedef struct attention_options {
     int64_t heads, kv_heads, head_width, units;
@@ -25,9 +26,11 @@ typedef struct attention_options {
     double rotary_base;
     int init;
     double init_scale;
+    const as_node *lora;
     int64_t positions, channels;
-    int64_t qkv, o;    /* reals of q, k, v together, and of o, of a position */
-    int64_t stride;    /* reals kept for a position: q, k, v, o, log sums */
+    int64_t qkv, o; /* reals of q, k, v together, and of o, of a position */
+    int64_t stride; /* reals kept for a position: q, k, v, o, log sums, then u and t of the adapters of both weights */
+    as_low_rank low;
     const real *turns; /* (T, 2, w / 2): cos, sin */
 } attention_options;
 
@@ -50,6 +53,8 @@ static const as_field fields[] = {
      .help = "How both weights start; auto: glorot."},
     {OPTION(init_scale, AS_FIELD_REAL), .standard = "0", .min = 0, .max = 1e6,
      .help = "Standard deviation of normal, half-width of uniform (0: 0.05 for both); a factor on the others (0: 1)."},
+    {OPTION(lora, AS_FIELD_NODE), .standard = "",
+     .help = "Keeps weights and biases, and trains low-rank adapters of both weights: a rank, or {rank, alpha}."},
     AS_FIELDS_END};
 
 static as_attention shape_of(const attention_options *o)
@@ -139,7 +144,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     AS_TRY(check(layer, o));
     o->qkv = (o->heads + 2 * o->kv_heads) * o->head_width;
     o->o = o->heads * o->head_width;
-    o->stride = lines(o->qkv + o->o + o->heads);
+    AS_TRY(as_low_rank_parse(layer, document, o->lora, &o->low));
+    o->stride = lines(o->qkv + o->o + o->heads + 4 * o->low.rank);
     if (o->rotary) {
         AS_TRY(make_turns(layer, o, document));
     }
@@ -169,7 +175,47 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
                                  .init = AS_INIT_ZEROS,
                                  .fan_in = o->o,
                                  .fan_out = o->units};
+    for (int w = 0; w < 2 && o->low.rank > 0; w++) {
+        as_low_rank_params(layer, w == 0 ? "qkv_" : "out_", o->low.rank, &layer->param[w],
+                           o->bias ? &layer->param[2 + w] : NULL, &layer->param[layer->nparams]);
+        layer->nparams += 2;
+    }
     return AS_OK;
+}
+
+/* Of A of weight w; B is the next one. */
+static int adapter_of(const as_layer *layer, int w)
+{
+    return layer->nparams - 4 + 2 * w;
+}
+
+/* Where u of weight w is kept, from the beginning of a position; t is behind it. */
+static int64_t place_of(const attention_options *o, int w)
+{
+    return o->qkv + o->o + o->heads + 2 * w * o->low.rank;
+}
+
+/* y += what the adapter of weight w gives, for rows x; kept: the first row's position. */
+static void adapt(const as_layer *layer, const as_pass *pass, int w, int64_t rows, const real *x, int64_t ldx,
+                  real *kept, int64_t lds, real *y, int64_t ldy)
+{
+    const attention_options *const o = layer->options;
+    if (o->low.rank > 0) {
+        const int a = adapter_of(layer, w);
+        as_low_rank_forward(pass->kernels, &o->low, &layer->param[a], &pass->packed[a], rows, x, ldx,
+                            kept + place_of(o, w), lds, y, ldy);
+    }
+}
+
+static void adapt_back(const as_layer *layer, const as_pass *pass, int w, int64_t rows, const real *dy, int64_t ldy,
+                       real *kept, int64_t lds, real *dx, int64_t ldx)
+{
+    const attention_options *const o = layer->options;
+    if (o->low.rank > 0) {
+        const int a = adapter_of(layer, w);
+        as_low_rank_backward(pass->kernels, &o->low, &layer->param[a], &pass->packed[a], rows, dy, ldy,
+                             kept + place_of(o, w) + o->low.rank, lds, dx, ldx);
+    }
 }
 
 /* Turns the heads of q and k of positions [from, to) of one sample; back: by the negative angles. */
@@ -221,6 +267,8 @@ static void forward(const as_layer *layer, const as_pass *pass)
     pass->kernels->gemm(rows, o->qkv, o->channels, pass->x[0],
                         as_position_stride(o->positions, o->channels, pass->ldx[0]), pass->packed[0],
                         o->bias ? pass->param[2] : NULL, false, saved, lds);
+    adapt(layer, pass, 0, rows, pass->x[0], as_position_stride(o->positions, o->channels, pass->ldx[0]), saved, lds,
+          saved, lds);
     for (int64_t r = 0; r < pass->rows; r++) {
         const as_attention_arrays x = arrays_of(layer, pass, r);
         if (o->rotary) {
@@ -230,6 +278,8 @@ static void forward(const as_layer *layer, const as_pass *pass)
     }
     pass->kernels->gemm(rows, o->units, o->o, saved + o->qkv, lds, pass->packed[1], o->bias ? pass->param[3] : NULL,
                         false, pass->y, as_position_stride(o->positions, o->units, pass->ldy));
+    adapt(layer, pass, 1, rows, saved + o->qkv, lds, saved, lds, pass->y,
+          as_position_stride(o->positions, o->units, pass->ldy));
 }
 
 /* The keys and values of earlier positions are what is kept of them. */
@@ -246,12 +296,15 @@ static void extend(const as_layer *layer, const as_pass *pass, int64_t at)
     x.lse = q + o->qkv + o->o;
     pass->kernels->gemm(pass->rows, o->qkv, o->channels, (const real *)pass->x[0] + at * pass->ldx[0], pass->ldx[0],
                         pass->packed[0], o->bias ? pass->param[2] : NULL, false, q, o->stride);
+    adapt(layer, pass, 0, pass->rows, (const real *)pass->x[0] + at * pass->ldx[0], pass->ldx[0], q, o->stride, q,
+          o->stride);
     if (o->rotary) {
         turn(o, saved, at, at + pass->rows, false);
     }
     pass->kernels->attention->forward(&a, &x);
     pass->kernels->gemm(pass->rows, o->units, o->o, x.o, o->stride, pass->packed[1], o->bias ? pass->param[3] : NULL,
                         false, (real *)pass->y + at * pass->ldy, pass->ldy);
+    adapt(layer, pass, 1, pass->rows, x.o, o->stride, q, o->stride, (real *)pass->y + at * pass->ldy, pass->ldy);
 }
 
 /* Both packed forms lie one after the other, each on a cache line. */
@@ -262,12 +315,15 @@ static int64_t packed_forward(const as_layer *layer, const as_kernels *kernels, 
 
 static bool wants_transposed(const as_layer *layer, int q)
 {
-    return q == 1 || layer->wants_dx; /* the gradient of o is wanted always */
+    const as_param *const param = &layer->param[q];
+    const bool b = param->adapter && param->init == AS_INIT_ZEROS,
+               out = q == 1 || (param->adapter && q >= adapter_of(layer, 1));
+    return out || b || layer->wants_dx; /* the gradient of o is wanted always */
 }
 
 static int64_t packed_reals(const as_layer *layer, const as_kernels *kernels, int q)
 {
-    if (q > 1) {
+    if (q > 1 && !layer->param[q].adapter) {
         return 0;
     }
     const as_shape *const s = &layer->param[q].shape;
@@ -294,6 +350,7 @@ static void backward_sample(const as_layer *layer, const as_pass *pass, int64_t 
     as_attention_arrays x = arrays_of(layer, pass, r);
     pass->kernels->gemm(T, o->o, o->units, (const real *)pass->dy + r * pass->ldy, o->units, transposed, NULL, false,
                         d_o, o->stride);
+    adapt_back(layer, pass, 1, T, (const real *)pass->dy + r * pass->ldy, o->units, saved, o->stride, d_o, o->stride);
     x.d_o = d_o; /* positions as far apart as those of o */
     x.dq = saved;
     x.dk = saved + o->heads * o->head_width;
@@ -316,9 +373,28 @@ static void backward(const as_layer *layer, const as_pass *pass)
                             (const real *)pass->packed[0] + packed_forward(layer, pass->kernels, 0), NULL, false,
                             pass->dx[0], as_position_stride(o->positions, o->channels, pass->ldx[0]));
     }
+    adapt_back(layer, pass, 0, pass->rows * o->positions, pass->saved,
+               as_position_stride(o->positions, o->stride, pass->lds), pass->saved,
+               as_position_stride(o->positions, o->stride, pass->lds), pass->dx[0],
+               as_position_stride(o->positions, o->channels, pass->ldx[0]));
     for (int64_t r = 0; r < pass->rows && layer->ninputs > 1 && pass->dx[1] != NULL; r++) {
         memset((real *)pass->dx[1] + r * pass->ldx[1], 0,
                (size_t)o->positions * sizeof(real)); /* a mask has no slope */
+    }
+}
+
+static void accumulate_adapters(const as_layer *layer, const as_accumulate *a, const int64_t *lane_row)
+{
+    const attention_options *const o = layer->options;
+    const real *const saved = a->saved, *const x[2] = {a->x[0], saved + o->qkv}, *const dy[2] = {saved, a->dy};
+    const int64_t lds = as_position_stride(o->positions, o->stride, a->lds);
+    const int64_t ldx[2] = {as_position_stride(o->positions, o->channels, a->ldx[0]), lds};
+    const int64_t ldy[2] = {lds, as_position_stride(o->positions, o->units, a->ldy)};
+    for (int w = 0; w < 2; w++) {
+        const int q = adapter_of(layer, w);
+        const real *const u = saved + place_of(o, w);
+        as_low_rank_accumulate(a, &o->low, &layer->param[q], lane_row, x[w], ldx[w], u, u + o->low.rank, lds, dy[w],
+                               ldy[w], a->part + q * a->program->parts);
     }
 }
 
@@ -330,6 +406,10 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     const int64_t ldy = as_position_stride(o->positions, o->units, a->ldy);
     int64_t buffer[AS_LANES_MAX + 1];
     const int64_t *const lane_row = as_lane_positions(a, o->positions, buffer);
+    if (o->low.rank > 0) {
+        accumulate_adapters(layer, a, lane_row);
+        return;
+    }
     a->kernels->outer_lanes(o->channels, o->qkv, a->x[0], as_position_stride(o->positions, o->channels, a->ldx[0]),
                             a->saved, lds, a->program, lane_row, a->resume, a->part, o->qkv, a->thread, a->threads);
     a->kernels->outer_lanes(o->o, o->units, (const real *)a->saved + o->qkv, lds, a->dy, ldy, a->program, lane_row,
@@ -346,7 +426,18 @@ static double flops(const as_layer *layer)
 {
     const attention_options *const o = layer->options;
     const double T = (double)o->positions, pairs = o->causal ? T * (T + 1) / 2 : T * T;
-    return 2 * T * ((double)o->channels * (double)o->qkv + (double)o->o * (double)o->units) + 4 * (double)o->o * pairs;
+    const double low = (double)o->low.rank * (double)(o->channels + o->qkv + o->o + o->units);
+    return 2 * T * ((double)o->channels * (double)o->qkv + (double)o->o * (double)o->units + low) +
+           4 * (double)o->o * pairs;
+}
+
+static void fold(const as_layer *layer, void *const *param)
+{
+    const attention_options *const o = layer->options;
+    for (int w = 0; w < 2 && o->low.rank > 0; w++) {
+        const int a = adapter_of(layer, w);
+        as_low_rank_fold(&o->low, &layer->param[a], param[w], param[a], param[a + 1]);
+    }
 }
 
 /* Values of the graph are called STEM_WORD. */
@@ -525,5 +616,6 @@ const as_layer_ops AS_V(as_layer_attention) = {
     .packed_reals = packed_reals,
     .pack = pack,
     .flops = flops,
+    .fold = fold,
     .onnx = onnx,
 };

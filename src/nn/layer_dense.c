@@ -4,18 +4,19 @@
    Backward, with d = dy * f'(z): dx = d W', dW = sum over rows of x' d, db = sum of d, sums in lane order. Cost for
    each row: 2 in units flops forward, twice that backward (once when nothing below trains).
    relu is part of the matrix product; other activations pass over the rows right after it. z is kept only for
-   activations that need it. */
+   activations that need it. With adapters (lora: low_rank.h) each position keeps u and t of them behind z. */
 #include <string.h>
 
 #include "base/error.h"
 #include "kernels/real.h"
 #include "nn/init.h"
 #include "nn/layer.h"
+#include "nn/low_rank_rows.h"
 #include "nn/nonlinearity.h"
 
 typedef struct dense_options {
     int64_t units;
-    const as_node *activation;
+    const as_node *activation, *lora;
     int init; /* 0: auto; else as_init + 1 */
     double init_scale;
     bool bias;
@@ -23,6 +24,8 @@ typedef struct dense_options {
     as_nonlinearity f;
     bool relu;             /* f is relu: done by the matrix product */
     int64_t positions, in; /* rows of the products in one sample, and their width */
+    as_low_rank low;
+    int64_t z, kept; /* reals of z, and of z, u and t together, that are kept for a position */
 } dense_options;
 enum { OVER_SAMPLE, OVER_LAST };
 
@@ -64,6 +67,11 @@ static const as_field fields[] = {
      .standard = "sample",
      .choices = over_choices,
      .help = "What one weight sees: the whole sample as a vector, or its last axis, at each position anew."},
+    {.name = "lora",
+     .type = AS_FIELD_NODE,
+     .offset = offsetof(dense_options, lora),
+     .standard = "",
+     .help = "Keeps weight and bias, and trains low-rank adapters of the weight: a rank, or {rank, alpha}."},
     AS_FIELDS_END};
 
 static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
@@ -80,7 +88,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     memcpy(path, layer->name, strlen(layer->name) + 1);
     memcpy(path + strlen(path), ".activation", sizeof ".activation");
     AS_TRY(as_nonlinearity_parse(document, options->activation, kernels, path, &options->f));
-    options->relu = options->f.ops != NULL && strcmp(options->f.ops->name, "relu") == 0;
+    AS_TRY(as_low_rank_parse(layer, document, options->lora, &options->low));
+    options->relu = options->f.ops != NULL && strcmp(options->f.ops->name, "relu") == 0 && options->low.rank == 0;
     if (options->init == 0) {
         const bool halves = options->f.ops != NULL && options->f.ops->halves;
         options->init = (int)(halves ? AS_INIT_HE : AS_INIT_GLOROT) + 1;
@@ -90,7 +99,9 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
         layer->out = layer->in[0];
         layer->out.dim[layer->out.rank - 1] = options->units;
     }
-    layer->saved = options->f.ops != NULL && options->f.ops->needs_input ? as_shape_size(&layer->out) : 0;
+    options->z = options->f.ops != NULL && options->f.ops->needs_input ? options->units : 0;
+    options->kept = options->z + 2 * options->low.rank;
+    layer->saved = options->positions * options->kept;
     layer->nparams = options->bias ? 2 : 1;
     layer->param[0] = (as_param){.name = "weight",
                                  .shape = {.rank = 2, .dim = {options->in, options->units}},
@@ -105,7 +116,18 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
                                  .init = AS_INIT_ZEROS,
                                  .fan_in = options->in,
                                  .fan_out = options->units};
+    if (options->low.rank > 0) {
+        as_low_rank_params(layer, "", options->low.rank, &layer->param[0], options->bias ? &layer->param[1] : NULL,
+                           &layer->param[layer->nparams]);
+        layer->nparams += 2;
+    }
     return AS_OK;
+}
+
+/* Of A; B is the next one. */
+static int adapter_of(const as_layer *layer)
+{
+    return layer->nparams - 2;
 }
 
 /* Rows that a product and the activation beside it take at a time, so that what one leaves is in L2 for the other. A
@@ -121,17 +143,23 @@ static void forward(const as_layer *layer, const as_pass *pass)
 {
     const dense_options *options = layer->options;
     const as_nonlinearity *f = &options->f;
-    const bool keep = layer->saved > 0;
+    const bool keep = options->z > 0;
     const int64_t rows = pass->rows * options->positions, units = options->units;
     const int64_t ldx = as_position_stride(options->positions, options->in, pass->ldx[0]),
                   ldy = as_position_stride(options->positions, units, pass->ldy),
-                  ldz = keep ? as_position_stride(options->positions, units, pass->lds) : ldy;
+                  lds = as_position_stride(options->positions, options->kept, pass->lds), ldz = keep ? lds : ldy;
     const int64_t most = options->relu ? rows : rows_at_once(options, rows);
     for (int64_t i = 0; i < rows; i += most) {
         const int64_t count = rows - i < most ? rows - i : most;
         real *const y = (real *)pass->y + i * ldy, *const z = keep ? (real *)pass->saved + i * ldz : y;
         pass->kernels->gemm(count, units, options->in, (const real *)pass->x[0] + i * ldx, ldx, pass->packed[0],
                             options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
+        if (options->low.rank > 0) {
+            const int a = adapter_of(layer);
+            as_low_rank_forward(pass->kernels, &options->low, &layer->param[a], &pass->packed[a], count,
+                                (const real *)pass->x[0] + i * ldx, ldx, (real *)pass->saved + i * lds + options->z,
+                                lds, z, ldz);
+        }
         if (f->ops != NULL && !options->relu) {
             as_nonlinearity_forward(f, pass->kernels, count, units, z, ldz, y, ldy);
         }
@@ -148,6 +176,9 @@ static int64_t packed_forward(const dense_options *options, const as_kernels *ke
 static int64_t packed_reals(const as_layer *layer, const as_kernels *kernels, int q)
 {
     const dense_options *options = layer->options;
+    if (layer->param[q].adapter) {
+        return as_low_rank_packed_reals(kernels, &layer->param[q], layer->wants_dx || q > adapter_of(layer));
+    }
     if (q != 0) {
         return 0;
     }
@@ -159,7 +190,11 @@ static void pack(const as_layer *layer, const as_kernels *kernels, int q, const 
                  int64_t count, void *packed)
 {
     const dense_options *options = layer->options;
-    (void)q;
+    if (q > 0) {
+        as_low_rank_pack(kernels, &layer->param[q], layer->wants_dx || q > adapter_of(layer), param, first, count,
+                         packed);
+        return;
+    }
     real *transposed = layer->wants_dx ? (real *)packed + packed_forward(options, kernels) : NULL;
     if (layer->param[0].transposed) { /* what is forward for W is transposed for W' */
         kernels->pack(options->units, options->in, param, first, count, transposed, packed);
@@ -174,7 +209,7 @@ static void backward(const as_layer *layer, const as_pass *pass)
     const int64_t rows = pass->rows * options->positions, units = options->units;
     const int64_t ldx = as_position_stride(options->positions, options->in, pass->ldx[0]),
                   ldy = as_position_stride(options->positions, units, pass->ldy),
-                  ldz = as_position_stride(options->positions, units, pass->lds);
+                  lds = as_position_stride(options->positions, options->kept, pass->lds);
     const real *const transposed = (const real *)pass->packed[0] + packed_forward(options, pass->kernels);
     const int64_t most = rows_at_once(options, rows);
     for (int64_t i = 0; i < rows; i += most) {
@@ -182,12 +217,18 @@ static void backward(const as_layer *layer, const as_pass *pass)
         real *const dy = (real *)pass->dy + i * ldy;
         if (options->f.ops != NULL) {
             as_nonlinearity_backward(&options->f, pass->kernels, count, units,
-                                     layer->saved > 0 ? (const real *)pass->saved + i * ldz : NULL, ldz,
+                                     options->z > 0 ? (const real *)pass->saved + i * lds : NULL, lds,
                                      (const real *)pass->y + i * ldy, ldy, dy);
         }
         if (pass->dx[0] != NULL) {
             pass->kernels->gemm(count, options->in, units, dy, ldy, transposed, NULL, false,
                                 (real *)pass->dx[0] + i * ldx, ldx);
+        }
+        if (options->low.rank > 0) {
+            const int a = adapter_of(layer);
+            as_low_rank_backward(pass->kernels, &options->low, &layer->param[a], &pass->packed[a], count, dy, ldy,
+                                 (real *)pass->saved + i * lds + options->z + options->low.rank, lds,
+                                 pass->dx[0] != NULL ? (real *)pass->dx[0] + i * ldx : NULL, ldx);
         }
     }
 }
@@ -200,6 +241,14 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
     int64_t buffer[AS_LANES_MAX + 1];
     const int64_t *lane_row = as_lane_positions(a, options->positions, buffer);
     const int64_t ldx = as_position_stride(options->positions, options->in, a->ldx[0]);
+    if (options->low.rank > 0) {
+        const int q = adapter_of(layer);
+        const real *const u = (const real *)a->saved + options->z;
+        as_low_rank_accumulate(a, &options->low, &layer->param[q], lane_row, a->x[0], ldx, u, u + options->low.rank,
+                               as_position_stride(options->positions, options->kept, a->lds), a->dy, ldy,
+                               a->part + q * parts);
+        return;
+    }
     if (layer->param[0].transposed) {
         a->kernels->outer_lanes(units, options->in, a->dy, ldy, a->x[0], ldx, a->program, lane_row, a->resume, a->part,
                                 options->in, a->thread, a->threads);
@@ -222,7 +271,18 @@ static const as_nonlinearity *nonlinearity(const as_layer *layer)
 static double flops(const as_layer *layer)
 {
     const dense_options *options = layer->options;
-    return 2 * (double)options->in * (double)layer->out_size;
+    return 2 * (double)options->positions *
+           ((double)options->in * (double)options->units +
+            (double)options->low.rank * ((double)options->in + (double)options->units));
+}
+
+static void fold(const as_layer *layer, void *const *param)
+{
+    const dense_options *options = layer->options;
+    if (options->low.rank > 0) {
+        const int a = adapter_of(layer);
+        as_low_rank_fold(&options->low, &layer->param[a], param[0], param[a], param[a + 1]);
+    }
 }
 
 /* A sample of several axes is one vector, unless the weight sees positions. */
@@ -267,5 +327,6 @@ const as_layer_ops AS_V(as_layer_dense) = {
     .pack = pack,
     .nonlinearity = nonlinearity,
     .flops = flops,
+    .fold = fold,
     .onnx = onnx,
 };

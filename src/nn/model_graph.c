@@ -80,7 +80,7 @@ const as_field as_layer_fields[] = {{.name = "name",
                                      .type = AS_FIELD_BOOL,
                                      .offset = offsetof(layer_options, freeze),
                                      .standard = "false",
-                                     .help = "Keeps the parameters as they are."},
+                                     .help = "Keeps the parameters as they are, but for adapters (lora)."},
                                     {.name = "recompute",
                                      .type = AS_FIELD_BOOL,
                                      .offset = offsetof(layer_options, recompute),
@@ -306,6 +306,15 @@ static as_status parse_layer(const builder *b, const frame *f, const as_node *no
     return find_inputs(b, f, &common.from, layer);
 }
 
+static bool adapts(const as_layer *layer)
+{
+    bool adapter = false;
+    for (int q = 0; q < layer->nparams; q++) {
+        adapter = adapter || layer->param[q].adapter;
+    }
+    return adapter;
+}
+
 /* Uses the owner's elements for the parameters that both layers name alike, turned over where the kind can do that. */
 static as_status tie_params(const builder *b, as_layer *layer)
 {
@@ -314,6 +323,12 @@ static as_status tie_params(const builder *b, as_layer *layer)
     if (owner->trains != layer->trains) {
         AS_FAIL(AS_CONFIG, "%s: layer %s: share: %s: expected both layers frozen, or none", as_node_place(layer->node),
                 layer->name, owner->name);
+    }
+    if (adapts(owner) || adapts(layer)) {
+        AS_FAIL(AS_CONFIG,
+                "%s: layer %s: share: %s: a weight with adapters (lora) belongs to one layer, or they could "
+                "not be taken into it",
+                as_node_place(layer->node), layer->name, owner->name);
     }
     for (int q = 0; q < layer->nparams; q++) {
         as_param *mine = &layer->param[q];
@@ -430,7 +445,7 @@ typedef struct block_options {
     {.name = "from", .type = AS_FIELD_TEXTS, .offset = offsetof(block_options, from), .standard = "",                  \
      .help = "The earlier layer that it reads, or input (the data); the layer before it by default."},                 \
     {.name = "freeze", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, freeze), .standard = "false",          \
-     .help = "Keeps the parameters of its layers as they are."},                                                       \
+     .help = "Keeps the parameters of its layers as they are, but for adapters (lora)."},                                                       \
     {.name = "recompute", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, recompute), .standard = "false",    \
      .help = "Keeps its output alone, and computes what is inside again in backward: less memory, more time."}
 /* clang-format on */

@@ -1,5 +1,6 @@
 /* Every table of options with the path of its keys: what `explain`, docs/config.md, completion and the comparison of
    configurations walk over. */
+#include "nn/low_rank.h"
 #include "nn/model.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
@@ -39,6 +40,7 @@ void as_config_visit(void (*visit)(void *context, const as_config_table *table),
     section(&w, "model.layers", "Keys that every layer takes beside those of its kind.", as_layer_fields);
     section(&w, "model.layers.block", "A list of layers from model.blocks, in the place of a layer.", as_block_fields);
     section(&w, "model.layers.repeat", "Copies of a list of layers, in the place of a layer.", as_repeat_fields);
+    section(&w, "model.layers.lora", "Low-rank adapters of a dense or attention layer.", as_low_rank_fields);
     section(&w, "model.losses", "One of several losses.", as_head_fields);
     section(&w, "optimizer", "Keys that every optimizer takes beside those of its kind.", as_optimizer_fields);
     section(&w, "optimizer.groups", "Parameters with a learning rate or decay of their own.", as_group_fields);

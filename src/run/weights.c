@@ -254,7 +254,7 @@ static as_status check_shape(const source *s, const as_state_item *item, const c
             s->path, found->name, ours, as_shape_text(&shape, a, sizeof a), as_shape_text(&other, b, sizeof b));
 }
 
-/* Values of one of our arrays, in our layout, into *out (malloc'd). */
+/* Values of one of our arrays, in our layout, into *out (malloc'd); NULL: an adapter that the file does not have. */
 static as_status fetch(source *s, const as_start_options *start, const as_state_item *item, const char *layer,
                        const char *param, double **out)
 {
@@ -265,6 +265,9 @@ static as_status fetch(source *s, const as_start_options *start, const as_state_
     stored *found = NULL;
     for (int i = 0; i < s->n && found == NULL; i++) {
         found = strcmp(s->array[i].name, name) == 0 ? &s->array[i] : NULL;
+    }
+    if (found == NULL && item->adapter) {
+        return AS_OK;
     }
     if (found == NULL) {
         char text[4 * NAME_MAX_BYTES];
@@ -298,8 +301,9 @@ static as_status check_unused(const source *s, const as_start_options *start)
     for (int i = 0; i < s->n; i++) {
         const stored *a = &s->array[i];
         if (!a->used && a->rank > 0 && !listed(&start->ignore, a->name) && !listed(&start->fresh, a->name)) {
-            AS_FAIL(AS_CONFIG, "%s: %s has no place in the model (start.ignore leaves it, start.rename gives it one)",
-                    s->path, a->name);
+            const bool adapter = strstr(a->name, "lora_") != NULL;
+            AS_FAIL(AS_CONFIG, "%s: %s has no place in the model (start.ignore leaves it, start.rename gives it one%s)",
+                    s->path, a->name, adapter ? "; allsum export takes adapters into the weights" : "");
         }
     }
     return AS_OK;
@@ -368,7 +372,7 @@ static as_status check_names(const as_start_options *start, int n, const as_stat
 }
 
 static as_status fetch_all(source *s, const as_start_options *start, int n, const as_state_item *items, double **value,
-                           int *taken)
+                           int *taken, int *anew)
 {
     AS_TRY(check_options(start));
     AS_TRY(check_names(start, n, items, s->layout));
@@ -378,7 +382,8 @@ static as_status fetch_all(source *s, const as_start_options *start, int n, cons
         const char *param;
         if (split(items[i].name, "/params/", layer, &param) && !listed(&start->fresh, layer)) {
             AS_TRY(fetch(s, start, &items[i], layer, param, &value[i]));
-            ++*taken;
+            *taken += value[i] != NULL;
+            *anew += value[i] == NULL;
         }
     }
     return check_unused(s, start);
@@ -386,17 +391,20 @@ static as_status fetch_all(source *s, const as_start_options *start, int n, cons
 
 as_status as_weights_load(as_world *world, const as_start_options *start, as_estimator *estimator, const as_log *log)
 {
-    int n = 0, taken = 0;
+    int n = 0, taken = 0, anew = 0;
     as_state_item *items;
     source s = {.path = start->from, .layout = (as_weights_layout)start->layout};
     AS_TRY(as_world_agree(world, estimator->ops->state(estimator, &n, &items)));
     double **value = calloc((size_t)n + 1, sizeof *value);
     as_status status = value == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %d arrays", start->from, n)
-                                     : fetch_all(&s, start, n, items, value, &taken);
+                                     : fetch_all(&s, start, n, items, value, &taken, &anew);
     status = as_world_agree(world, status);
     if (status == AS_OK) {
         put_all(estimator, n, items, value);
         as_log_line(log, AS_LOG_INFO, "start: %d arrays from %s", taken, start->from);
+        if (anew > 0) {
+            as_log_line(log, AS_LOG_INFO, "start: %d arrays of adapters begin anew", anew);
+        }
     }
     for (int i = 0; i < n && value != NULL; i++) {
         free(value[i]);
@@ -454,7 +462,7 @@ as_status as_weights_save(const char *path, as_weights_format format, as_weights
         char layer[NAME_MAX_BYTES];
         const char *param;
         const bool real = items[i].type == AS_F32 || items[i].type == AS_F64;
-        if (real && split(items[i].name, group, layer, &param)) {
+        if (real && !items[i].adapter && split(items[i].name, group, layer, &param)) {
             status = prepare(&items[i], layer, param, layout, &tensor[count], name[count]);
             count += status == AS_OK;
         }

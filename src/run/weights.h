@@ -15,7 +15,8 @@ typedef enum as_weights_format { AS_WEIGHTS_SAFETENSORS, AS_WEIGHTS_NPZ } as_wei
 as_status as_weights_load(as_world *world, const as_start_options *start, as_estimator *estimator, const as_log *log);
 
 /* Not collective; a world of one process. Writes the parameters (the averaged ones where they are kept) as arrays
-   called LAYER.NAME. Errors: those of as_safetensors_write and as_npz_write. */
+   called LAYER.NAME, but no adapters, which estimator->ops->fold takes into weights before. Errors: those of
+   as_safetensors_write and as_npz_write. */
 as_status as_weights_save(const char *path, as_weights_format format, as_weights_layout layout,
                           as_estimator *estimator);
 

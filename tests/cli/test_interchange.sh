@@ -53,6 +53,31 @@ header=$(($(od -An -tu8 -N8 ../in/wide.safetensors) + 8))
 printf '\234\165\000\210\074\344\067\176' | dd of=../in/wide.safetensors bs=1 seek=$header conv=notrunc status=none
 expect 65 'element 0 is 1e\+300, expected a finite float32' train -s "$net" -s "$steps" -s start.from=../in/wide.safetensors -o out_c
 
+# Adapters: they alone train beside a base model, which the checkpoint still has and the optimizer keeps nothing for; export takes
+# them into the weights, and that gives the same model without them.
+lora=(-s 'model.layers.0.dense.lora={rank: 3, alpha: 6}' -s model.layers.1.dense.lora=2)
+expect 0 '; 272 parameters train' explain -s "$net" "${lora[@]}"
+"$program" train -s "$net" "${lora[@]}" -s 'train={batch: 100, steps: 20}' -s start.from=../model/final.h5 -o ../tuned >../out 2>../err ||
+    complain 'adapters: not trained'
+grep -q 'start: 4 arrays from .*model/final.h5' ../err && grep -q 'start: 4 arrays of adapters begin anew' ../err || complain 'adapters: not said'
+expect 0 '/params/dense_1/lora_a ' info ../tuned/final.h5
+expect 0 'loss ' eval ../tuned -q
+loss=$(sed -n 's/^loss *\([0-9.]*\).*/\1/p' ../out)
+expect 0 '' export ../tuned --to safetensors -o ../in/tuned.safetensors
+expect 0 'head\.weight' info ../in/tuned.safetensors
+grep -q 'lora' ../out && complain 'adapters: exported beside the weights'
+"$program" train "${still[@]}" -s start.from=../in/tuned.safetensors -o ../folded >../out 2>../err || complain 'adapters: their model was not taken'
+expect 0 'loss ' eval ../folded -q
+awk -v a="$loss" -v b="$(sed -n 's/^loss *\([0-9.]*\).*/\1/p' ../out)" 'BEGIN { exit !(a > 0 && a - b < 1e-5 && b - a < 1e-5) }' || complain "folded: expected loss $loss"
+"$program" info ../model/final.h5 ../tuned/final.h5 --diff >../out 2>../err # differences of what both have: not of the base
+grep -q '^/params/dense_1/lora_a: only in' ../out || complain 'adapters: no difference is found at all'
+grep '^/params' ../out | grep -v 'lora_[ab]: only in' && complain 'adapters: the base was trained'
+expect 78 'lora_. has no place in the model .*allsum export takes adapters' train -s "$net" -s "$steps" -s start.from=../tuned/final.h5 -o out_c
+expect 78 'dense_1\.lora\.rank: expected a whole number from 1' train -s "$net" -s model.layers.0.dense.lora=0 -o out_c
+expect 78 "unknown key 'dense_1\.lora\.rnk' \(did you mean 'rank'" train -s "$net" -s 'model.layers.0.dense.lora={rnk: 2}' -o out_c
+expect 78 'layer dense_1: share: .*a weight with adapters \(lora\) belongs to one layer' train \
+    -s 'model={layers: [{dense: {units: 64, name: a, lora: 2}}, {dense: {units: 64, share: a}}, {dense: {units: 10}}]}' -o out_c
+
 expect 0 'model\.onnx: onnx of' export ../model --to onnx -o ../in/model.onnx
 grep -q 'allsum' ../in/model.onnx && grep -q 'Erf' ../in/model.onnx || complain 'model.onnx: no operators'
 expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x

@@ -25,6 +25,10 @@ done
 for kind in $(sed -n 's/^AS_LAYER(\(.*\))$/\1/p' "$source_dir/src/nn/layer.def"); do
     sed -n '/^## Every layer/,/^## Defaults/p' "$page" | grep -qE "^\| .*\b$kind\b" || complain "no row for layer $kind"
 done
+# What comes after the last configuration: it is run when that model is there.
+cp -r ../model-"$count" adapted
+. ../in/"$(printf '%02d' $((count + 1)))".sh >../out 2>../err || complain 'the lines after the last configuration'
+[ -s adapted.safetensors ] || complain 'no adapted.safetensors'
 for number in 4 6 7; do # lstm, gpt, gated-gpt
     expect 0 . sample "../model-$number" -p "Allsum " -n 50
 done

@@ -155,7 +155,7 @@ static inline bool network_trains(const network *net, int64_t i)
         for (int q = 0; q < layer->nparams; q++) {
             const as_param *param = &layer->param[q];
             if (i >= param->offset && i < param->offset + param->count) {
-                return layer->trains && !param->statistic;
+                return layer->trains && !param->statistic && !param->adapted;
             }
         }
     }

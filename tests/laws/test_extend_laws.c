@@ -17,6 +17,9 @@ static const char *const kinds[] = {
     "[{embedding: {vocabulary: 7, units: 5, init_scale: 1}}, {lstm: {units: 6, name: l}}, {gru: {units: 4, name: g}}, "
     "{concat: {from: [l, g]}}, {batch_norm: {}}, {scale: 2}, {slice: {start: 1, size: 6}}, {dense: {units: 7, over: "
     "last}}]",
+    "[{embedding: {vocabulary: 7, units: 6, init_scale: 1}}, {attention: {heads: 2, causal: true, rotary: false, lora: "
+    "2}}, {dense: {units: 9, over: last, activation: gelu, lora: {rank: 3, alpha: 2}}}, {dense: {units: 7, over: "
+    "last}}]",
 };
 
 typedef struct sequence {
@@ -27,6 +30,19 @@ typedef struct sequence {
     void *params, *packed;
     as_dataset data;
 } sequence;
+
+/* B of an adapter starts at 0, where the adapter does nothing. */
+static void move_adapters(const as_model *model, void *params)
+{
+    for (int i = 0; i < model->nlayers; i++) {
+        for (int q = 0; q < model->layer[i].nparams; q++) {
+            const as_param *const p = &model->layer[i].param[q];
+            for (int64_t e = p->offset; p->adapter && e < p->offset + p->count; e++) {
+                set_real(model->kernels, params, e, value_at(3, e));
+            }
+        }
+    }
+}
 
 static void open_sequence(sequence *s, const as_kernels *kernels, const char *layers)
 {
@@ -49,6 +65,7 @@ static void open_sequence(sequence *s, const as_kernels *kernels, const char *la
     assert_int_equal(as_arena_reserve(s->arena, (size_t)model->packed_reals * kernels->real_bytes, &s->packed), AS_OK);
     assert_int_equal(as_arena_commit(s->arena), AS_OK);
     assert_int_equal(as_model_init(model, 3, s->params), AS_OK);
+    move_adapters(model, s->params);
     as_model_pack(model, s->params, 0, model->nparams, s->packed);
     s->network.use_params = s->params;
     s->network.use_packed = s->packed;

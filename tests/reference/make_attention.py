@@ -91,6 +91,11 @@ cases = [
      [(9, 4), (4, 12), (4, 4), (12,), (4,), (24, 3), (3,)],
      lambda x, p: last(attention(p[0][x.long().view(ROWS, 6)], p[1:5], 1, 1, 4, True,
                                  mask=x[:, :1].repeat(1, 1, 2).view(ROWS, 6)), p), True),
+    around("attention: {heads: 2, causal: true, lora: {rank: 2, alpha: 3}}",
+           [(4, 12), (4, 4), (12,), (4,), (4, 2), (2, 12), (4, 2), (2, 4)],
+           lambda x, p: attention(x, (p[0] + 1.5 * p[4] @ p[5], p[1] + 1.5 * p[6] @ p[7], p[2], p[3]), 2, 2, 2, True)),
+    around("dense: {units: 5, over: last, activation: gelu, lora: {rank: 3, alpha: 1}}", [(4, 5), (5,), (4, 3), (3, 5)],
+           lambda x, p: F.gelu(x @ (p[0] + p[2] @ p[3] / 3) + p[1]), 15),
 ]
 
 print(f"""/* Networks of layers by PyTorch {torch.__version__.split('+')[0]}, numpy {np.__version__}, seed {SEED}. Made by make_attention.py in float64. */
