@@ -17,24 +17,10 @@
 #include "kernels/real.h"
 #include "kernels/scalar_math.h"
 #include "nn/init.h"
-#include "nn/layer.h"
+#include "nn/layer_attention.h"
 #include "nn/low_rank_rows.h"
 
-typedef struct attention_options {
-    int64_t heads, kv_heads, head_width, units;
-    bool causal, rotary, bias;
-    double rotary_base;
-    int init;
-    double init_scale;
-    const as_node *lora;
-    int64_t positions, channels;
-    int64_t qkv, o; /* reals of q, k, v together, and of o, of a position */
-    int64_t stride; /* reals kept for a position: q, k, v, o, log sums, then u and t of the adapters of both weights */
-    as_low_rank low;
-    const real *turns; /* (T, 2, w / 2): cos, sin */
-} attention_options;
-
-#define OPTION(field, kind) .name = #field, .type = kind, .offset = offsetof(attention_options, field)
+#define OPTION(field, kind) .name = #field, .type = kind, .offset = offsetof(as_attention_options, field)
 static const as_field fields[] = {
     {OPTION(heads, AS_FIELD_INT), .min = 1, .max = 65536, .help = "Heads."},
     {OPTION(causal, AS_FIELD_BOOL), .standard = "false", .help = "A position sees itself and those before it alone."},
@@ -57,7 +43,7 @@ static const as_field fields[] = {
      .help = "Keeps weights and biases, and trains low-rank adapters of both weights: a rank, or {rank, alpha}."},
     AS_FIELDS_END};
 
-static as_attention shape_of(const attention_options *o)
+static as_attention shape_of(const as_attention_options *o)
 {
     return (as_attention){.queries = o->positions,
                           .keys = o->positions,
@@ -73,7 +59,7 @@ static as_attention shape_of(const attention_options *o)
                           .causal = o->causal};
 }
 
-static as_status check(const as_layer *layer, attention_options *o)
+static as_status check(const as_layer *layer, as_attention_options *o)
 {
     o->positions = as_shape_positions(&layer->in[0]);
     o->channels = as_shape_channels(&layer->in[0]);
@@ -100,7 +86,7 @@ static as_status check(const as_layer *layer, attention_options *o)
     return AS_OK;
 }
 
-static as_status make_turns(const as_layer *layer, attention_options *o, as_document *document)
+static as_status make_turns(const as_layer *layer, as_attention_options *o, as_document *document)
 {
     const int64_t half = o->head_width / 2;
     real *const turns = as_document_alloc(document, (size_t)(o->positions * 2 * half) * sizeof(real) + 1);
@@ -124,7 +110,7 @@ static int64_t lines(int64_t reals)
     return (reals + 15) / 16 * 16;
 }
 
-static as_param weight(const attention_options *o, const char *name, const char *torch, int64_t in, int64_t out)
+static as_param weight(const as_attention_options *o, const char *name, const char *torch, int64_t in, int64_t out)
 {
     as_param p = {.torch_name = torch,
                   .torch_axes = "10",
@@ -140,7 +126,7 @@ static as_param weight(const attention_options *o, const char *name, const char 
 
 static as_status plan(as_layer *layer, as_document *document, const as_kernels *kernels)
 {
-    attention_options *const o = layer->options;
+    as_attention_options *const o = layer->options;
     AS_TRY(check(layer, o));
     o->qkv = (o->heads + 2 * o->kv_heads) * o->head_width;
     o->o = o->heads * o->head_width;
@@ -190,7 +176,7 @@ static int adapter_of(const as_layer *layer, int w)
 }
 
 /* Where u of weight w is kept, from the beginning of a position; t is behind it. */
-static int64_t place_of(const attention_options *o, int w)
+static int64_t place_of(const as_attention_options *o, int w)
 {
     return o->qkv + o->o + o->heads + 2 * w * o->low.rank;
 }
@@ -199,7 +185,7 @@ static int64_t place_of(const attention_options *o, int w)
 static void adapt(const as_layer *layer, const as_pass *pass, int w, int64_t rows, const real *x, int64_t ldx,
                   real *kept, int64_t lds, real *y, int64_t ldy)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     if (o->low.rank > 0) {
         const int a = adapter_of(layer, w);
         as_low_rank_forward(pass->kernels, &o->low, &layer->param[a], &pass->packed[a], rows, x, ldx,
@@ -210,7 +196,7 @@ static void adapt(const as_layer *layer, const as_pass *pass, int w, int64_t row
 static void adapt_back(const as_layer *layer, const as_pass *pass, int w, int64_t rows, const real *dy, int64_t ldy,
                        real *kept, int64_t lds, real *dx, int64_t ldx)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     if (o->low.rank > 0) {
         const int a = adapter_of(layer, w);
         as_low_rank_backward(pass->kernels, &o->low, &layer->param[a], &pass->packed[a], rows, dy, ldy,
@@ -219,7 +205,7 @@ static void adapt_back(const as_layer *layer, const as_pass *pass, int w, int64_
 }
 
 /* Turns the heads of q and k of positions [from, to) of one sample; back: by the negative angles. */
-static void turn(const attention_options *o, real *sample, int64_t from, int64_t to, bool back)
+static void turn(const as_attention_options *o, real *sample, int64_t from, int64_t to, bool back)
 {
     const int64_t half = o->head_width / 2;
     for (int64_t t = from; t < to; t++) {
@@ -238,7 +224,7 @@ static void turn(const attention_options *o, real *sample, int64_t from, int64_t
 /* The arrays of sample r, whose q begins at `sample`; its mask goes to the end of the scratch. */
 static as_attention_arrays arrays_of(const as_layer *layer, const as_pass *pass, int64_t r)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     real *const q = (real *)pass->saved + r * pass->lds, *const scratch = pass->scratch;
     const int64_t wide = lines(o->positions * o->stride);
     as_attention_arrays x = {.q = q,
@@ -260,7 +246,7 @@ static as_attention_arrays arrays_of(const as_layer *layer, const as_pass *pass,
 
 static void forward(const as_layer *layer, const as_pass *pass)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     const as_attention a = shape_of(o);
     const int64_t rows = pass->rows * o->positions, lds = as_position_stride(o->positions, o->stride, pass->lds);
     real *const saved = pass->saved;
@@ -285,7 +271,7 @@ static void forward(const as_layer *layer, const as_pass *pass)
 /* The keys and values of earlier positions are what is kept of them. */
 static void extend(const as_layer *layer, const as_pass *pass, int64_t at)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     real *const saved = pass->saved, *const q = saved + at * o->stride;
     as_attention_arrays x = arrays_of(layer, pass, 0);
     as_attention a = shape_of(o);
@@ -342,7 +328,7 @@ static void pack(const as_layer *layer, const as_kernels *kernels, int q, const 
 /* Gradients of q, k, v of sample r take their place. */
 static void backward_sample(const as_layer *layer, const as_pass *pass, int64_t r)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     const int64_t T = o->positions;
     real *const d_o = pass->scratch, *const saved = (real *)pass->saved + r * pass->lds;
     const real *const transposed = (const real *)pass->packed[1] + packed_forward(layer, pass->kernels, 1);
@@ -363,7 +349,7 @@ static void backward_sample(const as_layer *layer, const as_pass *pass, int64_t 
 
 static void backward(const as_layer *layer, const as_pass *pass)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     for (int64_t r = 0; r < pass->rows; r++) {
         backward_sample(layer, pass, r);
     }
@@ -385,7 +371,7 @@ static void backward(const as_layer *layer, const as_pass *pass)
 
 static void accumulate_adapters(const as_layer *layer, const as_accumulate *a, const int64_t *lane_row)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     const real *const saved = a->saved, *const x[2] = {a->x[0], saved + o->qkv}, *const dy[2] = {saved, a->dy};
     const int64_t lds = as_position_stride(o->positions, o->stride, a->lds);
     const int64_t ldx[2] = {as_position_stride(o->positions, o->channels, a->ldx[0]), lds};
@@ -400,7 +386,7 @@ static void accumulate_adapters(const as_layer *layer, const as_accumulate *a, c
 
 static void accumulate(const as_layer *layer, const as_accumulate *a)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     const int parts = a->program->parts;
     const int64_t lds = as_position_stride(o->positions, o->stride, a->lds);
     const int64_t ldy = as_position_stride(o->positions, o->units, a->ldy);
@@ -424,7 +410,7 @@ static void accumulate(const as_layer *layer, const as_accumulate *a)
 
 static double flops(const as_layer *layer)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     const double T = (double)o->positions, pairs = o->causal ? T * (T + 1) / 2 : T * T;
     const double low = (double)o->low.rank * (double)(o->channels + o->qkv + o->o + o->units);
     return 2 * T * ((double)o->channels * (double)o->qkv + (double)o->o * (double)o->units + low) +
@@ -433,169 +419,11 @@ static double flops(const as_layer *layer)
 
 static void fold(const as_layer *layer, void *const *param)
 {
-    const attention_options *const o = layer->options;
+    const as_attention_options *const o = layer->options;
     for (int w = 0; w < 2 && o->low.rank > 0; w++) {
         const int a = adapter_of(layer, w);
         as_low_rank_fold(&o->low, &layer->param[a], param[w], param[a], param[a + 1]);
     }
-}
-
-/* Values of the graph are called STEM_WORD. */
-static const char *call(const char *stem, const char *word, char out[AS_ONNX_NAME_MAX])
-{
-    return as_onnx_name(stem, word, out);
-}
-
-/* out = x W + b. */
-static void onnx_project(const as_layer *layer, as_onnx *model, int q, const char *x, const void *const *param,
-                         const char *stem, const char *out)
-{
-    const bool bias = ((const attention_options *)layer->options)->bias;
-    char w[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], z[AS_ONNX_NAME_MAX];
-    as_layer_onnx_matrix(layer, model, q, param[q], call(stem, "weight", w));
-    as_onnx_node(model, "MatMul", (const char *const[]){x, w, NULL}, bias ? call(stem, "product", z) : out, NULL);
-    if (bias) {
-        as_onnx_reals(model, call(stem, "bias", b), 1, layer->param[q + 2].shape.dim, param[q + 2]);
-        as_onnx_node(model, "Add", (const char *const[]){z, b, NULL}, out, NULL);
-    }
-}
-
-/* (T, heads w) to (heads, T, w). */
-static void onnx_heads(const attention_options *o, as_onnx *model, const char *x, int64_t heads, const char *stem,
-                       const char *out)
-{
-    char whole[AS_ONNX_NAME_MAX];
-    const as_onnx_attribute turn[] = {{.name = "perm", .n = 4, .list = {0, 2, 1, 3}}, {.name = NULL}};
-    as_layer_onnx_reshape(model, x, call(stem, "heads", whole), stem,
-                          &(as_shape){.rank = 3, .dim = {o->positions, heads, o->head_width}});
-    as_onnx_node(model, "Transpose", (const char *const[]){whole, NULL}, out, turn);
-}
-
-/* Rotary turn of x (heads, T, w). */
-static void onnx_turn(const attention_options *o, as_onnx *model, const char *x, const char *cos, const char *sin,
-                      const char *stem, const char *out)
-{
-    const int64_t half = o->head_width / 2;
-    char sizes[AS_ONNX_NAME_MAX], a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX], p[AS_ONNX_NAME_MAX], q[AS_ONNX_NAME_MAX];
-    char r[AS_ONNX_NAME_MAX], s[AS_ONNX_NAME_MAX], low[AS_ONNX_NAME_MAX], high[AS_ONNX_NAME_MAX];
-    const as_onnx_attribute last[] = {{.name = "axis", .integer = -1}, {.name = NULL}};
-    as_onnx_integers(model, call(stem, "halves", sizes), 2, (const int64_t[]){half, half});
-    as_onnx_node_several(model, "Split", (const char *const[]){x, sizes, NULL},
-                         (const char *const[]){call(stem, "a", a), call(stem, "b", b), NULL}, last);
-    as_onnx_node(model, "Mul", (const char *const[]){a, cos, NULL}, call(stem, "a_cos", p), NULL);
-    as_onnx_node(model, "Mul", (const char *const[]){b, sin, NULL}, call(stem, "b_sin", q), NULL);
-    as_onnx_node(model, "Mul", (const char *const[]){a, sin, NULL}, call(stem, "a_sin", r), NULL);
-    as_onnx_node(model, "Mul", (const char *const[]){b, cos, NULL}, call(stem, "b_cos", s), NULL);
-    as_onnx_node(model, "Sub", (const char *const[]){p, q, NULL}, call(stem, "low", low), NULL);
-    as_onnx_node(model, "Add", (const char *const[]){r, s, NULL}, call(stem, "high", high), NULL);
-    as_onnx_node(model, "Concat", (const char *const[]){low, high, NULL}, out, last);
-}
-
-/* The tables of cosines and sines, (T, w / 2) each. */
-static as_status onnx_tables(const attention_options *o, as_onnx *model, const char *cos, const char *sin)
-{
-    const int64_t half = o->head_width / 2;
-    real *const table = malloc((size_t)(o->positions * half) * sizeof(real) + 1);
-    if (table == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for the turns of %lld positions", (long long)o->positions);
-    }
-    for (int k = 0; k < 2; k++) {
-        for (int64_t t = 0; t < o->positions; t++) {
-            memcpy(table + t * half, o->turns + (2 * t + k) * half, (size_t)half * sizeof(real));
-        }
-        as_onnx_reals(model, k == 0 ? cos : sin, 2, (const int64_t[]){o->positions, half}, table);
-    }
-    free(table);
-    return AS_OK;
-}
-
-/* Keys or values of kv_heads repeated for the heads that share them. */
-static void onnx_share(const attention_options *o, as_onnx *model, const char *x, const char *stem, const char *out)
-{
-    char apart[AS_ONNX_NAME_MAX], shape[AS_ONNX_NAME_MAX], wide[AS_ONNX_NAME_MAX];
-    const int64_t t = o->positions, w = o->head_width, each = o->heads / o->kv_heads;
-    as_layer_onnx_reshape(model, x, call(stem, "apart", apart), stem,
-                          &(as_shape){.rank = 4, .dim = {o->kv_heads, 1, t, w}});
-    as_onnx_integers(model, call(stem, "repeat", shape), 5, (const int64_t[]){1, o->kv_heads, each, t, w});
-    as_onnx_node(model, "Expand", (const char *const[]){apart, shape, NULL}, call(stem, "wide", wide), NULL);
-    as_layer_onnx_reshape(model, wide, out, call(stem, "shared", apart),
-                          &(as_shape){.rank = 3, .dim = {o->heads, t, w}});
-}
-
-/* What is added to the scores (T, T): 0, or a number so low that its exponential is 0, above the diagonal. */
-static as_status onnx_causal(const attention_options *o, as_onnx *model, const char *name)
-{
-    const int64_t t = o->positions;
-    real *const mask = calloc((size_t)(t * t) + 1, sizeof(real));
-    if (mask == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for a mask of %lld positions", (long long)t);
-    }
-    for (int64_t i = 0; i < t; i++) {
-        for (int64_t j = i + 1; j < t; j++) {
-            mask[i * t + j] = AS_R(-1e30);
-        }
-    }
-    as_onnx_reals(model, name, 2, (const int64_t[]){t, t}, mask);
-    free(mask);
-    return AS_OK;
-}
-
-/* Attention by its definition: softmax(q k' scale + mask) v. */
-static as_status onnx(const as_layer *layer, as_onnx *model, const char *const *x, const char *y,
-                      const void *const *param)
-{
-    const attention_options *o = layer->options;
-    char all[AS_ONNX_NAME_MAX], sizes[AS_ONNX_NAME_MAX], part[3][AS_ONNX_NAME_MAX], head[3][AS_ONNX_NAME_MAX];
-    char ready[3][AS_ONNX_NAME_MAX], cos[AS_ONNX_NAME_MAX], sin[AS_ONNX_NAME_MAX], stem[AS_ONNX_NAME_MAX];
-    char t[AS_ONNX_NAME_MAX], scale[AS_ONNX_NAME_MAX], a[AS_ONNX_NAME_MAX], b[AS_ONNX_NAME_MAX];
-    static const char *const word[3] = {"q", "k", "v"};
-    const as_onnx_attribute last[] = {{.name = "axis", .integer = -1}, {.name = NULL}};
-    const as_onnx_attribute turn[] = {{.name = "perm", .n = 4, .list = {0, 1, 3, 2}}, {.name = NULL}};
-    const as_onnx_attribute back[] = {{.name = "perm", .n = 4, .list = {0, 2, 1, 3}}, {.name = NULL}};
-    const int64_t width = o->kv_heads * o->head_width;
-    if (layer->ninputs > 1) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s: attention with a mask is not written as ONNX", as_node_place(layer->node),
-                layer->name);
-    }
-    onnx_project(layer, model, 0, x[0], param, call(y, "qkv", stem), call(y, "all", all));
-    as_onnx_integers(model, call(y, "sizes", sizes), 3, (const int64_t[]){o->o, width, width});
-    for (int i = 0; i < 3; i++) {
-        call(y, word[i], part[i]);
-    }
-    as_onnx_node_several(model, "Split", (const char *const[]){all, sizes, NULL},
-                         (const char *const[]){part[0], part[1], part[2], NULL}, last);
-    if (o->rotary) {
-        AS_TRY(onnx_tables(o, model, call(y, "cos", cos), call(y, "sin", sin)));
-    }
-    for (int i = 0; i < 3; i++) {
-        const char *at = part[i];
-        onnx_heads(o, model, at, i == 0 ? o->heads : o->kv_heads, at, call(at, "by_head", head[i]));
-        at = head[i];
-        if (o->rotary && i < 2) {
-            onnx_turn(o, model, at, cos, sin, at, call(at, "turned", ready[i]));
-            at = memcpy(head[i], ready[i], sizeof head[i]);
-        }
-        if (i > 0 && o->kv_heads != o->heads) {
-            onnx_share(o, model, at, at, call(at, "shared", ready[i]));
-        } else {
-            memcpy(ready[i], at, sizeof ready[i]);
-        }
-    }
-    as_onnx_real(model, call(y, "factor", scale), 1 / sqrt((double)o->head_width));
-    as_onnx_node(model, "Transpose", (const char *const[]){ready[1], NULL}, call(y, "k_turned", t), turn);
-    as_onnx_node(model, "MatMul", (const char *const[]){ready[0], t, NULL}, call(y, "scores", a), NULL);
-    as_onnx_node(model, "Mul", (const char *const[]){a, scale, NULL}, call(y, "scaled", b), NULL);
-    if (o->causal) {
-        AS_TRY(onnx_causal(o, model, call(y, "mask", t)));
-        as_onnx_node(model, "Add", (const char *const[]){b, t, NULL}, call(y, "masked", a), NULL);
-    }
-    as_onnx_node(model, "Softmax", (const char *const[]){o->causal ? a : b, NULL}, call(y, "shares", t), last);
-    as_onnx_node(model, "MatMul", (const char *const[]){t, ready[2], NULL}, call(y, "seen", a), NULL);
-    as_onnx_node(model, "Transpose", (const char *const[]){a, NULL}, call(y, "rows", b), back);
-    as_layer_onnx_reshape(model, b, call(y, "joined", t), call(y, "joined", t),
-                          &(as_shape){.rank = 2, .dim = {o->positions, o->o}});
-    onnx_project(layer, model, 1, t, param, call(y, "out", stem), y);
-    return AS_OK;
 }
 
 const as_layer_ops AS_V(as_layer_attention) = {
@@ -605,7 +433,7 @@ const as_layer_ops AS_V(as_layer_attention) = {
         "positions.",
     .formula = "y = concat_h(softmax(q_h k_h' / sqrt(w)) v_h) W_out + b_out,  [q k v] = x W_qkv + b_qkv",
     .fields = fields,
-    .options_bytes = sizeof(attention_options),
+    .options_bytes = sizeof(as_attention_options),
     .max_inputs = 2,
     .min_inputs = 1,
     .plan = plan,
@@ -617,5 +445,5 @@ const as_layer_ops AS_V(as_layer_attention) = {
     .pack = pack,
     .flops = flops,
     .fold = fold,
-    .onnx = onnx,
+    .onnx = AS_V(as_attention_onnx),
 };

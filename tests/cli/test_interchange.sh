@@ -80,6 +80,14 @@ expect 78 'layer dense_1: share: .*a weight with adapters \(lora\) belongs to on
 
 expect 0 'model\.onnx: onnx of' export ../model --to onnx -o ../in/model.onnx
 grep -q 'allsum' ../in/model.onnx && grep -q 'Erf' ../in/model.onnx || complain 'model.onnx: no operators'
+# Attention with a mask, looking back, with shared keys: its mask is made of the data, and no query that sees nothing divides by 0.
+masked='model={layers: [{slice: {from: input, start: 3, size: 1, name: column}}, {reshape: {shape: [8], name: mask}}, {attention: {name: look, heads: 4,
+    kv_heads: 2, units: 16, head_width: 4, causal: true, from: [input, mask]}}, {dense: {units: 10}}]}'
+"$program" train -s "$masked" -s "$steps" -q -o ../masked >../out 2>../err || complain 'training'
+expect 0 'masked\.onnx: onnx of' export ../masked --to onnx -o ../in/masked.onnx
+for word in Equal Not Cast Softmax Expand look_mask_row look_past look_seen_keys; do
+    grep -q "$word" ../in/masked.onnx || complain "masked.onnx: no $word"
+done
 expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x
 expect 64 '--to FORMAT and --out FILE are needed' export ../model
 expect 73 '' export ../model --to npz -o ../absent/x.npz
