@@ -1,10 +1,11 @@
-/* Scatter matrices by the products of weight gradients: columns in blocks, of which only those on and above the
-   diagonal are computed. */
+/* Scatter matrices: sums of products about a row of the lane (kernels/symmetric.h), centred when lanes are merged. */
 #include "estimator/comoment.h"
 
 #include <string.h>
 
-enum { BLOCK = 32, CHUNK_BYTES = 512 * 1024, ROWS_MOST = 1024, ROWS_LEAST = 64 };
+#include "kernels/symmetric.h"
+
+enum { CHUNK_BYTES = 512 * 1024, ROWS_MOST = 1024, ROWS_LEAST = AS_SYMMETRIC_ROWS };
 enum { RAW = 1, CENTRED = 2 }; /* AS_COMOMENT_STARTED */
 
 int64_t as_comoment_size(int64_t d)
@@ -14,64 +15,48 @@ int64_t as_comoment_size(int64_t d)
 
 int64_t as_comoment_chunk(int64_t d)
 {
-    const int64_t fit = CHUNK_BYTES / 8 / (d > 0 ? d : 1) / 16 * 16;
+    const int64_t fit = CHUNK_BYTES / 8 / (d > 0 ? d : 1) / AS_SYMMETRIC_ROWS * AS_SYMMETRIC_ROWS;
     return fit < ROWS_LEAST ? ROWS_LEAST : fit > ROWS_MOST ? ROWS_MOST : fit;
 }
 
-int64_t as_comoment_scratch(int64_t d, int64_t chunk)
+int64_t as_comoment_scratch(int64_t d)
 {
-    return (2 * chunk * d + d * BLOCK + 7) / 8 * 8;
+    return as_symmetric_room(d);
 }
 
-/* Rows about the shift, and times their weight; the same array where all weights are 1. */
-static const double *about(const as_rows *r, int64_t d, const double *shift, double *x, double *w)
+static bool all_ones(const as_rows *r)
 {
-    bool plain = true;
+    bool ones = true;
     for (int64_t i = 0; i < r->count; i++) {
-        plain = plain && r->weight[i] == 1;
-        for (int64_t j = 0; j < d; j++) {
-            x[i * d + j] = r->x[i * d + j] - shift[j];
-        }
+        ones = ones && r->weight[i] == 1;
     }
-    for (int64_t i = 0; !plain && i < r->count; i++) {
-        for (int64_t j = 0; j < d; j++) {
-            w[i * d + j] = r->weight[i] * x[i * d + j];
-        }
-    }
-    return plain ? x : w;
+    return ones;
 }
 
 void as_comoment_rows(const as_statistic *s, const as_rows *r, double *sum)
 {
     const int64_t d = s->width;
-    double *const shift = sum + AS_COMOMENT_HEAD, *const first = shift + d, *const second = first + d;
-    double *const x = r->scratch, *const part = x + 2 * s->chunk * d;
+    double *const shift = sum + AS_COMOMENT_HEAD;
     if (sum[AS_COMOMENT_STARTED] == 0 && r->count > 0) {
         sum[AS_COMOMENT_STARTED] = RAW;
         memcpy(shift, r->x, (size_t)d * sizeof *shift);
     }
-    const double *const w = about(r, d, shift, x, x + s->chunk * d);
     for (int64_t i = 0; i < r->count; i++) {
         sum[AS_COMOMENT_WEIGHT] += r->weight[i];
         sum[AS_COMOMENT_ROWS] += r->weight[i] > 0;
-        for (int64_t j = 0; j < d; j++) {
-            first[j] += w[i * d + j];
-        }
     }
-    int16_t step[] = {0, AS_TREE_EMIT}, lane[] = {0}, lanes[] = {1};
-    const as_tree_program one = {
-        .lanes = 1, .steps = 2, .parts = 1, .depth = 1, .step = step, .part_first = lane, .part_lanes = lanes};
-    const int64_t lane_row[] = {0, r->count};
-    for (int64_t j = 0; j < d; j += BLOCK) {
-        const int64_t n = d - j < BLOCK ? d - j : BLOCK;
-        void *const parts[] = {part};
-        s->kernels->outer_lanes(j + n, n, x, d, w + j, d, &one, lane_row, false, parts, n, 0, 1);
-        for (int64_t i = 0; i < j + n; i++) {
-            for (int64_t c = 0; c < n; c++) {
-                second[i * d + j + c] += part[i * n + c];
-            }
-        }
-    }
+    const as_symmetric products = {
+        .count = r->count,
+        .d = d,
+        .x = r->x,
+        .ldx = d,
+        .shift = shift,
+        .factor = all_ones(r) ? NULL : r->weight,
+        .first = shift + d,
+        .out = shift + 2 * d,
+        .ldo = d,
+    };
+    as_symmetric_kernels_get(s->kernels->set)->add(&products, r->scratch);
 }
 
 /* Sums about the shift become the mean, as it lies from the shift, and the scatter about it. The mean itself would lose

@@ -5,15 +5,16 @@
 
 #include "estimator/statistic.h"
 
-/* A statistic: doubles at these places, then shift (d), sums about it (d), products (d, d) in upper blocks, room (d).
+/* A statistic: doubles at these places, then shift (d), sums about it (d), products (d, d) on and above the diagonal,
+ * room (d).
  */
 enum { AS_COMOMENT_STARTED, AS_COMOMENT_WEIGHT, AS_COMOMENT_ROWS, AS_COMOMENT_HEAD };
 
 int64_t as_comoment_size(int64_t d);
-/* Rows that as_comoment_rows wants at a time, and its doubles of scratch for so many rows. */
+/* Rows that as_comoment_rows wants at a time, and its doubles of scratch. */
 int64_t as_comoment_chunk(int64_t d);
-int64_t as_comoment_scratch(int64_t d, int64_t chunk);
-/* Cost: d^2 flops a row and some more on the diagonal blocks. */
+int64_t as_comoment_scratch(int64_t d);
+/* Cost: d (d + 8) flops a row. */
 void as_comoment_rows(const as_statistic *s, const as_rows *rows, double *sum);
 void as_comoment_merge(const as_statistic *s, double *left, const double *right);
 /* The root: mean (d) and scatter (d, d), symmetric, inside of sum. */

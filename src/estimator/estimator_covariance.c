@@ -43,7 +43,7 @@ static as_status plan(as_statistic *s)
     covariance *const m = s->model;
     const int64_t d = s->width, square[2] = {d, d};
     s->chunk = as_comoment_chunk(d);
-    s->scratch = as_comoment_scratch(d, s->chunk);
+    s->scratch = as_comoment_scratch(d);
     s->most = as_comoment_size(d);
     s->outputs = 1;
     s->flops = 1.0 * (double)(d * d);

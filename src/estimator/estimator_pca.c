@@ -92,7 +92,7 @@ static as_status plan(as_statistic *s)
     } else {
         AS_TRY(as_linear_prepare(s, true, 0));
         s->chunk = as_comoment_chunk(d);
-        const int64_t scratch = as_comoment_scratch(d, s->chunk), size = as_comoment_size(d);
+        const int64_t scratch = as_comoment_scratch(d), size = as_comoment_size(d);
         s->most = size > s->most ? size : s->most;
         s->scratch = scratch > s->scratch ? scratch : s->scratch;
         s->flops = (o->solver == AS_PCA_QR ? 2.0 : 1.0) * (double)(d * d);
