@@ -17,7 +17,8 @@ struct as_gradients_options;
 typedef struct as_tuning {
     int owners; /* threads that take lanes of their own from the data to the sum; 1: all threads share all rows */
     int64_t tile_rows;  /* rows whose gradients are summed at a time */
-    int64_t chunk_rows; /* rows that a thread takes through all layers at a time */
+    int64_t chunk_rows; /* rows that a thread takes through layers at a time */
+    int chunk_layers;   /* the first layers, which do so; the others take all rows of a tile */
 } as_tuning;
 
 /* What an estimator is made from. Borrowed for its life time. */

@@ -108,7 +108,8 @@ typedef struct as_network {
     int16_t *part_slot; /* (parts of the rank) the vectors that are parts of the sum in the end */
     void **vector;      /* (nvectors) */
     as_model_work work;
-    int64_t chunk; /* rows that a thread takes through all layers at a time */
+    int chunk_layers; /* the first layers, which a thread takes its rows through in chunks: all, some or none */
+    int64_t chunk;    /* rows of a chunk */
 
     const as_batch *batch; /* of the running step */
     int64_t step;

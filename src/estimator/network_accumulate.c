@@ -115,11 +115,32 @@ static void find_partners(as_network *network)
     }
 }
 
-/* A phase (as_model_phase) of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the
-   tile, or any rows where lanes is 0. */
-static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64_t count, int lane, int lanes)
+/* What is done with some rows before others are begun: layers [first, last), forward (which the first of them precede
+   by the data), backward, or both with the losses in between. */
+typedef struct stretch {
+    int phase; /* as_model_phase */
+    int first, last;
+    bool forward, backward;
+    int64_t chunk; /* rows at a time */
+} stretch;
+
+/* The data of rows [first, first + count) of the work space. */
+static void fetch_rows(const tile_job *job, int thread, int64_t from, int64_t first, int64_t count)
 {
     as_network *network = job->network;
+    const bool changes = network->batch->data->augment != NULL; /* which normalises afterwards */
+    gather(network, network->batch, from, first, count, changes);
+    if (changes) {
+        augment_rows(network, network->batch, from, first, count, job->owner + thread);
+    }
+}
+
+/* A stretch of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the tile, or any
+   rows where lanes is 0. */
+static void pass_rows(tile_job *job, int thread, const stretch *s, int64_t first, int64_t count, int lane, int lanes)
+{
+    as_network *network = job->network;
+    const as_model *model = &network->model;
     const int64_t from = job->from + first - job->at;
     as_model_rows rows = network_rows(network, network->batch, from, first, count);
     rows.thread = thread;
@@ -128,26 +149,24 @@ static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64
     rows.lanes = lanes;
     rows.lane_row = job->lane_row + lane;
     rows.first_lane = job->tile->lane + lane;
-    rows.meeting = network->model.scope == AS_SCOPE_BATCH ? &network->meeting.base : NULL;
-    const bool clock = clocked(job, thread), again = network->model.segments > 0;
+    rows.meeting = model->scope == AS_SCOPE_BATCH ? &network->meeting.base : NULL;
+    const bool clock = clocked(job, thread), again = model->segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
-    if (phase == 0) {
-        const bool changes = network->batch->data->augment != NULL; /* which normalises afterwards */
-        gather(network, network->batch, from, first, count, changes);
-        if (changes) {
-            augment_rows(network, network->batch, from, first, count, job->owner + thread);
-        }
+    if (s->phase == 0 && s->forward && s->first == 0) {
+        fetch_rows(job, thread, from, first, count);
     }
     const double t1 = clock ? as_clock_seconds() : 0;
-    if (!again) {
-        as_model_forward(&network->model, &job->work, &rows, true);
-        as_model_loss(&network->model, &job->work, &rows, true);
+    if (s->forward && !again) {
+        as_model_forward_layers(model, &job->work, &rows, s->first, s->last);
+    }
+    if (s->forward && s->backward && !again) {
+        as_model_loss(model, &job->work, &rows, true);
     }
     const double t2 = clock ? as_clock_seconds() : 0;
     if (again) {
-        as_model_phase(&network->model, &job->work, &rows, phase);
-    } else {
-        as_model_backward(&network->model, &job->work, &rows);
+        as_model_phase(model, &job->work, &rows, s->phase);
+    } else if (s->backward) {
+        as_model_backward_layers(model, &job->work, &rows, s->first, s->last);
     }
     if (clock) {
         network->times[AS_TIME_DATA] += t1 - t0;
@@ -156,36 +175,59 @@ static void pass_rows(tile_job *job, int thread, int phase, int64_t first, int64
     }
 }
 
-/* The thread's rows, chunk by chunk. */
-static void rows_of_tile(tile_job *job, int thread, int phase)
+/* The thread's rows, in chunks of nearly equal size. */
+static void rows_of_tile(tile_job *job, int thread, const stretch *s)
 {
-    const int64_t chunk = job->network->chunk;
     int64_t first, count;
     as_team_share(job->rows, job->rows >= 64 * job->threads ? 8 : 1, thread, job->threads, &first, &count);
-    for (int64_t done = 0; done < count; done += chunk) {
-        const int64_t here = count - done < chunk ? count - done : chunk;
-        pass_rows(job, thread, phase, job->at + first + done, here, 0, 0);
+    const int64_t chunks = (count + s->chunk - 1) / s->chunk;
+    for (int64_t i = 0; i < chunks; i++) {
+        const int64_t begin = count * i / chunks, end = count * (i + 1) / chunks;
+        pass_rows(job, thread, s, job->at + first + begin, end - begin, 0, 0);
     }
 }
 
 /* The thread's lanes, as many at a time as a chunk holds, and at least one. */
-static void lanes_of_tile(tile_job *job, int thread, int phase)
+static void lanes_of_tile(tile_job *job, int thread, const stretch *s)
 {
     const int64_t *row = job->lane_row;
     int64_t first, count;
     as_team_share(job->tile->lanes, 1, thread, job->threads, &first, &count);
     if (job->network->model.scope == AS_SCOPE_BATCH) { /* every thread comes to every meeting once */
-        pass_rows(job, thread, phase, row[first], row[first + count] - row[first], (int)first, (int)count);
+        pass_rows(job, thread, s, row[first], row[first + count] - row[first], (int)first, (int)count);
         return;
     }
     for (int lane = (int)first; lane < (int)(first + count);) {
         int end = lane + 1;
-        while (end < (int)(first + count) && row[end + 1] - row[lane] <= job->network->chunk) {
+        while (end < (int)(first + count) && row[end + 1] - row[lane] <= s->chunk) {
             end++;
         }
-        pass_rows(job, thread, phase, row[lane], row[end] - row[lane], lane, end - lane);
+        pass_rows(job, thread, s, row[lane], row[end] - row[lane], lane, end - lane);
         lane = end;
     }
+}
+
+static void stretch_of_tile(tile_job *job, int thread, const stretch *s)
+{
+    if (job->network->model.scope != AS_SCOPE_ROW) {
+        lanes_of_tile(job, thread, s);
+    } else {
+        rows_of_tile(job, thread, s);
+    }
+}
+
+/* A phase of the thread's rows: in chunks through the layers that do so, all together through the others. */
+static void phase_of_tile(tile_job *job, int thread, int phase)
+{
+    const as_network *network = job->network;
+    const int layers = network->model.nlayers, cut = network->chunk_layers;
+    if (cut == 0 || cut == layers) {
+        stretch_of_tile(job, thread, &(stretch){phase, 0, layers, true, true, network->chunk});
+        return;
+    }
+    stretch_of_tile(job, thread, &(stretch){phase, 0, cut, true, false, network->chunk});
+    stretch_of_tile(job, thread, &(stretch){phase, cut, layers, true, true, network->tile_rows});
+    stretch_of_tile(job, thread, &(stretch){phase, 0, cut, false, true, network->chunk});
 }
 
 /* All phases of the thread's rows; the sums of a segment are taken before the next one uses its memory. */
@@ -195,11 +237,7 @@ static void passes_of_tile(tile_job *job, int thread)
     const as_model *model = &network->model;
     const bool together = job->threads > 1;
     for (int phase = 0; phase <= 2 * model->segments; phase++) {
-        if (model->scope != AS_SCOPE_ROW) {
-            lanes_of_tile(job, thread, phase);
-        } else {
-            rows_of_tile(job, thread, phase);
-        }
+        phase_of_tile(job, thread, phase);
         if (together) {
             as_team_barrier(network->setup.team);
         }

@@ -16,7 +16,8 @@
 enum {
     CACHE_BYTES = 1 << 20, /* what a thread's rows may take of its second-level cache */
     OWNERS_WORTH = 8,      /* bytes of activations for one of the vector, from which on threads own lanes */
-    CHUNK_LEAST = 32       /* rows */
+    CHUNK_LEAST = 32,      /* rows of a matrix */
+    CHUNK_IMAGES = 14      /* samples that convolutions take side by side */
 };
 
 /* Whether lanes [first, first + lanes) are one node of the tree. */
@@ -128,15 +129,20 @@ static as_status plan_vectors(as_network *network)
     return AS_OK;
 }
 
-/* Bytes of activations, their gradients and what layers save, for one row. */
-static int64_t row_bytes(const as_network *network)
+/* Bytes of activations, their gradients and what layers save, for one row and the first `layers` layers. */
+static int64_t bytes_of_row(const as_network *network, int layers)
 {
     const as_model *model = &network->model;
     int64_t reals = 2 * model->in_size;
-    for (int l = 0; l < model->nlayers; l++) {
+    for (int l = 0; l < layers; l++) {
         reals += 2 * model->layer[l].out_size + model->layer[l].saved;
     }
     return reals * (int64_t)network->setup.kernels->real_bytes;
+}
+
+static int64_t row_bytes(const as_network *network)
+{
+    return bytes_of_row(network, network->model.nlayers);
 }
 
 static int choose_owners(const as_network *network, int64_t capacity)
@@ -176,15 +182,54 @@ static int64_t choose_tile_rows(const as_network *network, int64_t rows)
     return cached < 64 || rows <= 2 * cached || vector > CACHE_BYTES / 2 ? rows : cached;
 }
 
-/* A thread's rows go through all layers in chunks only where the weights stay in cache as well. */
+/* A thread's rows go through layers in chunks only where their weights stay in cache as well: through all, or through
+   the first ones, as the convolutions of a network that ends in wide dense layers. */
+static int choose_chunk_layers(const as_network *network)
+{
+    const as_model *model = &network->model;
+    const int asked = network->setup.tuning.chunk_layers;
+    const bool whole = model->scope == AS_SCOPE_BATCH || model->segments > 0; /* phases are of all layers */
+    if (asked > 0 && !whole) {
+        return asked < model->nlayers ? asked : model->nlayers;
+    }
+    int64_t weights = 0;
+    int layers = 0;
+    for (; layers < model->nlayers; layers++) {
+        const as_layer *layer = &model->layer[layers];
+        for (int q = 0; q < layer->nparams; q++) {
+            weights += layer->param[q].count * (int64_t)network->setup.kernels->real_bytes;
+        }
+        if (weights > CACHE_BYTES / 2) {
+            break;
+        }
+    }
+    const bool pays = !whole && network->tile_rows * bytes_of_row(network, layers) > CACHE_BYTES;
+    return layers == model->nlayers || pays ? layers : 0;
+}
+
+/* Rows that keep products fast: samples of many positions have many each. */
+static int64_t least_chunk(const as_network *network)
+{
+    int64_t least = 1;
+    for (int l = 0; l < network->chunk_layers; l++) {
+        const as_layer *layer = &network->model.layer[l];
+        const int64_t positions = as_shape_positions(&layer->out);
+        const int64_t rows = layer->out.rank >= 3 ? CHUNK_IMAGES : (CHUNK_LEAST + positions - 1) / positions;
+        least = rows > least ? rows : least;
+    }
+    return least;
+}
+
 static int64_t choose_chunk(const as_network *network)
 {
     if (network->setup.tuning.chunk_rows > 0) {
         return network->setup.tuning.chunk_rows;
     }
-    const int64_t weights = network->n * (int64_t)network->setup.kernels->real_bytes;
-    const int64_t rows = weights <= CACHE_BYTES / 2 ? CACHE_BYTES / 2 / row_bytes(network) : network->tile_rows;
-    return rows < CHUNK_LEAST ? CHUNK_LEAST : rows;
+    if (network->chunk_layers == 0) {
+        return network->tile_rows;
+    }
+    const int64_t rows = CACHE_BYTES / 2 / bytes_of_row(network, network->chunk_layers), least = least_chunk(network);
+    return rows < least ? least : rows;
 }
 
 /* The own lanes [first, end) of an owner. */
@@ -242,6 +287,7 @@ as_status network_plan_tiles(as_network *network)
                          : limit < lane_rows       ? limit
                          : most * lane_rows < rows ? most * lane_rows
                                                    : rows;
+    network->chunk_layers = choose_chunk_layers(network);
     network->chunk = choose_chunk(network);
     return plan_vectors(network);
 }

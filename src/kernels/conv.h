@@ -91,13 +91,14 @@ typedef struct as_conv_kernels {
     /* Pooling: the windows of a depthwise convolution, cin = cout = groups channels. An output whose window holds no
        input is 0. Maximum: the first of equals, and the first NaN; index gets its place in the kernel (row-major;
        as_pool_place_bytes each, samples index_bytes apart), or is NULL. Back: dx is the sum over ascending outputs of
-       the d that come here, from 0. Sum: over ascending (kd, kh, kw) from 0, then times the scale; back: a chain of
-       fma(d, scale, .) over ascending outputs from 0. pool_sum_back with AS_POOL_SUM and kernel = stride is
-       upsampling to the nearest. */
+       the d that come here, from 0; where relu (like d) is not NULL but the maxima of relu's outputs, it is that of
+       relu's input: d counts as 0 where they are <= 0. Sum: over ascending (kd, kh, kw) from 0, then times the scale;
+       back: a chain of fma(d, scale, .) over ascending outputs from 0. pool_sum_back with AS_POOL_SUM and kernel =
+       stride is upsampling to the nearest. */
     void (*pool_max)(const as_conv *c, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, void *index,
                      int64_t index_bytes);
     void (*pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64_t ldd, const void *index,
-                          int64_t index_bytes, void *dx, int64_t ldx);
+                          int64_t index_bytes, const void *relu, void *dx, int64_t ldx);
     void (*pool_sum)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *x, int64_t ldx, void *y,
                      int64_t ldy);
     void (*pool_sum_back)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *d, int64_t ldd, void *dx,

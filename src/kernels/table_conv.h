@@ -27,7 +27,7 @@ void AS_V(as_conv_weight_lanes_plain)(const as_conv *c, const void *x, int64_t l
 void AS_V(as_pool_max)(const as_conv *c, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, void *index,
                        int64_t index_bytes);
 void AS_V(as_pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64_t ldd, const void *index,
-                            int64_t index_bytes, void *dx, int64_t ldx);
+                            int64_t index_bytes, const void *relu, void *dx, int64_t ldx);
 void AS_V(as_pool_sum)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *x, int64_t ldx, void *y,
                        int64_t ldy);
 void AS_V(as_pool_sum_back)(const as_conv *c, as_pool_scale scale, int64_t rows, const void *d, int64_t ldd, void *dx,

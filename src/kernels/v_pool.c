@@ -42,6 +42,12 @@ AS_INLINE vtruth is_equal(vint a, vint b)
     return V_COMPARE_INT(a, b);
 }
 
+/* x <= 0. */
+AS_INLINE vtruth is_no_more(vreal x)
+{
+    return (vtruth)V_COMPARE(x, v_splat(0), _CMP_LE_OQ);
+}
+
 AS_INLINE vint blend_int(vtruth where, vint a, vint b)
 {
     return V_BLEND_INT(where, a, b);
@@ -62,6 +68,11 @@ AS_INLINE vtruth is_more(vreal x, vreal most)
 AS_INLINE vtruth is_equal(vint a, vint b)
 {
     return (vint)(a == b);
+}
+
+AS_INLINE vtruth is_no_more(vreal x)
+{
+    return (vint)(x <= v_splat(0));
 }
 
 AS_INLINE vint blend_int(vtruth where, vint a, vint b)
@@ -134,7 +145,7 @@ static window window_of(const as_axis axis[AS_AXES], const as_taps taps[AS_AXES]
                     .first_tap = taps[0].tap * kernel_sheet + taps[1].tap * kernel_line + taps[2].tap};
 }
 
-/* All places of the destination of a pass, with their windows. `one` treats all channels of a place. */
+/* All places of the destination of a pass, with their windows. */
 typedef struct pool {
     const as_conv *c;
     int64_t channels;
@@ -142,31 +153,34 @@ typedef struct pool {
     const real *from;
     real *to;
     void *index;
+    const real *relu; /* maxima on the way back: NULL, or those that let nothing pass where they are <= 0 */
 } pool;
 
-typedef void place_function(const pool *p, const window *w, int64_t place);
+/* Treats all channels of n places from `place` on, whose windows begin `advance` pixels apart; the first is w. */
+typedef void run_function(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance);
 
-AS_INLINE void each_place(const pool *p, bool back, place_function *one)
+/* Neighbours with the same taps in runs: on the way forward those of a line, found once for all lines. */
+AS_INLINE void each_run(const pool *p, bool back, run_function *run)
 {
     as_axis axis[AS_AXES];
     as_taps taps[AS_AXES];
     for (int a = 0; a < AS_AXES; a++) {
         axis[a] = as_axis_of(p->c, back, a);
     }
-    int64_t place = 0;
-    for (int64_t z = 0; z < axis[0].to; z++) {
-        taps[0] = as_taps_of(&axis[0], z);
-        for (int64_t y = 0; y < axis[1].to; y++) {
-            taps[1] = as_taps_of(&axis[1], y);
-            taps[2] = (as_taps){0, 0, 0};
-            window w = window_of(axis, taps);
-            const int64_t first = w.first, first_tap = w.first_tap;
-            for (int64_t x = 0; x < axis[2].to; x++) {
-                const as_taps t = as_taps_of(&axis[2], x);
-                w.n[2] = t.count;
-                w.first = first + t.from;
-                w.first_tap = first_tap + t.tap;
-                one(p, &w, place++);
+    const int64_t line = axis[2].to;
+    for (int64_t first = 0, next; first < line; first = next) {
+        taps[2] = as_taps_of(&axis[2], first);
+        next = back ? line : first + as_taps_run(&axis[2], first, taps[2]);
+        for (int64_t z = 0; z < axis[0].to; z++) {
+            taps[0] = as_taps_of(&axis[0], z);
+            for (int64_t y = 0; y < axis[1].to; y++) {
+                taps[1] = as_taps_of(&axis[1], y);
+                const int64_t place = (z * axis[1].to + y) * line;
+                for (int64_t x = first; x < next; x += back ? 1 : next - first) {
+                    taps[2] = as_taps_of(&axis[2], x);
+                    const window w = window_of(axis, taps);
+                    run(p, &w, place + x, back ? 1 : next - first, axis[2].advance);
+                }
             }
         }
     }
@@ -190,6 +204,23 @@ static bool is_tiling(const as_conv *c)
         tiling = tiling && c->stride[a] == c->kernel[a] && c->out[a] * c->stride[a] >= c->in[a] + c->low[a];
     }
     return tiling;
+}
+
+/* Windows of 2 x 2 are so common that their loops are written out: `square` is a constant in calls. */
+AS_INLINE bool is_square(const window *w)
+{
+    return w->n[0] == 1 && w->n[1] == 2 && w->n[2] == 2;
+}
+
+AS_INLINE window window_as(const window *w, const bool square, int64_t first)
+{
+    window q = *w;
+    q.first = first;
+    if (square) {
+        q.n[0] = 1;
+        q.n[1] = q.n[2] = 2;
+    }
+    return q;
 }
 
 #define EACH_TAP(w, i, j, k)                                                                                           \
@@ -235,14 +266,27 @@ AS_INLINE void max_of(const pool *p, const window *w, int64_t place, const bool 
     }
 }
 
-static void max_narrow(const pool *p, const window *w, int64_t place)
+AS_INLINE void max_run(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance, const bool narrow,
+                       const bool square)
 {
-    max_of(p, w, place, true);
+    for (int64_t q = 0; q < n; q++) {
+        const window here = window_as(w, square, w->first + q * advance);
+        max_of(p, &here, place + q, narrow);
+    }
 }
 
-static void max_wide(const pool *p, const window *w, int64_t place)
+static void max_narrow(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
 {
-    max_of(p, w, place, false);
+    if (is_square(w)) {
+        max_run(p, w, place, n, advance, true, true);
+    } else {
+        max_run(p, w, place, n, advance, true, false);
+    }
+}
+
+static void max_wide(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
+{
+    max_run(p, w, place, n, advance, false, false);
 }
 
 void AS_V(as_pool_max)(const as_conv *c, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, void *index,
@@ -255,24 +299,35 @@ void AS_V(as_pool_max)(const as_conv *c, int64_t rows, const void *x, int64_t ld
                         .to = (real *)y + r * ldy,
                         .index = index == NULL ? NULL : (char *)index + r * index_bytes};
         if (is_narrow(c)) {
-            each_place(&p, false, max_narrow);
+            each_run(&p, false, max_narrow);
         } else {
-            each_place(&p, false, max_wide);
+            each_run(&p, false, max_wide);
         }
     }
 }
 
-/* An output's gradient to the input that was its maximum; the others of its window get 0. */
-AS_INLINE void max_spread(const pool *p, const window *w, int64_t place, const bool narrow)
+/* d of an output, which may be the maximum of outputs of relu. */
+AS_INLINE vreal passed(const pool *p, int64_t at, const vmask mask)
 {
-    for (int64_t ch = 0; ch < p->channels; ch += VL) {
-        const vmask mask = v_first(p->channels - ch);
-        const vreal d = v_splat(0) + v_load_masked(p->from + place * p->channels + ch, mask);
-        const vint at = get_places(p->index, place * p->channels + ch, narrow, p->channels - ch);
-        EACH_TAP(w, i, j, k)
-        {
-            const vtruth hit = is_equal(at, int_splat(tap_at(w, i, j, k)));
-            v_store_masked(p->to + source_at(w, i, j, k) * p->channels + ch, blend(hit, d, v_splat(0)), mask);
+    const vreal d = v_load_masked(p->from + at, mask);
+    return p->relu == NULL ? d : blend(is_no_more(v_load_masked(p->relu + at, mask)), v_splat(0), d);
+}
+
+/* An output's gradient to the input that was its maximum; the others of its window get 0. */
+AS_INLINE void max_spread(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance, const bool narrow,
+                          const bool square)
+{
+    for (int64_t q = 0; q < n; q++, place++) {
+        const window here = window_as(w, square, w->first + q * advance);
+        for (int64_t ch = 0; ch < p->channels; ch += VL) {
+            const vmask mask = v_first(p->channels - ch);
+            const vreal d = v_splat(0) + passed(p, place * p->channels + ch, mask);
+            const vint at = get_places(p->index, place * p->channels + ch, narrow, p->channels - ch);
+            EACH_TAP(&here, i, j, k)
+            {
+                const vtruth hit = is_equal(at, int_splat(tap_at(&here, i, j, k)));
+                v_store_masked(p->to + source_at(&here, i, j, k) * p->channels + ch, blend(hit, d, v_splat(0)), mask);
+            }
         }
     }
 }
@@ -289,29 +344,35 @@ AS_INLINE void max_gather(const pool *p, const window *w, int64_t place, const b
             const int64_t from = source_at(w, i, j, k) * p->channels + ch;
             const vint at = get_places(p->index, from, narrow, p->channels - ch);
             const vtruth hit = is_equal(at, int_splat(last - tap_at(w, i, j, k)));
-            s = blend(hit, s + v_load_masked(p->from + from, mask), s);
+            s = blend(hit, s + passed(p, from, mask), s);
         }
         v_store_masked(p->to + place * p->channels + ch, s, mask);
     }
 }
 
-static void max_spread_narrow(const pool *p, const window *w, int64_t place)
+static void max_spread_narrow(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
 {
-    max_spread(p, w, place, true);
+    if (is_square(w)) {
+        max_spread(p, w, place, n, advance, true, true);
+    } else {
+        max_spread(p, w, place, n, advance, true, false);
+    }
 }
 
-static void max_spread_wide(const pool *p, const window *w, int64_t place)
+static void max_spread_wide(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
 {
-    max_spread(p, w, place, false);
+    max_spread(p, w, place, n, advance, false, false);
 }
 
-static void max_gather_narrow(const pool *p, const window *w, int64_t place)
+static void max_gather_narrow(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
 {
+    (void)n, (void)advance;
     max_gather(p, w, place, true);
 }
 
-static void max_gather_wide(const pool *p, const window *w, int64_t place)
+static void max_gather_wide(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
 {
+    (void)n, (void)advance;
     max_gather(p, w, place, false);
 }
 
@@ -324,7 +385,7 @@ static void clear_gaps(const as_conv *c, real *dx)
 }
 
 void AS_V(as_pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64_t ldd, const void *index,
-                            int64_t index_bytes, void *dx, int64_t ldx)
+                            int64_t index_bytes, const void *relu, void *dx, int64_t ldx)
 {
     const bool narrow = is_narrow(c);
     for (int64_t r = 0; r < rows; r++) {
@@ -332,19 +393,20 @@ void AS_V(as_pool_max_back)(const as_conv *c, int64_t rows, const void *d, int64
                         .channels = c->cin,
                         .from = (const real *)d + r * ldd,
                         .to = (real *)dx + r * ldx,
-                        .index = (char *)(uintptr_t)index + r * index_bytes};
+                        .index = (char *)(uintptr_t)index + r * index_bytes,
+                        .relu = relu == NULL ? NULL : (const real *)relu + r * ldd};
         if (is_apart(c)) {
             clear_gaps(c, p.to);
             if (narrow) {
-                each_place(&p, false, max_spread_narrow);
+                each_run(&p, false, max_spread_narrow);
             } else {
-                each_place(&p, false, max_spread_wide);
+                each_run(&p, false, max_spread_wide);
             }
         } else {
             if (narrow) {
-                each_place(&p, true, max_gather_narrow);
+                each_run(&p, true, max_gather_narrow);
             } else {
-                each_place(&p, true, max_gather_wide);
+                each_run(&p, true, max_gather_wide);
             }
         }
     }
@@ -357,31 +419,55 @@ AS_INLINE real scale_of(const pool *p, int64_t count)
     return p->scale == AS_POOL_SUM || n == 0 ? AS_R(1) : AS_R(1) / (real)n;
 }
 
-static void sum_of(const pool *p, const window *w, int64_t place)
+AS_INLINE void sum_run(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance, const bool square)
 {
     const vreal scale = v_splat(scale_of(p, w->n[0] * w->n[1] * w->n[2]));
-    for (int64_t ch = 0; ch < p->channels; ch += VL) {
-        const vmask mask = v_first(p->channels - ch);
-        vreal s = v_splat(0);
-        EACH_TAP(w, i, j, k)
-        {
-            s = s + v_load_masked(p->from + source_at(w, i, j, k) * p->channels + ch, mask);
+    for (int64_t q = 0; q < n; q++, place++) {
+        const window here = window_as(w, square, w->first + q * advance);
+        for (int64_t ch = 0; ch < p->channels; ch += VL) {
+            const vmask mask = v_first(p->channels - ch);
+            vreal s = v_splat(0);
+            EACH_TAP(&here, i, j, k)
+            {
+                s = s + v_load_masked(p->from + source_at(&here, i, j, k) * p->channels + ch, mask);
+            }
+            v_store_masked(p->to + place * p->channels + ch, s * scale, mask);
         }
-        v_store_masked(p->to + place * p->channels + ch, s * scale, mask);
+    }
+}
+
+static void sum_of(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
+{
+    if (is_square(w)) {
+        sum_run(p, w, place, n, advance, true);
+    } else {
+        sum_run(p, w, place, n, advance, false);
     }
 }
 
 /* An output's gradient to all inputs of its window. */
-static void sum_spread(const pool *p, const window *w, int64_t place)
+AS_INLINE void spread_run(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance, const bool square)
 {
     const vreal scale = v_splat(scale_of(p, w->n[0] * w->n[1] * w->n[2]));
-    for (int64_t ch = 0; ch < p->channels; ch += VL) {
-        const vmask mask = v_first(p->channels - ch);
-        const vreal s = v_fma(v_load_masked(p->from + place * p->channels + ch, mask), scale, v_splat(0));
-        EACH_TAP(w, i, j, k)
-        {
-            v_store_masked(p->to + source_at(w, i, j, k) * p->channels + ch, s, mask);
+    for (int64_t q = 0; q < n; q++, place++) {
+        const window here = window_as(w, square, w->first + q * advance);
+        for (int64_t ch = 0; ch < p->channels; ch += VL) {
+            const vmask mask = v_first(p->channels - ch);
+            const vreal s = v_fma(v_load_masked(p->from + place * p->channels + ch, mask), scale, v_splat(0));
+            EACH_TAP(&here, i, j, k)
+            {
+                v_store_masked(p->to + source_at(&here, i, j, k) * p->channels + ch, s, mask);
+            }
         }
+    }
+}
+
+static void sum_spread(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
+{
+    if (is_square(w)) {
+        spread_run(p, w, place, n, advance, true);
+    } else {
+        spread_run(p, w, place, n, advance, false);
     }
 }
 
@@ -392,8 +478,9 @@ static int64_t inside(const as_conv *c, int axis, int64_t o)
     return as_taps_of(&a, o).count;
 }
 
-static void sum_gather(const pool *p, const window *w, int64_t place)
+static void sum_gather(const pool *p, const window *w, int64_t place, int64_t n, int64_t advance)
 {
+    (void)n, (void)advance;
     const int64_t line = p->c->out[2], sheet = p->c->out[1] * line;
     for (int64_t ch = 0; ch < p->channels; ch += VL) {
         const vmask mask = v_first(p->channels - ch);
@@ -417,7 +504,7 @@ void AS_V(as_pool_sum)(const as_conv *c, as_pool_scale scale, int64_t rows, cons
     for (int64_t r = 0; r < rows; r++) {
         const pool p = {
             .c = c, .channels = c->cin, .scale = scale, .from = (const real *)x + r * ldx, .to = (real *)y + r * ldy};
-        each_place(&p, false, sum_of);
+        each_run(&p, false, sum_of);
     }
 }
 
@@ -429,9 +516,9 @@ void AS_V(as_pool_sum_back)(const as_conv *c, as_pool_scale scale, int64_t rows,
             .c = c, .channels = c->cin, .scale = scale, .from = (const real *)d + r * ldd, .to = (real *)dx + r * ldx};
         if (is_apart(c)) {
             clear_gaps(c, p.to);
-            each_place(&p, false, sum_spread);
+            each_run(&p, false, sum_spread);
         } else {
-            each_place(&p, true, sum_gather);
+            each_run(&p, true, sum_gather);
         }
     }
 }

@@ -251,7 +251,7 @@ void as_convolution_backward(const as_layer *layer, const as_pass *pass)
 {
     const as_convolution *o = layer->options;
     const as_conv_kernels *conv = pass->kernels->conv;
-    if (o->f.ops != NULL) {
+    if (o->f.ops != NULL && !layer->relu_held) {
         as_nonlinearity_backward(&o->f, pass->kernels, pass->rows, layer->out_size, pass->saved, pass->lds, pass->y,
                                  pass->ldy, pass->dy);
     }

@@ -157,6 +157,9 @@ struct as_layer {
     /* Set by the model: backward of input k gives a gradient that nobody wants (skips), or that is added to what later
        layers gave (adds). */
     bool skips[AS_INPUTS_MAX], adds[AS_INPUTS_MAX];
+    /* Set by the model: dy comes without the gradients that relu, which ends the layer, holds back, since the only
+       reader of y leaves them out (relu_held); it is such a reader (holds_relu). */
+    bool relu_held, holds_relu;
     double lr_scale;
     int share;           /* the layer whose parameters it uses, or -1 */
     int recompute;       /* the segment, from 1, whose values are computed again in backward; 0: they are kept */
@@ -170,6 +173,8 @@ struct as_layer_ops {
     const as_field *fields; /* own options; first one is the scalar shorthand. NULL: none */
     size_t options_bytes;
     int min_inputs, max_inputs; /* both 0: exactly one */
+    bool gives_relu;            /* heeds as_layer.relu_held where nonlinearity is relu */
+    bool takes_relu; /* heeds as_layer.holds_relu: one input, each output of which is one of its elements or 0 */
     bool transposes; /* heeds as_param.transposed: can share a matrix that another kind stores the other way round */
     /* Not collective. layer->ninputs, in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones),
        sets out, saved, scratch, scratch_row, scope, nparams and param[] (names, shapes, init, fans); the model sets

@@ -24,6 +24,7 @@ const as_layer_ops AS_V(as_layer_conv2d) = {
     .packed_reals = as_convolution_packed_reals,
     .pack = as_convolution_pack,
     .nonlinearity = as_convolution_nonlinearity,
+    .gives_relu = true,
     .flops = as_convolution_flops,
     .onnx = as_convolution_onnx,
 };

@@ -58,7 +58,7 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
     if (o->kind == KIND_MAX) {
         pass->kernels->conv->pool_max_back(&o->window, pass->rows, pass->dy, pass->ldy, pass->saved,
-                                           pass->lds * (int64_t)sizeof(real), pass->dx[0], pass->ldx[0]);
+                                           pass->lds * (int64_t)sizeof(real), NULL, pass->dx[0], pass->ldx[0]);
     } else {
         pass->kernels->conv->pool_sum_back(&o->window, AS_POOL_MEAN, pass->rows, pass->dy, pass->ldy, pass->dx[0],
                                            pass->ldx[0]);

@@ -29,7 +29,8 @@ static void backward(const as_layer *layer, const as_pass *pass)
     const as_pooling *o = layer->options;
     if (pass->dx[0] != NULL) {
         pass->kernels->conv->pool_max_back(&o->window, pass->rows, pass->dy, pass->ldy, pass->saved,
-                                           pass->lds * (int64_t)sizeof(real), pass->dx[0], pass->ldx[0]);
+                                           pass->lds * (int64_t)sizeof(real), layer->holds_relu ? pass->y : NULL,
+                                           pass->dx[0], pass->ldx[0]);
     }
 }
 
@@ -60,5 +61,6 @@ const as_layer_ops AS_V(as_layer_max_pool) = {
     .forward = forward,
     .backward = backward,
     .branches = branches,
+    .takes_relu = true,
     .onnx = onnx,
 };

@@ -139,6 +139,11 @@ typedef struct as_model_rows { /* rows [first, first + count) of the work space 
 void as_model_forward(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train);
 void as_model_loss(const as_model *model, as_model_work *work, const as_model_rows *rows, bool gradient);
 void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows);
+/* The same for layers [first, last) alone, in training. */
+void as_model_forward_layers(const as_model *model, as_model_work *work, const as_model_rows *rows, int first,
+                             int last);
+void as_model_backward_layers(const as_model *model, as_model_work *work, const as_model_rows *rows, int first,
+                              int last);
 
 /* Not collective. Positions [first, first + count) of rows whose labels and sample weights are given: label 0 and
    weight 0 take the place of ignored labels; count <= AS_POSITIONS_BLOCK. label_out is not written where label is NULL.

@@ -9,6 +9,7 @@
 #include "nn/kind.h"
 #include "nn/model_graph.h"
 #include "nn/model_ties.h"
+#include "nn/nonlinearity.h"
 
 enum { TARGETS_LISTED = 16 };
 
@@ -141,6 +142,40 @@ static as_status place_gradients(const as_node *layers, as_model *model)
         AS_FAIL(AS_CONFIG, "%s: model.layers: no layer has parameters that train", as_node_place(layers));
     }
     return AS_OK;
+}
+
+/* The only layer that reads a value; NULL: none, several, or a loss as well. */
+static as_layer *only_reader(as_model *model, int value)
+{
+    as_layer *reader = NULL;
+    int readers = 0;
+    for (int h = 0; h < model->nheads; h++) {
+        readers += model->head[h].value == value;
+    }
+    for (int i = value; i < model->nlayers; i++) {
+        for (int k = 0; k < model->layer[i].ninputs; k++) {
+            if (model->layer[i].from[k] == value) {
+                reader = &model->layer[i];
+                readers++;
+            }
+        }
+    }
+    return readers == 1 ? reader : NULL;
+}
+
+/* Which layers leave the derivative of their relu to the reader of their output. */
+static void place_relus(as_model *model)
+{
+    for (int i = 0; i < model->nlayers; i++) {
+        as_layer *layer = &model->layer[i];
+        const as_nonlinearity *f = layer->ops->gives_relu ? layer->ops->nonlinearity(layer) : NULL;
+        if (f != NULL && strcmp(f->ops->name, "relu") == 0) {
+            as_layer *reader = only_reader(model, i + 1);
+            if (reader != NULL && reader->ops->takes_relu) {
+                layer->relu_held = reader->holds_relu = true;
+            }
+        }
+    }
 }
 
 /* Which values need not be kept: those that only layers of one segment read. Layers that share parameters are kept,
@@ -430,6 +465,7 @@ static as_status parse(as_document *document, const as_node *node, as_model *mod
     AS_TRY(parse_heads(document, node, &options, model));
     AS_TRY(check_readers(model));
     AS_TRY(place_gradients(options.layers, model));
+    place_relus(model);
     AS_TRY(place_pool(model));
     return place_packed(model);
 }

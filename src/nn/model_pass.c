@@ -101,6 +101,11 @@ void as_model_forward(const as_model *model, as_model_work *work, const as_model
     forward_part(model, work, rows, train, 0, model->nlayers);
 }
 
+void as_model_forward_layers(const as_model *model, as_model_work *work, const as_model_rows *rows, int first, int last)
+{
+    forward_part(model, work, rows, true, first, last);
+}
+
 /* dy of value v += what input k of a layer gave, rows of the pass. */
 static void add_gradient(const as_model *model, as_model_work *work, const as_model_rows *rows, int v, int k)
 {
@@ -312,6 +317,12 @@ static void backward_part(const as_model *model, as_model_work *work, const as_m
 void as_model_backward(const as_model *model, as_model_work *work, const as_model_rows *rows)
 {
     backward_part(model, work, rows, 0, model->nlayers);
+}
+
+void as_model_backward_layers(const as_model *model, as_model_work *work, const as_model_rows *rows, int first,
+                              int last)
+{
+    backward_part(model, work, rows, first, last);
 }
 
 /* Layers [*first, *end) of a segment; both 0 for segment 0. */

@@ -85,21 +85,22 @@ static int64_t max_of(const as_kernels *K, const as_conv *c, const void *x, int6
     return place;
 }
 
-static void check_max(const as_kernels *K, const as_conv *c)
+/* relu: x is what relu gave, and dx is what comes through it. */
+static void check_max(const as_kernels *K, const as_conv *c, bool relu)
 {
     const int64_t inputs = as_pixels(c->in) * c->cin, outputs = as_pixels(c->out) * c->cin;
     const int64_t ldx = inputs + GAP, ldy = outputs + GAP, index_bytes = ldy * as_pool_place_bytes(c);
     void *const x = random_reals(K, ROWS * ldx, 1), *const d = random_reals(K, ROWS * ldy, 2);
     for (int64_t i = 0; i < ROWS * ldx; i++) {
         const double value = get_real(K, x, i);
-        set_real(K, x, i, i % 29 == 3 ? (double)NAN : floor(8 * value) / 8); /* many ties */
+        set_real(K, x, i, i % 29 == 3 ? (double)NAN : relu && value < 0 ? 0 : floor(8 * value) / 8); /* many ties */
     }
     void *const y = random_reals(K, ROWS * ldy, 3), *const dx = random_reals(K, ROWS * ldx, 4);
     void *const most = random_reals(K, ROWS * ldy, 3), *const back = random_reals(K, ROWS * ldx, 4);
     void *const again = random_reals(K, ROWS * ldy, 3), *const index = malloc((size_t)(ROWS * index_bytes) + 1);
     K->conv->pool_max(c, ROWS, x, ldx, y, ldy, index, index_bytes);
     K->conv->pool_max(c, ROWS, x, ldx, again, ldy, NULL, 0);
-    K->conv->pool_max_back(c, ROWS, d, ldy, index, index_bytes, dx, ldx);
+    K->conv->pool_max_back(c, ROWS, d, ldy, index, index_bytes, relu ? y : NULL, dx, ldx);
     for (int64_t r = 0; r < ROWS; r++) {
         for (int64_t i = 0; i < inputs; i++) {
             set_real(K, back, r * ldx + i, 0);
@@ -112,6 +113,9 @@ static void check_max(const as_kernels *K, const as_conv *c)
                 const int64_t i = r * ldx + input_of(c, o, t) * c->cin + ch;
                 set_real(K, back, i, rounded(K, get_real(K, back, i) + get_real(K, d, r * ldy + e)));
             }
+        }
+        for (int64_t i = r * ldx; relu && i < r * ldx + inputs; i++) {
+            set_real(K, back, i, get_real(K, x, i) <= 0 ? 0 : get_real(K, back, i));
         }
     }
     assert_same_reals(K, y, most, ROWS * ldy, "maximum");
@@ -166,7 +170,8 @@ static void maxima(const as_kernels *K)
 {
     for (int i = 0; i < CASES; i++) {
         const as_conv c = conv_of(&cases[i]);
-        check_max(K, &c);
+        check_max(K, &c, false);
+        check_max(K, &c, true);
     }
 }
 

@@ -2,7 +2,8 @@
    of the state and of the messages as it was. */
 #include "data_setup.h"
 
-#include "estimator/estimator.h"
+#include "estimator/network.h"
+#include "nn/convolution.h"
 
 enum { BATCH = 150, STEPS = 3, THREADS_MAX = 3 };
 
@@ -20,6 +21,16 @@ static const char config[] =
     "}}, {affine: {recompute: " again "}}, {dense: {units: 12, over: last, share: "                                    \
     "shared}}, {add: {from: [shared, dense_2]}}, {gru: {units: 9, output: last, recompute: " again                     \
     "}}, {dense: {units: 10}}], loss: cross_entropy}, optimizer: {type: adam, lr: 1.0e-2}}"
+
+/* Convolutions of a residual network over the images, their joins, pools and normalisations. */
+static const char images[] =
+    "{model: {layers: [{conv2d: {channels: 6, kernel: 5, activation: relu}}, {max_pool: {size: 2, name: stem}}, "
+    "{conv2d: {channels: 9, bias: false, activation: relu}}, batch_norm, {conv2d: {channels: 9, kernel: 1, from: stem, "
+    "name: short}}, {batch_norm: {from: [batch_norm_1, short], relu: true}}, {conv2d: {channels: 5, stride: 2, "
+    "activation: relu, name: low}}, {conv2d: {channels: 5, kernel: 1, stride: 2, from: short}}, {concat: {from: [low, "
+    "conv2d_3]}}, {avg_pool: {size: 2, padding: same, stride: 1}}, {conv2d: {channels: 10, groups: 10}}, {add: {from: "
+    "[conv2d_4, concat_1]}}, {max_pool: {size: 2, stride: 1, padding: same}}, flatten, {dense: {units: 24, activation: "
+    "relu}}, {dense: {units: 10}}], loss: cross_entropy}, optimizer: {type: adam, lr: 1.0e-2}}";
 
 typedef struct fixture {
     data_setup *setup;
@@ -80,7 +91,30 @@ static void keep_state(as_estimator *estimator, outcome *out)
     }
 }
 
-static outcome train(const fixture *f, int threads, as_tuning tuning)
+/* What is forced besides as_tuning. */
+typedef struct forced {
+    as_conv_walk walk; /* of all convolutions */
+    bool relus;        /* every layer takes the derivative of its own relu */
+} forced;
+
+static void force(as_estimator *estimator, const forced *how)
+{
+    as_model *model = &((as_network *)estimator)->model;
+    int held = 0;
+    for (int i = 0; i < model->nlayers; i++) {
+        as_layer *layer = &model->layer[i];
+        if (strcmp(layer->ops->name, "conv2d") == 0) {
+            ((as_convolution *)layer->options)->geometry.walk = how->walk;
+        }
+        if (how->relus) {
+            held += layer->relu_held;
+            layer->relu_held = layer->holds_relu = false;
+        }
+    }
+    assert_true(!how->relus || held > 0);
+}
+
+static outcome train_forced(const fixture *f, int threads, as_tuning tuning, const forced *how)
 {
     outcome out = {0};
     as_team *team;
@@ -103,6 +137,7 @@ static outcome train(const fixture *f, int threads, as_tuning tuning)
                             .steps_per_epoch = as_sampler_batches(f->sampler),
                             .tuning = tuning};
     assert_ok(as_estimator_create(&setup, &estimator));
+    force(estimator, how);
     assert_ok(estimator->ops->init(estimator));
     as_status status = AS_OK;
     for (int64_t t = 0; t < STEPS && status == AS_OK; t++) {
@@ -126,6 +161,11 @@ static outcome train(const fixture *f, int threads, as_tuning tuning)
     return out;
 }
 
+static outcome train(const fixture *f, int threads, as_tuning tuning)
+{
+    return train_forced(f, threads, tuning, &(forced){.relus = false});
+}
+
 /* All ways to run f, against one way to run `like`. */
 static void compare_all(const fixture *like, const fixture *f)
 {
@@ -134,14 +174,17 @@ static void compare_all(const fixture *like, const fixture *f)
     for (int threads = 1; threads <= THREADS_MAX; threads++) {
         for (int owners = 0; owners <= threads; owners++) {
             for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
-                const as_tuning tuning = {
-                    .owners = owners, .tile_rows = tiles[t], .chunk_rows = chunks[(t + (size_t)owners) % 4]};
+                const as_tuning tuning = {.owners = owners,
+                                          .tile_rows = tiles[t],
+                                          .chunk_rows = chunks[(t + (size_t)owners) % 4],
+                                          .chunk_layers = (int)(t + (size_t)threads) % 5};
                 outcome found = train(f, threads, tuning);
                 if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0 ||
                     strcmp(found.message, first.message) != 0) {
-                    fail_msg("%d lanes, %d threads, %d owners, tiles of %lld rows, chunks of %lld: another result (%s)",
+                    fail_msg("%d lanes, %d threads, %d owners, tiles of %lld rows, chunks of %lld through %d layers: "
+                             "another result (%s)",
                              f->lanes.lanes, threads, owners, (long long)tuning.tile_rows, (long long)tuning.chunk_rows,
-                             found.message);
+                             tuning.chunk_layers, found.message);
                 }
                 free(found.bytes);
             }
@@ -157,6 +200,31 @@ static void test_speed_never_changes_a_bit(void **state)
         fixture f;
         open_fixture(*state, config, lanes[l], &f);
         compare_all(&f, &f);
+        close_fixture(&f);
+    }
+}
+
+/* Each choice of convolutions, pools and chunks by itself. */
+static void test_images_keep_every_bit_whatever_is_forced(void **state)
+{
+    static const int lanes[] = {1, 8};
+    for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
+        fixture f;
+        open_fixture(*state, images, lanes[l], &f);
+        compare_all(&f, &f);
+        outcome first = train(&f, 1, (as_tuning){.owners = 1});
+        for (int threads = 1; threads <= 2; threads++) {
+            for (int i = 0; i < 20; i++) {
+                const forced how = {.walk = (as_conv_walk)(i % 4), .relus = i % 2 == 0};
+                outcome found = train_forced(&f, threads, (as_tuning){.chunk_layers = i}, &how);
+                if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0) {
+                    fail_msg("%d lanes, %d threads: walk %d, %s relus, chunks through %d layers: another result",
+                             lanes[l], threads, (int)how.walk, how.relus ? "own" : "joined", i);
+                }
+                free(found.bytes);
+            }
+        }
+        free(first.bytes);
         close_fixture(&f);
     }
 }
@@ -192,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_speed_never_changes_a_bit),
+        cmocka_unit_test(test_images_keep_every_bit_whatever_is_forced),
         cmocka_unit_test(test_recomputing_never_changes_a_bit),
         cmocka_unit_test(test_speed_never_changes_a_message),
     };
