@@ -231,6 +231,14 @@ static as_status plan(as_network *network)
                                 .inputs = &setup->data->inputs,
                                 .answers = setup->data->target == AS_TARGET_REALS ? &setup->data->answers : NULL};
     AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &data, &network->model));
+    const as_layer *const whole = as_model_of_batch(&network->model);
+    if (whole != NULL && setup->micro_batch > 0) {
+        AS_FAIL(
+            AS_CONFIG,
+            "%s: layer %s: %s over: batch wants the whole batch at once, found train.micro_batch: %lld; expected 0, or "
+            "over: lane",
+            as_node_place(whole->node), whole->name, whole->ops->name, (long long)setup->micro_batch);
+    }
     AS_TRY(as_optimizer_parse(setup->document, setup->optimizer, setup->kernels, &network->optimizer));
     AS_TRY(as_schedule_parse(setup->document, setup->schedule, &network->schedule));
     network->update = as_update_get(setup->kernels);

@@ -32,10 +32,13 @@ static as_status choose_tile(as_gradients *g)
     int64_t tile = micro > 0 && micro < TILE_ROWS ? micro : TILE_ROWS;
     tile = tile < room ? tile : room > 0 ? room : 1;
     g->tile = tile < rows ? tile : rows;
-    if (g->model.scope == AS_SCOPE_BATCH) {
-        AS_FAIL(AS_CONFIG,
-                "gradients of parts of a batch: a layer that looks at the whole batch (batch_norm over: batch) "
-                "has none");
+    const as_layer *const whole = as_model_of_batch(&g->model);
+    if (whole != NULL) {
+        AS_FAIL(
+            AS_CONFIG,
+            "%s: layer %s: gradients of parts of a batch (probe, diagnose, uncertainty) are wanted, and with %s over: "
+            "batch no part has one; expected over: lane, which with lanes: 1 is the whole batch as well",
+            as_node_place(whole->node), whole->name, whole->ops->name);
     }
     if (g->model.scope == AS_SCOPE_LANE) {
         g->tile = g->tile > lane ? g->tile : lane;

@@ -52,7 +52,7 @@ static const as_field fields[] = {{.name = "eps",
                                    .choices = over_choices,
                                    .help = "Whose mean and variance: the samples of a lane, or the whole batch, for "
                                            "which ranks exchange sums in the middle of a step, and "
-                                           "train.micro_batch does not divide it."},
+                                           "which train.micro_batch cannot divide."},
                                   AS_FIELDS_END};
 
 enum { GAIN, BIAS, RUNNING_MEAN, RUNNING_VARIANCE, PARAMS, MEAN = PARAMS, ROOT, KEPT };

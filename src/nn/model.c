@@ -33,6 +33,16 @@ int64_t as_model_stride(const as_model *model, int64_t width)
     return stride * bytes % 512 == 0 ? stride + line : stride;
 }
 
+const as_layer *as_model_of_batch(const as_model *model)
+{
+    for (int i = 0; i < model->nlayers; i++) {
+        if (model->layer[i].scope == AS_SCOPE_BATCH) {
+            return &model->layer[i];
+        }
+    }
+    return NULL;
+}
+
 const as_shape *as_model_shape(const as_model *model, int value)
 {
     return value == 0 ? &model->data.in : &model->layer[value - 1].out;

@@ -76,6 +76,9 @@ as_status as_model_init(const as_model *model, uint64_t seed, void *params);
 /* Reals from one row to the next of arrays of `width` columns: whole cache lines, never a multiple of 512 bytes. */
 int64_t as_model_stride(const as_model *model, int64_t width);
 
+/* The first layer that looks at the whole batch (scope batch); NULL: none does. Borrowed. */
+const as_layer *as_model_of_batch(const as_model *model);
+
 /* Shape of a value of the program. */
 const as_shape *as_model_shape(const as_model *model, int value);
 

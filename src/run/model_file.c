@@ -159,7 +159,7 @@ static as_status make_estimator(as_model_file *m, const char *text, const as_log
         .normalization = &m->normalization,
         .seed = (uint64_t)c->seed,
         .capacity = BATCH_ROWS,
-        .micro_batch = piece_rows(&c->train),
+        .tuning = {.owners = 1, .tile_rows = piece_rows(&c->train)},
         .total_steps = 1,
         .steps_per_epoch = 1,
         .log = log,

@@ -69,5 +69,10 @@ for lanes in 1 7; do
 done
 paste losses-1 losses-7 | awk '{ d = $1 - $2; worst = d * d > worst ? d * d : worst } END { exit !(NR == 12 && worst < 1e-24) }' ||
     { echo "FAILED: losses of lanes differ: $(paste losses-1 losses-7 | tail -1)"; failures=$((failures + 1)); }
+"$program" train batch.yaml -q -o probed -s probe.every='5 steps' >out 2>&1
+if [ $? != 78 ] || ! grep -q 'layer n: gradients of parts of a batch .*expected over: lane, which with lanes: 1' out; then
+    echo "FAILED: probe: expected what to do: $(tail -1 out)"
+    failures=$((failures + 1))
+fi
 [ "$failures" -eq 0 ] && echo 'all as expected'
 exit "$failures"
