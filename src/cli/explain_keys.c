@@ -1,4 +1,5 @@
 /* What keys and kinds mean, straight from the tables. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/explain.h"
+#include "probe/rule.h"
 
 enum { TABLES_MAX = 256, NAMES_MAX = 1024, QUERY_MAX = 256 };
 
@@ -205,10 +207,41 @@ static bool is_field(const as_config_table *t, const as_field *f, const char *qu
            strcmp(query, in_section) == 0;
 }
 
+/* Whether two texts are equal but for case. */
+static bool same_letters(const char *a, const char *b)
+{
+    for (; *a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b); a++, b++) {
+    }
+    return *a == '\0' && *b == '\0';
+}
+
+static bool explain_rule(const char *query)
+{
+    for (const as_rule *const *r = as_rules_get(); *r != NULL; r++) {
+        if (same_letters((*r)->code, query)) {
+            const as_rule *rule = *r;
+            printf("%s (a rule of allsum diagnose%s%s)\n", rule->code, rule->network ? ", for networks" : "",
+                   rule->after ? ", after training" : "");
+            printf("  what      %s\n  evidence  %s\n  limit     %s\n  action    %s\n", rule->help, rule->evidence,
+                   rule->source, rule->cure);
+            for (int i = 0; rule->explains != NULL && rule->explains[i] != NULL; i++) {
+                printf("%s%s", i == 0 ? "  explains  " : ", ", rule->explains[i]);
+            }
+            printf("%s", rule->explains != NULL ? "\n" : "");
+            return true;
+        }
+    }
+    return false;
+}
+
 as_status as_explain_key(const char *query, bool *found)
 {
     char name[QUERY_MAX];
     tables *all;
+    *found = explain_rule(query);
+    if (*found) {
+        return AS_OK;
+    }
     AS_TRY(collect(&all));
     canonical(query, name);
     int n = 0;
@@ -248,6 +281,9 @@ as_status as_explain_unknown(const char *query)
         if (t->kind != NULL && n < NAMES_MAX) {
             names[n++] = t->kind;
         }
+    }
+    for (const as_rule *const *r = as_rules_get(); *r != NULL && n < NAMES_MAX; r++) {
+        names[n++] = (*r)->code;
     }
     const char *last = strrchr(query, '.');
     const char *near = as_nearest_name(last != NULL ? last + 1 : query, names);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/verb.h"
+#include "probe/rule.h"
 #include "run/kinds.h"
 
 /* Prints the kinds of one group. */
@@ -21,11 +22,18 @@ static void print_verbs(void)
     }
 }
 
+static void print_rules(void)
+{
+    for (const as_rule *const *r = as_rules_get(); *r != NULL; r++) {
+        printf("  %-21s %s\n", (*r)->code, (*r)->help);
+    }
+}
+
 static as_status check_group(const char *wanted)
 {
     enum { GROUPS_MAX = 32 };
-    const char *names[GROUPS_MAX + 2] = {"verbs"};
-    int n = 1;
+    const char *names[GROUPS_MAX + 3] = {"verbs", "rules"};
+    int n = 2;
     for (const as_kind_group *g = as_kind_groups; g->name != NULL && n <= GROUPS_MAX; g++) {
         names[n++] = g->name;
     }
@@ -55,6 +63,10 @@ static as_status run(as_context *context)
             as_kinds_visit(print_kind, group);
         }
     }
+    if (wanted == NULL || strcmp(wanted, "rules") == 0) {
+        printf("rules (what diagnose looks for, causes before symptoms: allsum explain CODE)\n");
+        print_rules();
+    }
     if (wanted == NULL || strcmp(wanted, "verbs") == 0) {
         printf("verbs (what the program does: allsum VERB --help)\n");
         print_verbs();
@@ -65,7 +77,7 @@ static as_status run(as_context *context)
 const as_verb as_verb_list = {
     .name = "list",
     .arguments = "[GROUP]",
-    .summary = "The kinds of layers, losses, optimizers, data formats and the rest",
+    .summary = "The kinds of layers, losses, optimizers, data formats and the rest; the rules of diagnose",
     .details = "Without GROUP all of them. `allsum explain NAME` tells the options of one.\n",
     .max_arguments = 1,
     .run = run,

@@ -41,6 +41,8 @@ typedef struct as_case {
     bool weighted; /* data.class_weights are given */
     double validation_share;
     double clip_norm;
+    const as_node *model_node; /* the section `model`, as it was written */
+    bool loads_weights;        /* the start comes from a file: init has no say */
     /* data */
     as_sample train, validation, test;
     double missing;            /* values of the training data that are not finite */

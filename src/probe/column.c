@@ -4,6 +4,7 @@
 #include "probe/column.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -391,6 +392,17 @@ as_status as_columns_make(const as_sample *s, const double *class_rows, as_colum
     free(sorted);
     free(work);
     return status;
+}
+
+const char *as_columns_name(const as_columns *columns, int64_t column, char buffer[AS_COLUMN_NAME_MAX])
+{
+    char name[AS_PART_NAME_MAX];
+    if (columns->names == NULL || columns->names->n == 0) {
+        snprintf(buffer, AS_COLUMN_NAME_MAX, "column %lld", (long long)column);
+    } else {
+        snprintf(buffer, AS_COLUMN_NAME_MAX, "column '%s'", as_parts_name(columns->names, column, "", name));
+    }
+    return buffer;
 }
 
 void as_columns_free(as_columns *columns)

@@ -3,6 +3,7 @@
 #ifndef AS_PROBE_COLUMN_H
 #define AS_PROBE_COLUMN_H
 
+#include "base/parts.h"
 #include "probe/sample.h"
 
 typedef struct as_column_facts {
@@ -19,7 +20,8 @@ typedef struct as_column_facts {
 
 typedef struct as_columns {
     int64_t n;
-    as_column_facts *column; /* (n); NULL: inputs are no numbers (tokens), or too few rows */
+    const as_data_parts *names; /* of them, for messages; NULL: they have numbers. Borrowed */
+    as_column_facts *column;    /* (n); NULL: inputs are no numbers (tokens), or too few rows */
     /* The classes, or the target, by the five nearest other rows */
     double neighbour_rows;    /* rows that were asked; 0: not done */
     double neighbour_score;   /* share that is right; of real targets: correlation with the first one */
@@ -34,6 +36,10 @@ typedef struct as_columns {
 /* Not collective. class_rows: (classes), copied; may be NULL. Errors: NOMEM. Free with as_columns_free. */
 as_status as_columns_make(const as_sample *sample, const double *class_rows, as_columns *out);
 void as_columns_free(as_columns *columns);
+
+/* Not collective. "column 'age'", or "column 3" where columns have no names. Returns the buffer. */
+enum { AS_COLUMN_NAME_MAX = AS_PART_NAME_MAX + 16 };
+const char *as_columns_name(const as_columns *columns, int64_t column, char buffer[AS_COLUMN_NAME_MAX]);
 
 /* Not collective. Upper tail of F with (d1, d2) degrees of freedom. */
 double as_tail_f(double f, double d1, double d2);

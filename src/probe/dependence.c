@@ -28,13 +28,15 @@ static void fill(const as_sample *s, const as_columns *columns, int64_t n, const
 static void describe(const as_columns *columns, const int64_t *index, int64_t n, int64_t j, const double *relation,
                      as_dependence *out)
 {
+    char name[AS_COLUMN_NAME_MAX];
     size_t used = 0;
     out->column = index[j];
-    for (int64_t k = 0; k < n && used + 40 < sizeof out->relation; k++) {
+    for (int64_t k = 0; k < n && used + 24 + sizeof name < sizeof out->relation; k++) {
         const double scale = columns->column[index[j]].sd / columns->column[index[k]].sd;
         if (relation[j * n + k] != 0) {
-            used += (size_t)snprintf(out->relation + used, sizeof out->relation - used, "%s%.4g x column %lld",
-                                     used > 0 ? " + " : "", relation[j * n + k] * scale, (long long)index[k]);
+            used += (size_t)snprintf(out->relation + used, sizeof out->relation - used, "%s%.4g x %s",
+                                     used > 0 ? " + " : "", relation[j * n + k] * scale,
+                                     as_columns_name(columns, index[k], name));
         }
     }
 }

@@ -11,7 +11,7 @@ typedef struct as_dependence {
     double smallest;    /* part of a column that the ones before it do not give, the smallest */
     double tolerance;   /* under which a column counts as given by the others */
     int64_t column;     /* the first dependent one; -1: none */
-    char relation[192]; /* "0.5 x column 1 + 2 x column 4" */
+    char relation[384]; /* "0.5 x column 'a' + 2 x column 'c'" */
 } as_dependence;
 
 /* Not collective. Nothing is measured where it would cost more

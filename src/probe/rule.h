@@ -13,7 +13,7 @@
 typedef enum as_severity { AS_INFO, AS_WARN, AS_FAULT } as_severity;
 typedef enum as_verdict { AS_CLEAR, AS_FOUND, AS_NOT_JUDGED } as_verdict;
 
-enum { AS_SENTENCE_MAX = 640, AS_ACTION_MAX = 192, AS_CODE_MAX = 32 };
+enum { AS_SENTENCE_MAX = 640, AS_ACTION_MAX = 768, AS_CODE_MAX = 32 };
 
 typedef struct as_rule as_rule;
 
@@ -39,6 +39,8 @@ struct as_rule {
     const char *code;            /* "FEATURE_SCALE" */
     const char *help;            /* one sentence: what is measured, and the limit */
     const char *source;          /* where the limit comes from */
+    const char *evidence;        /* what it looks at */
+    const char *cure;            /* what helps, in a few words */
     const char *const *explains; /* codes of later rules that follow from this one; NULL-terminated, or NULL */
     bool network, after;         /* judges networks alone; runs alone, after training */
     bool remains; /* holds only where nothing else explains it: it is no consequence, then it is not so */

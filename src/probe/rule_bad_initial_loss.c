@@ -26,6 +26,8 @@ const as_rule as_rule_bad_initial_loss = {
     .code = "BAD_INITIAL_LOSS",
     .help = "the loss of labels starts more than 1 over that of the class frequencies",
     .source = "a new network should not be sure of anything",
+    .evidence = "the loss of up to 1024 rows at the start",
+    .cure = "a smaller last layer (init: zeros)",
     .network = true,
     .judge = judge,
 };

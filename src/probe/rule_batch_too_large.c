@@ -33,6 +33,8 @@ const as_rule as_rule_batch_too_large = {
     .code = "BATCH_TOO_LARGE",
     .help = "batch over 10 times the gradient noise scale, at the start and at the end",
     .source = "McCandlish et al. 2018: a smaller one learns as much a step",
+    .evidence = "gradients of 16 batches of the rows, at the start and at the end",
+    .cure = "a smaller batch, with more steps",
     .network = true,
     .judge = judge,
 };

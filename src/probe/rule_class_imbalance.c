@@ -62,6 +62,8 @@ const as_rule as_rule_class_imbalance = {
     .code = "CLASS_IMBALANCE",
     .help = "rows of the largest class over those of the smallest, over 10, and a recall of the rare one under 0.3",
     .source = "a rare class that is learnt all the same is no fault",
+    .evidence = "rows of each class, recall after training or by nearest rows",
+    .cure = "data.class_weights",
     .explains = explains,
     .judge = judge,
 };

@@ -38,5 +38,7 @@ const as_rule as_rule_duplicate_shards = {
     .help = "mean square between lanes over that inside of them under 0.05, or more than half of the rows once more in "
             "another lane",
     .source = "exactly 0 when all lanes hold the same rows",
+    .evidence = "the same, and hashes of rows",
+    .cure = "give each lane rows of its own",
     .judge = judge,
 };

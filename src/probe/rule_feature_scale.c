@@ -28,6 +28,7 @@ static void measure(const as_columns *columns, int64_t *largest, int64_t *smalle
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     int64_t high, low;
+    char large[AS_COLUMN_NAME_MAX], small[AS_COLUMN_NAME_MAX];
     double size;
     if (c->columns.column == NULL) {
         return as_not_judged(f, "inputs are no columns of numbers, or there are too few rows");
@@ -52,9 +53,10 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_action(f, "data.normalize=mean_std");
     if (ratio > ratio_limit) {
         return as_found(f, severity,
-                        "input column %lld has the size %.3g and column %lld %.3g: a ratio of %.3g (limit %.0g), so "
+                        "input %s has the size %.3g and %s %.3g: a ratio of %.3g (limit %.0g), so "
                         "that one learning rate is too high for the first and too low for the other",
-                        (long long)high, top, (long long)low, bottom, ratio, ratio_limit);
+                        as_columns_name(&c->columns, high, large), top, as_columns_name(&c->columns, low, small),
+                        bottom, ratio, ratio_limit);
     }
     return as_found(f, severity,
                     "the inputs have a root mean square of %.3g (limit %.3g): curvature is about %.2g times that of "
@@ -73,6 +75,8 @@ const as_rule as_rule_feature_scale = {
     .help = "the typical size of the largest input column over that of the smallest, over 1000; or a size of the "
             "inputs together over 50, without normalisation",
     .source = "curvature along a column grows with the square of its size: a ratio of 1e3 is a condition of 1e6",
+    .evidence = "median distances of each column, over up to 4096 training rows as the model sees them",
+    .cure = "data.normalize: mean_std",
     .explains = explains,
     .judge = judge,
 };

@@ -31,6 +31,8 @@ const as_rule as_rule_leak_duplicates = {
     .code = "LEAK_DUPLICATES",
     .help = "share of rows held out whose inputs are those of a training row, over 2 % more than chance gives",
     .source = "a score on rows that were learnt says nothing about new ones",
+    .evidence = "64-bit hashes of all rows",
+    .cure = "hold out by group, and remove copies before the split",
     .explains = explains,
     .judge = judge,
 };

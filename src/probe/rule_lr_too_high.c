@@ -126,6 +126,9 @@ const as_rule as_rule_lr_too_high = {
     .help = "rate times largest curvature over the limit of the optimizer (a quadratic loss), or a run that is at "
             "chance, grew or diverged where a tenth or less of the rate does better from the same start",
     .source = "2/lambda_max, 2(1+b)/lambda_max with momentum b; a controlled experiment for other losses",
+    .evidence = "the largest eigenvalue of the Hessian (24 products); private trainings of 40 steps from the start "
+                "with 1, 0.1, 0.01 ... of the rate",
+    .cure = "a rate that did better there, or half of the limit",
     .explains = explains,
     .network = true,
     .judge = judge,

@@ -76,6 +76,8 @@ const as_rule as_rule_lr_too_low = {
     .help = "loss still over 0.8 of the first, steps under 0.05 of the way to the minimum along them, a gradient that "
             "is clearly not zero, and 10 or 100 times the rate gets further in a few steps",
     .source = "the step fraction tau (Cockpit: alpha + 1), confirmed by a controlled experiment",
+    .evidence = "the same with 10, 100 ... times the rate; d'H d / -g'd for a step d",
+    .cure = "the rate that got furthest",
     .explains = explains,
     .network = true,
     .judge = judge,

@@ -40,6 +40,8 @@ const as_rule as_rule_model_too_simple = {
     .help = "the loss stands still over 0.5 of chance, five nearest rows are right by 0.1 more, and there are fewer "
             "parameters than numbers to learn",
     .source = "a probe without a model",
+    .evidence = "the loss after training, nearest rows, the number of parameters",
+    .cure = "more units, or another layer",
     .explains = explains,
     .network = true,
     .after = true,

@@ -45,6 +45,8 @@ const as_rule as_rule_noise_dominated = {
     .help = "noise scale over 10 batches, a loss that stands still, and over 10 % of it is noise: lr tr(Sigma) (1 - "
             "B/N) / 4B",
     .source = "McCandlish et al. 2018; Mandt et al. 2017",
+    .evidence = "gradients of 16 batches of the rows after training",
+    .cure = "a larger batch, or a rate that falls",
     .explains = explains,
     .network = true,
     .after = true,

@@ -14,15 +14,16 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!(c->missing > 0)) {
         return c->train.rows > 0 ? AS_CLEAR : as_not_judged(f, "the data could not be read");
     }
+    char name[AS_COLUMN_NAME_MAX];
     as_json_real(&f->evidence, "missing", c->missing);
     as_json_int(&f->evidence, "first_row", c->missing_id);
     as_json_int(&f->evidence, "first_column", c->missing_column);
     as_action(f, "data.missing=mean");
     return as_found(f, AS_FAULT,
                     "%.0f input value%s of the training data %s NaN, infinite or a fill value (limit 0); the first is "
-                    "row %lld, column %lld",
+                    "row %lld, %s",
                     c->missing, c->missing > 1 ? "s" : "", c->missing > 1 ? "are" : "is", (long long)c->missing_id,
-                    (long long)c->missing_column);
+                    as_columns_name(&c->columns, c->missing_column, name));
 }
 
 static const char *const explains[] = {
@@ -36,6 +37,8 @@ const as_rule as_rule_nonfinite_data = {
     .code = "NONFINITE_DATA",
     .help = "any value of the data that is missing: NaN, infinite or a fill value, under data.missing: error",
     .source = "a number that is none has no gradient",
+    .evidence = "every value of the training data",
+    .cure = "drop the rows, or fill in the mean of the column (data.missing)",
     .explains = explains,
     .judge = judge,
 };

@@ -51,6 +51,8 @@ const as_rule as_rule_overfit = {
     .help = "validation loss 15 % and 3 standard errors over its minimum, which lies before 70 % of the epochs, while "
             "the training loss fell",
     .source = "a gap alone is no fault of a network that interpolates",
+    .evidence = "the same rows held out, at the step of their lowest loss and at the end, row by row",
+    .cure = "train.patience, checkpoint.best, a penalty, dropout, more data",
     .after = true,
     .judge = judge,
 };

@@ -24,6 +24,8 @@ const as_rule as_rule_ranks_diverged = {
     .code = "RANKS_DIVERGED",
     .help = "the run ended because parameters differed between ranks",
     .source = "they must be equal to the last bit",
+    .evidence = "the exit code of the run: checksums of the parameters on all ranks",
+    .cure = "allsum doctor on every node",
     .explains = explains,
     .judge = judge,
 };

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double gradient_limit = 0.01, curvature_limit = -0.05, chance_limit = 0.95, walk_limit = 0.995;
 
@@ -25,7 +25,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         !(p->loss > chance_limit * c->chance) || !(p->walk < walk_limit)) {
         return AS_CLEAR;
     }
-    as_advice(f, "start elsewhere: larger initial weights (init: auto), or another seed");
+    if (!as_remedy_init(c, f)) {
+        as_advice(f, "start elsewhere: larger initial weights (init: auto), or another seed");
+    }
     return as_found(f, AS_FAULT,
                     "the squared gradient is %.2g of that of single rows (limit %.2f), but lambda_min is %.3g where "
                     "lambda_max is %.3g, and along it the loss falls to %.3g of %.3g: a saddle, not a minimum",
@@ -45,6 +47,8 @@ const as_rule as_rule_saddle = {
     .help = "squared gradient under 1 % of the mean of rows, lambda_min under -0.05 lambda_max, a loss at chance, and "
             "a lower one along the direction",
     .source = "Dauphin et al. 2014, confirmed by walking",
+    .evidence = "gradient and smallest eigenvalue of the Hessian after training, and the loss along its direction",
+    .cure = "other initial weights, momentum, or noise: a smaller batch",
     .explains = explains,
     .network = true,
     .judge = judge,

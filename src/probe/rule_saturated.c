@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
-static const double limit = 0.5;
+static const double limit = 0.5, size_limit = 3;
 
 static double worst_of(const as_point *p, const char **name)
 {
@@ -17,6 +17,18 @@ static double worst_of(const as_point *p, const char **name)
         }
     }
     return worst;
+}
+
+/* Large inputs first, then weights that start large, then an activation that is flat on one side at most. */
+static void propose(const as_case *c, const char *name, as_finding *f)
+{
+    if (!f->late && !c->normalized && as_case_input_size(c) > size_limit) {
+        as_action(f, "data.normalize=mean_std");
+    } else if ((f->late || !as_remedy_init(c, f)) && !as_remedy_flat(c, "relu", f)) {
+        as_advice(f,
+                  "start layer %s smaller (init: auto, no init_scale), bring its inputs to size 1, or lower the rate",
+                  name);
+    }
 }
 
 static as_verdict judge(const as_case *c, as_finding *f)
@@ -36,8 +48,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!(share > limit) || (c->trained && as_case_learnt(c) > 0.5)) {
         return AS_CLEAR;
     }
-    as_advice(f, "start layer %s smaller (init: auto, no init_scale), bring its inputs to size 1, or lower the rate",
-              name);
+    propose(c, name, f);
     return as_found(f, AS_FAULT,
                     "%.0f %% of the outputs of layer %s are where its activation is flat (limit %.0f %%)%s",
                     100 * share, name, 100 * limit, f->late ? ", after training" : ", at the start");
@@ -52,6 +63,8 @@ const as_rule as_rule_saturated = {
     .code = "SATURATED",
     .help = "over 50 % of the outputs of a layer where the derivative is under 5 % of its largest",
     .source = "a flat unit passes no gradient on; healthy nets measured under 30 %",
+    .evidence = "derivatives of activations on up to 1024 rows, at the start and after training",
+    .cure = "init: auto, normalised inputs, or an activation that is flat on one side only",
     .explains = explains,
     .network = true,
     .judge = judge,

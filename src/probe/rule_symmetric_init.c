@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double limit = 0.5;
 
@@ -27,7 +27,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_text(&f->evidence, "layer", layer->name);
     as_json_real(&f->evidence, "share", worst);
     as_json_real(&f->evidence, "limit", limit);
-    as_advice(f, "start layer %s with random weights (init: auto)", layer->name);
+    if (!as_remedy_init(c, f)) {
+        as_advice(f, "start layer %s with random weights (init: auto)", layer->name);
+    }
     return as_found(
         f, AS_FAULT,
         "%.0f %% of the %.0f units of layer %s start with the weights and the gradient of another one (limit "
@@ -42,6 +44,8 @@ const as_rule as_rule_symmetric_init = {
     .code = "SYMMETRIC_INIT",
     .help = "over 50 % of the units of a layer have the weights and the gradient of another one",
     .source = "equal units with equal gradients are one unit for ever",
+    .evidence = "weights and gradients of up to 256 units of each layer, at the start",
+    .cure = "init: auto",
     .explains = explains,
     .network = true,
     .judge = judge,

@@ -56,6 +56,8 @@ const as_rule as_rule_target_scale = {
     .code = "TARGET_SCALE",
     .help = "mean or standard deviation of a real target over 100, for a network",
     .source = "gradients and loss grow with the scale, weights start at outputs of about 1",
+    .evidence = "the targets of up to 4096 training rows",
+    .cure = "bring the targets to mean 0 and deviation 1, and undo it in what is predicted",
     .explains = explains,
     .judge = judge,
 };

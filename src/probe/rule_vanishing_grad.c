@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double limit = 1e-3;
 
@@ -19,7 +19,10 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!(ratio < limit) || (c->trained && as_case_learnt(c) > 0.5)) {
         return AS_CLEAR;
     }
-    as_advice(f, "use relu or gelu with init: auto, norms between layers (layer_norm), or fewer layers");
+    const bool starts = as_remedy_init(c, f);
+    if (!as_remedy_flat(c, "relu", f) && !starts) {
+        as_advice(f, "use relu or gelu with init: auto, norms between layers (layer_norm), or fewer layers");
+    }
     return as_found(
         f, AS_FAULT,
         "the backward signal that reaches layer %s is %.2g of that of layer %s (limit %.0e): the first layers "
@@ -41,6 +44,8 @@ const as_rule as_rule_vanishing_grad = {
     .code = "VANISHING_GRAD",
     .help = "norm of the gradient that reaches the first layer over that of the last, at the start, under 1e-3",
     .source = "the delta of layers, not gradients of weights, which hide it",
+    .evidence = "backward signals of up to 1024 rows at the start, in double",
+    .cure = "relu or gelu, norms between layers, or fewer layers",
     .explains = explains,
     .network = true,
     .judge = judge,

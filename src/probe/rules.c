@@ -292,6 +292,44 @@ static void list_codes(const as_diagnosis *d, as_verdict verdict, as_text *out)
     }
 }
 
+/* "3 not applicable (no network), 6 only after training": reasons and how many rules each keeps from judging. */
+static void count_reasons(const as_diagnosis *d, as_text *out)
+{
+    bool first = true;
+    for (int i = 0; i < d->n; i++) {
+        if (d->finding[i].verdict != AS_NOT_JUDGED || repeats(d, i)) {
+            continue;
+        }
+        int n = 0;
+        for (int j = i; j < d->n; j++) {
+            n += d->finding[j].verdict == AS_NOT_JUDGED && strcmp(d->finding[j].sentence, d->finding[i].sentence) == 0;
+        }
+        as_text_add(out, "%s%d %s", first ? "" : "; ", n, d->finding[i].sentence);
+        first = false;
+    }
+}
+
+/* One line: how many rules looked, why others did not, and the notes there are. */
+static void print_healthy(const as_diagnosis *d, const char *name, as_text *out)
+{
+    enum { REASONS_MOST = 100 };
+    const int notes = as_diagnosis_count(d, AS_INFO), left = count_verdict(d, AS_NOT_JUDGED);
+    as_text reasons = {0};
+    as_text_add(out, "%s: healthy: %d rules checked", name, d->n - left);
+    if (notes > 0) {
+        as_text_add(out, ", %d note%s", notes, notes == 1 ? "" : "s");
+    }
+    if (left > 0) {
+        count_reasons(d, &reasons);
+        as_text_add(out, ", %d not judged", left);
+        if (reasons.size > 0 && reasons.size <= REASONS_MOST) {
+            as_text_add(out, " (%s)", reasons.data);
+        }
+    }
+    as_text_add(out, "; list: --json\n");
+    as_text_free(&reasons);
+}
+
 void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as_text *out)
 {
     const int faults = as_diagnosis_count(d, AS_FAULT), warnings = as_diagnosis_count(d, AS_WARN);
@@ -300,22 +338,15 @@ void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as
         print_causes(d, (as_severity)severity, columns, out);
     }
     if (faults + warnings == 0) {
-        as_text_add(&line, "%s: healthy: %d checks found nothing wrong (", name, count_verdict(d, AS_CLEAR));
-        list_codes(d, AS_CLEAR, &line);
-        as_text_add(&line, ")");
-        if (count_verdict(d, AS_NOT_JUDGED) > 0) {
-            as_text_add(&line, "; not judged: ");
-            list_codes(d, AS_NOT_JUDGED, &line);
-        }
-        as_text_add(out, "%s\n", line.data);
-    } else {
-        as_text_add(out, "%s: %d fault%s, %d warning%s; %d other checks found nothing wrong\n", name, faults,
-                    faults == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", count_verdict(d, AS_CLEAR));
-        if (count_verdict(d, AS_NOT_JUDGED) > 0) {
-            list_codes(d, AS_NOT_JUDGED, &line);
-            as_text_add(out, "not judged: ");
-            wrap(out, columns, 12, 12, line.data);
-        }
+        print_healthy(d, name, out);
+        return;
+    }
+    as_text_add(out, "%s: %d fault%s, %d warning%s; %d other checks found nothing wrong\n", name, faults,
+                faults == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", count_verdict(d, AS_CLEAR));
+    if (count_verdict(d, AS_NOT_JUDGED) > 0) {
+        list_codes(d, AS_NOT_JUDGED, &line);
+        as_text_add(out, "not judged: ");
+        wrap(out, columns, 12, 12, line.data);
     }
     as_text_free(&line);
 }

@@ -146,6 +146,8 @@ static void describe_config(as_patient *p)
     c->validation_share = config->data.validation;
     c->clip_norm = config->train.clip_norm;
     c->reconstructs = config->data.reconstruct;
+    c->model_node = config->model;
+    c->loads_weights = config->start.from != NULL;
     c->steps = p->run.total_steps;
     c->steps_per_epoch = as_sampler_batches(p->run.train.sampler);
     if (c->batch == 0) {

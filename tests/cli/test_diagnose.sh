@@ -39,7 +39,7 @@ on() { echo "data.train.file=../in/$1.csv"; }
 expect 0 '^\.\./in/config.yaml: healthy: [0-9]+ checks found nothing wrong \(.*LEAK_FEATURE' diagnose ../in/config.yaml
 [ "$(wc -l <../out)" -eq 1 ] || complain 'expected one line'
 expect 0 '^fault FEATURE_SCALE' diagnose ../in/config.yaml -s "$(on scale)"
-expect 0 'first is row|17, column 2' diagnose ../in/config.yaml -s "$(on nan)"
+expect 0 'first is row|17, column .c.' diagnose ../in/config.yaml -s "$(on nan)"
 expect 0 '^fault LEAK_FEATURE' diagnose ../in/config.yaml -s "$(on leak)"
 expect 0 '^fault LABELS_UNINFORMATIVE' diagnose ../in/config.yaml -s "$(on random)"
 expect 0 '^fault CLASS_IMBALANCE' diagnose ../in/config.yaml -s "$(on imbalance)"

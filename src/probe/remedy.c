@@ -1,0 +1,141 @@
+/* A walk over the nodes of `model.layers`: a row is a name, or a map whose key is the kind of the layer; `repeat` and
+   `block` hold lists of rows. Paths are those of --set. Cost: nothing. */
+#include "probe/remedy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PATH_MAX_BYTES = 192, DEPTH_MAX = 8 };
+
+typedef struct remedy remedy;
+typedef void (*visit_row)(remedy *r, const char *path, const as_node *row);
+
+struct remedy {
+    const as_case *c;
+    visit_row visit;
+    const char *const *from; /* activations; NULL-terminated */
+    const char *to;
+    const as_node *last; /* the last row: what the network gives, left as it is */
+    char text[AS_ACTION_MAX];
+    bool full;
+    int depth;
+};
+
+static void add(remedy *r, const char *format, const char *a, const char *b, const char *value)
+{
+    char one[2 * PATH_MAX_BYTES];
+    const size_t used = strlen(r->text);
+    snprintf(one, sizeof one, format, a, b, value);
+    r->full = r->full || used + strlen(one) + 2 > sizeof r->text;
+    if (!r->full && strstr(r->text, one) == NULL) {
+        snprintf(r->text + used, sizeof r->text - used, "%s%s", used > 0 ? " " : "", one);
+    }
+}
+
+static bool says(const as_node *node, const char *text)
+{
+    return node != NULL && node->kind == AS_NODE_SCALAR && strcmp(node->text, text) == 0;
+}
+
+static void walk(remedy *r, const char *path, const as_node *list)
+{
+    char at[PATH_MAX_BYTES];
+    for (int64_t i = 0; list != NULL && list->kind == AS_NODE_LIST && i < list->count; i++) {
+        const as_node *row = list->item[i], *inner = as_node_get(row, "repeat");
+        const bool fits = (size_t)snprintf(at, sizeof at, "%.150s.%lld", path, (long long)i) < 150;
+        r->full = r->full || !fits || r->depth >= DEPTH_MAX;
+        if (r->full) {
+            return;
+        }
+        r->depth++;
+        if (inner != NULL) {
+            snprintf(at, sizeof at, "%.140s.%lld.repeat.layers", path, (long long)i);
+            walk(r, at, as_node_get(inner, "layers"));
+        } else if (!(row->kind == AS_NODE_MAP && row->count > 0 && strcmp(row->key[0], "block") == 0)) {
+            r->visit(r, at, row);
+        }
+        r->depth--;
+    }
+}
+
+static bool apply(remedy *r, as_finding *f)
+{
+    const as_node *model = r->c->model_node, *blocks = as_node_get(model, "blocks");
+    const as_node *layers = as_node_get(model, "layers");
+    char path[PATH_MAX_BYTES];
+    r->last =
+        layers != NULL && layers->kind == AS_NODE_LIST && layers->count > 0 ? layers->item[layers->count - 1] : NULL;
+    walk(r, "model.layers", layers);
+    for (int64_t b = 0; blocks != NULL && blocks->kind == AS_NODE_MAP && b < blocks->count; b++) {
+        snprintf(path, sizeof path, "model.blocks.%.100s", blocks->key[b]);
+        walk(r, path, blocks->item[b]);
+    }
+    const size_t used = strlen(f->action);
+    if (r->full || r->text[0] == '\0' || used + strlen(r->text) + 2 > sizeof f->action) {
+        return false;
+    }
+    snprintf(f->action + used, sizeof f->action - used, "%s%s", used > 0 ? " " : "", r->text);
+    return true;
+}
+
+static void visit_init(remedy *r, const char *path, const as_node *row)
+{
+    const as_node *options = row->kind == AS_NODE_MAP && row->count > 0 ? row->item[0] : NULL;
+    const as_node *init = as_node_get(options, "init"), *scale = as_node_get(options, "init_scale");
+    if (init != NULL && !says(init, "auto")) {
+        add(r, "%s.%s.init=%s", path, row->key[0], "auto");
+    }
+    if (scale != NULL && !says(scale, "0")) {
+        add(r, "%s.%s.init_scale=%s", path, row->key[0], "0");
+    }
+}
+
+bool as_remedy_init(const as_case *c, as_finding *f)
+{
+    remedy r = {.c = c, .visit = visit_init};
+    return !c->loads_weights && apply(&r, f);
+}
+
+static bool wanted(const remedy *r, const as_node *name)
+{
+    for (const char *const *from = r->from; *from != NULL; from++) {
+        if (says(name, *from) || (name != NULL && name->kind == AS_NODE_MAP && as_node_get(name, *from) != NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void visit_activation(remedy *r, const char *path, const as_node *row)
+{
+    if (row == r->last) {
+        return;
+    }
+    if (row->kind == AS_NODE_SCALAR && wanted(r, row)) {
+        add(r, "%s%s=%s", path, "", r->to);
+    }
+    if (row->kind != AS_NODE_MAP || row->count == 0) {
+        return;
+    }
+    if (wanted(r, as_node_get(row->item[0], "activation"))) {
+        add(r, "%s.%s.activation=%s", path, row->key[0], r->to);
+    } else if (wanted(r, as_node_get(row, "activation"))) {
+        add(r, "%s.%s=%s", path, "activation", r->to);
+    } else if (row->count == 1 && wanted(r, row)) {
+        add(r, "%s%s=%s", path, "", r->to);
+    }
+}
+
+bool as_remedy_flat(const as_case *c, const char *better, as_finding *f)
+{
+    static const char *const flat[] = {"sigmoid", "tanh", NULL};
+    remedy r = {.c = c, .visit = visit_activation, .from = flat, .to = better};
+    return apply(&r, f);
+}
+
+bool as_remedy_relu(const as_case *c, const char *better, as_finding *f)
+{
+    static const char *const relu[] = {"relu", NULL};
+    remedy r = {.c = c, .visit = visit_activation, .from = relu, .to = better};
+    return apply(&r, f);
+}

@@ -1,0 +1,19 @@
+/* Overrides of the configuration that mend layers, found in the list `layers:` as it was written: the actions of rules
+   about signals and units. A change holds for each layer that has the trait, blocks and repeats included. */
+#ifndef AS_PROBE_REMEDY_H
+#define AS_PROBE_REMEDY_H
+
+#include "probe/rule.h"
+
+/* Not collective. Appends to the action of a finding; true when all that was found has been appended, false (and no
+   change of the action) where there is nothing to change, or where it would not fit. */
+
+/* "model.layers.0.dense.init=auto" for each layer whose weights start in a way of their own (init, init_scale); nothing
+   where weights come from a file. */
+bool as_remedy_init(const as_case *c, as_finding *f);
+/* Another activation for each layer but the last whose own is flat on both sides (sigmoid, tanh). */
+bool as_remedy_flat(const as_case *c, const char *better, as_finding *f);
+/* The same for those with relu. */
+bool as_remedy_relu(const as_case *c, const char *better, as_finding *f);
+
+#endif
