@@ -30,6 +30,7 @@ static void write_json(const as_diagnose_result *result, bool tried, as_text *ou
 {
     as_json_open(out, NULL, '{');
     as_json_text(out, "name", result->name);
+    as_json_text(out, "note", result->note);
     as_diagnosis_json(&result->diagnosis, out);
     if (tried) {
         add_trial(&result->trial, out);
@@ -57,6 +58,9 @@ static as_status report(const as_context *context, const as_diagnose_options *o,
     char path[1200];
     as_status status = AS_OK;
     write_json(result, o->try_steps > 0, &json);
+    if (result->note[0] != '\0') {
+        as_text_add(&text, "note: %s\n", result->note);
+    }
     as_diagnosis_print(&result->diagnosis, result->name, COLUMNS, &text);
     if (json.failed || text.failed) {
         status = as_error_set(AS_NOMEM, "out of memory for the diagnosis");

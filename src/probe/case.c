@@ -89,8 +89,8 @@ bool as_case_plateau(const as_case *c)
         const double fall = fabs(q.mean[0] - q.mean[1]);
         return fall <= 0.02 * fabs(q.mean[1]) || fall <= 3 * q.error;
     }
-    const as_short *on = &c->decayed[0];
-    return on->steps > 0 && on->last > 0.98 * on->first;
+    const as_short *on = &c->decayed[0], *slow = &c->decayed[1];
+    return on->steps > 0 && on->last > 0.98 * on->first && !(c->cold && slow->last < 0.98 * slow->first);
 }
 
 double as_case_rate_limit(const as_case *c)

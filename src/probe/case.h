@@ -32,7 +32,7 @@ typedef struct as_case {
     bool trained;  /* a run; false: a configuration, before training */
     bool diverged; /* the run ended with a loss or parameter that is not finite */
     char name[128];
-    char trouble[512]; /* why the data or the model could not be opened beyond what is below; "" */
+    char note[256]; /* what of the run could not be read, and so not be judged; "" */
     /* configuration */
     int64_t batch; /* samples of a step */
     int64_t steps; /* planned */
@@ -70,13 +70,14 @@ typedef struct as_case {
     double chance;         /* loss of the best constant prediction; NaN: not known for this loss */
     as_point start, point; /* the network at its start, and after training (or where a diverged run was last saved) */
     as_short as_is, slower[AS_SLOWER], faster[AS_FASTER]; /* from the start */
-    as_short decayed[2];                                  /* after training: as it is, and with a tenth of the rate */
-    int64_t final_step;                                   /* of the state after training */
-    double lr_now;                                        /* of the step before it */
-    int64_t exit_code;                                    /* that the run ended with; -1: not known */
-    as_fit first;                                         /* the training sample at the start */
-    as_fit now;      /* the same after training; no rows: not trained, or no checkpoint */
-    as_fit held_out; /* validation, else test, after training */
+    as_short decayed[2]; /* after training: as it is (cold: with the full rate), and with a tenth of that */
+    int64_t final_step;  /* of the state after training */
+    double lr_now;       /* of the step before it */
+    bool cold; /* the schedule has taken the rate under a tenth: what is tried after training has the full rate */
+    int64_t exit_code; /* that the run ended with; -1: not known */
+    as_fit first;      /* the training sample at the start */
+    as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
+    as_fit held_out;   /* validation, else test, after training */
     as_history history;
 } as_case;
 

@@ -74,6 +74,13 @@ as_status as_history_read(const char *lines, as_history *out)
     while (*lines != '\0') {
         const size_t length = strcspn(lines, "\n");
         const bool whole = lines[length] == '\n' && lines[0] == '{' && length > 0 && lines[length - 1] == '}';
+        if (length > 0) {
+            out->lines++;
+            out->broken += whole ? 0 : 1;
+            out->first_broken = whole || out->first_broken > 0 ? out->first_broken : out->lines;
+            const int64_t step = whole ? whole_number(lines, "step") : 0;
+            out->last_step = step > out->last_step ? step : out->last_step;
+        }
         if (whole && is_kind(lines, "step")) {
             add_step(lines, out);
         } else if (whole && is_kind(lines, "evaluation")) {

@@ -21,9 +21,12 @@ typedef struct as_history {
     int64_t nsteps, nevaluations;
     as_history_step *step;
     as_history_evaluation *evaluation;
+    int64_t lines, broken; /* that are there; that are no whole objects */
+    int64_t first_broken;  /* the number of the first of them, from 1 */
+    int64_t last_step;     /* of the last line that could be read */
 } as_history;
 
-/* Not collective. Reads lines of metrics.jsonl; lines of other kinds, and a last one that breaks off, are passed over.
+/* Not collective. Reads lines of metrics.jsonl; lines of other kinds are passed over, those that break off are counted.
    Errors: NOMEM. Free with as_history_free. */
 as_status as_history_read(const char *lines, as_history *out);
 void as_history_free(as_history *history);

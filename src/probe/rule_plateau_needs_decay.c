@@ -16,7 +16,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const double gain = still->last > 0 ? 1 - slow->last / still->last : 0;
     as_json_real(&f->evidence, "gain", gain);
     as_json_real(&f->evidence, "limit", limit);
-    if (!(gain > limit) || !(slow->last < (1 - limit) * slow->first) || !as_case_plateau(c) ||
+    if (c->cold || !(gain > limit) || !(slow->last < (1 - limit) * slow->first) || !as_case_plateau(c) ||
         !(c->point.loss > 0.02 * c->chance)) {
         return AS_CLEAR;
     }

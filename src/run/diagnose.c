@@ -157,6 +157,25 @@ static void describe_config(as_patient *p)
 
 /* ---- after training ---- */
 
+/* What of the log is missing: rules that need it judge by less, or not at all. */
+static void note_log(as_case *c)
+{
+    const as_history *h = &c->history;
+    if (h->lines == 0) {
+        snprintf(c->note, sizeof c->note, "metrics.jsonl is missing or empty: losses of the run are not known");
+    } else if (h->broken > 0) {
+        snprintf(
+            c->note, sizeof c->note,
+            "metrics.jsonl: %lld of %lld lines break off or are no objects, the first is line %lld: what they said "
+            "is not judged",
+            (long long)h->broken, (long long)h->lines, (long long)h->first_broken);
+    } else if (c->final_step > 0 && h->last_step < c->final_step && c->exit_code == 0) {
+        snprintf(c->note, sizeof c->note,
+                 "metrics.jsonl ends at step %lld, the run at step %lld: what was logged in between is missing",
+                 (long long)h->last_step, (long long)c->final_step);
+    }
+}
+
 static as_status read_logs(as_patient *p)
 {
     char *text = NULL;
@@ -253,6 +272,8 @@ static as_status look_after_training(as_patient *p)
     c->lr_now =
         network->optimizer.lr *
         as_schedule_factor(&network->schedule, c->final_step > 0 ? c->final_step - 1 : 0, c->steps, c->steps_per_epoch);
+    c->cold = c->final_step > network->schedule.warmup && c->lr_now < 0.1 * c->lr;
+    note_log(c);
     AS_TRY(fit(p, &p->run.train, &c->now));
     AS_TRY(fit(p, p->run.validation.present ? &p->run.validation : &p->run.test, &c->held_out));
     return point(p, &c->point);
@@ -285,6 +306,7 @@ static as_status examine(as_patient *p)
     describe_model(p);
     if (p->c.trained) {
         AS_TRY(read_logs(p));
+        note_log(&p->c);
     }
     return look_at_model(p);
 }
@@ -304,6 +326,7 @@ as_status as_diagnose(const as_diagnose_options *options, as_diagnose_result *ou
         status = as_patient_try_change(p, &out->diagnosis, &out->trial);
     }
     snprintf(out->name, sizeof out->name, "%s", options->path != NULL ? options->path : p->c.name);
+    snprintf(out->note, sizeof out->note, "%s", p->c.note);
     out->trained = p->c.trained;
     as_case_free(&p->c);
     as_patient_close(p);

@@ -28,7 +28,8 @@ typedef struct as_trial {
 
 typedef struct as_diagnose_result {
     char name[128];
-    bool trained; /* a run, in the directory path */
+    char note[256]; /* what of the run could not be read; "" */
+    bool trained;   /* a run, in the directory path */
     as_diagnosis diagnosis;
     as_trial trial;
 } as_diagnose_result;

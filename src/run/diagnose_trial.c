@@ -44,6 +44,53 @@ static as_status walk(as_patient *p, int64_t steps, int64_t *done, bool *diverge
     return AS_OK;
 }
 
+/* ---- a schedule that has come to its end ---- */
+
+static const double cold_limit = 0.1;
+
+/* What trials take instead of the schedule of a run that has ended: the whole of it in the steps of the trial, or one
+   factor all along. */
+typedef struct replay {
+    as_schedule whole;
+    double factor; /* > 0: all along */
+    int64_t first, steps, total, steps_per_epoch;
+} replay;
+
+static double replay_factor(const void *options, int64_t t, int64_t total, int64_t steps_per_epoch,
+                            const double state[AS_SCHEDULE_STATE])
+{
+    const replay *r = options;
+    (void)total, (void)steps_per_epoch, (void)state;
+    const int64_t length = r->total - r->whole.warmup, k = t - r->first;
+    const int64_t at = r->whole.warmup + (int64_t)((double)(k > 0 ? k : 0) / (double)r->steps * (double)length);
+    return r->factor > 0 ? r->factor : as_schedule_factor(&r->whole, at, r->total, r->steps_per_epoch);
+}
+
+static const as_schedule_ops replayed = {.name = "replay", .factor = replay_factor};
+
+/* Puts a replay in the place of the schedule where the run is at its end, or its rate under a tenth of the rate that
+   was asked for. */
+static void warm_up(as_patient *p, double factor, int64_t steps, replay *r)
+{
+    as_network *network = network_of(p);
+    const int64_t step = p->run.progress.step, total = p->run.total_steps;
+    *r = (replay){.whole = network->schedule,
+                  .factor = factor,
+                  .first = step,
+                  .steps = steps > 0 ? steps : 1,
+                  .total = total,
+                  .steps_per_epoch = p->c.steps_per_epoch};
+    const double now = as_schedule_factor(&r->whole, step < total ? step : total - 1, total, r->steps_per_epoch);
+    if (step >= total || (now < cold_limit && step > r->whole.warmup)) {
+        network->schedule = (as_schedule){.ops = &replayed, .options = r};
+    }
+}
+
+static void cool_down(as_patient *p, const replay *r)
+{
+    network_of(p)->schedule = r->whole;
+}
+
 /* From a state, with the rate times a factor. */
 static as_status run_short(as_patient *p, bool now, double factor, int64_t steps, as_short *out)
 {
@@ -54,8 +101,11 @@ static as_status run_short(as_patient *p, bool now, double factor, int64_t steps
     *out = (as_short){.factor = factor};
     AS_TRY(as_patient_restore(p, now));
     AS_TRY(as_point_loss(network, &p->run.train.data, ROWS, &out->first));
+    replay r;
     network->optimizer.lr = lr * factor;
+    warm_up(p, p->c.cold ? 1 : p->c.lr_now / lr, steps, &r);
     const as_status status = walk(p, steps, &done, &diverged);
+    cool_down(p, &r);
     network->optimizer.lr = lr;
     AS_TRY(status);
     out->steps = done;
@@ -80,7 +130,10 @@ static as_status measure_fraction(as_patient *p, bool now, double *out)
     as_status status = as_patient_restore(p, now);
     network->setup.kernels->to_double(n, network->params, before);
     if (status == AS_OK) {
+        replay r;
+        warm_up(p, p->c.cold ? 1 : p->c.lr_now / network->optimizer.lr, 1, &r);
         status = walk(p, 1, &done, &diverged);
+        cool_down(p, &r);
     }
     if (status == AS_OK && !diverged) {
         status = as_point_fraction(network, &p->run.train.data, ROWS, before, out);
@@ -145,7 +198,11 @@ static as_status step_both(as_patient *p, int side, int64_t steps, as_trial *out
     AS_TRY(as_fit_measure(network, &p->run.train.data, ROWS, &before));
     out->first[side] = before.loss;
     as_fit_free(&before);
-    AS_TRY(walk(p, steps, &out->steps[side], &diverged));
+    replay r;
+    warm_up(p, 0, steps, &r);
+    const as_status status = walk(p, steps, &out->steps[side], &diverged);
+    cool_down(p, &r);
+    AS_TRY(status);
     out->last[side] = (double)NAN;
     if (!diverged) {
         AS_TRY(as_fit_measure(network, &p->run.train.data, ROWS, &after));
@@ -195,7 +252,9 @@ as_status as_patient_try_change(as_patient *p, const as_diagnosis *diagnosis, as
         snprintf(out->why, sizeof out->why, "no network to step");
         return AS_OK;
     }
-    const bool start = !p->saved || !p->c.point.finite || p->c.diverged;
+    /* other layers have no state yet, and weights that start anew none at all */
+    const bool start = !p->saved || !p->c.point.finite || p->c.diverged || strstr(text, "model.layers") != NULL ||
+                       strstr(text, "model.blocks") != NULL || strstr(text, "data.normalize") != NULL;
     p->saved = !start;
     const int64_t steps = steps_of(p, p->options->try_steps);
     if (steps == 0) {
