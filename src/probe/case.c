@@ -189,6 +189,20 @@ double as_case_noise_scale(const as_point *p)
     return true_square > 0 ? p->trace / true_square : (double)INFINITY;
 }
 
+double as_case_dead(const as_case *c, const as_point *p, const char **name)
+{
+    double worst = 0;
+    *name = "";
+    for (int l = 0; c->network != NULL && l < p->nlayers; l++) {
+        const as_layer *layer = as_graph_find(&c->network->model, p->layer[l].name);
+        if (layer != NULL && strcmp(as_graph_activation(layer), "relu") == 0 && p->layer[l].dead > worst) {
+            worst = p->layer[l].dead;
+            *name = p->layer[l].name;
+        }
+    }
+    return worst;
+}
+
 /* The middle of the targets of a column; work (rows). */
 static double median_of(const as_sample *s, int64_t column, double *work)
 {
@@ -324,5 +338,6 @@ void as_case_free(as_case *c)
     as_fit_free(&c->first);
     as_fit_free(&c->now);
     as_fit_free(&c->held_out);
+    as_fit_free(&c->best);
     as_history_free(&c->history);
 }

@@ -78,6 +78,8 @@ typedef struct as_case {
     as_fit first;      /* the training sample at the start */
     as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
     as_fit held_out;   /* validation, else test, after training */
+    as_fit best;       /* validation at the step of its lowest loss, best_step; no rows: not kept */
+    int64_t best_step;
     as_history history;
 } as_case;
 
@@ -102,6 +104,8 @@ double as_case_last_signal(const as_case *c);
 /* Not collective. The smallest root mean square length, over layers with weights, of what a unit multiplies its inputs
    by, at the start: about 1 by glorot, 1.4 by he. */
 double as_case_least_gain(const as_case *c);
+/* Not collective. The largest share of units that are zero on all rows, over layers that end in relu; its name. */
+double as_case_dead(const as_case *c, const as_point *p, const char **name);
 /* Not collective. tr(Sigma) / |G|^2, |G|^2 without its noise; infinite where the noise hides it. */
 double as_case_noise_scale(const as_point *p);
 /* Not collective. Whether rows held out are predicted better than by the best constant, by 4 standard errors. */

@@ -12,14 +12,61 @@
 
 static const double work_most = 3e8;
 
-/* Columns that vary, of length 1, as rows (m, n); their numbers to index. */
-static void fill(const as_sample *s, const as_columns *columns, int64_t n, const int64_t *index, double *a)
+enum { ANSWERS_MOST = 16 };
+
+/* What columns may tell: an indicator for each class, or the targets; the first so many. */
+static int64_t answers_of(const as_sample *s)
+{
+    const int64_t all = s->label != NULL ? s->classes : s->target != NULL ? s->targets : 0;
+    return all < ANSWERS_MOST ? all : ANSWERS_MOST;
+}
+
+static double answer(const as_sample *s, int64_t row, int64_t k)
+{
+    return s->label != NULL ? (s->label[row] == k ? 1 : 0) : s->target[row * s->targets + k];
+}
+
+/* The answers, centred, behind the columns: a (m, n + extra). */
+static void fill_answers(const as_sample *s, int64_t n, int64_t extra, double *a)
+{
+    for (int64_t k = 0; k < extra; k++) {
+        double mean = 0;
+        for (int64_t r = 0; r < s->rows; r++) {
+            mean += answer(s, r, k) / (double)s->rows;
+        }
+        for (int64_t r = 0; r < s->rows; r++) {
+            const double v = answer(s, r, k) - mean;
+            a[r * (n + extra) + n + k] = isfinite(v) ? v : 0;
+        }
+    }
+}
+
+/* F of each answer's regression on the n columns, from Q'y: the first n elements are what they explain. */
+static double regression_p(const as_sample *s, int64_t n, int64_t extra, const double *a)
+{
+    const double left = (double)(s->rows - 1 - n);
+    double p = 1;
+    for (int64_t k = 0; k < extra && left > (double)n; k++) {
+        double told = 0, rest = 0;
+        for (int64_t r = 0; r < s->rows; r++) {
+            const double v = a[r * (n + extra) + n + k];
+            told += r < n ? v * v : 0;
+            rest += r < n ? 0 : v * v;
+        }
+        const double one = rest > 0 ? as_tail_f(told / (double)n / (rest / left), (double)n, left) : told > 0 ? 0 : 1;
+        p = one * (double)extra < p ? one * (double)extra : p;
+    }
+    return p;
+}
+
+/* Columns that vary, of length 1, as rows (m, n) with ld; their numbers to index. */
+static void fill(const as_sample *s, const as_columns *columns, int64_t n, int64_t ld, const int64_t *index, double *a)
 {
     for (int64_t r = 0; r < s->rows; r++) {
         for (int64_t j = 0; j < n; j++) {
             const as_column_facts *x = &columns->column[index[j]];
             const double v = s->x[r * s->width + index[j]] - x->mean;
-            a[r * n + j] = isfinite(v) ? v / (x->sd * sqrt((double)s->rows)) : 0;
+            a[r * ld + j] = isfinite(v) ? v / (x->sd * sqrt((double)s->rows)) : 0;
         }
     }
 }
@@ -44,19 +91,22 @@ static void describe(const as_columns *columns, const int64_t *index, int64_t n,
 static as_status measure(const as_sample *s, const as_columns *columns, int64_t n, const int64_t *index, double *a,
                          as_dependence *out)
 {
+    const int64_t extra = answers_of(s), ld = n + extra;
     double *relation = malloc((size_t)(n * n + 1) * sizeof *relation);
     bool *flags = malloc((size_t)(2 * n + 1) * sizeof *flags);
     as_status status = AS_OK;
-    fill(s, columns, n, index, a);
+    fill(s, columns, n, ld, index, a);
+    fill_answers(s, n, extra, a);
     status = relation == NULL || flags == NULL ? as_error_set(AS_NOMEM, "out of memory for %lld columns", (long long)n)
-                                               : as_dense_qr(s->rows, n, 0, a, n);
+                                               : as_dense_qr(s->rows, n, extra, a, ld);
     if (status == AS_OK) {
         const int64_t m = s->rows < n ? s->rows : n;
-        status = as_dense_dependence(m, n, a, n, out->tolerance, &out->rank, flags, flags + n, relation);
+        status = as_dense_dependence(m, n, a, ld, out->tolerance, &out->rank, flags, flags + n, relation);
         out->columns = n;
+        out->p = regression_p(s, n, extra, a);
         out->smallest = s->rows < n ? 0 : 1;
         for (int64_t j = 0; j < m; j++) {
-            out->smallest = fabs(a[j * n + j]) < out->smallest ? fabs(a[j * n + j]) : out->smallest;
+            out->smallest = fabs(a[j * ld + j]) < out->smallest ? fabs(a[j * ld + j]) : out->smallest;
         }
         for (int64_t j = 0; status == AS_OK && j < n && out->column < 0; j++) {
             if (flags[j]) {
@@ -72,12 +122,12 @@ static as_status measure(const as_sample *s, const as_columns *columns, int64_t 
 as_status as_dependence_measure(const as_sample *s, const as_columns *columns, as_dependence *out)
 {
     int64_t n = 0;
-    *out = (as_dependence){.column = -1, .tolerance = 1e-6};
+    *out = (as_dependence){.column = -1, .tolerance = 1e-6, .p = 1};
     if (columns->column == NULL || 2.0 * (double)s->rows * (double)columns->n * (double)columns->n > work_most) {
         return AS_OK;
     }
     int64_t *index = malloc((size_t)(columns->n + 1) * sizeof *index);
-    double *a = malloc((size_t)(s->rows * columns->n + 1) * sizeof *a);
+    double *a = malloc((size_t)(s->rows * (columns->n + answers_of(s)) + 1) * sizeof *a);
     as_status status = AS_OK;
     if (index == NULL || a == NULL) {
         status = as_error_set(AS_NOMEM, "out of memory for %lld columns", (long long)columns->n);

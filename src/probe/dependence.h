@@ -6,11 +6,13 @@
 #include "probe/column.h"
 
 typedef struct as_dependence {
-    int64_t columns;    /* that vary; 0: not measured */
-    int64_t rank;       /* of them, centred and of length 1 */
-    double smallest;    /* part of a column that the ones before it do not give, the smallest */
-    double tolerance;   /* under which a column counts as given by the others */
-    int64_t column;     /* the first dependent one; -1: none */
+    int64_t columns;  /* that vary; 0: not measured */
+    int64_t rank;     /* of them, centred and of length 1 */
+    double smallest;  /* part of a column that the ones before it do not give, the smallest */
+    double tolerance; /* under which a column counts as given by the others */
+    int64_t column;   /* the first dependent one; -1: none */
+    double p; /* that all columns together tell labels or targets by chance: analysis of variance of the regression, the
+                 smallest over classes or targets times their number; 1: not tested */
     char relation[384]; /* "0.5 x column 'a' + 2 x column 'c'" */
 } as_dependence;
 

@@ -3,24 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/graph.h"
 #include "probe/remedy.h"
 
 static const double limit = 0.5;
-
-/* The share of dead units of the layer that has most, among those that end in relu. */
-static double worst_of(const as_case *c, const as_point *p, const char **name)
-{
-    double worst = 0;
-    for (int l = 0; l < p->nlayers; l++) {
-        const as_layer *layer = as_graph_find(&c->network->model, p->layer[l].name);
-        if (layer != NULL && strcmp(as_graph_activation(layer), "relu") == 0 && p->layer[l].dead > worst) {
-            worst = p->layer[l].dead;
-            *name = p->layer[l].name;
-        }
-    }
-    return worst;
-}
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -28,10 +13,10 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!c->start.measured || c->start.nlayers == 0) {
         return as_not_judged(f, "no network, or its gradient is not finite");
     }
-    double share = worst_of(c, &c->start, &name);
+    double share = as_case_dead(c, &c->start, &name);
     f->late = !(share > limit);
     if (f->late) {
-        share = worst_of(c, &c->point, &name);
+        share = as_case_dead(c, &c->point, &name);
     }
     as_json_text(&f->evidence, "layer", name);
     as_json_real(&f->evidence, "share", share);

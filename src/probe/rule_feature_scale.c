@@ -48,7 +48,10 @@ static as_verdict judge(const as_case *c, as_finding *f)
     }
     const double learnt = c->trained ? as_case_learnt(c) : (double)NAN;
     const bool hits = c->classifies && c->now.rows > 0 && c->now.accuracy > c->columns.neighbour_score - 0.1;
-    const bool matters = c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9) : learnt < 0.5 && !hits;
+    const char *layer;
+    const bool dead = as_case_dead(c, &c->start, &layer) > 0.5 || as_case_dead(c, &c->point, &layer) > 0.5;
+    const bool matters =
+        c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9) : (learnt < 0.5 && !hits) || (dead && !(learnt > 0.8));
     const as_severity severity = matters ? AS_FAULT : AS_INFO;
     as_action(f, "data.normalize=mean_std");
     if (ratio > ratio_limit) {

@@ -29,18 +29,21 @@ static as_verdict judge(const as_case *c, as_finding *f)
     p = p * tested < 1 ? p * tested : 1;
     const double errors = (x->neighbour_score - x->neighbour_chance) / x->neighbour_se;
     as_json_real(&f->evidence, "smallest_p", p);
+    as_json_real(&f->evidence, "regression_p", c->dependence.p);
     as_json_real(&f->evidence, "neighbour_score", x->neighbour_score);
     as_json_real(&f->evidence, "neighbour_chance", x->neighbour_chance);
     as_json_real(&f->evidence, "neighbour_se", x->neighbour_se);
-    if (!(p > p_limit) || fabs(errors) > errors_limit || (c->trained && as_case_beats_chance(c))) {
+    if (!(p > p_limit) || !(c->dependence.p > p_limit) || fabs(errors) > errors_limit ||
+        (c->trained && as_case_beats_chance(c))) {
         return AS_CLEAR;
     }
     as_advice(f, "look at a few rows and their labels: rows may have been shuffled apart from them");
     return as_found(f, c->train.total >= ROWS_SURE ? AS_FAULT : AS_WARN,
-                    "inputs tell nothing about %s: smallest p of %.0f columns %.2g (limit %.2g), and five nearest rows "
+                    "inputs tell nothing about %s: smallest p of %.0f columns %.2g, of their regression %.2g (limit "
+                    "%.2g), and five nearest rows "
                     "reach %.3g where chance gives %.3g +- %.2g (limit %.0f standard errors)",
-                    c->classifies ? "labels" : "targets", tested, p, p_limit, x->neighbour_score, x->neighbour_chance,
-                    x->neighbour_se, errors_limit);
+                    c->classifies ? "labels" : "targets", tested, p, c->dependence.p, p_limit, x->neighbour_score,
+                    x->neighbour_chance, x->neighbour_se, errors_limit);
 }
 
 static const char *const explains[] = {"BAD_INITIAL_LOSS", "EXPLODING_GRAD",
@@ -55,9 +58,10 @@ static const char *const explains[] = {"BAD_INITIAL_LOSS", "EXPLODING_GRAD",
 
 const as_rule as_rule_labels_uninformative = {
     .code = "LABELS_UNINFORMATIVE",
-    .help = "smallest p of the columns (analysis of variance, Bonferroni) over 0.001, and five nearest rows within 4 "
+    .help = "smallest p of the columns (analysis of variance, Bonferroni) and of their regression over 0.001, and five "
+            "nearest rows within 4 "
             "standard errors of chance, and no better on rows held out",
-    .source = "signal shows in one of the three: XOR, parity and rings in the second",
+    .source = "signal shows in one of them: XOR, parity and rings in the second",
     .evidence = "columns and nearest rows of up to 4096 training rows; losses of rows held out",
     .cure = "look at how labels came to the rows: an order that was lost, a wrong column",
     .explains = explains,

@@ -1,57 +1,166 @@
-/* OVERFIT: a validation loss that rises while the training loss falls. */
+/* OVERFIT: rows held out that were predicted better before, while the training loss went on to fall. Decided row by
+   row: the losses of the same rows at the step of the lowest validation loss (best.h5) and at the end differ by d_r;
+   Student's test on their mean. What makes a row hard is in both and cancels, so that few rows are enough. Without
+   best.h5 the spread of the last losses stands in for that of the differences, which is more. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "probe/rule.h"
 
-static const double rise_limit = 0.15, errors_limit = 3, early_limit = 0.7, fall_limit = 0.8;
-static const double plain_rise = 0.4, plain_errors = 1.5, plain_early = 0.4, plain_fall = 1.0 / 3;
+static const double rise_limit = 0.1, p_limit = 1e-3;           /* the rise alone */
+static const double gap_rise = 0.25, gap_p = 0.05, gap_z = 3.3; /* a rise beside a gap to the training rows */
+static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chance_limit = 0.3;
+
+/* The course of the validation losses. */
+typedef struct course {
+    int64_t count;
+    const as_history_evaluation *low, *end;
+    double tail; /* median of the last quarter */
+} course;
+
+static void insert(double *v, int n, double x)
+{
+    int i = n;
+    for (; i > 0 && v[i - 1] > x; i--) {
+        v[i] = v[i - 1];
+    }
+    v[i] = x;
+}
+
+static course follow(const as_history *h)
+{
+    enum { TAIL_MOST = 64 };
+    course x = {0};
+    double tail[TAIL_MOST];
+    int n = 0;
+    for (int64_t i = 0; i < h->nevaluations; i++) {
+        const as_history_evaluation *e = &h->evaluation[i];
+        if (isfinite(e->loss)) {
+            x.low = x.low == NULL || e->loss < x.low->loss ? e : x.low;
+            x.end = e;
+            x.count++;
+        }
+    }
+    const int64_t quarter = (x.count + 3) / 4, most = quarter < TAIL_MOST ? quarter : TAIL_MOST;
+    for (int64_t i = h->nevaluations - 1; i >= 0 && n < most; i--) {
+        if (isfinite(h->evaluation[i].loss)) {
+            insert(tail, n++, h->evaluation[i].loss);
+        }
+    }
+    x.tail = n > 0 ? tail[n / 2] : (double)NAN;
+    return x;
+}
+
+/* One-sided p of a mean over n rows that is t standard errors over 0. */
+static double tail_of(double t, double n)
+{
+    const double both = n > 1 ? as_tail_f(t * t, 1, n - 1) : 1;
+    return t > 0 ? both / 2 : 1 - both / 2;
+}
+
+/* Mean difference of the losses of the same rows and its standard error; false: they are not the same rows, or best.h5
+   is not of the step that the log calls lowest. */
+static bool pair_rows(const as_case *c, const as_history_evaluation *low, double *mean, double *error)
+{
+    const as_fit *a = &c->best, *b = &c->held_out;
+    const double n = (double)a->rows;
+    double sum = 0, squares = 0;
+    if (a->rows < 2 || a->rows != b->rows || c->best_step != low->step) {
+        return false;
+    }
+    for (int64_t r = 0; r < a->rows; r++) {
+        if (a->id[r] != b->id[r]) {
+            return false;
+        }
+        sum += (b->row_loss[r] - a->row_loss[r]) / n;
+    }
+    for (int64_t r = 0; r < a->rows; r++) {
+        const double d = b->row_loss[r] - a->row_loss[r] - sum;
+        squares += d * d;
+    }
+    *mean = sum;
+    *error = sqrt(squares / (n - 1) / n);
+    return isfinite(*error) && *error > 0;
+}
+
+/* Standard errors between the losses of rows held out and of training rows, or their accuracies, whichever is more. */
+static double gap_of(const as_case *c)
+{
+    const as_fit *a = &c->now, *b = &c->held_out;
+    const double loss = (b->loss - a->loss) / hypot(a->loss_se, b->loss_se);
+    double hits = 0;
+    if (a->accuracy >= 0 && b->accuracy >= 0) {
+        const double n = (double)a->rows, m = (double)b->rows, p = (a->accuracy * n + b->accuracy * m) / (n + m);
+        hits = (a->accuracy - b->accuracy) / sqrt(p * (1 - p) * (1 / n + 1 / m));
+    }
+    return hits > loss || isnan(loss) ? hits : loss;
+}
+
+/* Without a course: training rows are known by heart, others are predicted worse than by a constant. */
+static as_verdict judge_end(const as_case *c, as_finding *f)
+{
+    const as_fit *a = &c->now, *b = &c->held_out;
+    if (a->rows == 0 || b->rows < 2 || !(c->chance > 0)) {
+        return as_not_judged(f, "fewer than 4 validations: set data.validation");
+    }
+    as_json_real(&f->evidence, "training_loss", a->loss);
+    as_json_real(&f->evidence, "held_out_loss", b->loss);
+    as_json_real(&f->evidence, "chance", c->chance);
+    if (!(a->loss < chance_limit * c->chance) || !(b->loss - 2 * b->loss_se > c->chance) || !(gap_of(c) > gap_z)) {
+        return AS_CLEAR;
+    }
+    as_action(f, "data.validation=0.2 train.patience=5");
+    return as_found(f, AS_FAULT,
+                    "training rows have a loss of %.3g, those held out %.3g +- %.2g, which is worse than that of a "
+                    "constant, %.3g (limit 2 standard errors)",
+                    a->loss, b->loss, b->loss_se, c->chance);
+}
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
-    const as_history *h = &c->history;
-    int64_t best = -1, last = -1, count = 0;
-    for (int64_t i = 0; i < h->nevaluations; i++) {
-        if (isfinite(h->evaluation[i].loss)) {
-            best = best < 0 || h->evaluation[i].loss < h->evaluation[best].loss ? i : best;
-            last = i;
-            count++;
-        }
+    const course x = follow(&c->history);
+    if (x.count < 4) {
+        return judge_end(c, f);
     }
-    if (!c->trained || count < 4) {
-        return as_not_judged(f, c->trained ? "fewer than 4 validations: set data.validation" : "only after training");
-    }
-    const as_history_evaluation *low = &h->evaluation[best], *end = &h->evaluation[last];
-    const double rise = end->loss - low->loss, error = c->held_out.rows > 0 ? c->held_out.loss_se : (double)NAN;
-    const double share = rise / fabs(low->loss);
-    as_json_real(&f->evidence, "lowest", low->loss);
-    as_json_int(&f->evidence, "lowest_step", low->step);
-    as_json_real(&f->evidence, "last", end->loss);
-    as_json_real(&f->evidence, "standard_errors", rise / error);
-    const double early = (double)low->step / (double)end->step;
-    const bool certain = share > rise_limit && rise > errors_limit * error && early < early_limit;
-    /* few rows are held out, but everything else says the same */
-    const bool plain = share > plain_rise && rise > plain_errors * error && early < plain_early &&
-                       end->train_loss < plain_fall * low->train_loss;
-    if (!(certain || plain) || !(end->train_loss < fall_limit * low->train_loss)) {
+    double rise = x.end->loss - x.low->loss, error = c->held_out.rows > 0 ? c->held_out.loss_se : (double)NAN;
+    const bool paired = pair_rows(c, x.low, &rise, &error);
+    const double n = c->held_out.rows > 0 ? (double)c->held_out.rows : 0, t = rise / error, p = tail_of(t, n);
+    const double share = rise / fabs(x.low->loss), gap = gap_of(c);
+    as_json_real(&f->evidence, "lowest", x.low->loss);
+    as_json_int(&f->evidence, "lowest_step", x.low->step);
+    as_json_real(&f->evidence, "last", x.end->loss);
+    as_json_bool(&f->evidence, "paired", paired);
+    as_json_real(&f->evidence, "rise", share);
+    as_json_real(&f->evidence, "standard_errors", t);
+    as_json_real(&f->evidence, "p", p);
+    as_json_real(&f->evidence, "gap_standard_errors", gap);
+    const bool fell = x.end->train_loss < fall_limit * x.low->train_loss && c->now.loss < c->held_out.loss;
+    const bool lasts = x.tail - x.low->loss > late_share * (x.end->loss - x.low->loss); /* no spike of the end */
+    const bool kept =
+        fabs(c->held_out.loss - x.low->loss) <= kept_limit * fabs(x.low->loss); /* the best state is left */
+    const bool certain = share > rise_limit && p < p_limit;
+    const bool beside = share > gap_rise && p < gap_p && gap > gap_z && c->now.loss < chance_limit * c->held_out.loss;
+    if (kept || !fell || !lasts || !(certain || beside)) {
         return AS_CLEAR;
     }
     as_action(f, "train.patience=5 checkpoint.best=true");
     return as_found(
         f, AS_FAULT,
-        "validation loss rose %.0f %% (limit %.0f %%), %.1f standard errors (limit %.0f), from %.3g at step %lld "
-        "to %.3g, while training loss fell from %.3g to %.3g",
-        100 * share, 100 * rise_limit, rise / error, errors_limit, low->loss, (long long)low->step, end->loss,
-        low->train_loss, end->train_loss);
+        "%s rose by %.0f %% (limit %.0f %%), %.1f standard errors over %.0f rows (p %.2g, limit %.2g), from "
+        "%.3g at step %lld to %.3g, while training loss fell from %.3g to %.3g",
+        paired ? "losses of the same rows held out" : "validation loss", 100 * share,
+        100 * (certain ? rise_limit : gap_rise), t, n, p, certain ? p_limit : gap_p, x.low->loss,
+        (long long)x.low->step, x.end->loss, x.low->train_loss, x.end->train_loss);
 }
 
 const as_rule as_rule_overfit = {
     .code = "OVERFIT",
-    .help = "validation loss 15 % and 3 standard errors over its minimum, which lies before 70 % of the epochs, while "
-            "the training loss fell",
-    .source = "a gap alone is no fault of a network that interpolates",
-    .evidence = "the same rows held out, at the step of their lowest loss and at the end, row by row",
+    .help = "the same rows held out have a loss over 10 % higher at the end than at the lowest validation loss, with p "
+            "under 0.001 by their paired differences (25 % and 0.05 where training rows are far better), while the "
+            "training loss fell",
+    .source = "Student's paired test; a gap alone is no fault of a network that interpolates",
+    .evidence = "the same rows held out, at the step of their lowest loss (best.h5) and at the end, row by row",
     .cure = "train.patience, checkpoint.best, a penalty, dropout, more data",
     .after = true,
     .judge = judge,

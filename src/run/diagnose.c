@@ -208,22 +208,24 @@ static as_status find_state(as_patient *p, char *path, size_t bytes)
     return there != 0 ? AS_OK : as_checkpoint_find(world, p->options->path, &p->silent, path, bytes);
 }
 
-static as_status load_state(as_patient *p)
+static as_status load_file(as_patient *p, const char *path)
 {
-    static const char *const anything[] = {"data", "optimizer", "schedule", "train", "checkpoint",
-                                           "log",  "name",      "start",    "probe"};
-    char path[700];
-    AS_TRY(find_state(p, path, sizeof path));
-    p->saved = path[0] != '\0';
-    if (!p->saved) {
-        return AS_OK;
-    }
+    static const char *const anything[] = {"data", "optimizer", "schedule", "train",    "checkpoint", "log",
+                                           "name", "start",     "probe",    "model.l2", "model.l1"};
     as_checkpoint_parts parts = as_run_parts(&p->run);
     parts.config = p->config_text.data;
     parts.data = NULL;
     parts.normalization = NULL;
     parts.history = NULL;
     return as_checkpoint_load(p->options->world, path, (int)(sizeof anything / sizeof anything[0]), anything, &parts);
+}
+
+static as_status load_state(as_patient *p)
+{
+    char path[700];
+    AS_TRY(find_state(p, path, sizeof path));
+    p->saved = path[0] != '\0';
+    return p->saved ? load_file(p, path) : AS_OK;
 }
 
 as_status as_patient_restore(as_patient *p, bool now)
@@ -260,10 +262,32 @@ static as_status point(as_patient *p, as_point *out)
                : as_point_measure(network, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE, out);
 }
 
+/* Collective. The validation rows at their lowest loss, where best.h5 was kept; what cannot be read is not judged. */
+static as_status look_at_best(as_patient *p)
+{
+    char path[700];
+    struct stat info;
+    as_world *world = p->options->world;
+    snprintf(path, sizeof path, "%.600s/best.h5", p->options->path);
+    int there = p->run.validation.present && as_world_rank(world) == 0 && stat(path, &info) == 0 ? 1 : 0;
+    AS_TRY(as_world_broadcast(world, 0, &there, sizeof there));
+    if (there == 0) {
+        return AS_OK;
+    }
+    AS_TRY(as_patient_restore(p, false));
+    const as_status status = load_file(p, path);
+    if (status == AS_OK) {
+        p->c.best_step = p->run.progress.step;
+        return fit(p, &p->run.validation, &p->c.best);
+    }
+    return status == AS_DATA || status == AS_CONFIG || status == AS_NOINPUT ? AS_OK : status;
+}
+
 static as_status look_after_training(as_patient *p)
 {
     as_case *c = &p->c;
     as_network *network = (as_network *)p->run.estimator;
+    AS_TRY(look_at_best(p));
     AS_TRY(as_patient_restore(p, true));
     if (!p->saved) {
         return AS_OK;
