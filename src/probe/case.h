@@ -69,6 +69,7 @@ typedef struct as_case {
     bool reconstructs;     /* targets are the inputs */
     double chance;         /* loss of the best constant prediction; NaN: not known for this loss */
     as_point start, point; /* the network at its start, and after training (or where a diverged run was last saved) */
+    as_short longer;       /* as it is, four times as long: before training, where as_is gets nowhere */
     as_short as_is, slower[AS_SLOWER], faster[AS_FASTER]; /* from the start */
     as_short decayed[2]; /* after training: as it is (cold: with the full rate), and with a tenth of that */
     int64_t final_step;  /* of the state after training */

@@ -139,3 +139,11 @@ bool as_remedy_relu(const as_case *c, const char *better, as_finding *f)
     remedy r = {.c = c, .visit = visit_activation, .from = relu, .to = better};
     return apply(&r, f);
 }
+
+void as_remedy_rate(double rate, as_finding *f)
+{
+    const size_t used = strlen(f->action);
+    if (used + 40 < sizeof f->action) {
+        snprintf(f->action + used, sizeof f->action - used, "%soptimizer.lr=%.2g", used > 0 ? " " : "", rate);
+    }
+}

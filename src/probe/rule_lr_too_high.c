@@ -5,6 +5,8 @@
 
 #include "probe/rule.h"
 
+static const double recovered = 0.7;
+
 /* The slower training that ended lowest, if it is clearly lower than `reached`. */
 static const as_short *better(const as_case *c, double reached, double share)
 {
@@ -84,7 +86,17 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const as_short *slower = better(c, grew ? t->first : t->last, grew ? 0.9 : 0.7);
     const bool stuck = t->last > 0.9 * c->chance && slower != NULL && slower->last < 0.7 * t->last;
     if (!c->trained && t->steps > 0 && (!(t->last < t->first) || stuck) && slower != NULL) {
+        const as_short *on = &c->longer;
+        const double low = t->first < c->chance ? t->first : c->chance;
         propose(c, f, slower);
+        if (on->steps > t->steps && on->last < recovered * low) {
+            return as_found(
+                f, AS_INFO,
+                "learning rate %.3g takes the loss from %.3g to %.3g in %lld steps and to %.3g in %lld: it comes down "
+                "later than at %.3g (%.3g in %lld steps; limit by curvature %.3g)",
+                c->lr, t->first, t->last, (long long)t->steps, on->last, (long long)on->steps, slower->factor * c->lr,
+                slower->last, (long long)slower->steps, limit);
+        }
         return as_found(
             f, AS_FAULT,
             "learning rate %.3g takes the loss from %.3g to %.3g in %lld steps, %.3g to %.3g (limit by curvature "

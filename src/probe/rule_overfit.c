@@ -8,9 +8,10 @@
 
 #include "probe/rule.h"
 
-static const double rise_limit = 0.1, p_limit = 1e-3;           /* the rise alone */
-static const double gap_rise = 0.25, gap_p = 0.05, gap_z = 3.3; /* a rise beside a gap to the training rows */
+static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone */
+static const double gap_rise = 0.15, gap_p = 0.1, gap_z = 3.3; /* a rise beside a gap to the training rows */
 static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chance_limit = 0.3;
+static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learnt well may lose a little */
 
 /* The course of the validation losses. */
 typedef struct course {
@@ -139,8 +140,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool lasts = x.tail - x.low->loss > late_share * (x.end->loss - x.low->loss); /* no spike of the end */
     const bool kept =
         fabs(c->held_out.loss - x.low->loss) <= kept_limit * fabs(x.low->loss); /* the best state is left */
-    const bool certain = share > rise_limit && p < p_limit;
-    const bool beside = share > gap_rise && p < gap_p && gap > gap_z && c->now.loss < chance_limit * c->held_out.loss;
+    const bool certain = share > rise_limit && p < p_limit && !(rise < rise_of_chance * c->chance);
+    const bool beside = share > gap_rise && p < gap_p && gap > gap_z && c->now.loss < chance_limit * c->held_out.loss &&
+                        !(c->held_out.loss < end_of_chance * c->chance);
     if (kept || !fell || !lasts || !(certain || beside)) {
         return AS_CLEAR;
     }
@@ -157,7 +159,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
 const as_rule as_rule_overfit = {
     .code = "OVERFIT",
     .help = "the same rows held out have a loss over 10 % higher at the end than at the lowest validation loss, with p "
-            "under 0.001 by their paired differences (25 % and 0.05 where training rows are far better), while the "
+            "under 0.001 by their paired differences (15 % and 0.1 where training rows are far better), while the "
             "training loss fell",
     .source = "Student's paired test; a gap alone is no fault of a network that interpolates",
     .evidence = "the same rows held out, at the step of their lowest loss (best.h5) and at the end, row by row",

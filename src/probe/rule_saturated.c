@@ -5,7 +5,7 @@
 
 #include "probe/remedy.h"
 
-static const double limit = 0.5, size_limit = 3;
+static const double limit = 0.5, size_limit = 3, clear_share = 0.8, learns_share = 0.6;
 
 static double worst_of(const as_point *p, const char **name)
 {
@@ -49,7 +49,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     propose(c, name, f);
-    return as_found(f, AS_FAULT,
+    const bool learns = !c->trained && share < clear_share && c->as_is.last < learns_share * c->chance;
+    return as_found(f, learns ? AS_INFO : AS_FAULT,
                     "%.0f %% of the outputs of layer %s are where its activation is flat (limit %.0f %%)%s",
                     100 * share, name, 100 * limit, f->late ? ", after training" : ", at the start");
 }

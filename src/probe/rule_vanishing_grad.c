@@ -5,7 +5,7 @@
 
 #include "probe/remedy.h"
 
-static const double limit = 1e-3;
+static const double limit = 1e-3, rate_limit = 0.05;
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -20,7 +20,12 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     const bool starts = as_remedy_init(c, f);
-    if (!as_remedy_flat(c, "relu", f) && !starts) {
+    const bool bends = as_remedy_flat(c, "relu", f);
+    const double rate = rate_limit * (1 - (c->momentum < 1 ? c->momentum : 0));
+    if (bends && c->family == AS_FAMILY_PLAIN && c->lr > rate) { /* it was chosen for a network that hardly learns */
+        as_remedy_rate(rate, f);
+    }
+    if (!bends && !starts) {
         as_advice(f, "use relu or gelu with init: auto, norms between layers (layer_norm), or fewer layers");
     }
     return as_found(

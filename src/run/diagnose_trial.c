@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "run/patient.h"
 
-enum { STEPS = 40, WARMUP_MOST = 200, ROWS = 1024, SETS_MAX = 80 };
+enum { STEPS = 40, LONGER = 4, WARMUP_MOST = 200, ROWS = 1024, SETS_MAX = 80 };
 
 static const double flops_most = 5e9; /* of one short training */
 
@@ -161,6 +161,9 @@ as_status as_patient_try_rates(as_patient *p)
     AS_TRY(run_short(p, false, 1, steps, &c->as_is));
     const bool bad =
         !falls(&c->as_is) || !(c->as_is.last < 0.9 * c->chance) || c->diverged || (c->trained && !(learnt > 0.5));
+    if (bad && !c->trained && isfinite(c->as_is.last)) {
+        AS_TRY(run_short(p, false, 1, LONGER * steps < c->steps ? LONGER * steps : c->steps, &c->longer));
+    }
     for (int i = 0; i < AS_SLOWER && bad; i++) {
         AS_TRY(run_short(p, false, i == 0 ? 0.1 : c->slower[i - 1].factor * 0.1, steps, &c->slower[i]));
     }
