@@ -46,7 +46,13 @@ static void print_trial(const as_trial *t)
         printf("try: not done: %s\n", t->why);
         return;
     }
-    printf("try: --set %s\n", t->change);
+    printf("try:");
+    for (const char *s = t->change; *s != '\0'; s += strspn(s, " ")) {
+        const int length = (int)strcspn(s, " ");
+        printf(" --set %.*s", length, s);
+        s += length;
+    }
+    printf("\n");
     for (int i = 0; i < 2; i++) {
         printf("  %-9s %lld steps: loss %.4g -> %.4g\n", name[i], (long long)t->steps[i], t->first[i], t->last[i]);
     }

@@ -89,7 +89,7 @@ static bool pair_rows(const as_case *c, const as_history_evaluation *low, double
 static double gap_of(const as_case *c)
 {
     const as_fit *a = &c->now, *b = &c->held_out;
-    const double loss = (b->loss - a->loss) / hypot(a->loss_se, b->loss_se);
+    const double loss = (b->loss - a->loss) / sqrt(a->loss_se * a->loss_se + b->loss_se * b->loss_se);
     double hits = 0;
     if (a->accuracy >= 0 && b->accuracy >= 0) {
         const double n = (double)a->rows, m = (double)b->rows, p = (a->accuracy * n + b->accuracy * m) / (n + m);

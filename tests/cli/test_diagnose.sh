@@ -36,7 +36,7 @@ train: {batch: 32, epochs: 20}
 YAML
 on() { echo "data.train.file=../in/$1.csv"; }
 
-expect 0 '^\.\./in/config.yaml: healthy: [0-9]+ checks found nothing wrong \(.*LEAK_FEATURE' diagnose ../in/config.yaml
+expect 0 '^\.\./in/config.yaml: healthy: 23 rules checked, 7 not judged \(1 no rows are held out: set [^;]*; 6 only after training\); list: --json$' diagnose ../in/config.yaml
 [ "$(wc -l <../out)" -eq 1 ] || complain 'expected one line'
 expect 0 '^fault FEATURE_SCALE' diagnose ../in/config.yaml -s "$(on scale)"
 expect 0 'first is row|17, column .c.' diagnose ../in/config.yaml -s "$(on nan)"
@@ -57,6 +57,31 @@ grep -Eq '"healthy": ?true, ?"findings": ?\[\]' ../in/run/diagnosis.json || comp
 "$program" train ../in/config.yaml -q -o ../in/slow -s optimizer.lr=1e-6 >/dev/null 2>&1 || complain 'expected a slow run'
 expect 0 '^fault LR_TOO_LOW' diagnose ../in/slow
 ! grep -q CONVERGED_NOISE_FLOOR ../out || complain 'a noise floor beside a rate that is too low'
+
+# What is missing of the log is said; a trial at the end of a schedule has rates that mean something; rules are told.
+head -c 700 ../in/run/metrics.jsonl >../in/cut && cp ../in/cut ../in/run/metrics.jsonl
+expect 0 'note: metrics.jsonl: 1 of [0-9]+ lines break off' diagnose ../in/run
+rm ../in/run/metrics.jsonl
+expect 0 'note: metrics.jsonl is missing or empty' diagnose ../in/run
+"$program" train ../in/config.yaml -q -o ../in/cold -s optimizer.lr=1e-5 -s schedule=cosine >/dev/null 2>&1 || complain 'expected a cold run'
+expect 0 'changed +40 steps: loss 0\.[67][0-9]* -> 0\.[0-5]' diagnose ../in/cold --try
+expect 0 'LR_TOO_HIGH ' list rules
+expect 0 '^  action ' explain lr_too_high
+expect 64 "did you mean 'LR_TOO_HIGH'" explain LR_TO_HIGH
+cat >../in/flat.yaml <<'YAML'
+data: {train: {format: builtin, name: digits}, normalize: mean_std}
+model: {layers: [{dense: {units: 32, activation: tanh, init: normal, init_scale: 3}}, {dense: {units: 32, activation: tanh, init: normal, init_scale: 3}}, {dense: 10}]}
+optimizer: {type: sgd, lr: 0.05}
+train: {batch: 64, epochs: 3}
+YAML
+expect 0 '^fault SATURATED' diagnose ../in/flat.yaml --try
+grep -q 'do: --set model.layers.0.dense.init=auto' ../out || complain 'expected an action for SATURATED'
+awk '/as it is/ { a = $NF } /changed/ { b = $NF } END { exit !(b < a) }' ../out || complain 'the action for SATURATED does not help'
+expect 0 '^fault VANISHING_GRAD' diagnose ../in/flat.yaml --try \
+    -s 'model.layers=[{repeat: {times: 7, layers: [dense: {units: 32, activation: sigmoid}]}}, {dense: 10}]' -s optimizer.lr=1
+grep -q 'do: --set model.layers.0.repeat.layers.0.dense.activation=relu --set optimizer.lr=0.05' ../out || complain 'expected an action for VANISHING_GRAD'
+awk '/as it is/ { a = $NF } /changed/ { b = $NF } END { exit !(b < 0.8 * a) }' ../out || complain 'the action for VANISHING_GRAD does not help'
+
 sed -n 's/^AS_RULE(\(.*\))$/\1/p' "$source_dir/src/probe/rule.def" | tr '[:lower:]' '[:upper:]' >../codes
 [ "$(wc -l <../codes)" -ge 30 ] || complain 'expected 30 rules'
 while read -r code; do
