@@ -257,6 +257,28 @@ static void merge_heads(const as_tree_program *program, double *const *leaf, dou
     }
 }
 
+/* What the last merge of a program puts together; zeros where it has none. */
+static void split_heads(const as_tree_program *program, double *const *leaf, double half[2][AS_HEAD_SIZE])
+{
+    double stack[AS_TREE_DEPTH_MAX][AS_HEAD_SIZE];
+    int level = 0;
+    memset(half, 0, 2 * sizeof half[0]);
+    for (int i = 0; i < program->steps; i++) {
+        const int step = program->step[i];
+        if (step >= 0) {
+            memcpy(stack[level++], leaf[step], sizeof stack[0]);
+        } else if (step == AS_TREE_MERGE) {
+            level--;
+            memcpy(half, stack[level - 1], 2 * sizeof half[0]);
+            for (int j = 0; j < AS_HEAD_SIZE; j++) {
+                stack[level - 1][j] += stack[level][j];
+            }
+        } else {
+            level--;
+        }
+    }
+}
+
 /* Heads and riders of all are here: result, flags, and the lowest failing rank (or the number of ranks). */
 static int judge(as_sum *sum)
 {
@@ -268,6 +290,11 @@ static int judge(as_sum *sum)
         failing = sum->rider[rank]->status != AS_OK ? rank : failing;
     }
     merge_heads(&sum->lanes->merge, sum->head, &(double *){sum->result});
+    if (sum->watch != NULL && sum->lanes->parts_total > 1) {
+        split_heads(&sum->lanes->merge, sum->head, sum->half);
+    } else if (sum->watch != NULL) {
+        split_heads(&sum->lanes->program, sum->lane_at, sum->half);
+    }
     return failing;
 }
 
@@ -282,10 +309,11 @@ static as_status fail_together(as_sum *sum, int failing, as_status status)
     AS_FAIL(status, "rank %d (%s): %s", failing, as_world_host(sum->world, failing), text);
 }
 
-/* Elements of at most one tile, from `offset` bytes on, of all that a program emits. */
+/* Elements of at most one tile, from element `first` on, of all that a program emits. */
 static void merge_tile(const as_kernels *kernels, const as_tree_program *program, const as_place *leaf,
-                       const as_place *out, size_t offset, int64_t n)
+                       const as_place *out, int64_t first, int64_t n, const as_sum_watch *watch)
 {
+    const size_t offset = (size_t)first * kernels->real_bytes;
     _Alignas(64) char tile[AS_TREE_DEPTH_MAX][TILE_BYTES]; /* touched only as deep as the program goes */
     const char *stack[AS_TREE_DEPTH_MAX + 1];
     int level = 0, emitted = 0;
@@ -299,6 +327,9 @@ static void merge_tile(const as_kernels *kernels, const as_tree_program *program
         if (step == AS_TREE_MERGE) {
             level--;
             to = program->step[i + 1] == AS_TREE_EMIT ? to : tile[level - 1];
+            if (watch != NULL && i + 2 == program->steps) {
+                watch->see(watch->context, first, n, stack[level - 1], stack[level]);
+            }
             kernels->add(n, stack[level - 1], stack[level], to);
             stack[level - 1] = to;
         } else {
@@ -317,6 +348,7 @@ typedef struct merge_job {
     const as_place *leaf, *out;
     int64_t first, count;
     double *squares; /* of the blocks of the first output, or NULL */
+    const as_sum_watch *watch;
     int threads;
 } merge_job;
 
@@ -327,9 +359,9 @@ static void merge_share(void *argument, int thread)
     as_team_share(job->count, AS_BLOCK, thread, job->threads, &from, &n);
     for (int64_t at = from; at < from + n; at += AS_BLOCK) {
         const int64_t tile = from + n - at < AS_BLOCK ? from + n - at : AS_BLOCK;
-        const size_t offset = (size_t)(job->first + at) * job->kernels->real_bytes;
-        merge_tile(job->kernels, job->program, job->leaf, job->out, offset, tile);
+        merge_tile(job->kernels, job->program, job->leaf, job->out, job->first + at, tile, job->watch);
         if (job->squares != NULL) {
+            const size_t offset = (size_t)(job->first + at) * job->kernels->real_bytes;
             job->squares[at / AS_BLOCK] =
                 job->kernels->sum_squares(tile, job->out->start + (offset - job->out->origin));
         }
@@ -347,9 +379,15 @@ static void merge(merge_job *job, as_team *team)
 }
 
 void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
-                  const as_place *out, int64_t first, int64_t count)
+                  const as_place *out, int64_t first, int64_t count, const as_sum_watch *watch)
 {
-    merge_job job = {.kernels = kernels, .program = program, .leaf = leaf, .out = out, .first = first, .count = count};
+    merge_job job = {.kernels = kernels,
+                     .program = program,
+                     .leaf = leaf,
+                     .out = out,
+                     .first = first,
+                     .count = count,
+                     .watch = watch};
     merge(&job, team);
 }
 
@@ -362,7 +400,8 @@ static void merge_slice(as_sum *sum, as_team *team)
                      .out = &(as_place){.start = sum->part[0]},
                      .first = sum->first,
                      .count = sum->count,
-                     .squares = sum->squares};
+                     .squares = sum->squares,
+                     .watch = sum->watch};
     sum->squared = sum->leaves > 1;
     if (sum->squared) {
         merge(&job, team);
@@ -399,6 +438,17 @@ as_status as_sum_reduce(as_sum *sum, as_team *team)
 const double *as_sum_result(const as_sum *sum)
 {
     return sum->result;
+}
+
+void as_sum_set_watch(as_sum *sum, const as_sum_watch *watch)
+{
+    sum->watch = watch;
+}
+
+void as_sum_halves(const as_sum *sum, double left[AS_HEAD_SIZE], double right[AS_HEAD_SIZE])
+{
+    memcpy(left, sum->half[0], sizeof sum->half[0]);
+    memcpy(right, sum->half[1], sizeof sum->half[1]);
 }
 
 uint32_t as_sum_flags(const as_sum *sum)

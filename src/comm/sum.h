@@ -58,6 +58,20 @@ void *as_sum_slice(as_sum *sum);
    has read the slice anyway; NULL where it has not: one process, or several nodes. */
 const double *as_sum_squares(const as_sum *sum);
 
+/* Who looks at the two children of the root while as_sum_reduce adds them: elements [first, first + count) of the
+   vector, of the own slice, never more than a block and cut at blocks. Called by several threads. */
+typedef struct as_sum_watch {
+    void (*see)(void *context, int64_t first, int64_t count, const void *left, const void *right);
+    void *context;
+} as_sum_watch;
+
+/* Not collective. For the rounds from now on; NULL: nobody. One process adds nothing in a reduce: it has the root
+   already. Borrowed. */
+void as_sum_set_watch(as_sum *sum, const as_sum_watch *watch);
+/* Not collective. After a reduce that was watched: heads of the two children of the root, the same on all ranks; zeros
+   with one lane. */
+void as_sum_halves(const as_sum *sum, double left[AS_HEAD_SIZE], double right[AS_HEAD_SIZE]);
+
 /* Collective. Each rank brings one double for each block of AS_BLOCK elements of its slice (count blocks, in order);
    returns their sum over all blocks by as_block_sum, the same on all ranks. width values per block: block (nblocks,
    width) and out (width). */

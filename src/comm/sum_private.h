@@ -31,7 +31,9 @@ struct as_sum {
     double waited;
     double result[AS_HEAD_SIZE];
     uint32_t flags;
-    char text[AS_RIDER_TEXT]; /* own failure of this round */
+    const as_sum_watch *watch;
+    double half[2][AS_HEAD_SIZE]; /* where it is watched */
+    char text[AS_RIDER_TEXT];     /* own failure of this round */
 
     double *lane_head; /* (own lanes, AS_HEAD_SIZE) */
     double **lane_at;  /* (own lanes) */
@@ -65,9 +67,10 @@ struct as_sum {
 void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count);
 
 /* Elements [first, first + count) of all that a program emits: leaf[i] is pushed, emitted node q goes to out[q];
-   out[q].start NULL: a leaf that is wanted where it lies. out may be one of the leaves. */
+   out[q].start NULL: a leaf that is wanted where it lies. out may be one of the leaves. watch: sees the operands of the
+   last merge, which is that of the root; or NULL. */
 void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
-                  const as_place *out, int64_t first, int64_t count);
+                  const as_place *out, int64_t first, int64_t count, const as_sum_watch *watch);
 
 /* sum_wire.c, for several nodes. Create: called once the node's memory is laid out and leaf[p] holds part p if it is on
    this node; fills leaves, leaf and merge anew. Not collective. Errors: NOMEM. */

@@ -257,7 +257,8 @@ as_status as_wire_create(as_sum *sum)
         const size_t limit = sum->world->message_bytes > 0 ? sum->world->message_bytes : PIECE_BYTES;
         const int64_t most = (int64_t)(limit / sum->kernels->real_bytes),
                       slice = (sum->nblocks / sum->world->size + 1) * AS_BLOCK;
-        wire->piece = most < 1 ? 1 : most < slice ? most : slice;
+        const int64_t whole = most < AS_BLOCK ? most : most - most % AS_BLOCK; /* pieces of blocks, as slices are */
+        wire->piece = whole < 1 ? 1 : whole < slice ? whole : slice;
         status = allocate(sum, wire);
     }
     if (status == AS_OK) {
@@ -353,7 +354,7 @@ static as_status push(as_sum *sum, as_team *team, outlet *out, bool *moved)
         }
     }
     if (wire->merged > 0) {
-        as_sum_merge(sum->kernels, team, &wire->program, wire->leaf, wire->out, out->first + from, n);
+        as_sum_merge(sum->kernels, team, &wire->program, wire->leaf, wire->out, out->first + from, n, NULL);
     }
     for (int q = 0; q < parts; q++) {
         const char *start = wire->part[q].start != NULL ? wire->part[q].start + offset : wire->out[q].start;
@@ -405,7 +406,7 @@ static as_status pull(as_sum *sum, as_team *team, int64_t piece, bool *moved)
                                                            .origin = (size_t)first * real_bytes};
         }
         as_sum_merge(sum->kernels, team, &sum->merge, sum->leaf, &(as_place){.start = sum->part[0]}, first,
-                     piece_length(sum, piece));
+                     piece_length(sum, piece), sum->watch);
         *moved = true;
     }
     return AS_OK;

@@ -21,11 +21,13 @@ typedef struct network_tile {
     int slot; /* first vector of its parts */
     int nmerges;
     int merge[AS_TREE_DEPTH_MAX]; /* left vector of each merge; right is the next one */
+    bool root;                    /* the last merge gives the sum over all lanes */
 } network_tile;
 
 /* vector[left] += vector[right], when all owners are done. */
 typedef struct network_join {
     int left, right;
+    bool root; /* gives the sum over all lanes */
 } network_join;
 
 /* Samples whose loss is not finite. */
@@ -119,6 +121,7 @@ typedef struct as_network {
     network_meeting meeting;
     network_bad bad;        /* of the running step, all threads */
     network_bad *owner_bad; /* (owners) */
+    struct as_pulse *pulse; /* of the running step, where it is felt (pulse.h); else NULL */
     int nitems;
     as_state_item *item;
 } as_network;
@@ -133,6 +136,13 @@ typedef struct network_step {
     double lr;
     double c[AS_COEFFICIENTS_MAX];
 } network_step;
+
+/* First tensor that reaches past element `at` of the flat vector. */
+int network_tensor_at(const as_network *network, int64_t at);
+/* Number of the piece (tensor and block) that element belongs to; of all pieces where it is past the last one. */
+int64_t network_piece_at(const as_network *network, int64_t element);
+/* Not collective. The optimizer (or a running statistic's step) on at most a block of a tensor. */
+void network_optimize_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count);
 
 as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int64_t step);
 as_status network_update(as_estimator *estimator, int64_t step, as_step_report *report);

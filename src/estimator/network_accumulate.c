@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "comm/lane_sum.h"
-#include "estimator/network.h"
+#include "estimator/network_pulse.h"
 
 typedef struct tile_job {
     as_network *network;
@@ -316,9 +316,24 @@ static void sum_heads(const tile_job *job)
     }
 }
 
-/* vector[left] += vector[right], elements [first, first + count). */
-static void add_vectors(const as_network *network, int left, int right, int64_t first, int64_t count)
+/* Who feels the step sees what is added to the sum over all lanes, block by block; `first` is at one. */
+static void show_halves(const as_network *network, int left, int right, int64_t first, int64_t count)
 {
+    const size_t bytes = network->setup.kernels->real_bytes;
+    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
+        const int64_t rest = first + count - i, n = rest < AS_BLOCK ? rest : AS_BLOCK;
+        const size_t offset = (size_t)i * bytes;
+        network_pulse_halves(network->pulse, i, n, (const char *)network->vector[left] + offset,
+                             (const char *)network->vector[right] + offset);
+    }
+}
+
+/* vector[left] += vector[right], elements [first, first + count). root: that is the sum over all lanes. */
+static void add_vectors(const as_network *network, int left, int right, bool root, int64_t first, int64_t count)
+{
+    if (root && network->pulse != NULL) {
+        show_halves(network, left, right, first, count);
+    }
     const as_kernels *k = network->setup.kernels;
     const size_t offset = (size_t)first * k->real_bytes;
     char *to = network->vector[left];
@@ -331,8 +346,23 @@ static void merge_vectors(const tile_job *job, int thread)
     int64_t first, count;
     as_team_share(job->network->n, AS_BLOCK, thread, job->threads, &first, &count);
     for (int m = 0; m < job->tile->nmerges; m++) {
-        add_vectors(job->network, job->tile->merge[m], job->tile->merge[m] + 1, first, count);
+        const bool root = job->tile->root && m == job->tile->nmerges - 1;
+        add_vectors(job->network, job->tile->merge[m], job->tile->merge[m] + 1, root, first, count);
     }
+}
+
+/* Who feels the step looks at the rows that are done. */
+static void show_rows(const tile_job *job, int thread)
+{
+    const network_rows_done done = {.lane = job->tile->lane,
+                                    .lanes = job->tile->lanes,
+                                    .lane_row = job->lane_row,
+                                    .at = job->at,
+                                    .from = job->from,
+                                    .thread = thread,
+                                    .threads = job->threads,
+                                    .slot = job->owner + thread};
+    network_pulse_look(job->network->pulse, &done);
 }
 
 /* What one of the threads that share a tile does for it. */
@@ -341,6 +371,9 @@ static void work_on_tile(tile_job *job, int thread)
     as_network *network = job->network;
     const bool clock = clocked(job, thread), together = job->threads > 1;
     passes_of_tile(job, thread);
+    if (network->pulse != NULL) {
+        show_rows(job, thread);
+    }
     const double t0 = clock ? as_clock_seconds() : 0;
     if (thread == 0) {
         sum_heads(job);
@@ -426,7 +459,7 @@ static void join_vectors(const as_network *network, int thread)
     for (int64_t i = first; i < first + count; i += AS_BLOCK) {
         const int64_t left = first + count - i, n = left < AS_BLOCK ? left : AS_BLOCK;
         for (int j = 0; j < network->njoins; j++) {
-            add_vectors(network, network->join[j].left, network->join[j].right, i, n);
+            add_vectors(network, network->join[j].left, network->join[j].right, network->join[j].root, i, n);
         }
     }
 }
@@ -473,8 +506,9 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     if (network->owners > 1) {
         as_team_run(network->setup.team, owner_body, network);
     } else {
+        const bool split = network->pulse != NULL && network->pulse->splits;
         for (int t = 0; t < network->ntiles; t++) {
-            run_tile(network, &network->tile[t]);
+            run_tile(network, split ? &network->pulse->tile : &network->tile[t]);
         }
     }
     collect_bad(network);

@@ -86,8 +86,7 @@ static as_status choose_owners(as_network *network)
     return AS_OK;
 }
 
-/* The own slice's pieces: those of tensor i that start at or after its begin. */
-static int64_t piece_at(const as_network *network, int64_t element)
+int64_t network_piece_at(const as_network *network, int64_t element)
 {
     for (int i = 0; i < network->ntensors; i++) {
         const network_tensor *x = &network->tensor[i];
@@ -102,7 +101,7 @@ static as_status plan_norms(as_network *network)
 {
     network_tensors *whole = &network->whole;
     const int64_t size = as_world_size(network->setup.world), blocks = (network->n + AS_BLOCK - 1) / AS_BLOCK;
-    whole->first = piece_at(network, network->first);
+    whole->first = network_piece_at(network, network->first);
     whole->most = (blocks + size - 1) / size + network->ntensors;
     const size_t line = (size_t)(1 + whole->most * AS_TENSOR_SUMS) * sizeof(double);
     AS_TRY(as_arena_reserve(network->arena, line, (void **)&whole->mine));
@@ -226,7 +225,7 @@ static as_status gather_norms(as_network *network)
 {
     network_tensors *whole = &network->whole;
     const int64_t line = 1 + whole->most * AS_TENSOR_SUMS;
-    whole->mine[0] = (double)(piece_at(network, network->first + network->count) - whole->first);
+    whole->mine[0] = (double)(network_piece_at(network, network->first + network->count) - whole->first);
     AS_TRY(as_world_all_gather(network->setup.world, whole->mine, (size_t)line * sizeof(double), whole->all));
     int64_t at = 0;
     for (int r = 0; r < as_world_size(network->setup.world); r++) {

@@ -115,9 +115,18 @@ static as_status plan_vectors(as_network *network)
                 const int right = all.node[all.depth - 1].slot;
                 AS_TRY(meet(&lanes->tree, &all, &merges));
                 if (merges) {
-                    network->join[network->njoins++] = (network_join){all.node[all.depth - 1].slot, right};
+                    network->join[network->njoins++] =
+                        (network_join){.left = all.node[all.depth - 1].slot, .right = right};
                 }
             }
+        }
+    }
+    if (all.depth == 1 && all.node[0].lanes == lanes->lanes) {
+        if (network->njoins > 0) {
+            network->join[network->njoins - 1].root = true;
+        } else {
+            network_tile *last = &network->tile[network->ntiles - 1];
+            last->root = last->nmerges > 0;
         }
     }
     if (all.depth != lanes->program.parts) {

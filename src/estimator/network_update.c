@@ -6,10 +6,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "estimator/network.h"
+#include "estimator/network_pulse.h"
 
-/* First tensor that reaches past element `at`. */
-static int tensor_at(const as_network *network, int64_t at)
+int network_tensor_at(const as_network *network, int64_t at)
 {
     int low = 0, high = network->ntensors;
     while (low < high) {
@@ -31,7 +30,8 @@ typedef void (*visit_piece)(network_step *job, const network_tensor *tensor, int
 static void visit_block(network_step *job, int64_t first, int64_t count, int64_t block, visit_piece visit)
 {
     const as_network *network = job->network;
-    for (int i = tensor_at(network, first); i < network->ntensors && network->tensor[i].first < first + count; i++) {
+    for (int i = network_tensor_at(network, first); i < network->ntensors && network->tensor[i].first < first + count;
+         i++) {
         const network_tensor *x = &network->tensor[i];
         const int64_t from = x->first > first ? x->first : first;
         const int64_t end = x->first + x->count < first + count ? x->first + x->count : first + count;
@@ -169,8 +169,7 @@ as_optimizer_pass network_pass(const network_step *step, const network_tensor *t
     return pass;
 }
 
-/* The optimizer on at most a block of a tensor. */
-static void optimize_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count)
+void network_optimize_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count)
 {
     if (tensor->statistic) {
         follow_piece(job, tensor, first, count);
@@ -190,6 +189,10 @@ static void optimize_body(void *argument, int thread)
 {
     network_step *job = argument;
     as_network *network = job->network;
+    if (network->pulse != NULL) {
+        network_pulse_optimize(network->pulse, job, thread);
+        return;
+    }
     for (int t = network->ntensors - 1; t >= 0; t--) {
         const network_tensor *x = &network->tensor[t];
         int64_t first, end;
@@ -197,7 +200,7 @@ static void optimize_body(void *argument, int thread)
         while (x->trains && first < end) {
             const int64_t stop = first + x->band - (first - x->first) % x->band, to = stop < end ? stop : end;
             for (int64_t i = first; i < to; i += AS_BLOCK) {
-                optimize_piece(job, x, i, to - i < AS_BLOCK ? to - i : AS_BLOCK);
+                network_optimize_piece(job, x, i, to - i < AS_BLOCK ? to - i : AS_BLOCK);
             }
             as_model_pack_param(&network->model, x->layer, x->param, network->params, first - x->first, to - first,
                                 network->packed);
@@ -229,7 +232,7 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
     AS_TRY(as_world_agree(network->setup.world, mine));
     const int64_t bad = network->update->first_bad(network->count, as_sum_slice(network->sum));
     if (bad < network->count) {
-        const network_tensor *x = &network->tensor[tensor_at(network, network->first + bad)];
+        const network_tensor *x = &network->tensor[network_tensor_at(network, network->first + bad)];
         mine = as_error_set(AS_DIVERGED, "step %lld: gradient norm is %g (loss %g); not finite first in %s of layer %s",
                             (long long)step, norm, loss, model->layer[x->layer].param[x->param].name,
                             model->layer[x->layer].name);
@@ -258,6 +261,9 @@ as_status network_update(as_estimator *estimator, int64_t step, as_step_report *
     as_team *team = network->setup.team;
     const double t0 = as_clock_seconds();
     AS_TRY(as_sum_reduce(network->sum, team));
+    if (network->pulse != NULL) {
+        network_pulse_gradient(network->pulse);
+    }
     const double *head = as_sum_result(network->sum);
     const double weight = head[AS_HEAD_WEIGHT];
     network_step job = {

@@ -1,4 +1,5 @@
 /* The table of instruments, and the section `probe:` of a configuration. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -28,6 +29,14 @@ const as_field as_probe_fields[] = {
      .offset = offsetof(as_probe_options, every),
      .standard = "never",
      .help = "How often instruments measure, beginning with the first step: N steps or epochs, or never.",
+     .free = true},
+    {.name = "pulse",
+     .type = AS_FIELD_TEXT,
+     .offset = offsetof(as_probe_options, pulse),
+     .standard = "auto",
+     .help =
+         "How often a step is felt: its own numbers (norms, noise, signals, dead units, spikes) become a record. auto: "
+         "often enough for about 1 % of the time, counted and not clocked; N steps; or off.",
      .free = true},
     {.name = "instruments",
      .type = AS_FIELD_NODE,
@@ -75,12 +84,39 @@ static as_status read_list(as_document *document, const as_node *list, void *fou
     return AS_OK;
 }
 
+static bool is_text(const as_node *node, const char *text)
+{
+    return node != NULL && node->kind == AS_NODE_SCALAR && strcmp(node->text, text) == 0;
+}
+
+/* "auto", "off", "20", "20 steps". */
+static as_status read_pulse(const as_node *node, as_probe_options *out)
+{
+    const char *text = out->pulse == NULL ? "" : out->pulse;
+    const as_node *place = as_node_get(node, "pulse") != NULL ? as_node_get(node, "pulse") : node;
+    if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0) {
+        out->pulse_steps = text[0] == 'a' ? 0 : -1;
+        return AS_OK;
+    }
+    char *end = NULL;
+    out->pulse_steps = strtoll(text, &end, 10);
+    if (end == text || out->pulse_steps < 1 || out->pulse_steps > 1000000000000 ||
+        (*end != '\0' && strcmp(end, " steps") != 0 && strcmp(end, " step") != 0)) {
+        AS_FAIL(AS_CONFIG, "%s: probe.pulse: expected auto, off, or a number of steps such as '20 steps', found '%s'",
+                as_node_place(place), text);
+    }
+    return AS_OK;
+}
+
 as_status as_probe_parse(as_document *document, const as_node *node, as_probe_options *out)
 {
     void *found[KINDS] = {NULL};
     *out = (as_probe_options){.n = 0};
     const as_fields_part part = {as_probe_fields, out};
-    AS_TRY(as_fields_parse(&part, 1, document, node, "probe"));
+    const bool off = is_text(node, "off");
+    AS_TRY(as_fields_parse(&part, 1, document, off || is_text(node, "auto") ? NULL : node, "probe"));
+    out->pulse = off ? "off" : out->pulse;
+    AS_TRY(read_pulse(node, out));
     if (out->every.minutes > 0) {
         AS_FAIL(AS_CONFIG, "%s: probe.every: expected steps or epochs: results may not depend on time",
                 as_node_place(node));

@@ -255,7 +255,7 @@ static double symmetric_share(const bench *b, const as_layer *layer)
 static void choose_instruments(as_probe_options *o)
 {
     static const char *const wanted[] = {"norms", "signal", "units"};
-    *o = (as_probe_options){.every = {.steps = 1}};
+    *o = (as_probe_options){.every = {.steps = 1}, .pulse_steps = -1};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         for (const as_probe_ops *const *k = as_probes_get(); *k != NULL; k++) {
             if (strcmp((*k)->name, wanted[i]) == 0) {
@@ -305,10 +305,10 @@ static as_status measure_layers(bench *b, as_point *out)
     const as_step_report report = {.loss = out->loss, .samples = b->batch.global_rows};
     as_status status = as_probe_create(&probe_setup, &probe);
     if (status == AS_OK && probe != NULL) {
-        status = as_probe_before(probe, &b->batch, 0);
+        status = as_probe_before(probe, AS_PROBE_INSTRUMENTS, &b->batch, 0);
     }
     if (status == AS_OK && probe != NULL) {
-        status = as_probe_after(probe, &b->batch, &report, 0, 0, &record);
+        status = as_probe_after(probe, AS_PROBE_INSTRUMENTS, &b->batch, &report, 0, 0, &record);
     }
     if (status == AS_OK && record != NULL) {
         status = as_world_agree(setup->world, as_probe_record_make(record->nlayers, &out->record));

@@ -9,9 +9,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+extern const as_probe_ops as_probe_spikes; /* the pulse counts them, too */
+
 struct as_probe {
     as_probe_setup setup;
-    unsigned needs; /* of all instruments together */
+    as_pulse *pulse;  /* NULL: off */
+    int64_t cadence;  /* of the pulse */
+    bool instruments; /* some are on */
+    unsigned needs;   /* of all instruments together */
     as_gradients *gradients;
     const as_model *model;
     int nlayers, *layer;
@@ -47,14 +52,22 @@ bool as_probe_trains(const as_model *model, int layer)
     return trains;
 }
 
-bool as_probe_due(const as_probe *probe, int64_t step, int64_t epoch, int64_t index)
+unsigned as_probe_due(const as_probe *probe, int64_t step, int64_t epoch, int64_t index)
 {
+    unsigned due = 0;
     if (probe == NULL) {
-        return false;
+        return due;
     }
     const as_every *every = &probe->setup.options->every;
-    return (every->steps > 0 && step % every->steps == 0) ||
-           (every->epochs > 0 && index == 0 && epoch % every->epochs == 0) || step + 1 == probe->setup.total_steps;
+    if (probe->instruments &&
+        ((every->steps > 0 && step % every->steps == 0) ||
+         (every->epochs > 0 && index == 0 && epoch % every->epochs == 0) || step + 1 == probe->setup.total_steps)) {
+        due = AS_PROBE_INSTRUMENTS;
+    }
+    if (due == 0 && probe->pulse != NULL && as_pulse_due(probe->cadence, step)) {
+        due = AS_PROBE_PULSE; /* instruments say more */
+    }
+    return due;
 }
 
 static void begin_all(as_probe *probe)
@@ -92,8 +105,14 @@ static as_status take(as_probe *probe, const as_batch *batch, int64_t step, bool
     return AS_OK;
 }
 
-as_status as_probe_before(as_probe *probe, const as_batch *batch, int64_t step)
+as_status as_probe_before(as_probe *probe, unsigned due, const as_batch *batch, int64_t step)
 {
+    if ((due & AS_PROBE_PULSE) != 0) {
+        as_pulse_feel(probe->pulse);
+    }
+    if ((due & AS_PROBE_INSTRUMENTS) == 0) {
+        return AS_OK;
+    }
     const double t0 = as_clock_seconds();
     probe->batch = batch;
     probe->step = step;
@@ -118,6 +137,16 @@ static as_status take_after(as_probe *probe, const as_batch *next)
         AS_TRY(take(probe, probe->batch, probe->step, false, probe->same, &result));
     }
     return probe->next != NULL ? take(probe, next, probe->step + 1, false, probe->next, &result) : AS_OK;
+}
+
+/* Spikes are those since the last record, whoever counts them. */
+static as_status measure_pulse(as_probe *probe, as_probe_record *record)
+{
+    as_pulse_result pulse;
+    const as_probe_view view = {.kept = probe->setup.kept};
+    AS_TRY(as_pulse_read(probe->pulse, &pulse));
+    as_pulse_record(&pulse, probe->model, probe->layer, &probe->records, record);
+    return as_probe_spikes.measure(NULL, NULL, &view, record);
 }
 
 static as_status measure(as_probe *probe, const as_step_report *report, as_probe_record *record)
@@ -151,12 +180,15 @@ static as_status measure(as_probe *probe, const as_step_report *report, as_probe
     return AS_OK;
 }
 
-as_status as_probe_after(as_probe *probe, const as_batch *next, const as_step_report *report, int64_t steps,
-                         int64_t epoch, const as_probe_record **out)
+as_status as_probe_after(as_probe *probe, unsigned due, const as_batch *next, const as_step_report *report,
+                         int64_t steps, int64_t epoch, const as_probe_record **out)
 {
     const double t0 = as_clock_seconds();
+    const bool instruments = (due & AS_PROBE_INSTRUMENTS) != 0;
     as_probe_record record;
-    AS_TRY(take_after(probe, next));
+    if (instruments) {
+        AS_TRY(take_after(probe, next));
+    }
     as_status status = as_world_agree(probe->setup.world, as_probe_record_make(probe->nlayers, &record));
     if (status == AS_OK) {
         for (int l = 0; l < probe->nlayers; l++) {
@@ -169,6 +201,9 @@ as_status as_probe_after(as_probe *probe, const as_batch *next, const as_step_re
         record.lr = report->lr;
         record.weight = report->weight;
         record.samples = (double)report->samples;
+        status = (due & AS_PROBE_PULSE) != 0 ? measure_pulse(probe, &record) : AS_OK;
+    }
+    if (status == AS_OK && instruments) {
         status = measure(probe, report, &record);
     }
     if (status != AS_OK) {
@@ -177,7 +212,7 @@ as_status as_probe_after(as_probe *probe, const as_batch *next, const as_step_re
     }
     AS_TRY(as_world_agree(probe->setup.world, as_probe_records_add(&probe->records, &record)));
     *out = &probe->records.record[probe->records.n - 1];
-    probe->seconds += as_clock_seconds() - t0;
+    probe->seconds += instruments ? as_clock_seconds() - t0 : 0;
     return AS_OK;
 }
 
@@ -187,16 +222,24 @@ void as_probe_observe(as_probe *probe, const as_step_report *report)
         return;
     }
     const as_probe_options *o = probe->setup.options;
-    for (int i = 0; i < o->n; i++) {
-        if (o->kind[i]->step != NULL) {
+    for (int i = 0; probe->instruments && i < o->n; i++) {
+        if (o->kind[i]->step != NULL && (probe->pulse == NULL || o->kind[i] != &as_probe_spikes)) {
             o->kind[i]->step(probe->setup.kept, report);
         }
+    }
+    if (probe->pulse != NULL) {
+        as_probe_spikes.step(probe->setup.kept, report);
     }
 }
 
 double as_probe_seconds(const as_probe *probe)
 {
     return probe == NULL ? 0 : probe->seconds;
+}
+
+int64_t as_probe_cadence(const as_probe *probe)
+{
+    return probe == NULL || probe->pulse == NULL ? 0 : probe->cadence;
 }
 
 as_probe_records *as_probe_earlier(as_probe *probe)
@@ -224,7 +267,6 @@ static as_status plan(as_probe *probe)
 {
     const size_t n = (size_t)probe->model->nparams;
     const bool same = (probe->needs & AS_PROBE_SAME) != 0, next = (probe->needs & AS_PROBE_NEXT) != 0;
-    AS_TRY(list_layers(probe));
     const size_t vectors = 3 + (size_t)same + (size_t)next, blocks = n / AS_BLOCK + 1;
     probe->memory = calloc(vectors * n + blocks, sizeof *probe->memory);
     if (probe->memory == NULL) {
@@ -239,7 +281,21 @@ static as_status plan(as_probe *probe)
     return AS_OK;
 }
 
-static as_status open_all(as_probe *probe)
+static as_status open_pulse(as_probe *probe)
+{
+    const as_probe_setup *setup = &probe->setup;
+    if (setup->options->pulse_steps >= 0) {
+        AS_TRY(as_pulse_create(setup->estimator, setup->batch, &probe->pulse));
+    }
+    if (probe->pulse != NULL) {
+        probe->model = as_pulse_model(probe->pulse);
+        probe->cadence = setup->options->pulse_steps > 0 ? setup->options->pulse_steps
+                                                         : as_pulse_cadence(as_pulse_price(probe->pulse));
+    }
+    return AS_OK;
+}
+
+static as_status open_instruments(as_probe *probe)
 {
     const as_probe_setup *setup = &probe->setup;
     const as_probe_options *o = setup->options;
@@ -258,21 +314,25 @@ static as_status open_all(as_probe *probe)
 
 as_status as_probe_create(const as_probe_setup *setup, as_probe **out)
 {
-    const as_every *every = &setup->options->every;
+    const as_probe_options *o = setup->options;
+    const bool instruments = o->n > 0 && (o->every.steps > 0 || o->every.epochs > 0);
     *out = NULL;
-    if (setup->options->n == 0 || (every->steps == 0 && every->epochs == 0)) {
+    if (!instruments && o->pulse_steps < 0) {
         return AS_OK;
     }
     as_probe *probe = calloc(1, sizeof *probe);
     AS_TRY(
         as_world_agree(setup->world, probe == NULL ? as_error_set(AS_NOMEM, "out of memory for instruments") : AS_OK));
     probe->setup = *setup;
-    for (int i = 0; i < setup->options->n; i++) {
-        probe->needs |= setup->options->kind[i]->needs;
+    probe->instruments = instruments;
+    for (int i = 0; i < o->n; i++) {
+        probe->needs |= o->kind[i]->needs;
     }
     *out = probe;
-    const as_status status = open_all(probe);
-    if (status != AS_OK) {
+    as_status status = open_pulse(probe);
+    status = status == AS_OK && instruments ? open_instruments(probe) : status;
+    status = status == AS_OK && probe->model != NULL ? as_world_agree(setup->world, list_layers(probe)) : status;
+    if (status != AS_OK || probe->model == NULL) {
         as_probe_destroy(out);
     }
     return status;
@@ -291,6 +351,7 @@ void as_probe_destroy(as_probe **probe)
         }
     }
     as_gradients_destroy(&p->gradients);
+    as_pulse_destroy(&p->pulse);
     as_probe_records_free(&p->records);
     free(p->memory);
     free(p->layer);

@@ -1,14 +1,16 @@
 /* Instruments: what is measured beside training. A kind is one file probe_<kind>.c and one row in probe.def; the
    simplest is probe_norms.c: copy it for a new one.
 
-   At a probed step the gradients of its batch are computed again, lane by lane, in memory of the instruments' own
-   (estimator/gradients.h): no instrument can change a bit of the training, and what it measures is the same for every
-   layout. A probed step costs about one step more, and one more for each of `cosine` and `step`. */
+   Two ways. The pulse, on unless it is turned off, reuses what some steps compute anyway (probe/pulse.h), at a cadence
+   that costs about 1 % of the time. Instruments are asked for: at a probed step the gradients of its batch are computed
+   again, lane by lane, in memory of the instruments' own (estimator/gradients.h), for about one step more, and one more
+   for each of `cosine` and `step`. Neither can change a bit of the training, and what they measure is the same for
+   every layout. */
 #ifndef AS_PROBE_PROBE_H
 #define AS_PROBE_PROBE_H
 
 #include "estimator/gradients.h"
-#include "probe/record.h"
+#include "probe/pulse.h"
 
 /* `probe:` of a configuration. */
 enum { AS_PROBES_MAX = 16, AS_PROBE_STATE_REALS = 4 };
@@ -17,6 +19,8 @@ typedef struct as_probe_ops as_probe_ops;
 
 typedef struct as_probe_options {
     as_every every;
+    const char *pulse;   /* as configured */
+    int64_t pulse_steps; /* every so many; 0: by its price; -1: never */
     const as_node *instruments;
     int n;
     const as_probe_ops *kind[AS_PROBES_MAX]; /* (n) in the order of the table */
@@ -25,9 +29,9 @@ typedef struct as_probe_options {
 
 extern const as_field as_probe_fields[];
 
-/* Not collective. `probe: {every: 100 steps, instruments: [norms, {noise: {window: 20}}]}`, or `probe: 100 steps`; node
-   NULL: never. Without a list, all that cost no more than a few gradients. Options are owned by the document. Errors:
-   CONFIG. */
+/* Not collective. `probe: {every: 100 steps, instruments: [norms, {noise: {window: 20}}]}`, `probe: 100 steps`, `probe:
+   off`, or `probe: auto`, which is as node NULL: the pulse alone. Without a list, all that cost no more than a few
+   gradients. Options are owned by the document. Errors: CONFIG. */
 as_status as_probe_parse(as_document *document, const as_node *node, as_probe_options *out);
 /* Not collective. Appends the resolved keys. */
 as_status as_probe_write(const as_probe_options *options, int indent, as_text *text);
@@ -41,6 +45,7 @@ typedef struct as_probe_setup {
     const as_lanes *lanes;
     const as_dataset *data; /* of training */
     int64_t capacity;       /* most rows of a lane in a batch */
+    int64_t batch;          /* samples of a batch; for the pulse */
     int64_t total_steps;
     uint64_t seed;
     double *kept; /* (AS_PROBE_STATE_REALS) numbers of instruments that checkpoints hold; zeros in a new run */
@@ -104,27 +109,35 @@ double as_probe_dot(const as_probe_view *view, int layer, const double *a, const
 /* The instruments of a run. */
 typedef struct as_probe as_probe;
 
-/* Collective. NULL options->kind: *out is NULL, and all functions take that and do nothing. Errors: CONFIG for a model
-   without gradients; NOMEM; those of the kinds. Destroy with as_probe_destroy (collective). */
+/* Collective. *out is NULL where nothing is to be measured, and all functions take that and do nothing. Errors: CONFIG
+   for instruments of a model without gradients; NOMEM; those of the kinds. Destroy with as_probe_destroy (collective),
+   before the estimator. */
 as_status as_probe_create(const as_probe_setup *setup, as_probe **out);
 void as_probe_destroy(as_probe **probe);
 
-/* Not collective. Whether the step after `step` steps, number `index` of its epoch, is probed. */
-bool as_probe_due(const as_probe *probe, int64_t step, int64_t epoch, int64_t index);
+/* What is done at a step. */
+enum { AS_PROBE_PULSE = 1, AS_PROBE_INSTRUMENTS = 2 };
 
-/* Collective. Before the step on batch: the gradients at the point where it starts. Errors: those of the world. */
-as_status as_probe_before(as_probe *probe, const as_batch *batch, int64_t step);
+/* Not collective. What is due at the step after `step` steps, number `index` of its epoch: one of
+   AS_PROBE_..., or 0. Where instruments look, there is no need to feel. */
+unsigned as_probe_due(const as_probe *probe, int64_t step, int64_t epoch, int64_t index);
 
-/* Collective. After it: all instruments measure; next: the batch that will follow. *out is the new record, the last of
-   as_probe_earlier. Errors: those of the world; NOMEM. */
-as_status as_probe_after(as_probe *probe, const as_batch *next, const as_step_report *report, int64_t steps,
-                         int64_t epoch, const as_probe_record **out);
+/* Collective. Before the step on batch, of what is due: the step will be felt; the gradients at the point where it
+   starts. Errors: those of the world. */
+as_status as_probe_before(as_probe *probe, unsigned due, const as_batch *batch, int64_t step);
+
+/* Collective. After it: what was felt is read, and all instruments measure; next: the batch that will follow. *out is
+   the new record, the last of as_probe_earlier. Errors: those of the world; NOMEM. */
+as_status as_probe_after(as_probe *probe, unsigned due, const as_batch *next, const as_step_report *report,
+                         int64_t steps, int64_t epoch, const as_probe_record **out);
 
 /* Not collective. Every step, before as_probe_after. */
 void as_probe_observe(as_probe *probe, const as_step_report *report);
 
-/* Not collective. Seconds that the last probe took on this rank. */
+/* Not collective. Seconds that the instruments of the last probe took on this rank. */
 double as_probe_seconds(const as_probe *probe);
+/* Not collective. Steps from one to the next that is felt, at first; 0: never. */
+int64_t as_probe_cadence(const as_probe *probe);
 
 /* Not collective. Records of the run so far; after a resume, those of its history are read into them. */
 as_probe_records *as_probe_earlier(as_probe *probe);

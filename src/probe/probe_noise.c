@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "probe/lanes.h"
+#include "probe/noise_scale.h"
 #include "probe/probe.h"
 
 typedef struct noise_options {
@@ -27,56 +28,6 @@ static const as_field fields[] = {{.name = "window",
                                    .free = true},
                                   AS_FIELDS_END};
 
-enum { ERRORS_FROM = 4 }; /* probes */
-
-/* Sums over the window for one layer (or the total). */
-typedef struct window_sum {
-    double n, s, g, squares, own; /* probes, S, G2, (S - R G2)^2, se_S^2 + R^2 se_G2^2 */
-} window_sum;
-
-static const as_probe_layer *place(const as_probe_record *record, int l)
-{
-    return l < 0 ? &record->total : l < record->nlayers ? &record->layer[l] : NULL;
-}
-
-static void add(const as_probe_layer *x, double ratio, window_sum *w)
-{
-    if (x == NULL || !isfinite(x->noise_trace) || !isfinite(x->noise_gradient)) {
-        return;
-    }
-    const double r = x->noise_trace - ratio * x->noise_gradient;
-    w->n += 1;
-    w->s += x->noise_trace;
-    w->g += x->noise_gradient;
-    w->squares += r * r;
-    w->own += x->noise_trace_se * x->noise_trace_se + ratio * ratio * x->noise_gradient_se * x->noise_gradient_se;
-}
-
-static window_sum over_window(const as_probe_view *view, const as_probe_record *now, int l, int64_t window,
-                              double ratio)
-{
-    window_sum w = {0};
-    const int64_t n = view->earlier->n, from = n - (window - 1) > 0 ? n - (window - 1) : 0;
-    for (int64_t i = from; i < n; i++) {
-        add(place(&view->earlier->record[i], l), ratio, &w);
-    }
-    add(place(now, l), ratio, &w);
-    return w;
-}
-
-static void scale_of(const as_probe_view *view, as_probe_record *record, int l, int64_t window)
-{
-    as_probe_layer *out = l < 0 ? &record->total : &record->layer[l];
-    const window_sum sums = over_window(view, record, l, window, 0);
-    if (!(sums.g > 0)) {
-        return;
-    }
-    out->noise_scale = sums.s / sums.g;
-    const window_sum w = over_window(view, record, l, window, out->noise_scale);
-    const double error = w.n < ERRORS_FROM ? w.own : w.squares * w.n / (w.n - 1);
-    out->noise_scale_se = sqrt(error) / w.g;
-}
-
 static void put(const as_lane_noise *noise, as_probe_layer *out)
 {
     out->noise_trace = noise->trace;
@@ -92,6 +43,10 @@ static as_status measure(const void *options, void *state, const as_probe_view *
     (void)state;
     double gg = 0;
     as_lane_noise noise = {0};
+    record->lanes = 0;
+    for (int r = 0; r < spread->lanes; r++) {
+        record->lanes += spread->weight[r] > 0 ? 1 : 0;
+    }
     for (int l = 0; l < view->nlayers; l++) {
         const int i = view->layer[l];
         if (as_probe_trains(view->model, i)) {
@@ -99,19 +54,18 @@ static as_status measure(const void *options, void *state, const as_probe_view *
             const double square = as_probe_dot(view, i, view->g, view->g);
             noise = as_lane_noise_of(spread->lanes, spread->weight, spread->between + at, spread->along + at, square);
             put(&noise, &record->layer[l]);
-            scale_of(view, record, l, o->window);
+            as_noise_scale(view->earlier, o->window, record, l);
             gg += square;
         }
     }
     const int64_t total = (int64_t)view->model->nlayers * spread->lanes;
     noise = as_lane_noise_of(spread->lanes, spread->weight, spread->between + total, spread->along + total, gg);
-    record->lanes = noise.lanes;
     if (noise.lanes < 2) {
         as_probe_record_state(record, "noise", "%d lane with samples: nothing to compare", noise.lanes);
         return AS_OK;
     }
     put(&noise, &record->total);
-    scale_of(view, record, -1, o->window);
+    as_noise_scale(view->earlier, o->window, record, -1);
     if (gg > 0) {
         record->norm_test = sqrt(noise.trace / noise.weight / gg);
     } else {

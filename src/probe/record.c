@@ -33,23 +33,15 @@ static const quantity of_layer[] = {
     OF_LAYER(noise_trace_se), OF_LAYER(noise_gradient), OF_LAYER(noise_gradient_se), OF_LAYER(noise_scale),
     OF_LAYER(noise_scale_se), OF_LAYER(lane_ratio),     OF_LAYER(lane_ratio_se),     OF_LAYER(cosine)};
 
-static const quantity of_record[] = {OF_RECORD(loss),
-                                     OF_RECORD(lr),
-                                     OF_RECORD(weight),
-                                     OF_RECORD(samples),
-                                     OF_RECORD(lanes),
-                                     OF_RECORD(norm_test),
-                                     OF_RECORD(step_fraction),
-                                     OF_RECORD(spikes),
-                                     OF_RECORD(spike_ratio),
-                                     OF_RECORD(lambda_max),
-                                     OF_RECORD(lambda_max_error),
-                                     OF_RECORD(lambda_min),
-                                     OF_RECORD(lambda_min_error),
-                                     OF_RECORD(sharpness),
-                                     OF_RECORD(lr_limit),
-                                     OF_RECORD(lr_ratio),
-                                     OF_RECORD(curvature_rows),
+static const quantity of_record[] = {OF_RECORD(loss),           OF_RECORD(lr),
+                                     OF_RECORD(weight),         OF_RECORD(samples),
+                                     OF_RECORD(lanes),          OF_RECORD(rows),
+                                     OF_RECORD(norm_test),      OF_RECORD(step_fraction),
+                                     OF_RECORD(spikes),         OF_RECORD(spike_ratio),
+                                     OF_RECORD(lambda_max),     OF_RECORD(lambda_max_error),
+                                     OF_RECORD(lambda_min),     OF_RECORD(lambda_min_error),
+                                     OF_RECORD(sharpness),      OF_RECORD(lr_limit),
+                                     OF_RECORD(lr_ratio),       OF_RECORD(curvature_rows),
                                      OF_RECORD(curvature_exact)};
 
 enum {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { DEAD, FLAT, LANES, RATE, SPIKE, FIT, EVALUATIONS = 5 };
+enum { DEAD, FLAT, LANES, RATE, SPIKE, FIT, EVALUATIONS = 5, ROWS_ENOUGH = 512 };
 
 static const double share_limit = 0.5, ratio_limit = 1.3, errors_limit = 5, spike_limit = 3, rise_limit = 1.15,
                     fall_limit = 0.8;
@@ -16,10 +16,11 @@ static bool first(as_watch *watch, int code, bool holds)
     return now;
 }
 
-static void watch_layer(as_watch *watch, int64_t step, const as_probe_layer *x, const as_log *log)
+/* enough: units that are rarely active have had their chance. */
+static void watch_layer(as_watch *watch, int64_t step, bool enough, const as_probe_layer *x, const as_log *log)
 {
     const bool one_sided = isnan(x->saturated);
-    if (first(watch, DEAD, one_sided && x->dead > share_limit)) {
+    if (first(watch, DEAD, enough && one_sided && x->dead > share_limit)) {
         as_log_line(
             log, AS_LOG_WARN,
             "step %lld: DEAD_RELU: %.0f %% of the units of layer %s give nothing on all rows of the batch (limit "
@@ -38,8 +39,9 @@ static void watch_layer(as_watch *watch, int64_t step, const as_probe_layer *x, 
 void as_watch_record(as_watch *watch, const as_probe_record *record, const as_log *log)
 {
     const as_probe_layer *all = &record->total;
+    const bool asked = isnan(record->rows); /* by instruments, not the pulse alone */
     for (int l = 0; l < record->nlayers; l++) {
-        watch_layer(watch, record->step, &record->layer[l], log);
+        watch_layer(watch, record->step, asked || record->rows >= ROWS_ENOUGH, &record->layer[l], log);
     }
     if (first(watch, LANES, all->lane_ratio > ratio_limit && all->lane_ratio - 1 > errors_limit * all->lane_ratio_se)) {
         as_log_line(
@@ -48,7 +50,7 @@ void as_watch_record(as_watch *watch, const as_probe_record *record, const as_lo
             "(limit %.2g); see: allsum diagnose",
             (long long)record->step, all->lane_ratio, all->lane_ratio_se, ratio_limit);
     }
-    const bool spikes = record->spike_ratio > spike_limit;
+    const bool spikes = asked && record->spike_ratio > spike_limit;
     if (first(watch, RATE, spikes && record->lr_ratio > 1)) {
         as_log_line(
             log, AS_LOG_WARN,

@@ -17,6 +17,7 @@ as_status as_run_probe_open(as_run *run)
                                   .lanes = &run->lanes,
                                   .data = &run->train.data,
                                   .capacity = lane < capacity ? lane : capacity,
+                                  .batch = batch,
                                   .total_steps = run->total_steps,
                                   .seed = (uint64_t)c->seed,
                                   .kept = run->progress.probe,
@@ -34,12 +35,14 @@ as_status as_run_probe_before(as_run *run)
 {
     const as_progress *p = &run->progress;
     run->probed = as_probe_due(run->probe, p->step, p->epoch, p->index);
-    if (!run->probed) {
+    if (run->probed == 0) {
         return AS_OK;
     }
-    as_watchdog_stamp(run->watchdog, "instruments", p->step);
-    as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->train.batch);
-    return as_probe_before(run->probe, &run->train.batch, p->step);
+    if ((run->probed & AS_PROBE_INSTRUMENTS) != 0) {
+        as_watchdog_stamp(run->watchdog, "instruments", p->step);
+        as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->train.batch);
+    }
+    return as_probe_before(run->probe, run->probed, &run->train.batch, p->step);
 }
 
 /* What the first few probes cost, beside a step. */
@@ -68,16 +71,20 @@ as_status as_run_probe_after(as_run *run, const as_step_report *report)
     const as_probe_record *record = NULL;
     as_text line = {0};
     as_probe_observe(run->probe, report);
-    if (!run->probed) {
+    if (run->probed == 0) {
         return AS_OK;
     }
-    as_watchdog_stamp(run->watchdog, "instruments", p->step);
-    as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->probe_batch);
-    AS_TRY(as_probe_after(run->probe, &run->probe_batch, report, p->step, p->epoch, &record));
+    if ((run->probed & AS_PROBE_INSTRUMENTS) != 0) {
+        as_watchdog_stamp(run->watchdog, "instruments", p->step);
+        as_sampler_fill(run->train.sampler, p->epoch, p->index, &run->probe_batch);
+    }
+    AS_TRY(as_probe_after(run->probe, run->probed, &run->probe_batch, report, p->step, p->epoch, &record));
     as_json_open(&line, NULL, '{');
     as_probe_record_write(record, &line);
     as_run_add_line(run, &line);
     as_watch_record(&run->watch, record, run->log);
-    log_price(run);
+    if ((run->probed & AS_PROBE_INSTRUMENTS) != 0) {
+        log_price(run);
+    }
     return AS_OK;
 }

@@ -42,7 +42,8 @@ typedef struct as_run {
     int64_t total_steps, steps_here;
     double
         train_loss; /* mean over the epoch, up to its end or to the last evaluation; NaN before, and without weight */
-    bool stopping, probed;
+    bool stopping;
+    unsigned probed; /* AS_PROBE_... of the running step */
     double start, steady_seconds, last_save, last_poll;
     int64_t steady_samples;
     char last_checkpoint[600];

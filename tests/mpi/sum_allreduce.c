@@ -116,6 +116,20 @@ const double *as_sum_result(const as_sum *sum)
     return sum->result;
 }
 
+void as_sum_set_watch(as_sum *sum, const as_sum_watch *watch)
+{
+    (void)sum;
+    (void)watch;
+}
+
+/* Without a tree there are no halves. */
+void as_sum_halves(const as_sum *sum, double left[AS_HEAD_SIZE], double right[AS_HEAD_SIZE])
+{
+    (void)sum;
+    memset(left, 0, AS_HEAD_SIZE * sizeof *left);
+    memset(right, 0, AS_HEAD_SIZE * sizeof *right);
+}
+
 uint32_t as_sum_flags(const as_sum *sum)
 {
     return sum->all_flags;

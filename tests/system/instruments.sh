@@ -22,7 +22,47 @@ for network in network images sequences; do
     steps=24
     [ $network = network ] || steps=4
     config=("$here/$network.yaml" -s "train.steps=$steps" -q)
-    on 1 1 train "${config[@]}" -o "$scratch/off" || complain "$network without instruments: $(show_output)"
+    on 1 1 train "${config[@]}" -s probe=off -o "$scratch/off" || complain "$network without instruments: $(show_output)"
+    grep -q '"kind": *"probe"' "$scratch/off/metrics.jsonl" && complain "$network: lines of instruments that are off"
+    pulse=''
+    for layout in '1 1' '1 3' '2 1' '4 2' '3 1'; do # a step that is felt is a step as any other
+        read -r ranks threads <<<"$layout"
+        [ $network != network ] && [ "$layout" != '1 1' ] && [ "$layout" != '2 1' ] && [ "$layout" != '3 1' ] && continue
+        rm -rf "$scratch/on"
+        on "$ranks" "$threads" train "${config[@]}" -s 'probe.pulse=2 steps' -o "$scratch/on" ||
+            complain "$network with a pulse on $layout: $(show_output)"
+        if [ "$(summary_text "$scratch/on" state_sha256)" != "$(summary_text "$scratch/off" state_sha256)" ] ||
+            [ "$(others "$scratch/on")" != "$(others "$scratch/off")" ]; then
+            complain "$network on $layout: feeling the pulse changed the training"
+        fi
+        found=$(probes "$scratch/on")
+        pulse=${pulse:-$found}
+        [ "$found" = "$pulse" ] || complain "$network on $layout: another pulse"
+        lines=$(grep -c '"kind": *"probe"' "$scratch/on/metrics.jsonl")
+        [ "$lines" = $((steps / 2)) ] || complain "$network: $lines lines of the pulse, expected $((steps / 2))"
+    done
+    for isa in avx2 portable; do
+        has_isa $isa || continue
+        rm -rf "$scratch/on"
+        ALLSUM_ISA=$isa on 1 2 train "${config[@]}" -s 'probe.pulse=2 steps' -o "$scratch/on"
+        [ "$(probes "$scratch/on")" = "$pulse" ] || complain "$network with $isa: another pulse"
+    done
+    if [ $network = network ]; then
+        for setting in train.micro_batch=7 train.micro_batch=40; do
+            rm -rf "$scratch/on"
+            on 1 2 train "${config[@]}" -s 'probe.pulse=2 steps' -s $setting -o "$scratch/on" || complain "$setting: $(show_output)"
+            [ "$(probes "$scratch/on")" = "$pulse" ] || complain "$setting: another pulse"
+        done
+        rm -rf "$scratch/on"
+        for ranks in 2 1 3; do
+            on $ranks 1 train "${config[@]}" -s 'probe.pulse=2 steps' -o "$scratch/on" --max-steps-this-run 7
+        done
+        on 1 1 train "${config[@]}" -s 'probe.pulse=2 steps' -o "$scratch/on"
+        [ "$(probes "$scratch/on")" = "$pulse" ] || complain 'after resumes: another pulse'
+    fi
+    rm -rf "$scratch/on" # by default
+    on 1 1 train "${config[@]}" -o "$scratch/on"
+    [ "$(grep -c '"kind": *"probe"' "$scratch/on/metrics.jsonl")" -ge 1 ] || complain "$network: no pulse by default"
     reference=''
     for layout in '1 1' '1 3' '2 1' '4 2' '3 1'; do
         read -r ranks threads <<<"$layout"
@@ -60,6 +100,23 @@ for network in network images sequences; do
     rm -rf "$scratch/off" "$scratch/on"
 done
 
+# What is felt is what instruments measure: norms to the rounding of the mean gradient, signals and units to the last bit.
+rm -rf "$scratch/on" "$scratch/off"
+on 1 1 train "$here/network.yaml" -q -s train.steps=6 -s probe.pulse=1 -o "$scratch/on" || complain "pulse: $(show_output)"
+on 1 1 train "$here/network.yaml" -q -s train.steps=6 -s 'probe=1 steps' -o "$scratch/off" || complain "instruments: $(show_output)"
+numbers() { # RUN KEY: of all layers and steps
+    grep '"kind": *"probe"' "$1/metrics.jsonl" | grep -oE "\"$2\": *[0-9.e+-]+" | awk -F: '{ print $2 }'
+}
+for key in signal_mean signal_sd delta_rms units dead saturated; do
+    [ -n "$(numbers "$scratch/on" $key)" ] || complain "no $key is felt"
+    [ "$(numbers "$scratch/on" $key)" = "$(numbers "$scratch/off" $key)" ] || complain "$key: felt otherwise than measured"
+done
+for key in grad_norm weight_norm update_norm update_ratio; do
+    paste <(numbers "$scratch/on" $key) <(numbers "$scratch/off" $key) | awk '
+        { n++; d = $1 / $2 - 1; if (d > 1e-6 || d < -1e-6) bad = 1 } END { exit !(n == 24 && !bad) }' ||
+        complain "$key: felt otherwise than measured"
+done
+
 # The gradient that is measured is the step's: dropout, augmentation and mixed pairs included.
 for lanes in 1 24; do
     rm -rf "$scratch/on"
@@ -79,6 +136,8 @@ refuse() { # TEXT SETTINGS...
 refuse 'did you mean "noise"' -s 'probe={every: 3 steps, instruments: [noisy]}'
 refuse 'noise is there twice' -s 'probe={every: 3 steps, instruments: [noise, noise]}'
 refuse 'results may not depend on time' -s 'probe=3 minutes'
+refuse 'expected auto, off, or a number of steps' -s probe.pulse=often
+refuse 'expected auto, off, or a number of steps' -s probe.pulse=0
 refuse 'expected a list' -s 'probe={every: 3 steps, instruments: noise}'
 refuse 'window' -s 'probe={every: 3 steps, instruments: [{noise: {window: 0}}]}'
 
@@ -87,12 +146,15 @@ state() { # TEXT SETTINGS...
     local text=$1
     shift
     rm -rf "$scratch/state"
-    on 1 1 train "$here/network.yaml" -q "$@" -s 'probe=3 steps' -s train.steps=3 -o "$scratch/state" || complain "$*: $(show_output)"
+    on 1 1 train "$here/network.yaml" -q -s 'probe=3 steps' "$@" -s train.steps=3 -o "$scratch/state" || complain "$*: $(show_output)"
     grep -qF "$text" "$scratch/state/metrics.jsonl" || complain "$*: expected the state '$text'"
     grep -qE 'nan|inf' "$scratch/state/metrics.jsonl" && complain "$*: a number that is none"
 }
 state '1 lane with samples: nothing to compare' -s lanes=1
+state 'one lane has all samples' -s lanes=1 -s probe=auto
+state 'one lane has all samples' -s train.batch=1 -s lanes=3 -s probe=auto
 state 'no lane has two samples' -s train.batch=24
 state '1 lane with samples: nothing to compare' -s train.batch=1 -s lanes=3
+state 'the gradient is exactly zero' -s 'model.layers=[{dense: {units: 8, init: zeros, bias: false}}, {dense: {units: 10, init: zeros, bias: false}}]' -s probe=auto
 state 'the gradient is exactly zero' -s 'model.layers=[{dense: {units: 8, init: zeros, bias: false}}, {dense: {units: 10, init: zeros, bias: false}}]'
 exit $bad
