@@ -181,9 +181,7 @@ static as_status check_network(const draws *d, bool dropout)
     }
     bool random = false;
     for (int i = 0; i < network->model.nlayers; i++) {
-        const char *kind = network->model.layer[i].ops->name;
-        random = random || strcmp(kind, "dropout") == 0 || strcmp(kind, "dropout_channel") == 0 ||
-                 strcmp(kind, "stochastic_depth") == 0 || strcmp(kind, "attention") == 0;
+        random = random || as_layer_draws(&network->model.layer[i]);
     }
     if (dropout && (!random || network->model.scope != AS_SCOPE_ROW)) {
         AS_FAIL(AS_CONFIG, "--uncertainty dropout: %s",

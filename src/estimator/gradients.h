@@ -26,6 +26,7 @@ typedef struct as_gradients_options {
     as_precision precision;
     int64_t lane_rows; /* most rows of a lane in a batch */
     bool spread;       /* some tasks ask for it */
+    bool quiet;        /* layers that draw at random while training, such as dropout, do not */
 } as_gradients_options;
 
 /* Where kinks (relu, max_pool) are: each row goes the way that its values say; also, that way is kept for later; or the

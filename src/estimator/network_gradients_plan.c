@@ -145,6 +145,12 @@ static as_status plan(as_gradients *g)
     const as_normalization *norm = setup->normalization;
     AS_TRY(as_model_parse(setup->document, setup->model, g->kernels, &data, &g->model));
     forget_segments(&g->model);
+    for (int i = 0; i < g->model.nlayers && g->options.quiet; i++) {
+        const as_layer *const layer = &g->model.layer[i];
+        if (as_layer_draws(layer)) {
+            *layer->ops->chance(layer) = 0;
+        }
+    }
     g->normalization = norm;
     if (norm != NULL && g->kernels->precision != setup->kernels->precision) {
         AS_TRY(as_normalization_load(norm->width, norm->scale, norm->shift, norm->fill, g->kernels, &g->own));

@@ -35,6 +35,11 @@ static inline as_status as_dropout_check(const as_layer *layer)
     return AS_OK;
 }
 
+static inline double *as_dropout_chance(const as_layer *layer)
+{
+    return &((as_dropout_options *)layer->options)->rate;
+}
+
 static inline void as_dropout_factors(const as_layer *layer, const as_pass *pass, int64_t row, int64_t n, real *factor)
 {
     const double rate = ((const as_dropout_options *)layer->options)->rate * 0x1p32 + 0.5;

@@ -193,7 +193,10 @@ struct as_layer_ops {
        is nothing else (nparams 0). NULL: there is none. */
     const struct as_nonlinearity *(*nonlinearity)(const as_layer *layer);
     as_branches (*branches)(const as_layer *layer); /* besides those of its nonlinearity; NULL: none */
-    double (*flops)(const as_layer *layer);         /* of forward, per sample; 0 if NULL */
+    /* The option that says how probably a layer drops something at random while training: it draws where that is above
+       0, and does not once it is set to 0. NULL: kinds that never draw. */
+    double *(*chance)(const as_layer *layer);
+    double (*flops)(const as_layer *layer); /* of forward, per sample; 0 if NULL */
     /* OPTIONAL, for sequences that are continued, in evaluation: each position (entry of the first axis) of the output
        is made from the same position of the inputs alone, as forward makes it of a sample of that one position. */
     bool each_position;
@@ -222,6 +225,12 @@ static inline bool as_layer_learns(const as_layer *layer)
         learns = learns || !(layer->param[q].statistic || layer->param[q].adapted);
     }
     return learns && layer->trains;
+}
+
+/* Whether the layer draws at random while training, with its options. */
+static inline bool as_layer_draws(const as_layer *layer)
+{
+    return layer->ops->chance != NULL && *layer->ops->chance(layer) > 0;
 }
 
 /* Positions of a value: rows of its last axis in one sample (1 for ranks 0 and 1), and the extent of that axis. */

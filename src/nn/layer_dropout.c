@@ -125,6 +125,11 @@ static void backward(const as_layer *layer, const as_pass *pass)
     }
 }
 
+static double *chance(const as_layer *layer)
+{
+    return &((dropout_options *)layer->options)->rate;
+}
+
 const as_layer_ops AS_V(as_layer_dropout) = {
     .name = "dropout",
     .help = "Zeroes elements at random while training and scales the others up; the identity in evaluation.",
@@ -135,5 +140,6 @@ const as_layer_ops AS_V(as_layer_dropout) = {
     .each_position = true,
     .forward = forward,
     .backward = backward,
+    .chance = chance,
     .onnx = as_layer_onnx_identity,
 };

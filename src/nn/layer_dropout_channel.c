@@ -58,5 +58,6 @@ const as_layer_ops AS_V(as_layer_dropout_channel) = {
     .each_position = true,
     .forward = forward,
     .backward = backward,
+    .chance = as_dropout_chance,
     .onnx = as_layer_onnx_identity,
 };

@@ -53,5 +53,6 @@ const as_layer_ops AS_V(as_layer_stochastic_depth) = {
     .each_position = true,
     .forward = forward,
     .backward = backward,
+    .chance = as_dropout_chance,
     .onnx = as_layer_onnx_identity,
 };

@@ -70,5 +70,17 @@ sed -i 's/, {dropout: 0.2}//' "$scratch/c.yaml"
 on 1 1 train "$scratch/c.yaml" -o "$scratch/plain" -q || complain 'train without dropout'
 refuses 78 'no layer that drops anything' "$scratch/plain" --uncertainty dropout
 
+# Dropout inside of a block is dropout: it gives masks, and the posterior is that of the network without it. A rate of 0 is none.
+blocked='model.layers=[{dense: {units: 16, activation: tanh}}, {block: inner}, {dense: {units: 2}}]'
+on 1 1 train "$scratch/c.yaml" -s "$blocked" -s 'model.blocks={inner: [{dropout: 0.3}, {stochastic_depth: 0.2}]}' -o "$scratch/blocked" -q || complain 'train a block'
+on 1 1 predict "$scratch/blocked" --in "$scratch/far.csv" --out "$scratch/masks.h5" --uncertainty dropout || complain 'masks of a block'
+on 1 1 predict "$scratch/blocked" --in "$scratch/far.csv" --out "$scratch/with.h5" --uncertainty laplace || { complain 'laplace with a block' && show_output; }
+on 1 1 predict "$scratch/blocked" --in "$scratch/far.csv" --out "$scratch/without.h5" --uncertainty laplace -s 'model.blocks={inner: [{dropout: 0}, {stochastic_depth: 0}]}' ||
+    { complain 'laplace without dropout' && show_output; }
+for what in total epistemic; do
+    [ "$(mean_of "$scratch/with.h5" /uncertainty/$what)" = "$(mean_of "$scratch/without.h5" /uncertainty/$what)" ] || complain "laplace: $what depends on dropout"
+done
+refuses 78 'no layer that drops anything' "$scratch/blocked" --uncertainty dropout -s 'model.blocks={inner: [{dropout: 0}, {stochastic_depth: 0}]}'
+
 [ $bad = 0 ] && echo 'uncertainty is the same on every layout, and grows away from the data' && rm -rf "$scratch"
 exit $bad
