@@ -11,7 +11,6 @@
    the output of its last layer. */
 #include "nn/model_graph.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,37 +18,8 @@
 #include "base/error.h"
 #include "nn/kind.h"
 #include "nn/layer_activation.h"
+#include "nn/model_builder.h"
 #include "nn/model_inputs.h"
-
-enum { LAYERS_MAX = 4096 };
-
-/* What a name stands for. */
-typedef struct named_value {
-    char name[AS_NAME_MAX];
-    int value;
-} named_value;
-
-typedef struct builder {
-    as_document *document;
-    as_model *model;
-    const as_node *blocks; /* model.blocks, or NULL */
-    int capacity;          /* layers that model->layer has room for */
-    int nnames, name_capacity;
-    named_value *name; /* layers and blocks so far */
-    bool run;          /* the layer before asked for recompute by itself */
-    bool *used;        /* (blocks) which of them stand somewhere */
-} builder;
-
-/* A list of layers that is being read: the model's own, or that of a block. */
-typedef struct frame {
-    const struct frame *outer;
-    const as_node *list;
-    const char *block; /* name in model.blocks; NULL: none */
-    char prefix[AS_NAME_MAX];
-    int input, last; /* values: what the list reads, and the output of the layer before */
-    bool freeze;
-    int segment; /* all its layers are of this segment; 0: each as it asks */
-} frame;
 
 /* What every layer takes beside its own options. */
 typedef struct layer_options {
@@ -128,137 +98,8 @@ static as_status choose_kind(as_document *document, const as_kernels *kernels, c
     return index < nlayers ? AS_OK : as_nonlinearity_make(document, activations[index - nlayers], layer->options);
 }
 
-/* The value that a full name stands for; -1: none. */
-static int find_name(const builder *b, const char *name)
-{
-    for (int i = 0; i < b->nnames; i++) {
-        if (strcmp(b->name[i].name, name) == 0) {
-            return b->name[i].value;
-        }
-    }
-    return -1;
-}
-
-static as_status add_name(builder *b, const char *name, int value)
-{
-    if (b->nnames == b->name_capacity) {
-        const int capacity = b->name_capacity > 0 ? 2 * b->name_capacity : 32;
-        named_value *more = realloc(b->name, (size_t)capacity * sizeof *more);
-        if (more == NULL) {
-            AS_FAIL(AS_NOMEM, "out of memory for %d names of layers", capacity);
-        }
-        b->name = more;
-        b->name_capacity = capacity;
-    }
-    snprintf(b->name[b->nnames].name, AS_NAME_MAX, "%s", name);
-    b->name[b->nnames++].value = value;
-    return AS_OK;
-}
-
-/* prefix + name; false where that is too long. */
-static bool join_name(const char *prefix, const char *name, char out[AS_NAME_MAX])
-{
-    const int length = snprintf(out, AS_NAME_MAX, "%s%s", prefix, name);
-    return length >= 0 && length < AS_NAME_MAX;
-}
-
-static bool name_given(const as_node *layers, const char *name)
-{
-    for (int64_t i = 0; i < layers->count; i++) {
-        const as_node *item = layers->item[i];
-        const as_node *given =
-            item->kind == AS_NODE_MAP && item->count == 1 ? as_node_get(item->item[0], "name") : NULL;
-        if (given != NULL && given->kind == AS_NODE_SCALAR && strcmp(given->text, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The full name of a layer or block: the one given, or else KIND_n with the smallest n >= 1 that nobody has or asks
-   for. Names become paths in checkpoints. */
-static as_status choose_name(const builder *b, const frame *f, const as_node *node, const char *kind, const char *given,
-                             char name[AS_NAME_MAX])
-{
-    char own[AS_NAME_MAX];
-    const bool asked = given != NULL && given[0] != '\0'; /* an empty name asks for the default */
-    for (int n = 1; !asked; n++) {
-        snprintf(own, sizeof own, "%.48s_%d", kind, n);
-        if (!join_name(f->prefix, own, name) || (find_name(b, name) < 0 && !name_given(f->list, own))) {
-            break;
-        }
-    }
-    size_t good = 0;
-    while (asked && (isalnum((unsigned char)given[good]) || given[good] == '_' || given[good] == '-')) {
-        good++;
-    }
-    if (asked && (given[good] != '\0' || good >= AS_NAME_MAX)) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\": expected 1 to %d letters, digits, _ or -", as_node_place(node),
-                given, AS_NAME_MAX - 1);
-    }
-    if (!join_name(f->prefix, asked ? given : own, name)) {
-        AS_FAIL(AS_CONFIG, "%s: the name %s%s has more than %d letters", as_node_place(node), f->prefix,
-                asked ? given : own, AS_NAME_MAX - 1);
-    }
-    if (asked && strcmp(given, "input") == 0) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"input\": that is the name of the data", as_node_place(node));
-    }
-    if (find_name(b, name) >= 0) {
-        AS_FAIL(AS_CONFIG, "%s: layer name \"%s\" is used twice", as_node_place(node), name);
-    }
-    return AS_OK;
-}
-
-/* Why a name stands for nothing. */
-static as_status name_error(const builder *b, const frame *f, const as_node *node, const char *reader, const char *key,
-                            const char *name)
-{
-    char full[AS_NAME_MAX];
-    if (join_name(f->prefix, name, full) && strcmp(full, reader) == 0) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s: %s: %s: a layer cannot read itself", as_node_place(node), reader, key, name);
-    }
-    for (const frame *g = f; g != NULL; g = g->outer) {
-        if (name_given(g->list, name)) {
-            AS_FAIL(AS_CONFIG, "%s: layer %s: %s: %s comes later in the list; a layer reads earlier ones alone",
-                    as_node_place(node), reader, key, name);
-        }
-    }
-    const char **names = calloc((size_t)b->nnames + 2, sizeof *names);
-    if (names == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for %d names of layers", b->nnames);
-    }
-    names[0] = "input";
-    for (int i = 0; i < b->nnames; i++) {
-        names[i + 1] = b->name[i].name;
-    }
-    const char *near = as_nearest_name(name, names);
-    const as_status status =
-        as_error_set(AS_CONFIG, "%s: layer %s: %s: \"%s\" is no earlier layer%s%s%s", as_node_place(node), reader, key,
-                     name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                     near != NULL ? "\"?" : "; expected input or the name of one");
-    free(names);
-    return status;
-}
-
-/* The value that `name` stands for in a frame. */
-static as_status find_value(const builder *b, const frame *f, const as_node *node, const char *reader, const char *key,
-                            const char *name, int *value)
-{
-    if (strcmp(name, "input") == 0) {
-        *value = f->input;
-        return AS_OK;
-    }
-    for (const frame *g = f; g != NULL; g = g->outer) {
-        char full[AS_NAME_MAX];
-        if (join_name(g->prefix, name, full) && (*value = find_name(b, full)) >= 0) {
-            return AS_OK;
-        }
-    }
-    return name_error(b, f, node, reader, key, name);
-}
-
 /* Which values the layer reads, and their shapes. */
-static as_status find_inputs(const builder *b, const frame *f, const as_texts *from, as_layer *layer)
+static as_status find_inputs(const as_graph_builder *b, const as_graph_frame *f, const as_texts *from, as_layer *layer)
 {
     const as_model *model = b->model;
     const bool any = layer->ops->max_inputs > 0;
@@ -274,7 +115,7 @@ static as_status find_inputs(const builder *b, const frame *f, const as_texts *f
     layer->ninputs = (int)n;
     layer->from[0] = f->last;
     for (int k = 0; k < (int)from->n; k++) {
-        AS_TRY(find_value(b, f, layer->node, layer->name, "from", from->v[k], &layer->from[k]));
+        AS_TRY(as_graph_find_value(b, f, layer->node, layer->name, "from", from->v[k], &layer->from[k]));
     }
     for (int k = 0; k < layer->ninputs; k++) {
         layer->in[k] = *as_model_shape(model, layer->from[k]);
@@ -283,22 +124,22 @@ static as_status find_inputs(const builder *b, const frame *f, const as_texts *f
     return AS_OK;
 }
 
-static as_status parse_layer(const builder *b, const frame *f, const as_node *node, const char *kind,
+static as_status parse_layer(const as_graph_builder *b, const as_graph_frame *f, const as_node *node, const char *kind,
                              const as_node *options, as_layer *layer)
 {
     const as_model *model = b->model;
     *layer = (as_layer){.node = node, .index = model->nlayers, .share = -1};
     AS_TRY(choose_kind(b->document, model->kernels, kind, layer));
-    AS_TRY(choose_name(b, f, node, kind, NULL, layer->name));
+    AS_TRY(as_graph_choose_name(b, f, node, kind, NULL, layer->name));
     layer_options common = {.name = NULL};
     const as_fields_part parts[] = {own_part(layer, model->kernels), {as_layer_fields, &common}};
     AS_TRY(as_fields_parse(parts, 2, b->document, options, layer->name));
-    AS_TRY(choose_name(b, f, node, kind, common.name, layer->name));
+    AS_TRY(as_graph_choose_name(b, f, node, kind, common.name, layer->name));
     layer->trains = !common.freeze && !f->freeze;
     layer->recompute = common.recompute ? 1 : 0; /* which segment: see place_segment */
     layer->lr_scale = common.lr;
     if (common.share != NULL) {
-        AS_TRY(find_value(b, f, node, layer->name, "share", common.share, &layer->share));
+        AS_TRY(as_graph_find_value(b, f, node, layer->name, "share", common.share, &layer->share));
         if (--layer->share < 0) {
             AS_FAIL(AS_CONFIG, "%s: layer %s: share: the data have no parameters", as_node_place(node), layer->name);
         }
@@ -316,7 +157,7 @@ static bool adapts(const as_layer *layer)
 }
 
 /* Uses the owner's elements for the parameters that both layers name alike, turned over where the kind can do that. */
-static as_status tie_params(const builder *b, as_layer *layer)
+static as_status tie_params(const as_graph_builder *b, as_layer *layer)
 {
     const as_layer *owner = &b->model->layer[layer->share];
     int tied = 0;
@@ -365,7 +206,7 @@ static as_status tie_params(const builder *b, as_layer *layer)
 }
 
 /* Shapes, parameters and their places in the flat vector. */
-static as_status plan_layer(const builder *b, as_layer *layer)
+static as_status plan_layer(const as_graph_builder *b, as_layer *layer)
 {
     as_model *model = b->model;
     AS_TRY(layer->ops->plan(layer, b->document, model->kernels));
@@ -397,7 +238,7 @@ static as_status plan_layer(const builder *b, as_layer *layer)
 
 /* The segment of a layer that is to be computed again: its block's; or, for layers that ask one by one, that of the
    layer before, where that one asked, too. Layers that share parameters are kept: their sums over samples come last. */
-static void place_segment(builder *b, const frame *f, as_layer *layer)
+static void place_segment(as_graph_builder *b, const as_graph_frame *f, as_layer *layer)
 {
     if (f->segment > 0) {
         layer->recompute = f->segment;
@@ -411,7 +252,7 @@ static void place_segment(builder *b, const frame *f, as_layer *layer)
 }
 
 /* Room for one more layer. */
-static as_status grow(builder *b)
+static as_status grow(as_graph_builder *b)
 {
     as_model *model = b->model;
     if (model->nlayers < b->capacity) {
@@ -427,135 +268,17 @@ static as_status grow(builder *b)
     return AS_OK;
 }
 
-static as_status parse_list(builder *b, frame *f);
-
-/* The keys of a block and of a repetition. */
-typedef struct block_options {
-    const char *use, *name;
-    as_texts from;
-    bool freeze, recompute;
-    int64_t times;
-    const as_node *layers;
-} block_options;
-
-/* clang-format off */
-#define BLOCK_FIELDS                                                                                                   \
-    {.name = "name", .type = AS_FIELD_TEXT, .offset = offsetof(block_options, name), .standard = "",                   \
-     .help = "Name of its output, and what the names inside begin with; KIND_1, ... by default."},                     \
-    {.name = "from", .type = AS_FIELD_TEXTS, .offset = offsetof(block_options, from), .standard = "",                  \
-     .help = "The earlier layer that it reads, or input (the data); the layer before it by default."},                 \
-    {.name = "freeze", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, freeze), .standard = "false",          \
-     .help = "Keeps the parameters of its layers as they are, but for adapters (lora)."},                                                       \
-    {.name = "recompute", .type = AS_FIELD_BOOL, .offset = offsetof(block_options, recompute), .standard = "false",    \
-     .help = "Keeps its output alone, and computes what is inside again in backward: less memory, more time."}
-/* clang-format on */
-
-const as_field as_block_fields[] = {{.name = "use",
-                                     .type = AS_FIELD_TEXT,
-                                     .offset = offsetof(block_options, use),
-                                     .help = "Name of a list of layers in model.blocks, which it stands for."},
-                                    BLOCK_FIELDS,
-                                    AS_FIELDS_END};
-
-const as_field as_repeat_fields[] = {{.name = "times",
-                                      .type = AS_FIELD_INT,
-                                      .offset = offsetof(block_options, times),
-                                      .min = 1,
-                                      .max = LAYERS_MAX,
-                                      .help = "How many copies of the layers follow one another."},
-                                     {.name = "layers",
-                                      .type = AS_FIELD_NODE,
-                                      .offset = offsetof(block_options, layers),
-                                      .standard = "",
-                                      .help = "The layers that are repeated."},
-                                     BLOCK_FIELDS,
-                                     AS_FIELDS_END};
-
-static as_status check_list(const as_node *place, const char *what, const as_node *layers)
+as_status as_graph_check_list(const as_node *place, const char *what, const as_node *layers)
 {
-    if (layers == NULL || layers->kind != AS_NODE_LIST || layers->count < 1 || layers->count > LAYERS_MAX) {
+    if (layers == NULL || layers->kind != AS_NODE_LIST || layers->count < 1 || layers->count > AS_GRAPH_LAYERS_MAX) {
         AS_FAIL(AS_CONFIG, "%s: %s: expected a list of 1 to %d layers", as_node_place(layers != NULL ? layers : place),
-                what, LAYERS_MAX);
+                what, AS_GRAPH_LAYERS_MAX);
     }
     return AS_OK;
 }
 
-/* The list in model.blocks that a block stands for. */
-static as_status find_block(const builder *b, const frame *f, const as_node *node, const char *use,
-                            const as_node **list)
-{
-    const as_node *blocks = b->blocks;
-    *list = as_node_get(blocks, use);
-    if (*list == NULL) {
-        const bool map = blocks != NULL && blocks->kind == AS_NODE_MAP;
-        const char **names = calloc((size_t)(map ? blocks->count : 0) + 1, sizeof *names);
-        if (names == NULL) {
-            AS_FAIL(AS_NOMEM, "out of memory for the names of blocks");
-        }
-        for (int64_t i = 0; map && i < blocks->count; i++) {
-            names[i] = blocks->key[i];
-        }
-        const char *near = as_nearest_name(use, names);
-        const as_status status =
-            as_error_set(AS_CONFIG, "%s: block \"%s\" is not in model.blocks%s%s%s", as_node_place(node), use,
-                         near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
-        free(names);
-        return status;
-    }
-    for (int64_t i = 0; i < blocks->count; i++) {
-        b->used[i] = b->used[i] || blocks->item[i] == *list;
-    }
-    for (const frame *g = f; g != NULL; g = g->outer) {
-        if (g->block != NULL && strcmp(g->block, use) == 0) {
-            AS_FAIL(AS_CONFIG, "%s: block %s contains itself", as_node_place(node), use);
-        }
-    }
-    return check_list(node, use, *list);
-}
-
-/* A block or a repetition: its layers in a frame of their own, once or several times. */
-static as_status parse_block(builder *b, frame *f, const as_node *node, bool repeat, const as_node *options)
-{
-    block_options o = {.times = 1};
-    const as_fields_part part = {repeat ? as_repeat_fields : as_block_fields, &o};
-    AS_TRY(as_fields_parse(&part, 1, b->document, options, repeat ? "repeat" : "block"));
-    frame inner = {.outer = f, .list = o.layers, .block = repeat ? NULL : o.use, .input = f->last};
-    inner.freeze = f->freeze || o.freeze;
-    inner.segment = f->segment;
-    if (repeat) {
-        AS_TRY(check_list(node, "repeat.layers", o.layers));
-    } else {
-        AS_TRY(find_block(b, f, node, o.use, &inner.list));
-    }
-    char name[AS_NAME_MAX];
-    AS_TRY(choose_name(b, f, node, repeat ? "repeat" : o.use, o.name, name));
-    if (o.from.n > 1) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s: a block reads 1 input, found %lld", as_node_place(node), name,
-                (long long)o.from.n);
-    }
-    if (o.from.n == 1) {
-        AS_TRY(find_value(b, f, node, name, "from", o.from.v[0], &inner.input));
-    }
-    for (int64_t t = 1; t <= (repeat ? o.times : 1); t++) {
-        char number[24] = "";
-        snprintf(number, sizeof number, repeat ? ".%lld." : ".", (long long)t);
-        if (!join_name(name, number, inner.prefix)) {
-            AS_FAIL(AS_CONFIG, "%s: the name %s%s has more than %d letters", as_node_place(node), name, number,
-                    AS_NAME_MAX - 1);
-        }
-        if (o.recompute && f->segment == 0) {
-            inner.segment = ++b->model->segments;
-            b->run = false;
-        }
-        AS_TRY(parse_list(b, &inner));
-        inner.input = inner.last;
-    }
-    f->last = inner.last;
-    return add_name(b, name, inner.last);
-}
-
 /* One item of a list. */
-static as_status parse_item(builder *b, frame *f, const as_node *node)
+static as_status parse_item(as_graph_builder *b, as_graph_frame *f, const as_node *node)
 {
     const char *kind = NULL;
     const as_node *options = NULL;
@@ -564,11 +287,11 @@ static as_status parse_item(builder *b, frame *f, const as_node *node)
         options = as_node_create(b->document, AS_NODE_MAP, node->file, node->line, node->column);
     }
     if (strcmp(kind, "block") == 0 || strcmp(kind, "repeat") == 0) {
-        return parse_block(b, f, node, kind[0] == 'r', options);
+        return as_graph_parse_block(b, f, node, kind[0] == 'r', options);
     }
     as_model *model = b->model;
-    if (model->nlayers == LAYERS_MAX) {
-        AS_FAIL(AS_CONFIG, "%s: model.layers: more than %d layers", as_node_place(node), LAYERS_MAX);
+    if (model->nlayers == AS_GRAPH_LAYERS_MAX) {
+        AS_FAIL(AS_CONFIG, "%s: model.layers: more than %d layers", as_node_place(node), AS_GRAPH_LAYERS_MAX);
     }
     AS_TRY(grow(b));
     as_layer *layer = &model->layer[model->nlayers];
@@ -576,10 +299,10 @@ static as_status parse_item(builder *b, frame *f, const as_node *node)
     AS_TRY(plan_layer(b, layer));
     place_segment(b, f, layer);
     f->last = ++model->nlayers;
-    return add_name(b, layer->name, f->last);
+    return as_graph_add_name(b, layer->name, f->last);
 }
 
-static as_status parse_list(builder *b, frame *f)
+as_status as_graph_parse_list(as_graph_builder *b, as_graph_frame *f)
 {
     f->last = f->input;
     for (int64_t i = 0; i < f->list->count; i++) {
@@ -590,7 +313,7 @@ static as_status parse_list(builder *b, frame *f)
 
 /* The parts of the data that layers read by name, as the first layers; data of one part are that part. used: one for
    each part, all false. */
-static as_status add_parts(builder *b, frame *f, const as_node *layers, bool *used)
+static as_status add_parts(as_graph_builder *b, as_graph_frame *f, const as_node *layers, bool *used)
 {
     const as_model_data *data = &b->model->data;
     AS_TRY(as_model_inputs_find(layers, data, used));
@@ -609,7 +332,7 @@ static as_status add_parts(builder *b, frame *f, const as_node *layers, bool *us
         }
         snprintf(name, sizeof name, "input.%s", part->name);
         if (used[i]) {
-            AS_TRY(add_name(b, name, f->last));
+            AS_TRY(as_graph_add_name(b, name, f->last));
         }
     }
     return AS_OK;
@@ -618,12 +341,12 @@ static as_status add_parts(builder *b, frame *f, const as_node *layers, bool *us
 as_status as_model_graph_parse(as_document *document, const as_node *node, const as_node *layers, const as_node *blocks,
                                as_model *model)
 {
-    AS_TRY(check_list(node, "model.layers", layers));
+    AS_TRY(as_graph_check_list(node, "model.layers", layers));
     if (blocks != NULL && blocks->kind != AS_NODE_MAP && blocks->kind != AS_NODE_NULL) {
         AS_FAIL(AS_CONFIG, "%s: model.blocks: expected a map from names to lists of layers", as_node_place(blocks));
     }
-    builder b = {.document = document, .model = model, .blocks = blocks};
-    frame outermost = {.list = layers};
+    as_graph_builder b = {.document = document, .model = model, .blocks = blocks};
+    as_graph_frame outermost = {.list = layers};
     const int64_t nblocks = blocks != NULL && blocks->kind == AS_NODE_MAP ? blocks->count : 0;
     b.used = calloc((size_t)nblocks + 1, sizeof *b.used);
     if (b.used == NULL) {
@@ -635,7 +358,7 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
                            ? add_parts(&b, &outermost, layers, used)
                            : as_error_set(AS_NOMEM, "out of memory for %lld parts of the data", (long long)parts);
     free(used);
-    status = status == AS_OK ? parse_list(&b, &outermost) : status;
+    status = status == AS_OK ? as_graph_parse_list(&b, &outermost) : status;
     for (int64_t i = 0; i < nblocks && status == AS_OK; i++) {
         if (!b.used[i]) {
             status = as_error_set(AS_CONFIG, "%s: model.blocks: no layer is of block %s; expected `- block: %s`",
