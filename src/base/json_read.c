@@ -78,6 +78,14 @@ bool as_json_number(const char *object, const char *key, double *out)
     return false;
 }
 
+/* Four decimals where they say something; counts as they are. */
+static void add_brief(double value, as_text *text)
+{
+    const double size = value < 0 ? -value : value;
+    const bool count = size >= 1 && size < 1e15 && (double)(int64_t)value == value;
+    as_text_add(text, count ? "%.0f" : size >= 1e6 || (size > 0 && size < 1e-3) ? "%.4g" : "%.4f", value);
+}
+
 void as_json_brief(const char *object, as_text *text)
 {
     as_json_member member;
@@ -85,7 +93,8 @@ void as_json_brief(const char *object, as_text *text)
     bool first = true;
     while (as_json_next(&object, &member)) {
         if (number_of(&member, &value)) {
-            as_text_add(text, "%s%.*s %.4f", first ? "" : ", ", (int)member.key_length, member.key, value);
+            as_text_add(text, "%s%.*s ", first ? "" : ", ", (int)member.key_length, member.key);
+            add_brief(value, text);
             first = false;
         }
     }

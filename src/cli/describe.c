@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
 #include "data/format.h"
+#include "io/file_kind.h"
 #include "io/h5.h"
 #include "io/h5_contents.h"
 
@@ -109,12 +109,6 @@ static as_status describe_data(const char *path, const char *format, const char 
     return status;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcasecmp(text + n - m, end) == 0;
-}
-
 static as_status describe_file(const char *path, as_description *d)
 {
     uint8_t head[9] = {0};
@@ -147,7 +141,7 @@ static as_status describe_file(const char *path, as_description *d)
     if ((head[0] == 0x1f && head[1] == 0x8b) || (head[0] == 0 && head[1] == 0)) {
         return describe_data(path, "idx", "x", d);
     }
-    if (ends_with(path, ".csv") || ends_with(path, ".tsv")) {
+    if (as_file_ends(path, ".csv") || as_file_ends(path, ".tsv")) {
         return describe_data(path, "csv", "file", d);
     }
     AS_FAIL(AS_DATA,

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_read.h"
 #include "cli/describe.h"
 #include "io/h5_contents.h"
 #include "io/yaml.h"
@@ -150,8 +151,8 @@ as_status as_describe_checkpoint(const char *path, as_description *out)
     return status;
 }
 
-/* Members of a JSON object file (JSON is YAML): scalars only, as "name value" for people. */
-static void add_object(const char *path, const char *key, as_description *d)
+/* Members of the status file (JSON is YAML): scalars only, as "finished, step 3, ..." for people. */
+static void add_status(const char *path, as_description *d)
 {
     as_document *document = NULL;
     as_node *root = NULL;
@@ -159,12 +160,15 @@ static void add_object(const char *path, const char *key, as_description *d)
         return;
     }
     if (as_yaml_read(document, path, &root) == AS_OK && root != NULL && root->kind == AS_NODE_MAP) {
-        as_text_add(&d->text, "  %s:", key);
-        as_json_open(&d->json, key, '{');
+        as_text_add(&d->text, "  status:");
+        as_json_open(&d->json, "status", '{');
         for (int64_t i = 0; i < root->count; i++) {
-            if (root->item[i]->kind == AS_NODE_SCALAR) {
-                as_text_add(&d->text, "%s %s %s", i == 0 ? "" : ",", root->key[i], root->item[i]->text);
-                as_json_text(&d->json, root->key[i], root->item[i]->text);
+            const as_node *const value = root->item[i];
+            if (value->kind == AS_NODE_SCALAR) {
+                const bool first = strcmp(root->key[i], "status") == 0;
+                as_text_add(&d->text, "%s %s%s%s", i == 0 ? "" : ",", first ? "" : root->key[i], first ? "" : " ",
+                            value->text);
+                (value->quoted ? as_json_text : as_json_raw)(&d->json, root->key[i], value->text);
             }
         }
         as_json_close(&d->json, '}');
@@ -187,8 +191,11 @@ static void add_last_line(const char *path, as_description *d)
                 tail[--n] = '\0';
             }
             const char *newline = strrchr(tail, '\n'), *line = newline == NULL ? tail : newline + 1;
-            as_text_add(&d->text, "  last metrics: %s\n", line);
-            as_json_text(&d->json, "last_metrics", line);
+            as_text_add(&d->text, "  last metrics: ");
+            as_json_brief(line, &d->text);
+            as_text_add(&d->text, "\n");
+            const bool whole = n > 0 && line[0] == '{' && tail[n - 1] == '}'; /* not cut off where a run was killed */
+            (whole ? as_json_raw : as_json_text)(&d->json, "last_metrics", line);
         }
     }
     free(tail);
@@ -248,7 +255,7 @@ as_status as_describe_run(const char *path, as_description *out)
     as_text_add(&out->text, "%s: run directory\n", path);
     as_json_text(&out->json, "kind", "run");
     as_json_text(&out->json, "path", path);
-    add_object(name, "status", out);
+    add_status(name, out);
     snprintf(name, sizeof name, "%s/metrics.jsonl", path);
     add_last_line(name, out);
     as_json_open(&out->json, "checkpoints", '[');

@@ -1,42 +1,33 @@
 /* allsum info DATA --stats: of a data file, whose format its name tells, or of the training data of a configuration. */
 #include <string.h>
-#include <strings.h>
 
 #include "base/error.h"
 #include "cli/describe.h"
+#include "io/file_kind.h"
 #include "io/yaml.h"
 #include "run/data_stats.h"
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcasecmp(text + n - m, end) == 0;
-}
 
 /* The `data:` section for a file: the first key of its format names it. */
 static as_status section_of(const char *path, const char *target, as_text *out)
 {
-    const bool h5 = ends_with(path, ".h5") || ends_with(path, ".hdf5"),
-               nc = ends_with(path, ".nc") || ends_with(path, ".cdf");
-    const bool npy = ends_with(path, ".npy") || ends_with(path, ".npy.gz"), csv = ends_with(path, ".csv");
-    const bool tsv = ends_with(path, ".tsv");
-    const bool idx = strstr(path, "ubyte") != NULL || ends_with(path, ".idx") || ends_with(path, ".idx.gz");
-    const char *format = csv || tsv ? "csv" : h5 ? "hdf5" : nc ? "netcdf" : npy ? "npy" : idx ? "idx" : NULL;
+    const char *const format = as_file_format(path);
     if (format == NULL) {
         AS_FAIL(AS_USAGE,
                 "info --stats %s: format not known by its name; a configuration whose data.train names it will do",
                 path);
     }
-    as_text_add(out, "train: {format: %s, %s: ", format, npy || idx ? "x" : "file");
+    const bool csv = strcmp(format, "csv") == 0, h5 = strcmp(format, "hdf5") == 0;
+    const bool several = strcmp(format, "npy") == 0 || strcmp(format, "idx") == 0; /* a file for each array */
+    as_text_add(out, "train: {format: %s, %s: ", format, several ? "x" : "file");
     as_scalar_write(path, out);
     if (h5) {
         as_text_add(out, ", y: ");
         as_scalar_write(target == NULL ? "" : target, out);
     } else if (target != NULL) {
-        as_text_add(out, ", %s: ", csv || tsv ? "target" : "y");
+        as_text_add(out, ", %s: ", csv ? "target" : "y");
         as_scalar_write(target, out);
     }
-    as_text_add(out, "%s}\nmissing: mean\n", tsv ? ", delimiter: tab" : "");
+    as_text_add(out, "%s}\nmissing: mean\n", as_file_ends(path, ".tsv") ? ", delimiter: tab" : "");
     return out->failed ? as_error_set(AS_NOMEM, "out of memory") : AS_OK;
 }
 
@@ -95,7 +86,7 @@ static as_status describe_config(const char *path, as_description *d)
 as_status as_describe_stats(const char *path, const char *target, as_description *out)
 {
     as_json_open(&out->json, NULL, '{');
-    const bool config = ends_with(path, ".yaml") || ends_with(path, ".yml");
+    const bool config = as_file_ends(path, ".yaml") || as_file_ends(path, ".yml");
     AS_TRY(config ? describe_config(path, out) : describe_file(path, target, out));
     as_json_close(&out->json, '}');
     if (out->text.failed || out->json.failed) {

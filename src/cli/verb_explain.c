@@ -6,15 +6,10 @@
 
 #include "base/error.h"
 #include "cli/explain.h"
+#include "io/file_kind.h"
 
 enum { SETS_MAX = 256, NOISE_STEPS = 16 };
 static const double latency_us = 5, bandwidth_gb = 10; /* of a common cluster: what 100 Gbit/s give */
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
 
 /* A whole number from 0 on. */
 static as_status read_number(const as_context *context, const char *name, int64_t most, int64_t *out)
@@ -109,7 +104,7 @@ static as_status run(as_context *context)
     if (sample && as_option_get(context, "noise") != NULL) {
         AS_FAIL(AS_USAGE, "explain: --noise does not go with --sample");
     }
-    if (query == NULL || strchr(query, '/') != NULL || ends_with(query, ".yaml") || ends_with(query, ".yml")) {
+    if (query == NULL || strchr(query, '/') != NULL || as_file_ends(query, ".yaml") || as_file_ends(query, ".yml")) {
         return explain_config(context, query);
     }
     if (as_option_get(context, "json") != NULL && access(query, F_OK) != 0) {

@@ -8,6 +8,7 @@
 #include "cli/model_verb.h"
 #include "cli/predict_uncertainty.h"
 #include "estimator/statistic.h"
+#include "io/file_kind.h"
 #include "io/h5_write.h"
 
 /* What this rank's rows gave, in the order of the file. */
@@ -21,22 +22,10 @@ typedef struct predictions {
     as_uncertainty uncertainty; /* of the values, which are means then */
 } predictions;
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* Format of the input: by --format or by the name's ending. */
 static as_status find_format(const char *file, const char *format, const char **out)
 {
-    if (format == NULL) {
-        const bool h5 = ends_with(file, ".h5") || ends_with(file, ".hdf5") || ends_with(file, ".nc");
-        const bool npy = ends_with(file, ".npy") || ends_with(file, ".npy.gz"), csv = ends_with(file, ".csv");
-        const bool idx = strstr(file, "ubyte") != NULL || ends_with(file, ".idx") || ends_with(file, ".idx.gz");
-        const bool cdf = ends_with(file, ".cdf"), text = ends_with(file, ".txt") || ends_with(file, ".txt.gz");
-        format = h5 ? "hdf5" : cdf ? "netcdf" : text ? "text" : npy ? "npy" : csv ? "csv" : idx ? "idx" : NULL;
-    }
+    format = format != NULL ? format : as_file_format(file);
     if (format == NULL) {
         AS_FAIL(AS_USAGE, "--in %s: format not known by its name; give --format", file);
     }
@@ -53,7 +42,7 @@ static as_status check_files(const char *in, const char *out)
     }
     static const char *const others[] = {".csv", ".npy", ".npz", ".json", ".txt", NULL};
     for (int i = 0; others[i] != NULL; i++) {
-        if (ends_with(out, others[i])) {
+        if (as_file_ends(out, others[i])) {
             AS_FAIL(AS_USAGE, "--out %s: predictions are an HDF5 file; expected a name that ends in .h5, found %s", out,
                     others[i]);
         }

@@ -96,6 +96,11 @@ extern const as_field as_source_fields[];
 /* Not collective. path: "data.train"; its last word is the role of a source that asks for one. Errors: CONFIG, NOMEM.
  */
 as_status as_source_parse(as_document *document, const as_node *node, const char *path, as_source *out);
+/* Not collective. A source without `format:` as it is meant beside another one, both maps: in its format, and where
+   that has one `file`, with those keys of the other (columns, datasets, weight) that it does not give itself. Errors:
+   CONFIG, NOMEM. */
+as_status as_source_like(as_document *document, const as_node *node, const as_node *like, const char *path,
+                         as_node **out);
 /* Not collective. The inputs alone of another file of a format, found in it as in the training data: the same columns
    or dataset. Errors: CONFIG, NOMEM. */
 as_status as_source_inputs(as_document *document, const char *format, const char *file, const as_source *training,

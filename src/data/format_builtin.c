@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "data/format.h"
+#include "math/constants.h"
 
 enum {
     DIGITS = 1797,
@@ -117,7 +118,7 @@ static double normal(const as_format_file *file, uint32_t draw, uint32_t element
 /* cos and sin of 2 pi t for any t by Taylor series on an eighth of a turn; error below 1e-9, far under the noise. */
 static void turn(double t, double *c, double *s)
 {
-    const double quarter = floor(4.0 * t + 0.5), a = 6.283185307179586 * (t - 0.25 * quarter), q = a * a;
+    const double quarter = floor(4.0 * t + 0.5), a = AS_TWO_PI * (t - 0.25 * quarter), q = a * a;
     const double sine = a * (1.0 - q / 6.0 * (1.0 - q / 20.0 * (1.0 - q / 42.0 * (1.0 - q / 72.0))));
     const double cosine = 1.0 - q / 2.0 * (1.0 - q / 12.0 * (1.0 - q / 30.0 * (1.0 - q / 56.0 * (1.0 - q / 90.0))));
     switch ((int64_t)quarter & 3) {

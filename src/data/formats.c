@@ -201,6 +201,29 @@ as_status as_source_parse(as_document *document, const as_node *node, const char
     return AS_OK;
 }
 
+as_status as_source_like(as_document *document, const as_node *node, const as_node *like, const char *path,
+                         as_node **out)
+{
+    const as_format_ops *ops = NULL;
+    as_node *map = as_node_create(document, AS_NODE_MAP, node->file, node->line, node->column);
+    if (map == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %s", path);
+    }
+    AS_TRY(find_format(like, path, &ops));
+    for (int64_t i = 0; i < node->count; i++) {
+        AS_TRY(as_node_append(document, map, node->key[i], node->key_line[i], node->key_column[i], node->item[i]));
+    }
+    const bool one_file = strcmp(ops->fields[0].name, "file") == 0;
+    for (int64_t i = 0; i < like->count; i++) {
+        const bool kind = strcmp(like->key[i], "format") == 0;
+        if ((kind || (one_file && strcmp(like->key[i], "file") != 0)) && as_node_get(map, like->key[i]) == NULL) {
+            AS_TRY(as_node_append(document, map, like->key[i], like->key_line[i], like->key_column[i], like->item[i]));
+        }
+    }
+    *out = map;
+    return AS_OK;
+}
+
 as_status as_source_inputs(as_document *document, const char *format, const char *file, const as_source *training,
                            as_source *out)
 {

@@ -32,7 +32,9 @@ const as_field as_data_fields[] = {
      .type = AS_FIELD_NODE,
      .offset = offsetof(section, test),
      .standard = "",
-     .help = "source of the test data"},
+     .help =
+         "source of the test data; without `format:`, in that of data.train, and with the other keys of data.train if "
+         "the format has one `file`"},
     {.name = "columns",
      .type = AS_FIELD_NODE,
      .offset = offsetof(section, columns),
@@ -166,6 +168,11 @@ as_status as_data_options_parse(as_document *document, const as_node *node, as_d
     }
     AS_TRY(as_source_parse(document, s.train, "data.train", &out->train));
     if (is_given(s.test)) {
+        as_node *test = NULL;
+        if (s.test->kind == AS_NODE_MAP && as_node_get(s.test, "format") == NULL) {
+            AS_TRY(as_source_like(document, s.test, s.train, "data.test", &test));
+            s.test = test;
+        }
         AS_TRY(as_source_parse(document, s.test, "data.test", &out->test));
     }
     AS_TRY(parse_normalize(document, s.normalize, out));

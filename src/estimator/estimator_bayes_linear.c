@@ -16,6 +16,7 @@
 #include "estimator/linear.h"
 #include "kernels/scalar_math.h"
 #include "kernels/vectors.h"
+#include "math/constants.h"
 #include "math/dense.h"
 #include "math/special.h"
 
@@ -83,7 +84,7 @@ static as_status plan(as_statistic *s)
 
 typedef struct spectrum {
     int64_t p, seen; /* columns; singular values that the rows can see */
-    double n, rest;  /* rows; sum of squares outside of the inputs' span */
+    double n, rest;  /* rows, each as often as its weight says; sum of squares outside of the inputs' span */
     double *a, *s, *c, *right;
 } spectrum;
 
@@ -110,7 +111,7 @@ static double evidence(const spectrum *q, double alpha, double lambda)
         square += q->c[i] * q->c[i] / v;
     }
     log_det -= (q->n - (double)q->seen) * as_log_f64(alpha);
-    return -0.5 * (log_det + square + q->n * as_log_f64(2 * 3.141592653589793));
+    return -0.5 * (log_det + square + q->n * AS_LOG_2PI);
 }
 
 static as_status maximise(as_statistic *s, const spectrum *q, double total)
@@ -119,7 +120,7 @@ static as_status maximise(as_statistic *s, const spectrum *q, double total)
     const options *const o = s->options;
     if (!(total > 0)) {
         AS_FAIL(AS_DATA, "bayes_linear: the target is the same in all %.0f rows: noise and weights have no scale",
-                q->n);
+                *m->linear.rows);
     }
     if (q->s[0] == 0) {
         AS_FAIL(AS_DATA, "bayes_linear: none of the %lld columns varies", (long long)q->p);
@@ -130,7 +131,8 @@ static as_status maximise(as_statistic *s, const spectrum *q, double total)
         turn(q, alpha, lambda, &gamma, &square, &rss);
         if (!(rss > total * DBL_EPSILON * DBL_EPSILON) || !(q->n - gamma > 0) || !(square > 0)) {
             AS_FAIL(AS_DATA,
-                    "bayes_linear: the evidence has no maximum after %lld turns: %.0f rows, %.4g effective parameters, "
+                    "bayes_linear: the evidence has no maximum after %lld turns: rows of weight %g, %.4g effective "
+                    "parameters, "
                     "residual %.3g of %.3g; the data are fitted exactly or not at all",
                     (long long)turns, q->n, gamma, rss, total);
         }
@@ -187,11 +189,11 @@ static as_status estimate(as_statistic *s, const double *root, double *work, dou
     const as_linear *const l = &m->linear;
     const int64_t p = l->p, ld = p + 1;
     const double *const centred = as_linear_centred(l, root);
-    spectrum q = {.p = p, .n = *l->rows, .rest = as_linear_residual(l, root, 0), .a = work};
+    spectrum q = {.p = p, .n = s->weight, .rest = as_linear_residual(l, root, 0), .a = work};
     q.right = q.a + p * ld;
     q.s = q.right + p * p;
     q.c = q.s + p;
-    q.seen = (double)p < q.n ? p : (int64_t)q.n;
+    q.seen = (double)p < *l->rows ? p : (int64_t)*l->rows;
     for (int64_t i = 0; i < p; i++) {
         memcpy(q.a + i * ld, centred + i * l->n, (size_t)ld * sizeof *q.a);
     }

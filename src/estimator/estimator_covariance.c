@@ -14,6 +14,7 @@
 #include "estimator/comoment.h"
 #include "kernels/scalar_math.h"
 #include "kernels/vectors.h"
+#include "math/constants.h"
 #include "math/dense.h"
 
 typedef struct options {
@@ -156,7 +157,7 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
     free(flags);
     AS_TRY(status);
     const double rank = (double)*m->rank; /* mean of the squared distances: rank (W - ddof) / W */
-    report->loss = 0.5 * (rank * as_log_f64(2 * 3.141592653589793) + *m->log_det + rank * (w - ddof) / w);
+    report->loss = 0.5 * (rank * AS_LOG_2PI + *m->log_det + rank * (w - ddof) / w);
     report->done = true;
     return AS_OK;
 }
@@ -184,7 +185,7 @@ static void score(const as_statistic *s, const as_rows *r, const double *out, do
 {
     const covariance *const m = s->model;
     for (int64_t i = 0; i < r->count; i++) {
-        loss[i] = 0.5 * ((double)*m->rank * as_log_f64(2 * 3.141592653589793) + *m->log_det + out[i]);
+        loss[i] = 0.5 * ((double)*m->rank * AS_LOG_2PI + *m->log_det + out[i]);
     }
 }
 

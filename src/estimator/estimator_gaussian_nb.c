@@ -11,6 +11,7 @@
 #include "estimator/classes.h"
 #include "kernels/scalar_math.h"
 #include "kernels/statistics.h"
+#include "math/constants.h"
 #include "math/log_sum.h"
 #include "math/moments.h"
 
@@ -117,7 +118,7 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
                         as_statistic_column(s, j, name), as_statistic_class(s, k, class), o->var_smoothing);
             }
             if (p[0] > 0) {
-                loss += 0.5 * (p[0] * as_log_f64(2 * AS_PI * m->var[k * d + j]) + p[1 + d + j] / m->var[k * d + j]);
+                loss += 0.5 * (p[0] * as_log_f64(AS_TWO_PI * m->var[k * d + j]) + p[1 + d + j] / m->var[k * d + j]);
             }
         }
         loss -= p[0] > 0 && m->class_prior[k] > 0 ? p[0] * as_log_f64(m->class_prior[k]) : 0;
@@ -136,7 +137,7 @@ static as_status ready(as_statistic *s)
         const bool seen = m->class_count[k] > 0 && m->class_prior[k] > 0;
         m->constant[k] = seen ? as_log_f64(m->class_prior[k]) : -HUGE_VAL;
         for (int64_t j = 0; j < d && seen; j++) {
-            m->constant[k] -= 0.5 * as_log_f64(2 * AS_PI * m->var[k * d + j]);
+            m->constant[k] -= 0.5 * as_log_f64(AS_TWO_PI * m->var[k * d + j]);
             m->inverse[k * d + j] = 1 / m->var[k * d + j];
         }
     }

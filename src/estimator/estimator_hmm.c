@@ -17,6 +17,7 @@
 #include "estimator/clusters.h"
 #include "estimator/hmm.h"
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/dense.h"
 #include "math/draw.h"
 #include "math/log_sum.h"
@@ -315,7 +316,7 @@ static as_status ready_gaussian(const as_statistic *s, as_hmm *m)
                     "states, covariance_type: diagonal or a larger model.reg_covar",
                     (long long)i, (long long)m->k, o->reg_covar);
         }
-        m->constant[i] = -0.5 * ((double)d * as_log_f64(2 * AS_PI) + log_det);
+        m->constant[i] = -0.5 * ((double)d * AS_LOG_2PI + log_det);
     }
     return AS_OK;
 }

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "estimator/ols.h"
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/dense.h"
 #include "math/special.h"
 
@@ -305,7 +306,7 @@ static void judge(as_statistic *s, as_ols *m, const double *root)
         const double f = d1 > 0 && d2 > 0 && tss > 0 ? (tss > ssr ? tss - ssr : 0) / d1 / (ssr / d2) : (double)NAN;
         m->fvalue[t] = f;
         m->f_pvalue[t] = as_ols_f_tail(f, d1, d2);
-        m->llf[t] = -n / 2 * (as_log_f64(2 * 3.141592653589793) + as_log_f64(ssr / n) + 1) + l->log_weights / 2;
+        m->llf[t] = -n / 2 * (AS_LOG_2PI + as_log_f64(ssr / n) + 1) + l->log_weights / 2;
         m->aic[t] = -2 * m->llf[t] + 2 * rank;
         m->bic[t] = -2 * m->llf[t] + as_log_f64(n) * rank;
         for (int64_t j = 0; j < k; j++) {

@@ -13,6 +13,7 @@
 #include "estimator/scatter.h"
 #include "kernels/scalar_math.h"
 #include "kernels/statistics.h"
+#include "math/constants.h"
 #include "math/dense.h"
 
 typedef struct options {
@@ -87,7 +88,7 @@ static as_status finish_class(as_statistic *s, double *sum, int64_t k, double *w
                 (long long)k, n, (long long)rank, (long long)d);
     }
     as_dense_invert_upper(d, work, d, p);
-    *loss += 0.5 * (as_scatter_trace(d, d, square, p, d) + n * (double)d * as_log_f64(2 * 3.14159265358979323846));
+    *loss += 0.5 * (as_scatter_trace(d, d, square, p, d) + n * (double)d * AS_LOG_2PI);
     for (int64_t j = 0; j < d; j++) {
         *loss -= n * as_log_f64(p[j * d + j]);
     }

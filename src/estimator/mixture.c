@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernels/scalar_math.h"
 #include "kernels/statistics.h"
+#include "math/constants.h"
 #include "math/dense.h"
 #include "math/log_sum.h"
 
@@ -51,7 +52,7 @@ void as_mixture_ready(as_mixture *m)
             log += diagonal > 0 ? as_log_f64(diagonal) : 0;
         }
         const double weight = m->weights[c];
-        m->constants[c] = weight > 0 ? as_log_f64(weight) + log - 0.5 * (double)d * as_log_f64(2 * AS_PI) : -HUGE_VAL;
+        m->constants[c] = weight > 0 ? as_log_f64(weight) + log - 0.5 * (double)d * AS_LOG_2PI : -HUGE_VAL;
     }
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/distribution.h"
 #include "math/special.h"
 
@@ -33,7 +34,7 @@ static double log_mass(double n, double p, double q, double k)
         return k == 0 ? (n == 0 ? 0 : p < 0.5 ? n * as_log1p_f64(-p) : n * as_log_f64(q)) : n * as_log_f64(p);
     }
     return as_stirling_error(n) - as_stirling_error(k) - as_stirling_error(n - k) - as_deviance(k, n * p) -
-           as_deviance(n - k, n * q) + 0.5 * (as_log_f64(n / k) - as_log_f64(n - k) - 1.83787706640934548356);
+           as_deviance(n - k, n * q) + 0.5 * (as_log_f64(n / k) - as_log_f64(n - k) - AS_LOG_2PI);
 }
 
 static double log_density(const void *options, double k)

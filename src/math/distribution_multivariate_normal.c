@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/distribution.h"
 
 typedef struct multivariate_normal_options {
@@ -99,7 +100,7 @@ static double log_density_at(const void *options, const double *x)
         z[i] = sum / o->factor[i * d + i];
         square = fma(z[i], z[i], square);
     }
-    return -0.5 * (square + o->log_determinant + (double)d * 1.83787706640934548356);
+    return -0.5 * (square + o->log_determinant + (double)d * AS_LOG_2PI);
 }
 
 static void sample_at(const void *options, as_draw *draw, double *x)

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/distribution.h"
 #include "math/special.h"
 
@@ -29,7 +30,7 @@ static double log_density(const void *options, double x)
 {
     const normal_options *o = options;
     const double z = (x - o->mean) / o->sd;
-    return -0.5 * z * z - 0.91893853320467274178 - as_log_f64(o->sd);
+    return -0.5 * z * z - AS_HALF_LOG_2PI - as_log_f64(o->sd);
 }
 
 static double log_cdf(const void *options, double x)

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/distribution.h"
 #include "math/special.h"
 
@@ -24,7 +25,7 @@ static double log_mass(double mean, double k)
     if (k == 0 || mean == 0) {
         return k == 0 ? -mean : -HUGE_VAL;
     }
-    return -as_stirling_error(k) - as_deviance(k, mean) - 0.5 * (as_log_f64(k) + 1.83787706640934548356);
+    return -as_stirling_error(k) - as_deviance(k, mean) - 0.5 * (as_log_f64(k) + AS_LOG_2PI);
 }
 
 static double log_density(const void *options, double k)

@@ -6,12 +6,13 @@
 #include <math.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/special.h"
 
 double as_normal_of_words(const uint32_t word[4])
 {
     const double u = as_rng_uniform_f64(word[0], word[1]), angle = as_rng_uniform_f64(word[2], word[3]);
-    return sqrt(-2 * as_log_f64(u)) * as_cos_f64(6.283185307179586 * angle);
+    return sqrt(-2 * as_log_f64(u)) * as_cos_f64(AS_TWO_PI * angle);
 }
 
 as_draw as_draw_make(uint64_t seed, as_rng_purpose purpose, uint32_t stream, uint64_t id)

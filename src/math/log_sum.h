@@ -7,8 +7,6 @@
 
 #include "kernels/scalar_math.h"
 
-static const double AS_PI = 3.14159265358979323846;
-
 /* ln sum_k exp(v_k), from left to right; -inf where all are. */
 static inline double as_log_sum(int64_t n, const double *v)
 {

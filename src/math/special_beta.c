@@ -8,10 +8,10 @@
 #include <stdbool.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/special.h"
 
 enum { TERMS_MAX = 100000000, NEWTON_MAX = 200 };
-static const double log_2pi = 1.83787706640934548356;
 
 double as_log_beta_power(double a, double b, double x, double y)
 {
@@ -21,7 +21,7 @@ double as_log_beta_power(double a, double b, double x, double y)
     /* n x - a = b - n y: from the smaller of x and y, whose rounding counts for little. */
     const double n = a + b, excess = x < y ? n * x - a : b - n * y;
     return as_stirling_error(n) - as_stirling_error(a) - as_stirling_error(b) - as_deviance_at(a, n * x, excess / a) -
-           as_deviance_at(b, n * y, -excess / b) + 0.5 * (as_log_f64(a) + as_log_f64(b / n) - log_2pi);
+           as_deviance_at(b, n * y, -excess / b) + 0.5 * (as_log_f64(a) + as_log_f64(b / n) - AS_LOG_2PI);
 }
 
 /* log I_x(a, b) for x below about a / (a + b). */

@@ -11,9 +11,9 @@
 #include <stdbool.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/special.h"
 
-static const double log_root_2pi = 0.91893853320467274178;
 static const double log_half = -0.69314718055994530942;
 enum { TERMS_MAX = 100000000, NEWTON_MAX = 200 };
 
@@ -67,7 +67,7 @@ double as_log_gamma(double x)
         return log_gamma_near_two(x - 1) - as_log1p_f64(x - 1);
     }
     if (x >= 10) {
-        return x > 1e305 ? HUGE_VAL : (x - 0.5) * (as_log_f64(x) - 1) + (log_root_2pi - 0.5) + stirling_series(x);
+        return x > 1e305 ? HUGE_VAL : (x - 0.5) * (as_log_f64(x) - 1) + (AS_HALF_LOG_2PI - 0.5) + stirling_series(x);
     }
     double product = 1;
     while (x > 2.5) {
@@ -79,7 +79,7 @@ double as_log_gamma(double x)
 
 double as_stirling_error(double x)
 {
-    return x >= 10 ? stirling_series(x) : as_log_gamma(x) - ((x - 0.5) * as_log_f64(x) - x + log_root_2pi);
+    return x >= 10 ? stirling_series(x) : as_log_gamma(x) - ((x - 0.5) * as_log_f64(x) - x + AS_HALF_LOG_2PI);
 }
 
 double as_deviance_at(double a, double x, double d)
@@ -112,7 +112,7 @@ double as_log_beta(double a, double b)
     }
     const double tail = stirling_series(q) - stirling_series(p + q);
     if (p >= 10) {
-        return log_root_2pi - 0.5 * as_log_f64(q) + stirling_series(p) + tail + (p - 0.5) * as_log_f64(p / (p + q)) -
+        return AS_HALF_LOG_2PI - 0.5 * as_log_f64(q) + stirling_series(p) + tail + (p - 0.5) * as_log_f64(p / (p + q)) -
                q * as_log1p_f64(p / q);
     }
     return as_log_gamma(p) + tail + p - p * as_log_f64(p + q) - (q - 0.5) * as_log1p_f64(p / q);
@@ -149,7 +149,7 @@ double as_log_gamma_power(double a, double x)
     if (a < 10) {
         return a * as_log_f64(x) - x - log_factorial(a);
     }
-    return -as_deviance(a, x) - stirling_series(a) - log_root_2pi - 0.5 * as_log_f64(a);
+    return -as_deviance(a, x) - stirling_series(a) - AS_HALF_LOG_2PI - 0.5 * as_log_f64(a);
 }
 
 /* log P by its series; for x < a + 1 or so. */

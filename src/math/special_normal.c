@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "kernels/scalar_math.h"
+#include "math/constants.h"
 #include "math/special.h"
 
 static const double root_half = 0.70710678118654752440, root_pi = 1.77245385090551602730;
@@ -56,7 +57,7 @@ static double tail_inverse(double target)
     double z = (2.30753 + 0.27061 * t) / (1 + t * (0.99229 + 0.04481 * t)) - t;
     for (int i = 0; i < NEWTON_MAX; i++) {
         const double now = as_log_normal_cdf(z);
-        const double slope = as_exp_f64(-0.5 * z * z - 0.91893853320467274178 - now);
+        const double slope = as_exp_f64(-0.5 * z * z - AS_HALF_LOG_2PI - now);
         const double step = (target - now) / slope;
         z += step;
         if (!(fabs(step) > 1e-12 * (1 + fabs(z)))) {

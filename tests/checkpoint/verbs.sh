@@ -44,7 +44,7 @@ expect 65 'not a run directory' "$allsum" info "$scratch/run"
 cp "$good" "$scratch/run/checkpoints/step-000001000003.h5"
 printf '{"status": "stopped", "step": 7}\n' >"$scratch/run/status.json"
 expect 0 'step-000001000003.h5' "$allsum" verify "$scratch/run"
-expect 0 'status stopped, step 7' "$allsum" info "$scratch/run"
+expect 0 'status: stopped, step 7' "$allsum" info "$scratch/run"
 
 mkfifo "$scratch/pipe"
 expect 65 'neither a regular file' timeout 10 "$allsum" info "$scratch/pipe"

@@ -94,6 +94,27 @@ static void test_bayesian_regression_and_its_evidence(void **state)
     free(table);
 }
 
+/* A weight says how often a row is there. The same sums in another order: 1e-12 of the solution, and what the turns of
+   alpha and lambda lack by tol, 1e-10. */
+static void test_bayesian_regression_of_weighted_rows(void **state)
+{
+    (void)state;
+    fitted once, often;
+    assert_int_equal(fit_table("bayes_weighted", "a,b,y,w\n1,2,3,2\n2,1,5,1\n4,3,8,3\n5,9,9,1\n7,2,13,2\n",
+                               ", target: [y], weight: w, labels: false}", "{type: bayes_linear, tol: 1e-14}", &once),
+                     AS_OK);
+    assert_int_equal(fit_table("bayes_often",
+                               "a,b,y\n1,2,3\n1,2,3\n2,1,5\n4,3,8\n4,3,8\n4,3,8\n5,9,9\n7,2,13\n7,2,13\n",
+                               ", target: [y], labels: false}", "{type: bayes_linear, tol: 1e-14}", &often),
+                     AS_OK);
+    assert_array(&once, "/params/coef_", fitted_reals(&often, "/params/coef_"), 2, 1e-10);
+    assert_array(&once, "/params/alpha_", fitted_reals(&often, "/params/alpha_"), 1, 1e-10);
+    assert_array(&once, "/params/lambda_", fitted_reals(&often, "/params/lambda_"), 1, 1e-10);
+    assert_array(&once, "/inference/evidence", fitted_reals(&often, "/inference/evidence"), 1, 1e-10);
+    fitted_close(&once);
+    fitted_close(&often);
+}
+
 static void test_bad_tables(void **state)
 {
     (void)state;
@@ -130,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_lasso_and_elastic_net),
         cmocka_unit_test(test_a_path_of_penalties),
         cmocka_unit_test(test_bayesian_regression_and_its_evidence),
+        cmocka_unit_test(test_bayesian_regression_of_weighted_rows),
         cmocka_unit_test(test_bad_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
