@@ -69,11 +69,12 @@ static quarters last_quarters(const double *v, int64_t n)
 
 bool as_case_plateau(const as_case *c)
 {
-    enum { MOST = 4096, LEAST = 8 };
+    enum { MOST = 4096, LEAST = 8, EPOCHS_LEAST = 5 };
     double v[MOST];
     int64_t n = 0;
     const as_history *h = &c->history;
-    const bool epochs = h->nevaluations >= LEAST;
+    const bool epochs = h->nevaluations >= EPOCHS_LEAST;
+    const as_short *on = &c->decayed[0], *slow = &c->decayed[1];
     for (int64_t i = 0; i < (epochs ? h->nevaluations : h->nsteps); i++) {
         const double x = epochs ? h->evaluation[i].train_loss : h->step[i].loss;
         if (isfinite(x) && n == MOST) {
@@ -84,12 +85,11 @@ bool as_case_plateau(const as_case *c)
             v[n++] = x;
         }
     }
-    if (n >= LEAST) {
+    if (n >= (epochs ? EPOCHS_LEAST : LEAST) && !(c->cold && on->steps > 0)) {
         const quarters q = last_quarters(v, n);
-        const double fall = fabs(q.mean[0] - q.mean[1]);
-        return fall <= 0.02 * fabs(q.mean[1]) || fall <= 3 * q.error;
+        const double fall = fabs(q.mean[0] - q.mean[1]), mean = fabs(q.mean[1]);
+        return fall <= 0.02 * mean || (fall <= 3 * q.error && fall <= 0.1 * mean);
     }
-    const as_short *on = &c->decayed[0], *slow = &c->decayed[1];
     return on->steps > 0 && on->last > 0.98 * on->first && !(c->cold && slow->last < 0.98 * slow->first);
 }
 

@@ -87,7 +87,8 @@ typedef struct as_case {
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
 double as_case_learnt(const as_case *c);
 /* Not collective. Whether the loss of training stands still: means of the last two quarters of what was logged within 2
-   % or 3 standard errors; where too little was logged, whether a short training on from here does not lower it by 2 %.
+   % or 3 standard errors (at most 10 %); where too little was logged, or the rate has come to nothing, whether a short
+   training on from here does not lower it by 2 %.
  */
 bool as_case_plateau(const as_case *c);
 /* Not collective. The largest stable rate by curvature at the start, by the formula of the optimizer; for those with a

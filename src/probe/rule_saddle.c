@@ -5,7 +5,7 @@
 
 #include "probe/remedy.h"
 
-static const double gradient_limit = 0.01, curvature_limit = -0.05, chance_limit = 0.95, walk_limit = 0.995;
+static const double gradient_limit = 0.01, curvature_limit = -0.05, chance_limit = 0.95, walk_limit = 0.9;
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {

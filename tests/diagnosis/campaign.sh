@@ -7,7 +7,8 @@
 # A line of the table: name | expected code, several that are as good with commas, - for healthy | config or run | data | model | overrides
 #          followed by "weights IN UNITS OUT BIAS": the run starts with such weights of two layers, the biases of the first at BIAS
 #   data   a kind of tables.c with rows and changes, or builtin, or fashion
-#   model  units of hidden layers and what they share: "16 16 tanh", "32 relu init=normal init_scale=3"; linear: none; or [layers]
+#   model  units of hidden layers and what they share: "16 16 tanh", "32 relu init=normal init_scale=3"; linear: none; or [layers]; or statistic
+#          and the whole section: "statistic {type: ols}"
 #   overrides of the base configuration, with semicolons between
 # Exit 0 when at least 90 % of the planted faults were named and at most 3 % of the healthy runs have a fault or a warning.
 set -u
@@ -21,8 +22,13 @@ log: {every: 5 steps}
 checkpoint: {every: never}
 YAML
 
+cat >plain.yaml <<'YAML'
+data: {train: {format: csv, file: data.csv, target: [y]}, normalize: mean_std, validation: 0.25}
+YAML
+
 outputs_of() { # data
-    case $1 in blobs*) echo 3 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | builtin*spirals* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
+    case $1 in
+    *classes=*) grep -o 'classes=[0-9]*' <<<"$1" | cut -d= -f2 ;; blobs*) echo 3 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | builtin*spirals* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
 }
 
 layers_of() { # model outputs
@@ -52,7 +58,7 @@ causes_of() {
 }
 
 run_one() { # name seed mode data model overrides
-    local sets=() part data=$4 outputs
+    local sets=() part data=$4 outputs base=base.yaml
     outputs=$(outputs_of "$data")
     case $data in
     builtin*) sets+=(-s "data.train={format: builtin, name: ${data#builtin }}") ;;
@@ -64,7 +70,11 @@ run_one() { # name seed mode data model overrides
         sets+=(-s "data.train.labels=$([ "$outputs" -eq 1 ] && [[ $6 != *loss=bce* ]] && echo false || echo true)")
         ;;
     esac
-    sets+=(-s "model.layers=$(layers_of "$5" "$outputs")" -s "seed=$2" -s name=run)
+    case $5 in
+    statistic*) base=plain.yaml && sets+=(-s "model=${5#statistic }") ;;
+    *) sets+=(-s "model.layers=$(layers_of "$5" "$outputs")") ;;
+    esac
+    sets+=(-s "seed=$2" -s name=run)
     IFS=';'
     for part in $6; do
         part=${part#"${part%%[! ]*}"}
@@ -79,12 +89,12 @@ run_one() { # name seed mode data model overrides
     fi
     if [[ $3 == run* ]]; then
         rm -rf run
-        "$program" train base.yaml -q -t 1 -o run "${sets[@]}" >train.out 2>train.err
+        "$program" train "$base" -q -t 1 -o run "${sets[@]}" >train.out 2>train.err
         case $? in 0 | 3 | 4 | 75) ;; *) return 1 ;; esac
         "$program" diagnose run -t 1 >text.out 2>text.err || return 1
         cp run/diagnosis.json found.json
     else
-        "$program" diagnose base.yaml -t 1 --json "${sets[@]}" >found.json 2>text.err || return 1
+        "$program" diagnose "$base" -t 1 --json "${sets[@]}" >found.json 2>text.err || return 1
     fi
 }
 

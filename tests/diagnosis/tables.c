@@ -9,14 +9,15 @@
    (labels drawn anew), flip=SHARE, noise=SD (of y), nan=ROW, nany=ROW, leak=SD (a column: y plus noise), copies=N (each
    row so many times), sorted=1 (by y), rare=SHARE (of class 1), hidden=1 (class 1 lies inside of class 0), pair=1 (a
    column that is the sum of two), near=SD (a copy with noise), repeat=N (the first rows, so many times over), level=F
-   (added to all columns), constant=1 (of y), bysize=1 (sorted by x0) */
+   (added to all columns), constant=1 (of y), bysize=1 (sorted by x0), classes=K (of
+   blobs), flat=N (so many columns more that hold one value) */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 80 };
+enum { COLUMNS_MAX = 80, CLASSES_MAX = 40 };
 
 typedef struct table {
     const char *kind;
@@ -180,6 +181,9 @@ static void change_columns(table *t)
         if (leak >= 0) {
             x[at++] = t->y[r] + leak * normal(t);
         }
+        for (int k = 0; k < (int)change(t, "flat", 0); k++) {
+            x[at++] = k;
+        }
         x[base - 1] *= scale;
         for (int j = 0; j < at; j++) {
             x[j] += change(t, "level", 0);
@@ -297,8 +301,10 @@ int main(int argc, char **argv)
     t.classes = is(&t, "blobs") ? 3 : is(&t, "images") ? 4 : 2;
     t.x = calloc((size_t)t.rows * COLUMNS_MAX, sizeof *t.x);
     t.y = calloc((size_t)t.rows, sizeof *t.y);
-    double centre[3 * COLUMNS_MAX];
-    for (int i = 0; i < 3 * COLUMNS_MAX; i++) {
+    t.classes = (int)change(&t, "classes", t.classes);
+    t.classes = t.classes < CLASSES_MAX ? t.classes : CLASSES_MAX;
+    double centre[CLASSES_MAX * COLUMNS_MAX];
+    for (int i = 0; i < (t.classes > 3 ? t.classes : 3) * COLUMNS_MAX; i++) {
         centre[i] = normal(&t);
     }
     const int real = is(&t, "linear") || is(&t, "tall") || is(&t, "curve") || is(&t, "ripple") || is(&t, "counts") ||
