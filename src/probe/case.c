@@ -203,6 +203,17 @@ double as_case_dead(const as_case *c, const as_point *p, const char **name)
     return worst;
 }
 
+double as_case_lowest(const as_case *c)
+{
+    double lowest = INFINITY;
+    for (int64_t i = 0; i < c->history.nevaluations; i++) {
+        const as_history_evaluation *e = &c->history.evaluation[i];
+        lowest = e->loss < lowest ? e->loss : lowest;
+        lowest = e->train_loss < lowest ? e->train_loss : lowest;
+    }
+    return lowest;
+}
+
 /* The middle of the targets of a column; work (rows). */
 static double median_of(const as_sample *s, int64_t column, double *work)
 {

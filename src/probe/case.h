@@ -106,6 +106,8 @@ double as_case_last_signal(const as_case *c);
 /* Not collective. The smallest root mean square length, over layers with weights, of what a unit multiplies its inputs
    by, at the start: about 1 by glorot, 1.4 by he. */
 double as_case_least_gain(const as_case *c);
+/* Not collective. The lowest loss of training or validation that an evaluation logged; infinite: none. */
+double as_case_lowest(const as_case *c);
 /* Not collective. The largest share of units that are zero on all rows, over layers that end in relu; its name. */
 double as_case_dead(const as_case *c, const as_point *p, const char **name);
 /* Not collective. tr(Sigma) / |G|^2, |G|^2 without its noise; infinite where the noise hides it. */

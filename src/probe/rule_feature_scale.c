@@ -4,7 +4,7 @@
 
 #include "probe/rule.h"
 
-static const double ratio_limit = 1e3, size_limit = 50;
+static const double ratio_limit = 1e3, size_limit = 50, once_limit = 0.3;
 
 /* The columns of largest and smallest scale, and the root mean square of all inputs. */
 static void measure(const as_columns *columns, int64_t *largest, int64_t *smallest, double *size)
@@ -50,8 +50,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool hits = c->classifies && c->now.rows > 0 && c->now.accuracy > c->columns.neighbour_score - 0.1;
     const char *layer;
     const bool dead = as_case_dead(c, &c->start, &layer) > 0.5 || as_case_dead(c, &c->point, &layer) > 0.5;
-    const bool matters =
-        c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9) : (learnt < 0.5 && !hits) || (dead && !(learnt > 0.8));
+    const bool once = as_case_lowest(c) < once_limit * c->chance; /* it was learnt, whatever the last steps did */
+    const bool matters = c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9)
+                                                      : !once && ((learnt < 0.5 && !hits) || (dead && !(learnt > 0.8)));
     const as_severity severity = matters ? AS_FAULT : AS_INFO;
     as_action(f, "data.normalize=mean_std");
     if (ratio > ratio_limit) {

@@ -26,18 +26,6 @@ static bool is_quadratic(const as_case *c)
     return c->linear && c->family == AS_FAMILY_PLAIN && strcmp(c->network->model.head[0].loss->name, "mse") == 0;
 }
 
-/* The lowest loss that was logged. */
-static double lowest_logged(const as_case *c)
-{
-    double lowest = INFINITY;
-    for (int64_t i = 0; i < c->history.nevaluations; i++) {
-        const as_history_evaluation *e = &c->history.evaluation[i];
-        lowest = e->loss < lowest ? e->loss : lowest;
-        lowest = e->train_loss < lowest ? e->train_loss : lowest;
-    }
-    return lowest;
-}
-
 static as_verdict propose(const as_case *c, as_finding *f, const as_short *slower)
 {
     if (c->start.lambda_max > 0 && c->family == AS_FAMILY_PLAIN) {
@@ -106,7 +94,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     slower = better(c, reached, 0.7);
     const bool noise = c->point.measured && as_case_noise_scale(&c->point) > 10 * (double)c->batch;
     if (c->trained && !(learnt > 0.9) && slower != NULL && c->final_step >= slower->steps &&
-        (reached > 0.9 * c->chance || reached > 1.5 * t->first || lowest_logged(c) < 0.6 * reached ||
+        (reached > 0.9 * c->chance || reached > 1.5 * t->first || as_case_lowest(c) < 0.6 * reached ||
          (c->final_step >= 3 * slower->steps && !noise))) {
         propose(c, f, slower);
         return as_found(

@@ -98,6 +98,33 @@ static double gap_of(const as_case *c)
     return hits > loss || isnan(loss) ? hits : loss;
 }
 
+static const double heart_loss = 0.05, heart_hits = 0.2; /* known by heart, and far from as good on others */
+
+/* Whether training rows are known by heart, and rows held out are hardly told, or wrong far more often. */
+static bool by_heart(const as_case *c)
+{
+    const as_fit *a = &c->now, *b = &c->held_out;
+    return a->rows > 0 && b->rows > 1 && gap_of(c) > gap_z && a->loss < heart_loss * c->chance &&
+           (b->loss > end_of_chance * c->chance || a->accuracy - b->accuracy > heart_hits);
+}
+
+static as_verdict tell_by_heart(const as_case *c, as_finding *f)
+{
+    const as_fit *a = &c->now, *b = &c->held_out;
+    as_action(f, "model.l2=%.2g", c->l2 > 1e-3 ? 10 * c->l2 : 1e-2);
+    if (b->accuracy >= 0) {
+        return as_found(f, AS_FAULT,
+                        "the training rows are known by heart (loss %.2g, accuracy %.3g), the rows held out are not "
+                        "(loss %.3g, accuracy %.3g; limit %.1f standard errors apart, found %.1f; chance %.3g)",
+                        a->loss, a->accuracy, b->loss, b->accuracy, gap_z, gap_of(c), c->chance);
+    }
+    return as_found(
+        f, AS_FAULT,
+        "the training rows are known by heart (loss %.2g), the rows held out are not (loss %.3g; limit %.1f "
+        "standard errors apart, found %.1f; chance %.3g)",
+        a->loss, b->loss, gap_z, gap_of(c), c->chance);
+}
+
 /* Without a course: training rows are known by heart, others are predicted worse than by a constant. */
 static as_verdict judge_end(const as_case *c, as_finding *f)
 {
@@ -108,6 +135,9 @@ static as_verdict judge_end(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "training_loss", a->loss);
     as_json_real(&f->evidence, "held_out_loss", b->loss);
     as_json_real(&f->evidence, "chance", c->chance);
+    if (by_heart(c)) {
+        return tell_by_heart(c, f);
+    }
     if (!(a->loss < chance_limit * c->chance) || !(b->loss - 2 * b->loss_se > c->chance) || !(gap_of(c) > gap_z)) {
         return AS_CLEAR;
     }
@@ -144,7 +174,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool beside = share > gap_rise && p < gap_p && gap > gap_z && c->now.loss < chance_limit * c->held_out.loss &&
                         !(c->held_out.loss < end_of_chance * c->chance);
     if (kept || !fell || !lasts || !(certain || beside)) {
-        return AS_CLEAR;
+        return by_heart(c) ? tell_by_heart(c, f) : AS_CLEAR;
     }
     as_action(f, "train.patience=5 checkpoint.best=true");
     return as_found(
@@ -158,9 +188,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
 
 const as_rule as_rule_overfit = {
     .code = "OVERFIT",
-    .help = "the same rows held out have a loss over 10 % higher at the end than at the lowest validation loss, with p "
-            "under 0.001 by their paired differences (15 % and 0.1 where training rows are far better), while the "
-            "training loss fell",
+    .help =
+        "the same rows held out have a loss over 10 % higher at the end than at the lowest validation loss, with p "
+        "under 0.001 by their paired differences (15 % and 0.1 where training rows are far better), while the "
+        "training loss fell; or training rows known by heart (5 % of chance) and others not (half of chance, or 20 % "
+        "more mistakes; 3.3 standard errors)",
     .source = "Student's paired test; a gap alone is no fault of a network that interpolates",
     .evidence = "the same rows held out, at the step of their lowest loss (best.h5) and at the end, row by row",
     .cure = "train.patience, checkpoint.best, a penalty, dropout, more data",

@@ -6,6 +6,7 @@
 #
 # A line of the table: name | expected code, several that are as good with commas, - for healthy | config or run | data | model | overrides
 #          followed by "weights IN UNITS OUT BIAS": the run starts with such weights of two layers, the biases of the first at BIAS
+#          "run exit=70": the record of the run says that it ended with this code
 #   data   a kind of tables.c with rows and changes, or builtin, or fashion
 #   model  units of hidden layers and what they share: "16 16 tanh", "32 relu init=normal init_scale=3"; linear: none; or [layers]; or statistic
 #          and the whole section: "statistic {type: ols}"
@@ -91,6 +92,7 @@ run_one() { # name seed mode data model overrides
         rm -rf run
         "$program" train "$base" -q -t 1 -o run "${sets[@]}" >train.out 2>train.err
         case $? in 0 | 3 | 4 | 75) ;; *) return 1 ;; esac
+        [[ $3 != *exit=* ]] || sed -i "s/\"exit_code\": [0-9]*/\"exit_code\": ${3##*exit=}/" run/status.json
         "$program" diagnose run -t 1 >text.out 2>text.err || return 1
         cp run/diagnosis.json found.json
     else
