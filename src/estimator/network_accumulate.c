@@ -21,6 +21,7 @@ typedef struct tile_job {
     int64_t at, rows;        /* of the work space */
     const int64_t *lane_row; /* (tile lanes + 1) rows of the work space */
     bool resume;
+    as_model_sums sums; /* where they are taken early */
 } tile_job;
 
 as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
@@ -150,6 +151,7 @@ static void pass_rows(tile_job *job, int thread, const stretch *s, int64_t first
     rows.lane_row = job->lane_row + lane;
     rows.first_lane = job->tile->lane + lane;
     rows.meeting = model->scope == AS_SCOPE_BATCH ? &network->meeting.base : NULL;
+    rows.sums = network->early ? &job->sums : NULL;
     const bool clock = clocked(job, thread), again = model->segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
     if (s->phase == 0 && s->forward && s->first == 0) {
@@ -180,7 +182,7 @@ static void rows_of_tile(tile_job *job, int thread, const stretch *s)
 {
     int64_t first, count;
     as_team_share(job->rows, job->rows >= 64 * job->threads ? 8 : 1, thread, job->threads, &first, &count);
-    const int64_t chunks = (count + s->chunk - 1) / s->chunk;
+    const int64_t all = (count + s->chunk - 1) / s->chunk, chunks = job->network->early ? 1 : all;
     for (int64_t i = 0; i < chunks; i++) {
         const int64_t begin = count * i / chunks, end = count * (i + 1) / chunks;
         pass_rows(job, thread, s, job->at + first + begin, end - begin, 0, 0);
@@ -378,8 +380,11 @@ static void work_on_tile(tile_job *job, int thread)
     if (thread == 0) {
         sum_heads(job);
     }
-    as_model_accumulate(&network->model, &job->work, &job->tile->program, job->lane_row, job->resume,
-                        network->vector + job->tile->slot, together ? network->setup.team : NULL, thread, job->threads);
+    if (!network->early) {
+        as_model_accumulate(&network->model, &job->work, &job->tile->program, job->lane_row, job->resume,
+                            network->vector + job->tile->slot, together ? network->setup.team : NULL, thread,
+                            job->threads);
+    }
     if (job->tile->nmerges > 0) {
         if (together) {
             as_team_barrier(network->setup.team);
@@ -399,6 +404,12 @@ static void tile_body(void *argument, int thread)
 /* Now, by its owner; or by all threads together. */
 static void run_job(tile_job *job)
 {
+    job->sums = (as_model_sums){.program = &job->tile->program,
+                                .lane_row = job->lane_row,
+                                .resume = job->resume,
+                                .part = job->network->vector + job->tile->slot,
+                                .team = job->network->setup.team,
+                                .threads = job->threads};
     if (job->network->owners > 1) {
         work_on_tile(job, 0);
     } else {

@@ -15,6 +15,8 @@
 
 enum {
     CACHE_BYTES = 1 << 20, /* what a thread's rows may take of its second-level cache */
+    FAR_BYTES = 16 << 20,  /* where a thread's rows take more than this, they are far from the cache ... */
+    POSITIONS = 512,       /* ... and tiles of about so many positions a thread are nearer */
     OWNERS_WORTH = 8,      /* bytes of activations for one of the vector, from which on threads own lanes */
     CHUNK_LEAST = 32,      /* rows of a matrix */
     CHUNK_IMAGES = 14      /* samples that convolutions take side by side */
@@ -172,6 +174,34 @@ static int choose_owners(const as_network *network, int64_t capacity)
                : 1;
 }
 
+/* Positions of a sample of a network that takes each sequence apart, as a transformer does; 1 of others: recurrent
+   layers want many samples, those of images have their chunks. */
+static int64_t positions_of(const as_network *network)
+{
+    const as_model *model = &network->model;
+    int64_t least = 0;
+    for (int l = 0; l < model->nlayers; l++) {
+        const as_layer *layer = &model->layer[l];
+        const int64_t positions = as_shape_positions(&layer->out);
+        if (layer->ops->carries || layer->out.rank > 2) {
+            return 1;
+        }
+        if (layer->ops->extend != NULL && layer->nparams > 0) {
+            least = least == 0 || positions < least ? positions : least;
+        }
+    }
+    return least > 0 ? least : 1;
+}
+
+/* Rows of a tile of sequences, whose activations take more memory than anything else: a thread's products have enough
+   rows to read a weight for, and what one pass writes is not so far when the next one reads it. */
+static int64_t sequence_tile(const as_network *network, int64_t rows, int threads)
+{
+    const int64_t positions = positions_of(network), tile = threads * ((POSITIONS + positions - 1) / positions);
+    const bool far = rows * row_bytes(network) > threads * (int64_t)FAR_BYTES;
+    return positions > 1 && far && 2 * tile <= rows ? tile : rows;
+}
+
 /* How many of the `rows` rows of an owner to work on at a time. */
 static int64_t choose_tile_rows(const as_network *network, int64_t rows)
 {
@@ -188,7 +218,8 @@ static int64_t choose_tile_rows(const as_network *network, int64_t rows)
     const int threads = as_team_size(setup->team) / network->owners;
     const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
     const int64_t cached = threads * (int64_t)CACHE_BYTES / row_bytes(network);
-    return cached < 64 || rows <= 2 * cached || vector > CACHE_BYTES / 2 ? rows : cached;
+    return cached < 64 || rows <= 2 * cached || vector > CACHE_BYTES / 2 ? sequence_tile(network, rows, threads)
+                                                                         : cached;
 }
 
 /* A thread's rows go through layers in chunks only where their weights stay in cache as well: through all, or through
@@ -239,6 +270,19 @@ static int64_t choose_chunk(const as_network *network)
     }
     const int64_t rows = CACHE_BYTES / 2 / bytes_of_row(network, network->chunk_layers), least = least_chunk(network);
     return rows < least ? least : rows;
+}
+
+/* Sums of a layer are taken while what backward wrote is near, where that is not near any more after all layers: a
+   barrier of the threads for each layer. */
+static bool choose_early(const as_network *network)
+{
+    const as_model *model = &network->model;
+    const as_force asked = network->setup.tuning.early;
+    const bool can = !model->ties && model->segments == 0 && model->scope == AS_SCOPE_ROW &&
+                     (network->chunk_layers == 0 || network->chunk_layers == model->nlayers) &&
+                     network->chunk >= network->tile_rows;
+    return can && asked != AS_NEVER &&
+           (asked == AS_ALWAYS || network->tile_rows * row_bytes(network) > (int64_t)FAR_BYTES);
 }
 
 /* The own lanes [first, end) of an owner. */
@@ -298,5 +342,6 @@ as_status network_plan_tiles(as_network *network)
                                                    : rows;
     network->chunk_layers = choose_chunk_layers(network);
     network->chunk = choose_chunk(network);
+    network->early = choose_early(network);
     return plan_vectors(network);
 }

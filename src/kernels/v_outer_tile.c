@@ -121,8 +121,20 @@ AS_INLINE void tile_rows(const int R, const int V, int64_t rows, const real **a_
 /* Where the chain of a lane goes on from what part 0 holds. */
 AS_INLINE void tile_resume(const int R, const int V, const outer *o, const outer_place *at, tile s)
 {
-    outer_tile scratch = {0};
     const real *const from = (const real *)o->part[0] + at->u * o->su + at->w * o->sw;
+    if (o->sw == 1) {
+        const vmask low = v_first(o->W - at->w), high = v_first(o->W - at->w - VL);
+#define RESUME(r)                                                                                                      \
+    if (r < R) {                                                                                                       \
+        s[r][0] = v_load_masked(from + r * o->su, low);                                                                \
+        if (V > 1) {                                                                                                   \
+            s[r][1] = v_load_masked(from + r * o->su + VL, high);                                                      \
+        }                                                                                                              \
+    }
+        EACH_ROW(RESUME)
+        return;
+    }
+    outer_tile scratch = {0};
     for (int r = 0; r < R; r++) {
         for (int64_t c = 0; c < o->W - at->w && c < V * VL; c++) {
             scratch[r * NR + c] = from[r * o->su + c * o->sw];

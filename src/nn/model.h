@@ -115,6 +115,16 @@ void as_model_work_destroy(as_model_work *work);
 /* Not collective. Scratch memory of a thread. Borrowed. */
 void *as_model_scratch(const as_model *model, const as_model_work *work, int thread);
 
+/* What as_model_accumulate takes besides the work: see there. */
+typedef struct as_model_sums {
+    const as_tree_program *program;
+    const int64_t *lane_row;
+    bool resume;
+    void *const *part;
+    as_team *team; /* NULL: the caller alone */
+    int threads;
+} as_model_sums;
+
 typedef struct as_model_rows { /* rows [first, first + count) of the work space */
     const void *params;        /* flat vector */
     const void *packed;        /* packed forms */
@@ -134,6 +144,10 @@ typedef struct as_model_rows { /* rows [first, first + count) of the work space 
        weight, of row r + partner[r]. */
     const int64_t *partner; /* (count) */
     const double *share;    /* (count), in [0, 1] */
+    /* NULL, or backward takes the sums of a layer, over all rows in the work space, as soon as it is through it, while
+       the gradients that it wrote are near: then all threads of the team call for all layers, also those without rows.
+       Not for models with ties or segments. as_model_accumulate is not called then. */
+    const as_model_sums *sums;
 } as_model_rows;
 
 /* Not collective; different threads on disjoint rows. forward: work->x[0] rows hold the input; fills x[1..nlayers].

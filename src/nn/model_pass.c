@@ -300,16 +300,31 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     }
 }
 
+static void layer_sums(const as_model *model, const as_model_work *work, int i, const as_model_sums *sums, int thread);
+
+/* Not of layers whose sums are taken later. */
+static bool has_sums(const as_model *model, const as_model_work *work, int i, int segment)
+{
+    const as_layer *layer = &model->layer[i];
+    return layer->trains && layer->nparams > 0 && layer->recompute == segment && work->chain[i] == NULL;
+}
+
 static void backward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, int first, int last)
 {
     int64_t lane_row[AS_LANES_MAX + 1];
-    if (rows->count < 1 && rows->meeting == NULL) {
+    if (rows->count < 1 && rows->meeting == NULL && rows->sums == NULL) {
         return;
     }
     find_lanes(model, rows, lane_row);
     for (int i = last - 1; i >= first; i--) {
         if (model->wants[i + 1] && !left_out(model, rows, i)) {
             layer_backward(model, work, rows, lane_row, i);
+        }
+        if (rows->sums != NULL && has_sums(model, work, i, 0)) {
+            if (rows->sums->threads > 1) {
+                as_team_barrier(rows->sums->team);
+            }
+            layer_sums(model, work, i, rows->sums, rows->thread);
         }
     }
 }
@@ -393,25 +408,31 @@ static void layer_accumulate(const as_model *model, const as_model_work *work, i
     layer->ops->accumulate(layer, &a);
 }
 
+/* The sums of one layer into the vectors of the parts. */
+static void layer_sums(const as_model *model, const as_model_work *work, int i, const as_model_sums *sums, int thread)
+{
+    const as_layer *layer = &model->layer[i];
+    const int parts = sums->program->parts;
+    void *own[AS_LAYER_PARAMS_MAX * PARTS_MAX];
+    AS_ASSERT(parts <= PARTS_MAX);
+    for (int q = 0; q < layer->nparams; q++) {
+        for (int p = 0; p < parts; p++) {
+            own[q * parts + p] = (char *)sums->part[p] + (size_t)layer->param[q].offset * model->kernels->real_bytes;
+        }
+    }
+    layer_accumulate(model, work, i, sums->program, sums->lane_row, sums->resume, own, thread, sums->threads);
+}
+
 void as_model_accumulate_segment(const as_model *model, const as_model_work *work, int segment,
                                  const as_tree_program *program, const int64_t *lane_row, bool resume,
                                  void *const *part, int thread, int threads)
 {
-    const size_t bytes = model->kernels->real_bytes;
-    const int parts = program->parts;
-    AS_ASSERT(parts <= PARTS_MAX);
+    const as_model_sums sums = {
+        .program = program, .lane_row = lane_row, .resume = resume, .part = part, .threads = threads};
     for (int i = model->nlayers - 1; i >= 0; i--) {
-        const as_layer *layer = &model->layer[i];
-        if (!layer->trains || layer->nparams == 0 || layer->recompute != segment || work->chain[i] != NULL) {
-            continue;
+        if (has_sums(model, work, i, segment)) {
+            layer_sums(model, work, i, &sums, thread);
         }
-        void *own[AS_LAYER_PARAMS_MAX * PARTS_MAX];
-        for (int q = 0; q < layer->nparams; q++) {
-            for (int p = 0; p < parts; p++) {
-                own[q * parts + p] = (char *)part[p] + (size_t)layer->param[q].offset * bytes;
-            }
-        }
-        layer_accumulate(model, work, i, program, lane_row, resume, own, thread, threads);
     }
 }
 

@@ -177,7 +177,8 @@ static void compare_all(const fixture *like, const fixture *f)
                 const as_tuning tuning = {.owners = owners,
                                           .tile_rows = tiles[t],
                                           .chunk_rows = chunks[(t + (size_t)owners) % 4],
-                                          .chunk_layers = (int)(t + (size_t)threads) % 5};
+                                          .chunk_layers = (int)(t + (size_t)threads) % 5,
+                                          .early = (as_force)((t + (size_t)owners) / 2 % 3)};
                 outcome found = train(f, threads, tuning);
                 if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0 ||
                     strcmp(found.message, first.message) != 0) {
