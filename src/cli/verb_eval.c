@@ -27,7 +27,7 @@ static as_status choose_role(const as_context *context, const as_model_file *mod
 }
 
 static void print_results(const as_context *context, const as_model_file *model, const as_dataset *data,
-                          const char *json, const char *table)
+                          const as_names *classes, const char *json, const char *table)
 {
     if (as_option_get(context, "json") != NULL) {
         printf("%s\n", json);
@@ -42,7 +42,7 @@ static void print_results(const as_context *context, const as_model_file *model,
         }
         printf("%-20.*s %.*s\n", (int)member.key_length, member.key, (int)member.value_length, member.value);
     }
-    as_eval_tables(json, &model->facts.class_names);
+    as_eval_tables(json, classes);
     printf("%s", table != NULL ? table : "");
 }
 
@@ -53,6 +53,7 @@ static as_status evaluate(const as_context *context, const as_model_file *model)
     as_sampler *sampler = NULL;
     as_batch batch = {0};
     as_text json = {0}, more = {0}, table = {0};
+    as_names classes = {0};
     double loss;
     AS_TRY(choose_role(context, model, &role));
     if (context->narguments > 1) {
@@ -64,13 +65,25 @@ static as_status evaluate(const as_context *context, const as_model_file *model)
         status = model->estimator->ops->evaluate(model->estimator, sampler, &batch, &json, &loss);
     }
     if (status == AS_OK) {
+        status = model->facts.tokenizer != NULL ? as_eval_token_names(model->facts.tokenizer, &classes)
+                                                : as_names_copy(&model->facts.class_names, &classes);
+    }
+    if (status == AS_OK && classes.n > 0) {
+        as_json_open(&json, "classes", '[');
+        for (int64_t i = 0; i < classes.n; i++) {
+            as_json_text(&json, NULL, classes.name[i]);
+        }
+        as_json_close(&json, ']');
+    }
+    if (status == AS_OK) {
         const bool programs = as_option_get(context, "json") != NULL;
         status = as_eval_inference(context, model, role, programs ? &json : &more, &table);
         as_json_close(&json, '}');
     }
     if (status == AS_OK && as_world_rank(model->world) == 0) {
-        print_results(context, model, &data, json.data, table.data);
+        print_results(context, model, &data, &classes, json.data, table.data);
     }
+    as_names_free(&classes);
     as_text_free(&json);
     as_text_free(&more);
     as_text_free(&table);

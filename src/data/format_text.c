@@ -7,12 +7,13 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/format.h"
+#include "data/stored_tokenizer.h"
 #include "io/stream.h"
 
 enum { TOKENS_BYTES, TOKENS_BPE };
 
 typedef struct options {
-    const char *file, *separator;
+    const char *file, *separator, *tokens_from;
     int tokens;
     int64_t vocabulary, context, stride;
     double from, to;
@@ -60,6 +61,13 @@ static const as_field fields[] = {
      .offset = offsetof(options, separator),
      .standard = "",
      .help = "text between documents, such as \"\\n\\n\"; each is one token of its own"},
+    {.name = "tokens_from",
+     .type = AS_FIELD_TEXT,
+     .offset = offsetof(options, tokens_from),
+     .standard = "",
+     .help =
+         "checkpoint whose tokens the text is read with, to go on from its weights; tokens, vocabulary and separator "
+         "are not heeded then"},
     {.name = "from",
      .type = AS_FIELD_REAL,
      .offset = offsetof(options, from),
@@ -113,6 +121,8 @@ static as_status make_tokens(as_format_file *file, const options *o, const as_to
     const int64_t vocabulary = o->tokens == TOKENS_BPE ? o->vocabulary : 0;
     if (known != NULL) {
         AS_TRY(as_tokenizer_copy(known, &file->tokenizer));
+    } else if (o->tokens_from != NULL) {
+        AS_TRY(as_stored_tokenizer_open(o->tokens_from, &file->tokenizer));
     } else {
         AS_TRY(as_tokenizer_train(text, n, vocabulary, o->separator, &file->tokenizer));
     }

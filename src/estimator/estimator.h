@@ -89,6 +89,9 @@ struct as_estimator_ops {
     as_status (*accumulate)(as_estimator *estimator, const as_batch *batch, int64_t step);
     /* Collective. From the sum to the next state. Nothing is changed unless AS_OK: DIVERGED names layer and step. */
     as_status (*update)(as_estimator *estimator, int64_t step, as_step_report *report);
+    /* Not collective. OPTIONAL: that the own rows of other data than those of the setup hold what the model asks of
+       them, such as tokens that it knows. Errors: DATA naming sample and layer; NOMEM. */
+    as_status (*check)(const as_estimator *estimator, const as_dataset *data);
     /* Not collective. Output of rows of data: out (rows, outputs) as the loss's predict gives it. */
     as_status (*predict)(as_estimator *estimator, const as_batch *batch, double *out);
     /* Collective. Mean loss and metrics of a whole data set (all lanes, one epoch of the sampler into batch); appends

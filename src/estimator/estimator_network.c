@@ -297,7 +297,7 @@ static as_status create(const as_setup *setup, as_estimator **out)
         status = plan(network);
     }
     if (status == AS_OK) {
-        status = network_check_data(network);
+        status = network_check_data(&network->base, setup->data);
     }
     status = as_world_agree(setup->world, status);
     if (status == AS_OK) {
@@ -434,6 +434,7 @@ const as_estimator_ops as_estimator_network = {
     .accumulate = network_accumulate,
     .update = network_update,
     .predict = network_predict,
+    .check = network_check_data,
     .evaluate = network_evaluate,
     .begin = network_begin,
     .extend = network_extend,

@@ -160,7 +160,7 @@ void network_sequence_destroy(as_network *network);
 
 /* Not collective. The own rows of the data hold what layers ask of them. Errors: DATA naming sample and layer; CONFIG;
    NOMEM. */
-as_status network_check_data(const as_network *network);
+as_status network_check_data(const as_estimator *estimator, const as_dataset *data);
 /* Collective. Other weights in the place of the network's (and of their averages): w (n), the same on all ranks; until
    the next call. For predictions: the optimizer's state stays as it is. Errors: those of the world. */
 as_status network_set_params(as_estimator *estimator, const double *w);

@@ -21,9 +21,9 @@ static const as_layer *find_embedding(const as_model *model)
 }
 
 /* The first number of the own rows that is no row of the table. */
-static as_status check_rows(const as_network *network, const as_layer *layer, double *row, void *work)
+static as_status check_rows(const as_network *network, const as_layer *layer, const as_dataset *data, double *row,
+                            void *work)
 {
-    const as_dataset *data = network->setup.data;
     const as_kernels *k = network->setup.kernels;
     const int64_t vocabulary = layer->param[0].shape.dim[0];
     for (int64_t r = 0; r < data->local_rows; r++) {
@@ -43,10 +43,10 @@ static as_status check_rows(const as_network *network, const as_layer *layer, do
     return AS_OK;
 }
 
-as_status network_check_data(const as_network *network)
+as_status network_check_data(const as_estimator *estimator, const as_dataset *data)
 {
+    const as_network *network = (const as_network *)estimator;
     const as_layer *layer = find_embedding(&network->model);
-    const as_dataset *data = network->setup.data;
     const as_normalization *norm = network->setup.normalization;
     if (layer == NULL || data->x == NULL) {
         return AS_OK;
@@ -63,7 +63,7 @@ as_status network_check_data(const as_network *network)
     as_status status =
         row == NULL || work == NULL
             ? as_error_set(AS_NOMEM, "out of memory for a sample of %lld elements", (long long)data->width)
-            : check_rows(network, layer, row, work);
+            : check_rows(network, layer, data, row, work);
     free(row);
     free(work);
     return status;

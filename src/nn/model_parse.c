@@ -299,12 +299,12 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
     }
     if (positions > 1 && (as_shape_positions(out) != positions || as_shape_channels(out) != head->outputs)) {
         char text[64];
-        AS_FAIL(
-            AS_CONFIG,
-            "%s: layer %s: loss %s of data with %lld labels a sample, of %lld classes, expects %lld outputs at each of "
-            "%lld positions, found shape %s",
-            place, layer->name, head->loss->name, (long long)positions, things, (long long)head->outputs,
-            (long long)positions, as_shape_text(out, text, sizeof text));
+        AS_FAIL(AS_CONFIG,
+                "%s: layer %s: loss %s of data with %lld labels a sample, of %lld %s, expects %lld outputs at each of "
+                "%lld positions, found shape %s",
+                place, layer->name, head->loss->name, (long long)positions, things,
+                model->data.vocabulary > 0 ? "tokens that the text gave" : "classes", (long long)head->outputs,
+                (long long)positions, as_shape_text(out, text, sizeof text));
     }
     return AS_OK;
 }

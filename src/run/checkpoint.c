@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "data/stored_tokenizer.h"
 #include "io/commit.h"
 #include "io/h5_contents.h"
 #include "run/config.h"
 #include "run/stored_names.h"
-#include "run/stored_tokenizer.h"
 
 enum { FIXED_MAX = 40 };
 
@@ -301,7 +301,6 @@ static as_status check_seed(const loading *l)
 /* The shape of a sample, and what is learnt; then the data themselves. */
 static as_status check_data_description(const loading *l, const as_dataset *data)
 {
-    AS_TRY(as_stored_tokenizer_check(l->file, data->tokenizer, data->place));
     const struct {
         const char *name;
         as_dtype type;
@@ -327,6 +326,9 @@ static as_status check_data_description(const loading *l, const as_dataset *data
 static as_status check_data(const loading *l)
 {
     bool same = false;
+    if (l->parts->data != NULL) { /* also for other data: the weights know what each token means */
+        AS_TRY(as_stored_tokenizer_check(l->file, l->parts->data->tokenizer, l->parts->data->place));
+    }
     if (allowed(l, "data", 4)) {
         return AS_OK;
     }

@@ -234,7 +234,7 @@ as_status as_patient_restore(as_patient *p, bool now)
     run->progress = (as_progress){0};
     AS_TRY(run->estimator->ops->init(run->estimator));
     if (p->config.start.from != NULL) {
-        AS_TRY(as_weights_load(run->world, &p->config.start, run->estimator, &p->silent));
+        AS_TRY(as_weights_load(run->world, &p->config.start, &run->train.data, run->estimator, &p->silent));
     }
     if (now) {
         AS_TRY(load_state(p));

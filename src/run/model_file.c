@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "data/stored_tokenizer.h"
 #include "io/h5_contents.h"
 #include "run/stored_names.h"
-#include "run/stored_tokenizer.h"
 
 enum { BATCH_ROWS = 1024, CLASSES_MAX = 1 << 24 };
 
@@ -219,6 +219,9 @@ as_status as_model_file_data(const as_model_file *m, as_role role, const as_sour
     }
     AS_TRY(as_dataset_open(&options, role, m->world, &m->lanes, (uint64_t)m->config.seed, &m->facts, data));
     as_normalization_fill(&m->normalization, &options, data);
+    if (m->estimator->ops->check != NULL) {
+        AS_TRY(as_world_agree(m->world, m->estimator->ops->check(m->estimator, data)));
+    }
     const int64_t rows = data->rows < BATCH_ROWS ? data->rows : BATCH_ROWS;
     as_status status = as_sampler_create(data, rows, false, (uint64_t)m->config.seed, sampler);
     if (status == AS_OK) {

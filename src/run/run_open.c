@@ -77,8 +77,14 @@ static as_status open_estimator(as_run *run)
     };
     as_watchdog_stamp(run->watchdog, "making the model", 0);
     AS_TRY(as_estimator_create(&setup, &run->estimator));
+    for (int i = 0; i < 2 && run->estimator->ops->check != NULL; i++) {
+        const as_run_data *const part = i == 0 ? &run->validation : &run->test;
+        const as_status status = part->present ? run->estimator->ops->check(run->estimator, &part->data) : AS_OK;
+        AS_TRY(as_world_agree(run->world, status));
+    }
     AS_TRY(run->estimator->ops->init(run->estimator));
-    return c->start.from == NULL ? AS_OK : as_weights_load(run->world, &c->start, run->estimator, run->log);
+    return c->start.from == NULL ? AS_OK
+                                 : as_weights_load(run->world, &c->start, &run->train.data, run->estimator, run->log);
 }
 
 as_checkpoint_parts as_run_parts(as_run *run)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "data/stored_tokenizer.h"
 #include "io/h5_contents.h"
 #include "io/tensors.h"
 
@@ -389,7 +390,22 @@ static as_status fetch_all(source *s, const as_start_options *start, int n, cons
     return check_unused(s, start);
 }
 
-as_status as_weights_load(as_world *world, const as_start_options *start, as_estimator *estimator, const as_log *log)
+/* Weights know what each token means. */
+static as_status check_tokens(const source *s, const as_start_options *start, const as_dataset *data, const as_log *log)
+{
+    if (s->contents == NULL || data->tokenizer == NULL || as_h5_contents_find(s->contents, "/data/merges") == NULL) {
+        return AS_OK;
+    }
+    const as_status status = as_stored_tokenizer_check(s->contents, data->tokenizer, data->place);
+    if (status == AS_DATA && start->fresh.n > 0) {
+        as_log_line(log, AS_LOG_WARN, "start: %s", as_error_message());
+        return AS_OK;
+    }
+    return status;
+}
+
+as_status as_weights_load(as_world *world, const as_start_options *start, const as_dataset *data,
+                          as_estimator *estimator, const as_log *log)
 {
     int n = 0, taken = 0, anew = 0;
     as_state_item *items;
@@ -398,6 +414,7 @@ as_status as_weights_load(as_world *world, const as_start_options *start, as_est
     double **value = calloc((size_t)n + 1, sizeof *value);
     as_status status = value == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %d arrays", start->from, n)
                                      : fetch_all(&s, start, n, items, value, &taken, &anew);
+    status = status == AS_OK ? check_tokens(&s, start, data, log) : status;
     status = as_world_agree(world, status);
     if (status == AS_OK) {
         put_all(estimator, n, items, value);

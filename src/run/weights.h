@@ -12,7 +12,8 @@ typedef enum as_weights_format { AS_WEIGHTS_SAFETENSORS, AS_WEIGHTS_NPZ } as_wei
    fresh layer must be in the file with its shape and finite values; every array of the file must have a place, be of a
    fresh layer or be ignored (scalars, which other programs keep as counters, are). Nothing is changed unless OK.
    Errors: NOINPUT; CONFIG naming the array, what was expected and found, and the nearest name; DATA; NOMEM. */
-as_status as_weights_load(as_world *world, const as_start_options *start, as_estimator *estimator, const as_log *log);
+as_status as_weights_load(as_world *world, const as_start_options *start, const as_dataset *data,
+                          as_estimator *estimator, const as_log *log);
 
 /* Not collective; a world of one process. Writes the parameters (the averaged ones where they are kept) as arrays
    called LAYER.NAME, but no adapters, which estimator->ops->fold takes into weights before. Errors: those of

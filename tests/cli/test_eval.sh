@@ -35,8 +35,18 @@ expect 78 "train.target: metric 'bits' is not among .*perplexity, bits_per_byte"
 "$program" train -s 'data.test={format: builtin}' -s 'train={steps: 40, batch: 64}' -q -o ../digits >../out 2>../err || complain 'digits'
 expect 0 '^ +class +precision +recall +f1 +support$' eval ../digits
 [ "$(grep -cE '^ +[0-9] +[01]\.[0-9]{4} +[01]\.[0-9]{4} +[01]\.[0-9]{4} +[0-9]+$' ../out)" -eq 10 ] || complain 'ten classes'
-[ "$(grep -A10 '^confusion' ../out | tail -10 | wc -w)" -eq 100 ] || complain 'ten rows of ten'
+[ "$(grep -A11 '^confusion' ../out | tail -11 | wc -w)" -eq 120 ] || complain 'ten rows of ten, and their classes'
 expect 0 '"support": ?\[[0-9., ]+\]' eval ../digits --json
+
+# Classes by name, in both tables and for programs; tokens by their text.
+{ echo 'a,b,kind'; for i in $(seq 60); do echo "$((i % 7)),$((i % 5)),$(echo 'cat,dog,bird' | cut -d, -f$((i % 3 + 1)))"; done; } >../in/kinds.csv
+"$program" train -s 'data={train: {format: csv, file: ../in/kinds.csv, target: [kind]}}' -s 'model={layers: [{dense: 3}]}' -s 'train={batch: 20, steps: 5}' \
+    -q -o ../kinds >../out 2>../err || complain 'kinds'
+expect 0 '^ +cat +[01]\.[0-9]{4}' eval ../kinds
+grep -A1 '^confusion' ../out | tail -1 | grep -qE '^ +bird +cat +dog$' || complain 'confusion: no names above'
+[ "$(grep -A4 '^confusion' ../out | tail -3 | awk '{ printf "%s,", $1; n += NF } END { print n }')" = 'bird,cat,dog,12' ] || complain 'confusion: no names beside'
+expect 0 '"classes": ?\["bird", ?"cat", ?"dog"\]' eval ../kinds --json
+expect 0 "^ +' ' +[01]\\.[0-9]{4}" eval ../text
 
 # Real targets by name, several losses, and parts of the inputs that layers read by name.
 printf 'a,b c,up,down\n%s\n' "$(for i in $(seq 60); do echo "$((i % 7)),$((i % 5)).5,$((i % 7 * 2)),$((i * i % 11))"; done)" >../in/table.csv

@@ -52,4 +52,6 @@ head -c 100 ../in/text.txt >../in/few.txt
 expect 0 '/output \(6, 16, 256\), /class for' predict ../text --in ../in/few.txt --out ../few.h5
 printf 'caf\351 and more than sixteen bytes' >../in/bad.txt
 expect 65 'bad\.txt: not UTF-8 at byte 3 \(0xE9\)' predict ../text --in ../in/bad.txt --out bad.h5
+{ echo a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p; seq -s, 241 256; } >../in/tokens.csv
+expect 65 'sample 0: element 15 is 256, but layer embedding_1 \(embedding\) has rows for whole numbers from 0 to 255' predict ../text --in ../in/tokens.csv -o bad.h5
 finish

@@ -1,5 +1,5 @@
 /* Merges are one array of pairs after another; as_tokenizer_create checks that they are merges. */
-#include "run/stored_tokenizer.h"
+#include "data/stored_tokenizer.h"
 
 #include <stdlib.h>
 
@@ -35,6 +35,20 @@ as_status as_stored_tokenizer_read(const as_h5_contents *file, as_tokenizer **ou
     return status;
 }
 
+as_status as_stored_tokenizer_open(const char *path, as_tokenizer **out)
+{
+    as_h5_contents *file = NULL;
+    *out = NULL;
+    as_status status = as_h5_contents_open(path, &file);
+    status = status == AS_OK ? as_h5_contents_check(file, 0, 1) : status;
+    status = status == AS_OK ? as_stored_tokenizer_read(file, out) : status;
+    as_h5_contents_close(&file);
+    if (status == AS_OK && *out == NULL) {
+        AS_FAIL(AS_DATA, "%s: expected a checkpoint of a model of text, found one without tokens", path);
+    }
+    return status;
+}
+
 as_status as_stored_tokenizer_check(const as_h5_contents *file, const as_tokenizer *expected, const char *place)
 {
     as_tokenizer *stored = NULL;
@@ -42,11 +56,12 @@ as_status as_stored_tokenizer_check(const as_h5_contents *file, const as_tokeniz
     const bool same = (stored == NULL) == (expected == NULL) && (stored == NULL || as_tokenizer_same(stored, expected));
     as_status status = AS_OK;
     if (!same) {
-        status = as_error_set(AS_DATA,
-                              "%s: /data/merges: a vocabulary of %lld tokens, but that of the training data (%s) is "
-                              "another one, of %lld",
-                              file->path, (long long)(stored == NULL ? 0 : as_tokenizer_vocabulary(stored)), place,
-                              (long long)(expected == NULL ? 0 : as_tokenizer_vocabulary(expected)));
+        status =
+            as_error_set(AS_DATA,
+                         "%s: /data/merges: a vocabulary of %lld tokens, but that of the training data (%s) is "
+                         "another one, of %lld (data.train.tokens_from: a checkpoint reads a text with its tokens)",
+                         file->path, (long long)(stored == NULL ? 0 : as_tokenizer_vocabulary(stored)), place,
+                         (long long)(expected == NULL ? 0 : as_tokenizer_vocabulary(expected)));
     }
     as_tokenizer_destroy(&stored);
     return status;
