@@ -25,6 +25,7 @@ typedef struct as_gemm_tuning {
     as_force copy;       /* of the rows of a, where they share cache sets */
     as_force wide;       /* tiles of several panels, where rows are few */
     as_force narrow;     /* vectors over rows, where columns are few */
+    as_force stream;     /* rows of a fetched ahead, where they are used once */
 } as_gemm_tuning;
 
 typedef struct as_kernels {

@@ -303,6 +303,7 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
         c.copy = tuning->copy == AS_AUTO ? c.copy : tuning->copy == AS_ALWAYS;
         c.wide = tuning->wide == AS_AUTO ? c.wide : tuning->wide == AS_ALWAYS && m <= WIDE_ROWS;
         c.narrow = tuning->narrow == AS_AUTO ? c.narrow : tuning->narrow == AS_ALWAYS && n <= NARROW;
+        c.stream = tuning->stream == AS_AUTO ? c.stream : tuning->stream == AS_ALWAYS;
     }
     c.narrow = c.narrow && n > 0 && m >= VL;
     return c;

@@ -52,6 +52,9 @@ static void tuned_products(const as_kernels *K)
         {.wide = AS_ALWAYS},
         {.narrow = AS_NEVER},
         {.narrow = AS_ALWAYS},
+        {.stream = AS_NEVER},
+        {.stream = AS_ALWAYS},
+        {.rows = 4, .stream = AS_ALWAYS, .narrow = AS_NEVER, .wide = AS_NEVER},
         {.rows = 3, .steps = 4, .copy = AS_ALWAYS, .wide = AS_ALWAYS},
         {.rows = 17, .steps = 29, .copy = AS_NEVER, .wide = AS_ALWAYS},
     };
