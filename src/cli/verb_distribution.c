@@ -34,7 +34,13 @@ static as_status read_parameters(const as_context *context, as_document *documen
     }
     as_text_free(&text);
     AS_TRY(status);
-    return as_distribution_parse(document, context->argument[0], as_node_get(root, "parameters"), out);
+    status = as_distribution_parse(document, context->argument[0], as_node_get(root, "parameters"), out);
+    if (status == AS_CONFIG) { /* it stands on the command line here */
+        char message[1024];
+        snprintf(message, sizeof message, "%s", as_error_message());
+        AS_FAIL(AS_USAGE, "%s", message);
+    }
+    return status;
 }
 
 /* All numbers of a repeatable option, each value a comma-separated list. */

@@ -433,6 +433,30 @@ static as_status check_options(const as_data_options *options, as_role role, uin
     return AS_OK;
 }
 
+/* Collective. Rows of which none counts teach and judge nothing. */
+static as_status check_weights(const as_dataset *data, as_role role, as_world *world)
+{
+    const int ranks = as_world_size(world);
+    enum { NO_ROWS, WEIGHTLESS, SOME };
+    uint8_t found = data->local_rows > 0 ? WEIGHTLESS : NO_ROWS, *all = calloc((size_t)ranks, sizeof *all);
+    for (int64_t i = 0; i < data->local_rows && found == WEIGHTLESS; i++) {
+        found = data->weight[i] > 0 ? SOME : WEIGHTLESS;
+    }
+    as_status status =
+        as_world_agree(world, all != NULL ? AS_OK : as_error_set(AS_NOMEM, "out of memory for %d ranks", ranks));
+    if (status == AS_OK) {
+        status = as_world_all_gather(world, &found, sizeof found, all);
+    }
+    for (int rank = 0; status == AS_OK && rank < ranks; rank++) {
+        found = found > all[rank] ? found : all[rank];
+    }
+    free(all);
+    if (status == AS_OK && found == WEIGHTLESS && role != AS_PREDICT) {
+        AS_FAIL(AS_DATA, "%s: the weights of the %lld samples add up to 0", data->place, (long long)data->rows);
+    }
+    return status;
+}
+
 static as_status open_loaded(const as_load *load, as_role role, as_world *world, uint64_t seed, as_dataset *data)
 {
     const as_data_options *options = load->options;
@@ -446,6 +470,7 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
     AS_TRY(count_classes(load, data, world));
     AS_TRY(count_label_bytes(data, world));
     AS_TRY(check_options(options, role, seed, data));
+    AS_TRY(check_weights(data, role, world));
     return as_dataset_fingerprint(data, world);
 }
 

@@ -162,7 +162,8 @@ static as_status finish(as_statistic *s, double *sum, as_step_report *report)
     for (int64_t i = 0; i < m->most; i++) {
         explained += m->variance[i];
     }
-    report->loss = *m->total > explained ? *m->total - explained : 0;
+    /* What is left of a row, as evaluation measures it: variances are divided by the weight less 1. */
+    report->loss = *m->total > explained ? (*m->total - explained) * ((s->weight - 1) / s->weight) : 0;
     return AS_OK;
 }
 

@@ -38,6 +38,7 @@ static const as_field fields[] = {
 
 enum { COUNT, COUNT_EXPOSED, EXPOSURE, FACTORIALS, SATURATED, SUMS };
 enum { BAD_COUNT, BAD_EXPOSURE };
+#define COUNT_MOST 9007199254740992.0 /* whole numbers are doubles up to here */
 
 static int64_t design_size(const as_glm *g)
 {
@@ -55,8 +56,9 @@ static void design(const as_glm *g, const as_statistic *s, const as_rows *r, dou
     double *sum = all + AS_GLM_D_SUMS;
     for (int64_t i = 0; i < r->count; i++) {
         const double y = r->target[i], w = r->weight[i], e = exposure_of(g, s, r, i);
-        if (!(y >= 0) || !(e > 0)) {
-            as_glm_bad_row(r, i, y >= 0 ? e : y, y >= 0 ? BAD_EXPOSURE : BAD_COUNT, all);
+        const bool count = y >= 0 && y <= COUNT_MOST;
+        if (!count || !(e > 0)) {
+            as_glm_bad_row(r, i, count ? e : y, count ? BAD_EXPOSURE : BAD_COUNT, all);
             continue;
         }
         sum[COUNT] += w * y;
@@ -78,8 +80,10 @@ static as_status begin(as_glm *g, const as_statistic *s, const double *all, doub
     if (all[AS_GLM_D_BAD] > 0) {
         AS_FAIL(AS_DATA, "%s: poisson: expected %s, found %.9g in row %.0f (%.0f such rows in all)",
                 s->setup.data->place,
-                all[AS_GLM_D_REASON] == BAD_EXPOSURE ? "exposures above 0" : "counts of 0 or more", all[AS_GLM_D_VALUE],
-                all[AS_GLM_D_ID], all[AS_GLM_D_BAD]);
+                all[AS_GLM_D_REASON] == BAD_EXPOSURE ? "exposures above 0"
+                : all[AS_GLM_D_VALUE] > 0            ? "counts of at most 9007199254740992"
+                                                     : "counts of 0 or more",
+                all[AS_GLM_D_VALUE], all[AS_GLM_D_ID], all[AS_GLM_D_BAD]);
     }
     if (!(sum[COUNT] > 0) && g->penalty == AS_GLM_NONE) {
         AS_FAIL(AS_DATA,

@@ -200,6 +200,15 @@ as_status as_statistic_init(as_estimator *estimator)
     return as_statistic_restored(estimator);
 }
 
+/* Squares of larger values, added over 1e16 rows, are no numbers. */
+#define SQUARE_MOST 1e146
+
+/* What find_largest fills: (lanes, LARGEST_SIZE). */
+typedef struct find {
+    as_statistic *s;
+    double *found;
+} find;
+
 typedef struct over_rows {
     as_statistic *s;
     const as_batch *batch;
@@ -282,6 +291,7 @@ as_status as_statistic_accumulate(as_estimator *estimator, const as_batch *batch
     as_statistic *s = (as_statistic *)estimator;
     const int64_t size = size_of(s);
     const double t0 = as_clock_seconds();
+    s->batch = batch;
     as_sum_clear(s->sum);
     memset(s->lanes, 0, (size_t)(s->setup.lanes->count * size) * sizeof(double));
     for (int lane = 0; lane < s->setup.lanes->count && s->ops->clear != NULL; lane++) {
@@ -310,12 +320,67 @@ static as_status finish(as_statistic *s, as_step_report *report)
     }
     report->loss = (double)NAN;
     AS_TRY(s->ops->finish(s, s->root, report));
-    if (isnan(report->loss)) {
-        AS_FAIL(AS_DIVERGED, "%s: the objective is not a number after pass %lld", s->base.ops->name,
-                (long long)s->pass + 1);
+    if (!isfinite(report->loss)) {
+        AS_FAIL(AS_DIVERGED, "%s: the objective is %s after pass %lld", s->base.ops->name,
+                isnan(report->loss) ? "not a number" : "infinite", (long long)s->pass + 1);
     }
     *s->passes = s->pass + 1;
     return AS_OK;
+}
+
+/* The element of largest magnitude that has come so far: magnitude, row, column (targets behind inputs). */
+enum { LARGEST, LARGEST_ROW, LARGEST_COLUMN, LARGEST_SIZE };
+
+static void keep_largest(const void *context, double *left, const double *right)
+{
+    (void)context;
+    if (right[LARGEST] > left[LARGEST]) {
+        memcpy(left, right, LARGEST_SIZE * sizeof *left);
+    }
+}
+
+static void find_largest(void *context, int lane, int64_t first, const as_rows *rows)
+{
+    (void)first;
+    const find *const f = context;
+    const as_statistic *const s = f->s;
+    double *const found = f->found + lane * LARGEST_SIZE;
+    const int64_t targets = rows->target != NULL ? s->targets : 0;
+    for (int64_t i = 0; i < rows->count; i++) {
+        for (int64_t j = 0; j < s->width + targets && rows->weight[i] > 0; j++) {
+            const double x = j < s->width ? rows->x[i * s->width + j] : rows->target[i * targets + j - s->width];
+            const double one[LARGEST_SIZE] = {fabs(x), (double)rows->id[i], (double)j};
+            keep_largest(NULL, found, one);
+        }
+    }
+}
+
+/* After a failed update: values whose squares are infinite make all sorts of failures, and are named instead. */
+static as_status explain(as_statistic *s, as_status status)
+{
+    const size_t lanes = (size_t)s->setup.lanes->count;
+    double root[LARGEST_SIZE] = {0};
+    find f = {.s = s, .found = calloc(lanes * LARGEST_SIZE + 1, sizeof *f.found)};
+    char text[2048], name[64];
+    snprintf(text, sizeof text, "%s", as_error_message());
+    as_status found = as_world_agree(s->setup.world, f.found != NULL ? AS_OK : AS_NOMEM);
+    if (found == AS_OK) {
+        as_statistic_over_rows(s, s->batch, find_largest, &f);
+        found = as_lane_merge(s->setup.world, s->setup.lanes, LARGEST_SIZE, f.found, keep_largest, NULL, root);
+    }
+    if (found == AS_OK) {
+        found = as_world_broadcast(s->setup.world, 0, root, sizeof root);
+    }
+    free(f.found);
+    if (found != AS_OK || !(root[LARGEST] > SQUARE_MOST)) {
+        return as_error_set(status, "%s", text);
+    }
+    const int64_t j = (int64_t)root[LARGEST_COLUMN];
+    AS_FAIL(AS_DATA,
+            "%s: row %.0f, %s: %.6g in size: the squares of such values add up to more than a number can hold; scale "
+            "the data",
+            s->setup.data->place, root[LARGEST_ROW],
+            j < s->width ? as_statistic_column(s, j, name) : as_statistic_target(s, j - s->width, name), root[LARGEST]);
 }
 
 /* Everyone gets what rank 0 has made. */
@@ -345,7 +410,11 @@ as_status as_statistic_update(as_estimator *estimator, int64_t step, as_step_rep
         as_lane_merge(world, s->setup.lanes, size_of(s), s->lanes, s->ops->merge != NULL ? combine : NULL, s, s->root));
     const double t1 = as_clock_seconds();
     *report = (as_step_report){.weight = s->weight, .samples = (int64_t)s->samples};
-    AS_TRY(as_world_agree(world, finish(s, report)));
+    const as_status status = as_world_agree(world, finish(s, report));
+    if (status == AS_DATA || status == AS_DIVERGED) {
+        return explain(s, status);
+    }
+    AS_TRY(status);
     AS_TRY(share(s, report));
     s->times[AS_TIME_SUM] += t1 - t0;
     s->times[AS_TIME_UPDATE] += as_clock_seconds() - t1;

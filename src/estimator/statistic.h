@@ -84,6 +84,7 @@ struct as_statistic {
     double weight, samples;         /* of the last pass: sum of weights, rows; set before finish */
 
     /* The engine's. */
+    const as_batch *batch; /* of the last pass; borrowed */
     as_sum *sum;
     int64_t *passes;
     double *lanes, *root, *x, *thread_scratch;

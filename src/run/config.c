@@ -291,6 +291,11 @@ static as_status parse_sections(as_config *c)
         AS_FAIL(AS_CONFIG, "%s: missing section 'model' (what is trained; see: allsum explain model)",
                 as_node_place(c->root));
     }
+    if (o.model->kind != AS_NODE_MAP) {
+        const bool word = o.model->kind == AS_NODE_SCALAR;
+        AS_FAIL(AS_CONFIG, "%s: model: expected a map such as {type: %s}, found %s%s", as_node_place(o.model),
+                word ? o.model->text : "ols", word ? "the word " : "no map", word ? o.model->text : "");
+    }
     AS_TRY(as_data_options_parse(c->document, o.data, &c->data));
     AS_TRY(parse_train(c, o.train));
     const as_fields_part start = {as_start_fields, &c->start};

@@ -20,6 +20,7 @@ expect 66 'absent\.yaml: cannot open: No such file' train absent.yaml
 expect 66 'cannot read' train ../in
 expect 78 '--set optimizer\.learning_rate=1: unknown key .optimizer\.learning_rate. \(did you mean .lr.\?\)' train $base -s optimizer.learning_rate=1
 expect 78 'unknown key .epocs' train $base -s epocs=1
+expect 78 "model: expected a map such as \\{type: ols\\}, found the word ols" train $base -s model=ols
 expect 78 "optimizer\.groups: no parameter's name matches 'head\.\*'; there are: dense_1\.weight, dense_1\.bias" train $base -s 'optimizer.groups=[{match: head.*, lr: 0.1}]'
 expect 78 "weight_decay 0.1 for '\*\.bias', but it matches only biases and norms" train $base -s 'optimizer.groups=[{match: "*.bias", weight_decay: 0.1}]'
 expect 78 "optimizer\.groups: missing key 'match'" train $base -s 'optimizer.groups=[{lr: 0.1}]'

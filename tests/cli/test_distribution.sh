@@ -12,10 +12,10 @@ expect 0 '^\[[0-9]' distribution poisson mean=3 --sample 5 --json
 "$program" distribution gamma shape=2 --sample 5 >../five
 cmp -s ../three <(head -3 ../five) || complain 'a draw depends on how many are drawn'
 "$program" distribution gamma shape=2 --sample 3 --seed 2 | cmp -s - ../three && complain 'the seed changes nothing'
-expect 78 "unknown distribution 'poison'; did you mean 'poisson'" distribution poison
-expect 78 "missing key 'shape'" distribution gamma
-expect 78 "normal\.sd: expected a number" distribution normal sd=0
-expect 78 'sum to 1, found 2 with the sum 0.9' distribution categorical 'probabilities=[0.5,0.4]'
+expect 64 "unknown distribution 'poison'; did you mean 'poisson'" distribution poison
+expect 64 "missing key 'shape'" distribution gamma
+expect 64 "normal\.sd: expected a number" distribution normal sd=0
+expect 64 'sum to 1, found 2 with the sum 0.9' distribution categorical 'probabilities=[0.5,0.4]'
 expect 64 "expected PARAM=VALUE, found 'mean'" distribution normal mean
 expect 64 "expected a number, found 'abc'" distribution normal --x abc
 expect 64 'from 0 to 1' distribution normal --p 2

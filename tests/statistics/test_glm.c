@@ -290,7 +290,8 @@ static void test_bad_tables_are_refused_with_numbers(void **state)
     refused("exposed", "a,e,y\n1,1,0\n2,0,3\n3,1,2\n1,4,2\n", REALS, "{type: poisson, exposure: e}", AS_DATA,
             "exposures above 0, found 0 in row 1");
     refused("nan", "a,y\n1,0\nnan,1\n3,0\n", LABELS, "{type: logistic}", AS_DATA, "row 1");
-    refused("big", "a,y\n1e200,0\n-1e200,1\n3,0\n2,1\n", LABELS, "{type: logistic}", AS_DATA, "column a");
+    refused("big", "a,y\n1e200,0\n-1e200,1\n3,0\n2,1\n", LABELS, "{type: logistic}", AS_DATA,
+            "row 1, a: 1e+200 in size");
     refused("kind", "a,y\n1,0.5\n2,3\n", REALS, "{type: logistic}", AS_CONFIG, "learns from labels");
 }
 
