@@ -19,7 +19,7 @@ static const double flat = 0.05; /* of the largest derivative */
 
 /* What things cost, in flops of a matrix product that take as long: a byte of a pass over parameters, a value of a row,
    a layer of a record, a record, and, on the other side, what a step takes besides its products. */
-static const double byte_flops = 20, value_flops = 300, layer_flops = 1e6, record_flops = 2e7, step_flops = 5e6;
+static const double byte_flops = 20, value_flops = 900, layer_flops = 1e6, record_flops = 2e7, step_flops = 5e6;
 
 static const as_nonlinearity *activation_of(const as_layer *layer)
 {
