@@ -28,7 +28,8 @@ struct as_probe {
     as_gradients_result at;
     as_gradients_spread_result spread;
     as_probe_records records;
-    double seconds; /* that the last probe took */
+    double seconds;        /* that the last probe took */
+    as_probe_price costly; /* of that */
 };
 
 double as_probe_dot(const as_probe_view *view, int layer, const double *a, const double *b)
@@ -149,6 +150,16 @@ static as_status measure_pulse(as_probe *probe, as_probe_record *record)
     return as_probe_spikes.measure(NULL, NULL, &view, record);
 }
 
+/* A costly instrument that leaves no number has not measured: it does so every few probes. */
+static void add_price(as_probe *probe, const as_probe_ops *kind, const as_probe_record *record, double seconds)
+{
+    if (kind->costly && !isnan(record->curvature_rows)) {
+        probe->costly.last = seconds;
+        probe->costly.sum += seconds;
+        probe->costly.times++;
+    }
+}
+
 static as_status measure(as_probe *probe, const as_step_report *report, as_probe_record *record)
 {
     const as_probe_options *o = probe->setup.options;
@@ -175,7 +186,9 @@ static as_status measure(as_probe *probe, const as_step_report *report, as_probe
             as_probe_record_state(record, o->kind[i]->name, "loss or gradient of the batch is not finite");
             continue;
         }
+        const double t0 = as_clock_seconds();
         AS_TRY(o->kind[i]->measure(o->options[i], probe->state[i], &view, record));
+        add_price(probe, o->kind[i], record, as_clock_seconds() - t0);
     }
     return AS_OK;
 }
@@ -184,6 +197,7 @@ as_status as_probe_after(as_probe *probe, unsigned due, const as_batch *next, co
                          int64_t steps, int64_t epoch, const as_probe_record **out)
 {
     const double t0 = as_clock_seconds();
+    probe->costly.last = 0;
     const bool instruments = (due & AS_PROBE_INSTRUMENTS) != 0;
     as_probe_record record;
     if (instruments) {
@@ -235,6 +249,11 @@ void as_probe_observe(as_probe *probe, const as_step_report *report)
 double as_probe_seconds(const as_probe *probe)
 {
     return probe == NULL ? 0 : probe->seconds;
+}
+
+as_probe_price as_probe_costly(const as_probe *probe)
+{
+    return probe == NULL ? (as_probe_price){0} : probe->costly;
 }
 
 int64_t as_probe_cadence(const as_probe *probe)

@@ -136,6 +136,12 @@ void as_probe_observe(as_probe *probe, const as_step_report *report);
 
 /* Not collective. Seconds that the instruments of the last probe took on this rank. */
 double as_probe_seconds(const as_probe *probe);
+/* Not collective. Of that, what costly instruments took, and since they were made, in so many measurements. */
+typedef struct as_probe_price {
+    double last, sum; /* seconds on this rank; last 0: they did not measure */
+    int64_t times;
+} as_probe_price;
+as_probe_price as_probe_costly(const as_probe *probe);
 /* Not collective. Steps from one to the next that is felt, at first; 0: never. */
 int64_t as_probe_cadence(const as_probe *probe);
 

@@ -1,4 +1,5 @@
 /* Instruments in the step loop: what they are made for, when they look, and the line that they leave. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "run/run_state.h"
 
@@ -45,6 +46,20 @@ as_status as_run_probe_before(as_run *run)
     return as_probe_before(run->probe, run->probed, &run->train.batch, p->step);
 }
 
+/* What curvature costs, whenever it is measured. */
+static void log_curvature(const as_run *run, const as_probe_record *record)
+{
+    const as_probe_price price = as_probe_costly(run->probe);
+    const double seconds = as_clock_seconds() - run->start;
+    if (price.last > 0 && seconds > 0) {
+        as_log_line(
+            run->log, AS_LOG_INFO,
+            "curvature at step %lld: %.3g s on %.0f rows; %.3g s in %lld measurement%s so far, %.3g %% of the run",
+            (long long)run->progress.step, price.last, record->curvature_rows, price.sum, (long long)price.times,
+            price.times > 1 ? "s" : "", 100 * price.sum / seconds);
+    }
+}
+
 /* What the first few probes cost, beside a step. */
 static void log_price(const as_run *run)
 {
@@ -85,6 +100,7 @@ as_status as_run_probe_after(as_run *run, const as_step_report *report)
     as_watch_record(&run->watch, record, run->log);
     if ((run->probed & AS_PROBE_INSTRUMENTS) != 0) {
         log_price(run);
+        log_curvature(run, record);
     }
     return AS_OK;
 }
