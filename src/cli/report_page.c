@@ -269,9 +269,10 @@ static void add_pair(const as_report_run *run, const char *title, const char *no
 static void add_instruments(const as_report_run *run, as_text *html)
 {
     if (run->probes.n == 0) {
-        as_text_add(html,
-                    "<p>No instruments were on in this run: <code>-s \"probe=50 steps\"</code> shows norms, signals, "
-                    "noise and curvature here, without changing a bit of the training.</p>\n");
+        as_text_add(
+            html,
+            "<p>Pulse and instruments were off in this run: <code>-s \"probe=50 steps\"</code> shows norms, signals, "
+            "noise and curvature here, without changing a bit of the training.</p>\n");
         return;
     }
     as_text_add(html, "<div class=\"charts\">\n");

@@ -32,6 +32,7 @@ static void write_json(const as_diagnose_result *result, bool tried, as_text *ou
     as_json_text(out, "name", result->name);
     as_json_text(out, "note", result->note);
     as_diagnosis_json(&result->diagnosis, out);
+    as_course_json(&result->course, out);
     if (tried) {
         add_trial(&result->trial, out);
     }
@@ -68,6 +69,9 @@ static as_status report(const as_context *context, const as_diagnose_options *o,
         as_text_add(&text, "note: %s\n", result->note);
     }
     as_diagnosis_print(&result->diagnosis, result->name, COLUMNS, &text);
+    if (as_diagnosis_count(&result->diagnosis, AS_FAULT) + as_diagnosis_count(&result->diagnosis, AS_WARN) > 0) {
+        as_course_print(&result->course, &text);
+    }
     if (json.failed || text.failed) {
         status = as_error_set(AS_NOMEM, "out of memory for the diagnosis");
     } else if (result->trained) {

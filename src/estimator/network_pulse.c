@@ -80,12 +80,12 @@ static as_status split_tile(as_pulse *p)
     return status;
 }
 
-/* How many of a lane's first rows are looked at: as many as cost a quarter of the step, or of writing the
+/* How many of a lane's first rows are looked at: as many as cost a quarter of the step, or a half of writing the
    record. */
 static int64_t choose_rows(const as_network *network, int64_t batch, double values)
 {
     const int lanes = network->setup.lanes->lanes;
-    const double step = 0.25 * as_model_flops(&network->model, true) * (double)batch, record = 0.25 * record_flops;
+    const double step = 0.25 * as_model_flops(&network->model, true) * (double)batch, record = 0.5 * record_flops;
     const double worth = (step > record ? step : record) / (values * value_flops + 1);
     const double most = worth < ROWS_MOST ? worth : ROWS_MOST;
     const int64_t all = (batch + lanes - 1) / lanes, some = (int64_t)(most / lanes);

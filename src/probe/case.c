@@ -351,4 +351,5 @@ void as_case_free(as_case *c)
     as_fit_free(&c->held_out);
     as_fit_free(&c->best);
     as_history_free(&c->history);
+    as_probe_records_free(&c->records);
 }

@@ -5,6 +5,7 @@
 
 #include "estimator/network.h"
 #include "probe/column.h"
+#include "probe/course.h"
 #include "probe/dependence.h"
 #include "probe/fit.h"
 #include "probe/history.h"
@@ -82,6 +83,8 @@ typedef struct as_case {
     as_fit best;       /* validation at the step of its lowest loss, best_step; no rows: not kept */
     int64_t best_step;
     as_history history;
+    as_probe_records records; /* of the pulse or of instruments; none: they were off */
+    as_course course;         /* what they say together */
 } as_case;
 
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */

@@ -36,7 +36,7 @@ const as_field as_probe_fields[] = {
      .standard = "auto",
      .help =
          "How often a step is felt: its own numbers (norms, noise, signals, dead units, spikes) become a record. auto: "
-         "often enough for about 1 % of the time, counted and not clocked; N steps; or off.",
+         "often enough for 1.5 % of the time at the most, counted and not clocked; N steps; or off.",
      .free = true},
     {.name = "instruments",
      .type = AS_FIELD_NODE,

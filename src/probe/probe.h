@@ -2,10 +2,10 @@
    simplest is probe_norms.c: copy it for a new one.
 
    Two ways. The pulse, on unless it is turned off, reuses what some steps compute anyway (probe/pulse.h), at a cadence
-   that costs about 1 % of the time. Instruments are asked for: at a probed step the gradients of its batch are computed
-   again, lane by lane, in memory of the instruments' own (estimator/gradients.h), for about one step more, and one more
-   for each of `cosine` and `step`. Neither can change a bit of the training, and what they measure is the same for
-   every layout. */
+   that costs 1.5 % of the time at the most. Instruments are asked for: at a probed step the gradients of its batch are
+   computed again, lane by lane, in memory of the instruments' own (estimator/gradients.h), for about one step more, and
+   one more for each of `cosine` and `step`. Neither can change a bit of the training, and what they measure is the same
+   for every layout. */
 #ifndef AS_PROBE_PROBE_H
 #define AS_PROBE_PROBE_H
 

@@ -9,7 +9,7 @@
 
 enum { CADENCE_LEAST = 10, CADENCE_MOST = 1000000, DENSE = 256, WINDOW = 20, HALVES = 2 };
 
-static const double share = 0.01; /* of the time */
+static const double share = 0.015; /* of the time */
 
 int64_t as_pulse_cadence(double price)
 {

@@ -5,7 +5,8 @@
 #include "estimator/pulse.h"
 #include "probe/record.h"
 
-/* Not collective. From one felt step to the next so that they cost about 1 % of the time: 10, 20, 50, 100, ... */
+/* Not collective. From one felt step to the next so that they cost 1.5 % of the time at the most: 10, 20, 50, 100, ...
+ */
 int64_t as_pulse_cadence(double price);
 
 /* Not collective. Whether the step after `step` steps is felt: the first one, and every cadence-th; half as often with

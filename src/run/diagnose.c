@@ -176,12 +176,35 @@ static void note_log(as_case *c)
     }
 }
 
+/* Lines that break off are passed over: note_log speaks of them. */
+static as_status read_records(const char *line, as_probe_records *out)
+{
+    while (line != NULL && *line != '\0') {
+        as_probe_record record;
+        bool found;
+        const as_status status = as_probe_record_read(line, &record, &found);
+        if (status != AS_OK && status != AS_DATA) {
+            return status;
+        }
+        if (status == AS_OK && found) {
+            AS_TRY(as_probe_records_add(out, &record));
+        }
+        const char *end = strchr(line, '\n');
+        line = end != NULL ? end + 1 : NULL;
+    }
+    return AS_OK;
+}
+
 static as_status read_logs(as_patient *p)
 {
     char *text = NULL;
     as_status status = read_shared(p, "metrics.jsonl", &text);
     if (status == AS_OK) {
         status = as_world_agree(p->options->world, as_history_read(text, &p->c.history));
+    }
+    if (status == AS_OK) {
+        status = as_world_agree(p->options->world, read_records(text, &p->c.records));
+        as_course_make(&p->c.records, &p->c.course);
     }
     free(text);
     text = NULL;
@@ -303,6 +326,16 @@ static as_status look_after_training(as_patient *p)
     return point(p, &c->point);
 }
 
+/* Where a point could not be measured (no checkpoint; layers that look at the whole batch), records stand in. */
+static as_status look_at_records(as_case *c)
+{
+    const bool begins = c->records.n > 0 && c->records.record[0].step == 1;
+    if (begins) {
+        AS_TRY(as_course_point(&c->records, &c->course, true, &c->start));
+    }
+    return as_course_point(&c->records, &c->course, false, &c->point);
+}
+
 static as_status look_at_model(as_patient *p)
 {
     as_case *c = &p->c;
@@ -318,7 +351,8 @@ static as_status look_at_model(as_patient *p)
     if (c->trained) {
         AS_TRY(look_after_training(p));
     }
-    return as_patient_try_rates(p);
+    AS_TRY(as_patient_try_rates(p));
+    return as_world_agree(p->options->world, look_at_records(c));
 }
 
 static as_status examine(as_patient *p)
@@ -352,6 +386,7 @@ as_status as_diagnose(const as_diagnose_options *options, as_diagnose_result *ou
     snprintf(out->name, sizeof out->name, "%s", options->path != NULL ? options->path : p->c.name);
     snprintf(out->note, sizeof out->note, "%s", p->c.note);
     out->trained = p->c.trained;
+    out->course = p->c.course;
     as_case_free(&p->c);
     as_patient_close(p);
     if (p->configured) {

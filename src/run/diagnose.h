@@ -31,6 +31,7 @@ typedef struct as_diagnose_result {
     char note[256]; /* what of the run could not be read; "" */
     bool trained;   /* a run, in the directory path */
     as_diagnosis diagnosis;
+    as_course course; /* what the records of a run say; none: records 0 */
     as_trial trial;
 } as_diagnose_result;
 

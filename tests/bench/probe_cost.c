@@ -26,6 +26,10 @@ enum { OFF, UNFELT, FELT, KINDS, BLOCK = 8, TIMES_MOST = 1 << 16 };
 static const struct {
     const char *name, *config;
 } work[] = {
+    {"digits 64-64-10, batch 32",
+     "data: {train: {format: builtin, name: digits}}\n"
+     "model: {layers: [{dense: {units: 64, activation: relu}}, {dense: {units: 10}}], loss: cross_entropy}\n"
+     "optimizer: {type: adam, lr: 1e-4}\ntrain: {batch: 32, steps: 1000000}\n"},
     {"softmax 784-10, batch 256", IMAGES "model: {layers: [flatten, {dense: {units: 10}}], loss: cross_entropy}\n"
                                          "optimizer: {type: sgd, lr: 0.01}\ntrain: {batch: 256, steps: 1000000}\n"},
     {"mlp 784-512-512-10, batch 128", IMAGES

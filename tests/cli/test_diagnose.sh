@@ -52,6 +52,7 @@ expect 66 'it has no config.yaml' diagnose ../in/empty
 "$program" train ../in/config.yaml -q -o ../in/run >/dev/null 2>&1 || complain 'expected a run'
 expect 0 'healthy' diagnose ../in/run
 grep -Eq '"healthy": ?true, ?"findings": ?\[\]' ../in/run/diagnosis.json || complain 'expected diagnosis.json'
+grep -Eq '"during": ?\{"records": ?[1-9]' ../in/run/diagnosis.json || complain 'expected what the pulse of the run said'
 
 # A run that a rate held up is not told that there is no more to learn.
 "$program" train ../in/config.yaml -q -o ../in/slow -s optimizer.lr=1e-6 >/dev/null 2>&1 || complain 'expected a slow run'
