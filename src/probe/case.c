@@ -214,6 +214,22 @@ double as_case_lowest(const as_case *c)
     return lowest;
 }
 
+double as_case_model_score(const as_case *c)
+{
+    return c->classifies ? c->now.accuracy : as_case_learnt(c);
+}
+
+double as_case_neighbour_score(const as_case *c)
+{
+    const double score = c->columns.neighbour_score;
+    return c->columns.neighbour_rows > 0 ? (c->classifies ? score : score > 0 ? score * score : 0) : (double)NAN;
+}
+
+bool as_case_told(const as_case *c)
+{
+    return c->now.rows > 0 && as_case_model_score(c) > as_case_neighbour_score(c) - 0.02;
+}
+
 /* The middle of the targets of a column; work (rows). */
 static double median_of(const as_sample *s, int64_t column, double *work)
 {

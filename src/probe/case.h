@@ -109,6 +109,12 @@ double as_case_last_signal(const as_case *c);
 /* Not collective. The smallest root mean square length, over layers with weights, of what a unit multiplies its inputs
    by, at the start: about 1 by glorot, 1.4 by he. */
 double as_case_least_gain(const as_case *c);
+/* Not collective. What the model tells of the training sample: its accuracy, of real targets the share of the loss that
+   is gone; and the same by five nearest rows. NaN: not known. */
+double as_case_model_score(const as_case *c);
+double as_case_neighbour_score(const as_case *c);
+/* Not collective. Whether the model tells as much as nearest rows do: what is left is hardly there to be learnt. */
+bool as_case_told(const as_case *c);
 /* Not collective. The lowest loss of training or validation that an evaluation logged; infinite: none. */
 double as_case_lowest(const as_case *c);
 /* Not collective. The largest share of units that are zero on all rows, over layers that end in relu; its name. */

@@ -4,7 +4,7 @@
 
 #include "probe/rule.h"
 
-static const double ratio_limit = 0.05, errors_limit = 5, share_limit = 0.5;
+static const double ratio_limit = 0.05, errors_limit = 5, share_limit = 0.5, same_limit = 1e-12;
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -15,7 +15,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "ratio", s->ratio);
     as_json_real(&f->evidence, "error", s->error);
     as_json_real(&f->evidence, "repeated", s->repeated);
-    if (s->ratio < ratio_limit && 1 - s->ratio > errors_limit * s->error) {
+    if (s->ratio < same_limit || (s->ratio < ratio_limit && 1 - s->ratio > errors_limit * s->error)) {
         as_advice(f, "give each row once: all lanes together read one file");
         return as_found(f, AS_FAULT,
                         "variance between lanes is %.3g times that of exchangeable ones (limit %.2g): all %.0f lanes "

@@ -20,7 +20,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const double share =
         loss / (even > c->chance ? even : c->chance) / as_case_input_size(c); /* outputs are as large as inputs */
     const bool high = c->classifies && c->chance > 0 && share > loss_limit,
-               learnt = c->trained && as_case_learnt(c) > 0.9;
+               learnt = c->trained && as_case_learnt(c) > 0.9 &&
+                        !(c->held_out.rows > 0 && c->held_out.loss > c->chance); /* large weights know rows by heart */
     as_json_real(&f->evidence, "backward_ratio", ratio);
     as_json_real(&f->evidence, "initial_loss", loss);
     as_json_real(&f->evidence, "chance", c->chance);
@@ -57,6 +58,7 @@ static const char *const explains[] = {"BAD_INITIAL_LOSS",
                                        "CLASS_IMBALANCE",
                                        "BATCH_TOO_LARGE",
                                        "LR_TOO_LOW",
+                                       "OVERFIT",
                                        NULL};
 
 const as_rule as_rule_exploding_grad = {

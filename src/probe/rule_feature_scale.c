@@ -51,8 +51,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const char *layer;
     const bool dead = as_case_dead(c, &c->start, &layer) > 0.5 || as_case_dead(c, &c->point, &layer) > 0.5;
     const bool once = as_case_lowest(c) < once_limit * c->chance; /* it was learnt, whatever the last steps did */
-    const bool matters = c->family == AS_FAMILY_PLAIN ? !(learnt > 0.9)
-                                                      : !once && ((learnt < 0.5 && !hits) || (dead && !(learnt > 0.8)));
+    const bool matters = c->family == AS_FAMILY_PLAIN
+                             ? !(learnt > 0.9)
+                             : !once && ((learnt < 0.5 && !hits) || (dead && !(learnt > 0.8) && !as_case_told(c)));
     const as_severity severity = matters ? AS_FAULT : AS_INFO;
     as_action(f, "data.normalize=mean_std");
     if (ratio > ratio_limit) {

@@ -16,9 +16,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->network->model.nparams >= c->train.total * c->network->model.outputs) {
         return AS_CLEAR; /* as many parameters as there are numbers to learn: it could */
     }
-    const double learnt = as_case_learnt(c), score = x->neighbour_score;
-    const double model = c->classifies ? c->now.accuracy : learnt;
-    const double probe = c->classifies ? score : score > 0 ? score * score : 0;
+    const double learnt = as_case_learnt(c), model = as_case_model_score(c), probe = as_case_neighbour_score(c);
     as_json_real(&f->evidence, "model", model);
     as_json_real(&f->evidence, "neighbours", probe);
     as_json_real(&f->evidence, "loss_share", 1 - learnt);

@@ -17,7 +17,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool plain = c->family == AS_FAMILY_PLAIN;
     const as_short *still = &c->decayed[0], *slow = &c->decayed[1];
     const double lr = c->lr_now / (1 - (c->momentum < 1 ? c->momentum : 0));
-    const double seen = still->steps > 0 && slow->steps > 0 && still->last > 0 ? 1 - slow->last / still->last : 0;
+    const double seen =
+        !c->cold && still->steps > 0 && slow->steps > 0 && still->last > 0 ? 1 - slow->last / still->last : 0;
     const double predicted = p->loss > 0 ? lr * p->trace * (1 - b / n) / (4 * b) / p->loss : 0;
     const double share = plain && predicted > seen ? predicted : seen;
     as_json_real(&f->evidence, "noise_scale", scale);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "kernels/scalar_math.h"
 #include "probe/rule.h"
 
 static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone */
@@ -85,11 +86,32 @@ static bool pair_rows(const as_case *c, const as_history_evaluation *low, double
     return isfinite(*error) && *error > 0;
 }
 
-/* Standard errors between the losses of rows held out and of training rows, or their accuracies, whichever is more. */
+/* Mean logarithm of the losses of rows, and its squared standard error: what one outlier does not decide. */
+static double mean_log(const as_fit *f, double floor, double *square)
+{
+    const double n = (double)f->rows;
+    double mean = 0, squares = 0;
+    for (int64_t r = 0; r < f->rows; r++) {
+        const double x = f->row_loss[r];
+        mean += as_log_f64(x > floor ? x : floor) / n;
+    }
+    for (int64_t r = 0; r < f->rows; r++) {
+        const double x = f->row_loss[r], d = as_log_f64(x > floor ? x : floor) - mean;
+        squares += d * d;
+    }
+    *square = n > 1 ? squares / (n - 1) / n : (double)INFINITY;
+    return mean;
+}
+
+/* Standard errors between the losses of rows held out and of training rows (as logarithms), or their accuracies,
+   whichever is more. */
 static double gap_of(const as_case *c)
 {
     const as_fit *a = &c->now, *b = &c->held_out;
-    const double loss = (b->loss - a->loss) / sqrt(a->loss_se * a->loss_se + b->loss_se * b->loss_se);
+    const double floor = 1e-6 * fabs(isfinite(c->chance) ? c->chance : 1) + 1e-300;
+    double of_a, of_b;
+    const double log_a = mean_log(a, floor, &of_a), log_b = mean_log(b, floor, &of_b);
+    const double loss = (log_b - log_a) / sqrt(of_a + of_b);
     double hits = 0;
     if (a->accuracy >= 0 && b->accuracy >= 0) {
         const double n = (double)a->rows, m = (double)b->rows, p = (a->accuracy * n + b->accuracy * m) / (n + m);

@@ -6,6 +6,7 @@
 #
 # A line of the table: name | expected code, several that are as good with commas, - for healthy | config or run | data | model | overrides
 #          followed by "weights IN UNITS OUT BIAS": the run starts with such weights of two layers, the biases of the first at BIAS
+#          "run resumed": stopped after 3 epochs and gone on with; "run ranks=N"
 #          "run exit=70": the record of the run says that it ended with this code
 #   data   a kind of tables.c with rows and changes, or builtin, or fashion
 #   model  units of hidden layers and what they share: "16 16 tanh", "32 relu init=normal init_scale=3"; linear: none; or [layers]; or statistic
@@ -14,6 +15,7 @@
 # Exit 0 when at least 90 % of the planted faults were named and at most 3 % of the healthy runs have a fault or a warning.
 set -u
 program=$1 tables=$2 scratch=$3 table=$4 seeds=${5:-3} only=${6:-.}
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
 mkdir -p "$scratch" && cd "$scratch" || exit 1
 cat >base.yaml <<'YAML'
 data: {train: {format: csv, file: data.csv, target: [y]}, normalize: mean_std, validation: 0.25}
@@ -29,7 +31,7 @@ YAML
 
 outputs_of() { # data
     case $1 in
-    *classes=*) grep -o 'classes=[0-9]*' <<<"$1" | cut -d= -f2 ;; blobs*) echo 3 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | builtin*spirals* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
+    *classes=*) grep -o 'classes=[0-9]*' <<<"$1" | cut -d= -f2 ;; blobs* | waves*) echo 3 ;; ordinal*) echo 5 ;; moons* | stripes* | sparse*) echo 2 ;; images*) echo 4 ;; builtin*digits* | digits* | fashion*) echo 10 ;; two* | far* | rings* | builtin*spirals* | xor* | parity* | product* | spirals*) echo 2 ;; *) echo 1 ;; esac
 }
 
 layers_of() { # model outputs
@@ -90,7 +92,13 @@ run_one() { # name seed mode data model overrides
     fi
     if [[ $3 == run* ]]; then
         rm -rf run
-        "$program" train "$base" -q -t 1 -o run "${sets[@]}" >train.out 2>train.err
+        local launch=()
+        [[ $3 != *ranks=* ]] || launch=(mpirun --oversubscribe --bind-to none -np "${3##*ranks=}")
+        if [[ $3 == *resumed* ]]; then
+            "$program" train "$base" -q -t 1 -o run "${sets[@]}" -s train.epochs=3 >train.out 2>train.err || return 1
+            sets+=(--allow-change train.epochs)
+        fi
+        "${launch[@]}" "$program" train "$base" -q -t 1 -o run "${sets[@]}" >train.out 2>train.err </dev/null
         case $? in 0 | 3 | 4 | 75) ;; *) return 1 ;; esac
         [[ $3 != *exit=* ]] || sed -i "s/\"exit_code\": [0-9]*/\"exit_code\": ${3##*exit=}/" run/status.json
         "$program" diagnose run -t 1 >text.out 2>text.err || return 1

@@ -5,12 +5,13 @@
           tables weights IN UNITS OUT BIAS SEED     safetensors of two dense layers, the biases of the first at BIAS
    kinds: blobs (3 classes), two (2 classes, overlapping), far (2 classes, far apart), rings, xor, parity, linear,
           curve, ripple, tall (linear, 20 columns), images (8x8 bars in 4 places), counts, patients (10 correlated
-   columns), product (the sign of a product) changes: scale=F (the last column), offset=F and spread=F (of y), random=1
-   (labels drawn anew), flip=SHARE, noise=SD (of y), nan=ROW, nany=ROW, leak=SD (a column: y plus noise), copies=N (each
-   row so many times), sorted=1 (by y), rare=SHARE (of class 1), hidden=1 (class 1 lies inside of class 0), pair=1 (a
-   column that is the sum of two), near=SD (a copy with noise), repeat=N (the first rows, so many times over), level=F
-   (added to all columns), constant=1 (of y), bysize=1 (sorted by x0), classes=K (of
-   blobs), flat=N (so many columns more that hold one value) */
+   columns), product (the sign of a product), moons, stripes, waves (32 columns, 3 frequencies),
+   sparse (24 columns of 0 and 1), ordinal (5 classes in a row), friedman, steps, heavy (linear, noise of long tails)
+   changes: scale=F (the last column), offset=F and spread=F (of y), random=1 (labels drawn anew), flip=SHARE, noise=SD
+   (of y), nan=ROW, nany=ROW, leak=SD (a column: y plus noise), copies=N (each row so many times), sorted=1 (by y),
+   rare=SHARE (of class 1), hidden=1 (class 1 lies inside of class 0), pair=1 (a column that is the sum of two), near=SD
+   (a copy with noise), repeat=N (the first rows, so many times over), level=F (added to all columns), constant=1 (of
+   y), bysize=1 (sorted by x0), classes=K (of blobs), flat=N (so many columns more that hold one value) */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,9 +87,72 @@ static void plain_row(table *t, double *x)
     }
 }
 
+/* Two half circles; stripes of x0; sines of 3 frequencies; rare ones; thresholds of a noisy score. */
+static int label_row(table *t, double *x, double *y, const double *centre)
+{
+    double sum = 0;
+    if (is(t, "moons")) {
+        const int k = uniform(t) < 0.5;
+        const double angle = 3.141592653589793 * uniform(t);
+        x[0] = (k ? 1 - cos(angle) : cos(angle)) + 0.15 * normal(t);
+        x[1] = (k ? 0.5 - sin(angle) : sin(angle)) + 0.15 * normal(t);
+        *y = k;
+    } else if (is(t, "stripes")) {
+        *y = (int)floor(1.5 * x[0] + 100) % 2;
+    } else if (is(t, "waves")) {
+        const int k = (int)(uniform(t) * 3);
+        const double phase = 6.283185307179586 * uniform(t);
+        for (int j = 0; j < t->columns; j++) {
+            x[j] = sin(6.283185307179586 * (k + 1) * j / t->columns + phase) + 0.4 * normal(t);
+        }
+        *y = k;
+    } else if (is(t, "sparse")) {
+        for (int j = 0; j < t->columns; j++) {
+            x[j] = uniform(t) < 0.15;
+            sum += centre[j] * (x[j] - 0.15);
+        }
+        *y = sum + 0.3 * normal(t) > 0;
+    } else if (is(t, "ordinal")) {
+        for (int j = 0; j < t->columns; j++) {
+            sum += centre[j] * x[j] / sqrt(t->columns);
+        }
+        sum += 0.4 * normal(t);
+        *y = (sum > -1) + (sum > -0.35) + (sum > 0.35) + (sum > 1);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+static int real_row(table *t, double *x, double *y, const double *centre)
+{
+    *y = 0;
+    if (is(t, "friedman")) {
+        for (int j = 0; j < t->columns; j++) {
+            x[j] = uniform(t);
+        }
+        *y = 0.2 *
+             (10 * sin(3.141592653589793 * x[0] * x[1]) + 20 * (x[2] - 0.5) * (x[2] - 0.5) + 10 * x[3] + 5 * x[4] - 14);
+    } else if (is(t, "steps")) {
+        *y = (x[0] > 0) + (x[1] > 0.5) - (x[2] > -0.5) * (x[3] > 0);
+    } else if (is(t, "heavy")) {
+        for (int j = 0; j < t->columns; j++) {
+            *y += centre[j] * x[j] / sqrt(t->columns);
+        }
+        const double a = normal(t), b = normal(t), c = normal(t);
+        *y += 0.4 * normal(t) / sqrt((a * a + b * b + c * c) / 3 + 0.05);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
 static void make_row(table *t, double *x, double *y, const double *centre)
 {
     plain_row(t, x);
+    if (label_row(t, x, y, centre) || real_row(t, x, y, centre)) {
+        return;
+    }
     if (is(t, "blobs")) {
         blob_row(t, x, y, centre, 1.2);
     } else if (is(t, "two")) {
@@ -144,7 +208,12 @@ static void make_row(table *t, double *x, double *y, const double *centre)
 
 static int columns_of(const table *t)
 {
-    return is(t, "rings") || is(t, "ripple")                                                      ? 2
+    return is(t, "moons") || is(t, "stripes")                                                     ? 2
+           : is(t, "waves")                                                                       ? 32
+           : is(t, "sparse")                                                                      ? 24
+           : is(t, "friedman")                                                                    ? 10
+           : is(t, "steps")                                                                       ? 5
+           : is(t, "rings") || is(t, "ripple")                                                    ? 2
            : is(t, "images")                                                                      ? 64
            : is(t, "tall")                                                                        ? 20
            : is(t, "patients")                                                                    ? 10
@@ -298,7 +367,7 @@ int main(int argc, char **argv)
     table t = {.kind = argv[1], .rows = atoi(argv[2]), .nchanges = argc - 4, .change = argv + 4};
     t.state = (uint64_t)atoll(argv[3]) * 1000003u + 17;
     t.columns = columns_of(&t);
-    t.classes = is(&t, "blobs") ? 3 : is(&t, "images") ? 4 : 2;
+    t.classes = is(&t, "blobs") || is(&t, "waves") ? 3 : is(&t, "images") ? 4 : is(&t, "ordinal") ? 5 : 2;
     t.x = calloc((size_t)t.rows * COLUMNS_MAX, sizeof *t.x);
     t.y = calloc((size_t)t.rows, sizeof *t.y);
     t.classes = (int)change(&t, "classes", t.classes);
@@ -308,7 +377,7 @@ int main(int argc, char **argv)
         centre[i] = normal(&t);
     }
     const int real = is(&t, "linear") || is(&t, "tall") || is(&t, "curve") || is(&t, "ripple") || is(&t, "counts") ||
-                     is(&t, "patients");
+                     is(&t, "patients") || is(&t, "friedman") || is(&t, "steps") || is(&t, "heavy");
     for (int r = 0; r < t.rows; r++) {
         make_row(&t, t.x + r * COLUMNS_MAX, &t.y[r], centre);
     }
