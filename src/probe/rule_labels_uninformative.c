@@ -4,7 +4,7 @@
 
 #include "probe/rule.h"
 
-static const double p_limit = 1e-2, errors_limit = 4;
+static const double p_limit = 5e-3, errors_limit = 4;
 enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
 static as_verdict judge(const as_case *c, as_finding *f)
@@ -58,7 +58,7 @@ static const char *const explains[] = {"BAD_INITIAL_LOSS", "EXPLODING_GRAD",
 
 const as_rule as_rule_labels_uninformative = {
     .code = "LABELS_UNINFORMATIVE",
-    .help = "smallest p of the columns (analysis of variance, Bonferroni) and of their regression over 0.01, and five "
+    .help = "smallest p of the columns (analysis of variance, Bonferroni) and of their regression over 0.005, and five "
             "nearest rows within 4 "
             "standard errors of chance, and no better on rows held out",
     .source = "signal shows in one of them: XOR, parity and rings in the second",

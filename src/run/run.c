@@ -107,6 +107,10 @@ static as_status after_step(as_run *run, const as_step_report *report)
     if (epoch_ended || evaluation) {
         run->train_loss = p->epoch_weight > 0 ? p->epoch_loss / p->epoch_weight : (double)NAN;
     }
+    const bool save = save_asked || due(&c->checkpoint.every, p->step, epoch_ended, p->epoch);
+    if (evaluation || save) {
+        AS_TRY(as_run_check_replicas(run));
+    }
     if (evaluation) {
         as_watchdog_stamp(run->watchdog, "evaluation", p->step);
         AS_TRY(as_run_record_evaluation(run));
@@ -117,7 +121,7 @@ static as_status after_step(as_run *run, const as_step_report *report)
     if (run->options->max_steps > 0 && run->steps_here >= run->options->max_steps) {
         run->stopping = true;
     }
-    if (p->finished || run->stopping || save_asked || due(&c->checkpoint.every, p->step, epoch_ended, p->epoch)) {
+    if (p->finished || run->stopping || save) {
         as_watchdog_stamp(run->watchdog, "a checkpoint", p->step);
         AS_TRY(as_run_save(run));
     }

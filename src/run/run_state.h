@@ -66,6 +66,8 @@ as_status as_run_probe_after(as_run *run, const as_step_report *report);
 as_status as_run_probe_open(as_run *run);
 /* Not collective. Moves the position past the batch just used. Returns whether an epoch ended. */
 bool as_run_advance(as_run *run, const as_step_report *report);
+/* Collective. Errors: INTERNAL, the same on all ranks, where nodes have parameters that differ in a bit. */
+as_status as_run_check_replicas(as_run *run);
 /* Not collective. Hands the progress to whoever shows it; rank 0 only. */
 void as_run_show_progress(const as_run *run, const as_step_report *report);
 /* Not collective. A line of metrics.jsonl and of the history, closed and freed here; rank 0 writes. */
