@@ -26,6 +26,18 @@ static bool is_quadratic(const as_case *c)
     return c->linear && c->family == AS_FAMILY_PLAIN && strcmp(c->network->model.head[0].loss->name, "mse") == 0;
 }
 
+/* Mean over epochs, as training saw it, of the last quarter of them. */
+static double late_loss(const as_case *c)
+{
+    const as_history *h = &c->history;
+    double sum = 0, n = 0;
+    for (int64_t i = h->nevaluations - (h->nevaluations + 3) / 4; i >= 0 && i < h->nevaluations; i++) {
+        sum += h->evaluation[i].train_loss;
+        n++;
+    }
+    return n > 0 ? sum / n : (double)NAN;
+}
+
 static as_verdict propose(const as_case *c, as_finding *f, const as_short *slower)
 {
     if (c->start.lambda_max > 0 && c->family == AS_FAMILY_PLAIN) {
@@ -90,6 +102,15 @@ static as_verdict judge(const as_case *c, as_finding *f)
             "learning rate %.3g takes the loss from %.3g to %.3g in %lld steps, %.3g to %.3g (limit by curvature "
             "%.3g)",
             c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last, limit);
+    }
+    const double late = late_loss(c);
+    if (c->trained && grew && slower != NULL && (late > 1.5 * t->first || c->held_out.loss > 2 * c->chance)) {
+        propose(c, f, slower);
+        return as_found(f, AS_FAULT,
+                        "learning rate %.3g takes the loss from %.3g to %.3g in %lld steps (%.3g to %.3g), and at the "
+                        "end the mean over an epoch is %.3g, of rows held out %.3g, where chance is %.3g",
+                        c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last, late,
+                        c->held_out.rows > 0 ? c->held_out.loss : (double)NAN, c->chance);
     }
     slower = better(c, reached, 0.7);
     const bool noise = c->point.measured && as_case_noise_scale(&c->point) > 10 * (double)c->batch;
