@@ -4,6 +4,11 @@
 #include "kernels/table.h"
 #include "kernels/vector.h"
 
+enum {
+    FETCH_AHEAD = 16384, /* bytes of rows that a gather asks for before it reads them */
+    ROW_FETCHED = 1024   /* bytes at the start of a row; what follows the hardware fetches */
+};
+
 /* One row of a gather from elements of type T; written so that the compiler vectorises it. */
 #define GATHER_ROW(T)                                                                                                  \
     do {                                                                                                               \
@@ -56,16 +61,26 @@ static void gather_row(int64_t width, const void *restrict x, as_dtype type, int
     }
 }
 
+/* Asks for the first bytes of a row: shuffled rows begin where the hardware cannot guess. */
+static void fetch_row(const void *x, int64_t at, int64_t bytes)
+{
+    for (int64_t o = 0; o < bytes; o += 64) {
+        __builtin_prefetch((const char *)x + at + o, 0, 2);
+    }
+}
+
 void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, int64_t stride, const int64_t *row,
                      const void *scale, const void *shift, void *y, int64_t ldy)
 {
+    const int64_t one = (int64_t)as_dtype_bytes(type), apart = stride * one;
+    const int64_t bytes = width * one < ROW_FETCHED ? width * one : ROW_FETCHED;
+    const int64_t ahead = FETCH_AHEAD / (bytes + 1) + 1;
+    for (int64_t i = 0; i < rows && i < ahead; i++) {
+        fetch_row(x, row[i] * apart, bytes);
+    }
     for (int64_t i = 0; i < rows; i++) {
-        if (i + 1 < rows) { /* shuffled rows: the hardware cannot guess where the next one starts */
-            const char *const next = (const char *)x + (size_t)(row[i + 1] * stride) * as_dtype_bytes(type);
-            const int64_t bytes = width * (int64_t)as_dtype_bytes(type);
-            for (int64_t o = 0; o < bytes && o < 1024; o += 64) {
-                __builtin_prefetch(next + o);
-            }
+        if (i + ahead < rows) {
+            fetch_row(x, row[i + ahead] * apart, bytes);
         }
         gather_row(width, x, type, row[i] * stride, scale, shift, (real *)y + i * ldy);
     }
