@@ -67,10 +67,11 @@ as_status as_arena_commit(as_arena *arena)
     if (arena->block != NULL) {
         AS_FAIL(AS_INTERNAL, "arena: committed twice");
     }
-    const size_t size = arena->bytes == 0 ? ALIGN : arena->bytes;
-    AS_TRY(as_memory_check(size));
-    /* Room to start on a huge page boundary when the block is worth one. */
-    const size_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    const size_t bytes = arena->bytes == 0 ? ALIGN : arena->bytes;
+    AS_TRY(as_memory_check(bytes));
+    /* Whole huge pages when the block is worth one: room to start on a boundary, and to end on one. */
+    const size_t slack = bytes >= HUGE_PAGE ? HUGE_PAGE : 0;
+    const size_t size = slack != 0 ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
     void *block = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (block == MAP_FAILED) {
         AS_FAIL(AS_NOMEM, "out of memory: %zu bytes needed", size);

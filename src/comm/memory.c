@@ -69,7 +69,7 @@ double as_node_barrier(as_world *world)
 static as_status map_private(size_t bytes, as_memory *memory)
 {
     AS_TRY(as_memory_check(bytes));
-    memory->bytes = bytes + HUGE_PAGE;
+    memory->bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE + HUGE_PAGE;
     memory->mapped =
         mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory->mapped == MAP_FAILED) {
@@ -79,7 +79,7 @@ static as_status map_private(size_t bytes, as_memory *memory)
     const size_t past = (size_t)((uintptr_t)memory->mapped % HUGE_PAGE);
     memory->start = (char *)memory->mapped + (past == 0 ? 0 : HUGE_PAGE - past);
     if (bytes >= HUGE_PAGE) {
-        madvise(memory->start, bytes, MADV_HUGEPAGE); /* Advice: a refusal changes nothing. */
+        madvise(memory->start, memory->bytes - HUGE_PAGE, MADV_HUGEPAGE); /* Advice: a refusal changes nothing. */
     }
     return AS_OK;
 }
