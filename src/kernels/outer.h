@@ -7,6 +7,7 @@
 #include "kernels/kernels.h"
 
 typedef enum as_outer_operand { AS_OUTER_AUTO, AS_OUTER_X, AS_OUTER_D } as_outer_operand;
+typedef enum as_outer_nodes { AS_OUTER_NODES_AUTO, AS_OUTER_ASIDE } as_outer_nodes;
 typedef enum as_outer_reading { AS_OUTER_READ_AUTO, AS_OUTER_IN_PLACE, AS_OUTER_PACKED } as_outer_reading;
 
 /* Zero leaves a choice to the kernel; sizes are cut to what its buffers hold. */
@@ -14,7 +15,8 @@ typedef struct as_outer_choices {
     as_outer_operand broadcast; /* the operand whose elements are broadcast; the other one is read as vectors */
     as_outer_reading strips;    /* the broadcast operand */
     as_outer_reading panels;    /* the vector operand; in place where its last panel is whole */
-    int64_t chunk;              /* rows that are packed at once; tiles wait in memory between chunks */
+    as_outer_nodes nodes;       /* where tiles wait between chunks: never in their places in the result */
+    int64_t chunk;              /* rows that are packed at once, at the most */
     int64_t block_strips;       /* size of a block of tiles */
     int64_t block_panels;
 } as_outer_choices;

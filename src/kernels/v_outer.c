@@ -1,40 +1,51 @@
 /* Weight gradients: sums over samples of outer products. A chain runs inside a lane, and the lane tree is walked for a
    tile at a time (v_outer_tile.c), so that no full gradient per lane exists.
 
-   One operand is broadcast (U columns, in strips of up to MR), the other read as vectors (W columns, in panels of NR).
-   The broadcast one is x and the vectors come from d, or the other way round when d is narrow: the product of two
-   factors does not depend on their order. Rows come in chunks, over whose ends a tile's nodes wait in memory. In a
-   chunk, strips and panels are packed where rows lie far apart: a panel stays in L1 while the strips pass by from L2.
-   With one chunk all tiles share one stack; with several, a block of tiles has its stacks in L2. Cost: 2 rows k n
-   flops, and k n additions per lane. */
+   One operand is broadcast (U columns, in strips of up to OUTER_R), the other read as vectors (W columns, in panels of
+   OUTER_W). The broadcast one is x and the vectors come from d, or the other way round when d is narrow: the product of
+   two factors does not depend on their order. Rows come in chunks, whose ends are put where few nodes of the tree are
+   unfinished. A chunk's panels are packed together, row by row as they lie in memory, and stay in L2 beside a block of
+   packed strips. A node that is alone at the end of a chunk waits in its place in the result, so that each operand is
+   packed once; several wait aside, for a block of tiles at a time. Cost: 2 rows k n flops, and k n additions per lane.
+ */
 #include "kernels/outer.h"
 #include "kernels/outer_tile.h"
 #include "kernels/team.h"
 
 enum {
-    ROWS_FEW = 1024,              /* no more rows than this are one chunk */
-    ROWS_CHUNK = 256,             /* otherwise a chunk has about so many */
-    BLOCK_STACK = 1024 * 1024,    /* bytes of a block's stacks */
-    BLOCK_BROADCAST = 768 * 1024, /* bytes of a block's packed broadcast operand */
-    PANELS = 8,                   /* panels of a block of several chunks */
-    REUSE = 3,                    /* panels beside a strip, or strips beside a panel, that pay for packing it */
-    ROWS_AHEAD = 16,              /* rows that packing prefetches ahead */
-    TOGETHER = 4,                 /* strips that are packed at once */
-    NEAR = 1280,                  /* rows no more bytes apart than this are read as fast where they lie */
-    SLACK = 2 * VL                /* reals behind packed strips, written as part of whole vectors */
+    ROWS = 512,       /* of a chunk, where it is for the kernel to choose */
+    ROWS_MOST = 1024, /* of any chunk */
+    ROWS_MANY = 1024, /* more rows than this make packing the fewer columns worth a tile written less easily */
+    BYTES_PANELS = 1024 * 1024,  /* packed panels */
+    BYTES_STRIPS = 512 * 1024,   /* packed strips */
+    BYTES_ASIDE = 512 * 1024,    /* nodes that wait aside */
+    REUSE = 3,                   /* panels beside a strip that pay for packing it */
+    TOGETHER = 8,                /* rows of strips that are packed at once */
+    NEAR = 1280,                 /* rows no more bytes apart than this are read as fast where they lie */
+    ROWS_AHEAD = 4,              /* rows that packing prefetches ahead */
+    COPY = OUTER_R == 6 ? 8 : 4, /* reals that are copied for a row of a strip, at least OUTER_R */
+    PAD = VL                     /* reals at least between strips, so that they do not share cache sets */
 };
+
+/* What is the same for a thread's share. */
+typedef struct plan {
+    int64_t most;           /* rows of a chunk */
+    int64_t strips, panels; /* of a block */
+    int waiting;            /* nodes between chunks at the most */
+    bool several, aside;    /* chunks; nodes wait aside */
+    bool pack_strips, pack_panels;
+} plan;
+
+typedef struct buffers {
+    real *strips, *panels;
+    outer_tile *stack, *aside;
+    const int8_t *depth; /* nodes that wait after a lane */
+} buffers;
 
 /* Columns [u, u + count) of the broadcast operand in strips, by `panels` panels of the other one from w. */
 typedef struct block {
     int64_t u, count, strips, w, panels;
-    int64_t chunks;
-    bool pack_strips, pack_panels;
 } block;
-
-typedef struct buffers {
-    real *strips, *panel;
-    outer_tile *stack;
-} buffers;
 
 static int64_t ceiling(int64_t a, int64_t b)
 {
@@ -46,157 +57,239 @@ static int64_t at_most(int64_t a, int64_t most)
     return a < most ? a : most;
 }
 
-/* Rows of the vector operand's panel at column w, `width` wide, padding zero. */
-static void pack_panel(const outer *o, int64_t w, int64_t width, int64_t first, int64_t rows, real *panel)
+static void find_depths(const as_tree_program *program, int8_t *depth)
 {
-    const vmask low = v_first(o->W - w), high = v_first(o->W - w - VL);
-    const real *from = o->w + first * o->ldw + w;
-    for (int64_t r = 0; r < rows; r++, from += o->ldw, panel += width) {
-        if (r + ROWS_AHEAD < rows) {
-            __builtin_prefetch(from + ROWS_AHEAD * o->ldw);
-            __builtin_prefetch(from + ROWS_AHEAD * o->ldw + VL);
-        }
-        v_store(panel, v_load_masked(from, low));
-        if (width == NR) {
-            v_store(panel + VL, v_load_masked(from + VL, high));
-        }
+    int top = 0, lane = 0;
+    for (int i = 0; i < program->steps; i++) {
+        top += program->step[i] >= 0 ? 1 : -1;
+        lane = program->step[i] >= 0 ? program->step[i] : lane;
+        depth[lane] = (int8_t)top;
     }
 }
 
-/* MR reals, of which `columns` count; whole vectors where `whole` says that those can be read. */
-AS_INLINE void pack_few(const real *from, int columns, bool whole, real *to)
+/* The end of the chunk that starts at `row`, of no more than `most` rows: the last end of a lane after which the fewest
+   nodes wait, or any row of a longer lane. *lane: the first lane that ends after `row`; moves on. */
+static int64_t chunk_end(const outer *o, const int8_t *depth, int64_t row, int64_t most, int *lane, int *waiting)
 {
-    if (whole) {
-        AS_UNROLL
-        for (int v = 0; v < MR; v += VL) {
-            v_store(to + v, v_load(from + v));
-        }
-    } else {
-        for (int c = 0; c < columns; c++) {
-            to[c] = from[c];
-        }
+    const int64_t last = o->lane_row[o->program->lanes];
+    *waiting = 0;
+    if (last - row <= most) {
+        return last;
     }
+    int best = -1, l = *lane;
+    for (; o->lane_row[l + 1] <= row + most; l++) {
+        const bool ends = o->lane_row[l + 1] > row && o->lane_row[l + 2] > o->lane_row[l + 1]; /* no empty lane next */
+        best = ends && (best < 0 || depth[l] <= depth[best]) ? l : best;
+    }
+    if (best < 0) {
+        *lane = l;
+        *waiting = 1 + (l > 0 ? depth[l - 1] : 0);
+        return row + most;
+    }
+    *lane = best + 1;
+    *waiting = depth[best];
+    return o->lane_row[best + 1];
 }
 
-/* The block's columns of the broadcast operand, rows of MR, one strip after the other, some at once so that neighbours
-   in memory are read together. Vectors go past the end of a row of MR; what comes next overwrites that. */
-static void pack_strips(const outer *o, const block *k, int64_t first, int64_t rows, real *packed)
+/* Columns of panel j of a block, and its width as it is stored. */
+static int64_t panel_columns(const outer *o, const block *k, int64_t j)
 {
-    const int64_t last = o->lane_row[o->program->lanes] * o->ldu - (o->ldu - o->U);
-    for (int64_t t0 = 0; t0 < k->strips; t0 += TOGETHER) {
-        const int64_t some = at_most(k->strips - t0, TOGETHER);
-        int64_t i[TOGETHER];
-        int columns[TOGETHER];
-        for (int64_t t = 0; t < some; t++) {
-            columns[t] = strip_rows(k->count, k->strips, t0 + t, &i[t]);
-        }
-        for (int64_t r = 0; r < rows; r++) {
-            for (int64_t t = 0; t < some; t++) {
-                const int64_t from = (first + r) * o->ldu + k->u + i[t];
-                /* The last row of a strip must not run into the next strip, which is there already. */
-                const bool whole = from + MR + VL <= last && r + 1 < rows;
-                pack_few(o->u + from, columns[t], whole, packed + ((t0 + t) * rows + r) * MR);
+    return at_most(o->W - k->w - j * OUTER_W, OUTER_W);
+}
+
+static int64_t panel_vectors(const outer *o, const block *k, int64_t j)
+{
+    return ceiling(panel_columns(o, k, j), VL);
+}
+
+/* All panels of a block, row after row. */
+static void pack_panels(const outer *o, const block *k, int64_t first, int64_t rows, real *packed)
+{
+    const int64_t last = k->panels - 1, columns = panel_columns(o, k, last), vectors = ceiling(columns, VL);
+    const vmask mask = v_first(columns - (vectors - 1) * VL);
+    const int64_t whole = last * OUTER_W + (vectors - 1) * VL;
+    for (int64_t r = 0; r < rows; r++) {
+        const real *const from = o->w + (first + r) * o->ldw + k->w;
+        const real *const ahead = from + (r + ROWS_AHEAD < rows ? ROWS_AHEAD * o->ldw : 0);
+        for (int64_t j = 0; j < last; j++) {
+            AS_UNROLL
+            for (int v = 0; v < OUTER_V; v++) {
+                __builtin_prefetch(ahead + j * OUTER_W + v * VL);
+                v_store(packed + (j * rows + r) * OUTER_W + v * VL, v_load(from + j * OUTER_W + v * VL));
             }
         }
+        real *const to = packed + last * rows * OUTER_W + r * vectors * VL;
+        for (int64_t v = 0; v < vectors - 1; v++) {
+            v_store(to + v * VL, v_load(from + last * OUTER_W + v * VL));
+        }
+        v_store(to + (vectors - 1) * VL, v_load_masked(from + whole, mask));
     }
 }
 
-/* One chunk of rows, from the cursor to `end`, of all tiles of a block. */
-static outer_cursor block_chunk(const outer *o, const block *k, outer_cursor from, int64_t end, const buffers *m)
+/* Reals from one packed strip to the next. */
+static int64_t strip_reals(int64_t rows)
 {
-    const int64_t rows = end - from.row;
+    return ceiling(rows * OUTER_R, VL) * VL + PAD;
+}
+
+/* Rows [r, r + count) of all strips of a block from `from`, COPY reals each or as many as a strip has. */
+AS_INLINE void pack_rows(const block *k, const real *from, int64_t ld, int64_t r, const int count, bool whole, real *to,
+                         int64_t apart)
+{
+    const int64_t q = k->count / k->strips, rest = k->count % k->strips;
+    int64_t left = 0;
+    from += r * ld;
+    to += r * OUTER_R;
+    for (int64_t t = 0; t < k->strips; t++, to += apart) {
+        left += rest;
+        const int64_t columns = q + (left >= k->strips ? 1 : 0);
+        left -= left >= k->strips ? k->strips : 0;
+        AS_UNROLL
+        for (int s = 0; s < count; s++) {
+            memcpy(to + s * OUTER_R, from + s * ld, (whole ? COPY : (size_t)columns) * sizeof(real));
+        }
+        from += columns;
+    }
+}
+
+/* The block's columns of the broadcast operand, in rows of OUTER_R, one strip after the other, some rows at once. More
+   is copied than a row of a strip has; what comes next overwrites it. */
+static void pack_strips(const outer *o, const block *k, int64_t first, int64_t rows, real *packed)
+{
+    const int64_t apart = strip_reals(rows), stop = k->u + k->count;
+    const int64_t last = (o->lane_row[o->program->lanes] - 1) * o->ldu + o->U; /* end of the operand in memory */
+    const int64_t fast = last - stop >= COPY ? (last - stop - COPY) / o->ldu - first + 1 : 0;
+    const real *const from = o->u + first * o->ldu + k->u;
+    int64_t r = 0;
+    for (; r + TOGETHER <= at_most(fast, rows); r += TOGETHER) {
+        pack_rows(k, from, o->ldu, r, TOGETHER, true, packed, apart);
+    }
+    for (; r < rows; r++) {
+        pack_rows(k, from, o->ldu, r, 1, r < fast, packed, apart);
+    }
+}
+
+/* All tiles of a block through one chunk of rows, from the cursor to `end`. */
+static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, outer_cursor from, int64_t end,
+                                const buffers *m)
+{
+    const int64_t rows = end - from.row, apart = strip_reals(rows);
     outer_cursor after = from;
-    if (k->pack_strips) {
+    if (p->pack_strips) {
         pack_strips(o, k, from.row, rows, m->strips);
     }
     for (int64_t j = 0; j < k->panels; j++) {
-        const int64_t w = k->w + j * NR, width = panel_width(o->W, w);
-        const bool packed = k->pack_panels || o->W - w < width;
-        if (packed) {
-            pack_panel(o, w, width, from.row, rows, m->panel);
-        }
+        const int64_t w = k->w + j * OUTER_W, vectors = panel_vectors(o, k, j);
+        const bool packed = p->pack_panels || panel_columns(o, k, j) < vectors * VL;
         for (int64_t t = 0; t < k->strips; t++) {
-            int64_t i;
-            const int columns = strip_rows(k->count, k->strips, t, &i);
+            const int64_t i = k->count * t / k->strips, columns = k->count * (t + 1) / k->strips - i;
             const outer_place at = {
                 .u = k->u + i,
                 .w = w,
-                .a = k->pack_strips ? m->strips + t * rows * MR : o->u + from.row * o->ldu + k->u + i,
-                .step = k->pack_strips ? MR : o->ldu,
-                .b = packed ? m->panel : o->w + from.row * o->ldw + w,
-                .width = packed ? width : o->ldw,
-                .stack = m->stack + (k->chunks > 1 ? j * k->strips + t : 0),
-                .pitch = k->chunks > 1 ? k->panels * k->strips : 1,
+                .a = p->pack_strips ? m->strips + t * apart : o->u + from.row * o->ldu + k->u + i,
+                .step = p->pack_strips ? OUTER_R : o->ldu,
+                .b = packed ? m->panels + j * rows * OUTER_W : o->w + from.row * o->ldw + w,
+                .width = packed ? vectors * VL : o->ldw,
+                .stack = m->stack,
+                .aside = p->aside ? m->aside + (j * k->strips + t) * p->waiting : NULL,
             };
-            after = AS_V(as_outer_walks)[columns - 1][width / VL - 1](o, &at, from, end);
+            after = AS_V(as_outer_walks)[columns - 1][vectors - 1](o, &at, from, end);
         }
     }
     return after;
 }
 
-static void block_walk(const outer *o, const block *k, const buffers *m)
+/* Whether a panel of the block is packed though the others are not. */
+static bool ragged(const outer *o, const block *k)
 {
-    const int64_t first = o->lane_row[0], rows = o->lane_row[o->program->lanes] - first;
-    outer_cursor c = {.row = first};
-    for (int64_t q = 1; q <= k->chunks; q++) {
-        c = block_chunk(o, k, c, first + rows * q / k->chunks, m);
-    }
+    return panel_columns(o, k, k->panels - 1) % VL != 0;
 }
 
-/* What is the same for all blocks of a thread's share, and how large they are. */
-typedef struct plan {
-    int64_t chunks, strips, panels;
-    bool pack_strips, pack_panels;
-} plan;
+/* All rows, chunk after chunk, of the strips [first, stop) of the columns [u, u + count), by the panels of `k`. */
+static void walk_chunks(const outer *o, const plan *p, const block *k, int64_t first, int64_t stop, const buffers *m)
+{
+    const int64_t last = o->lane_row[o->program->lanes];
+    outer_cursor c = {.row = o->lane_row[0]};
+    int lane = 0, waiting;
+    do {
+        const int64_t end = chunk_end(o, m->depth, c.row, p->most, &lane, &waiting);
+        outer_cursor after = c;
+        if (p->pack_panels) {
+            pack_panels(o, k, c.row, end - c.row, m->panels);
+        } else if (ragged(o, k)) {
+            block edge = *k;
+            edge.w += (k->panels - 1) * OUTER_W;
+            edge.panels = 1;
+            pack_panels(o, &edge, c.row, end - c.row, m->panels + (k->panels - 1) * (end - c.row) * OUTER_W);
+        }
+        for (int64_t t = first; t < stop; t += p->strips) {
+            const int64_t t1 = at_most(t + p->strips, stop), i = k->count * t / k->strips;
+            const block part = {.u = k->u + i,
+                                .count = k->count * t1 / k->strips - i,
+                                .strips = t1 - t,
+                                .w = k->w,
+                                .panels = k->panels};
+            after = block_chunk(o, p, &part, c, end, m);
+        }
+        c = after;
+    } while (c.row < last);
+}
 
 static bool near_rows(int64_t ld)
 {
     return ld * (int64_t)sizeof(real) <= NEAR;
 }
 
-static plan make_plan(const outer *o, const as_outer_choices *choices, int64_t count, int64_t columns)
+static plan make_plan(const outer *o, const as_outer_choices *choices, const int8_t *depth, int64_t count,
+                      int64_t columns)
 {
-    const int64_t rows = o->lane_row[o->program->lanes] - o->lane_row[0];
-    const int64_t asked = choices->chunk > 0 ? choices->chunk : rows <= ROWS_FEW ? ROWS_FEW : ROWS_CHUNK;
-    const int64_t chunk = at_most(asked, ROWS_FEW), depth = o->program->depth > 0 ? o->program->depth : 1;
-    plan p = {.chunks = rows > 0 ? ceiling(rows, chunk) : 1};
-    const int64_t tiles = p.chunks > 1 ? BLOCK_STACK / (int64_t)sizeof(outer_tile) / depth : INT64_MAX;
-    const int64_t strips = ceiling(count, MR), panels = ceiling(columns, NR);
-    p.panels = choices->block_panels > 0 ? choices->block_panels : p.chunks > 1 ? PANELS : panels;
-    p.panels = at_most(at_most(p.panels, panels), tiles);
-    p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
-    p.strips = at_most(p.strips, tiles / p.panels);
+    const int64_t last = o->lane_row[o->program->lanes], all = last - o->lane_row[0];
+    const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
+    plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : ROWS, ROWS_MOST)};
+    p.several = all > p.most;
+    for (int64_t row = o->lane_row[0], lane = 0; row < last;) {
+        int waiting, next = (int)lane;
+        row = chunk_end(o, depth, row, p.most, &next, &waiting);
+        p.waiting = waiting > p.waiting ? waiting : p.waiting;
+        lane = next;
+    }
+    p.aside = p.several && (o->sw != 1 || p.waiting > 1 || choices->nodes == AS_OUTER_ASIDE);
     p.pack_strips = choices->strips == AS_OUTER_PACKED ||
-                    (choices->strips == AS_OUTER_READ_AUTO && p.panels >= REUSE && !near_rows(o->ldu));
-    p.pack_panels = choices->panels == AS_OUTER_PACKED || (choices->panels == AS_OUTER_READ_AUTO && !near_rows(o->ldw));
-    if (p.pack_strips) {
-        p.strips = at_most(p.strips, BLOCK_BROADCAST / (int64_t)sizeof(real) / (at_most(rows + 1, chunk) * MR));
+                    (choices->strips == AS_OUTER_READ_AUTO && panels >= REUSE && !near_rows(o->ldu));
+    p.pack_panels = choices->panels == AS_OUTER_PACKED ||
+                    (choices->panels == AS_OUTER_READ_AUTO && strips >= REUSE && !near_rows(o->ldw));
+    const int64_t rows = at_most(p.most, all > 0 ? all : 1), bytes = sizeof(real);
+    p.panels = at_most(choices->block_panels > 0 ? choices->block_panels : panels, panels);
+    p.panels = at_most(p.panels, BYTES_PANELS / bytes / OUTER_W / rows);
+    p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
+    p.strips = p.pack_strips ? at_most(p.strips, BYTES_STRIPS / bytes / strip_reals(rows)) : p.strips;
+    if (p.aside) {
+        const int64_t tiles = BYTES_ASIDE / (int64_t)sizeof(outer_tile) / (p.waiting > 0 ? p.waiting : 1);
+        p.panels = at_most(p.panels, tiles);
+        p.strips = at_most(p.strips, tiles / p.panels);
     }
     return p;
 }
 
-/* The thread's columns [u, u + count) by [w, w + columns), in blocks. */
+/* The thread's columns [u, u + count) by [w, w + columns). */
 static __attribute__((noinline)) void outer_range(const outer *o, const as_outer_choices *choices, int64_t u,
                                                   int64_t count, int64_t w, int64_t columns)
 {
-    _Alignas(64) real strips[BLOCK_BROADCAST / sizeof(real) + SLACK];
-    _Alignas(64) real panel[ROWS_FEW * NR];
-    _Alignas(64) outer_tile stack[BLOCK_STACK / sizeof(outer_tile)];
-    const buffers m = {strips, panel, stack};
-    const plan p = make_plan(o, choices, count, columns);
-    const int64_t blocks = ceiling(ceiling(count, MR), p.strips), panels = ceiling(columns, NR);
-    for (int64_t q = 0; q < blocks; q++) {
-        const int64_t i = count * q / blocks, part = count * (q + 1) / blocks - i, tall = ceiling(part, MR);
-        for (int64_t j = 0; j < panels; j += p.panels) {
-            const block k = {.u = u + i,
-                             .count = part,
-                             .strips = tall,
-                             .w = w + j * NR,
-                             .panels = at_most(p.panels, panels - j),
-                             .chunks = p.chunks,
-                             .pack_strips = p.pack_strips,
-                             .pack_panels = p.pack_panels && (tall > 1 || choices->panels == AS_OUTER_PACKED)};
-            block_walk(o, &k, &m);
+    _Alignas(64) real strips[BYTES_STRIPS / sizeof(real)];
+    _Alignas(64) real panels[BYTES_PANELS / sizeof(real)];
+    _Alignas(64) outer_tile aside[BYTES_ASIDE / sizeof(outer_tile)];
+    _Alignas(64) outer_tile stack[AS_TREE_DEPTH_MAX + 1];
+    int8_t depth[AS_LANES_MAX];
+    const buffers m = {strips, panels, stack, aside, depth};
+    find_depths(o->program, depth);
+    const plan p = make_plan(o, choices, depth, count, columns);
+    const int64_t tall = ceiling(count, OUTER_R), wide = ceiling(columns, OUTER_W);
+    for (int64_t j = 0; j < wide; j += p.panels) {
+        const block k = {
+            .u = u, .count = count, .strips = tall, .w = w + j * OUTER_W, .panels = at_most(p.panels, wide - j)};
+        const int64_t turn = p.aside ? p.strips : tall;
+        for (int64_t t = 0; t < tall; t += turn) {
+            walk_chunks(o, &p, &k, t, at_most(t + turn, tall), &m);
         }
     }
 }
@@ -208,7 +301,7 @@ static bool broadcasts_d(const as_outer_choices *choices, int64_t k, int64_t n, 
     if (choices->broadcast != AS_OUTER_AUTO) {
         return choices->broadcast == AS_OUTER_D;
     }
-    return k > n ? n < NR : k >= NR && k < REUSE * NR && rows > ROWS_FEW;
+    return k > n ? n < NR : k >= NR && k < REUSE * NR && rows > ROWS_MANY;
 }
 
 static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, const void *x, int64_t ldx,
@@ -230,8 +323,8 @@ static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, c
                      .su = swap ? 1 : ldp,
                      .sw = swap ? ldp : 1};
     int64_t u = 0, count = U, w = 0, columns = W;
-    if (W / NR > U / MR) {
-        as_team_share(W, NR, thread, threads, &w, &columns);
+    if (W / OUTER_W > U / OUTER_R) {
+        as_team_share(W, OUTER_W, thread, threads, &w, &columns);
     } else {
         as_team_share(U, 1, thread, threads, &u, &count);
     }

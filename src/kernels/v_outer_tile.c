@@ -2,7 +2,7 @@
    A lane of r rows takes r R V multiply-adds and at most one store, one load and one addition of R V vectors. */
 #include "kernels/outer_tile.h"
 
-typedef vreal tile[MR][2];
+typedef vreal tile[OUTER_R][OUTER_V];
 
 /* fma(x, y, s) in the place of s. Left alone, the compiler writes some results over x and then moves them about. */
 AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
@@ -18,79 +18,80 @@ AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
 #endif
 }
 
-/* F(r) for every row of a tile, written out: with an index that is a literal from the start the compiler keeps a tile
-   in registers from its zeros to its last store; unrolled loops send it through memory between one loop and the next.
- */
-#if defined(AS_ISA_AVX512)
-#define EACH_ROW(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13)
-#elif defined(AS_ISA_AVX2)
+/* F(r) for every row of a tile, G(r, v) for every vector of a row, written out: with an index that is a literal from
+   the start the compiler keeps a tile in registers from its zeros to its last store; unrolled loops send it through
+   memory between one loop and the next. */
+#if defined(AS_ISA_AVX512) || defined(AS_ISA_AVX2)
 #define EACH_ROW(F) F(0) F(1) F(2) F(3) F(4) F(5)
 #else
 #define EACH_ROW(F) F(0) F(1) F(2) F(3)
 #endif
+#if defined(AS_ISA_AVX512)
+#define EACH_VECTOR(G, r) G(r, 0) G(r, 1) G(r, 2) G(r, 3)
+#else
+#define EACH_VECTOR(G, r) G(r, 0) G(r, 1)
+#endif
 
 AS_INLINE void tile_zero(const int R, const int V, tile s)
 {
-#define ZERO(r)                                                                                                        \
-    if (r < R) {                                                                                                       \
-        s[r][0] = v_splat(0);                                                                                          \
-        if (V > 1) {                                                                                                   \
-            s[r][1] = v_splat(0);                                                                                      \
-        }                                                                                                              \
+#define ZERO(r, v)                                                                                                     \
+    if (r < R && v < V) {                                                                                              \
+        s[r][v] = v_splat(0);                                                                                          \
     }
-    EACH_ROW(ZERO)
+#define ZERO_ROW(r) EACH_VECTOR(ZERO, r)
+    EACH_ROW(ZERO_ROW)
 }
 
 AS_INLINE void tile_get(const int R, const int V, const real *node, tile s)
 {
-#define GET(r)                                                                                                         \
-    if (r < R) {                                                                                                       \
-        s[r][0] = v_load(node + r * NR);                                                                               \
-        if (V > 1) {                                                                                                   \
-            s[r][1] = v_load(node + r * NR + VL);                                                                      \
-        }                                                                                                              \
+#define GET(r, v)                                                                                                      \
+    if (r < R && v < V) {                                                                                              \
+        s[r][v] = v_load(node + (r * OUTER_V + v) * VL);                                                               \
     }
-    EACH_ROW(GET)
+#define GET_ROW(r) EACH_VECTOR(GET, r)
+    EACH_ROW(GET_ROW)
 }
 
 AS_INLINE void tile_put(const int R, const int V, tile s, real *node)
 {
-#define PUT(r)                                                                                                         \
-    if (r < R) {                                                                                                       \
-        v_store(node + r * NR, s[r][0]);                                                                               \
-        if (V > 1) {                                                                                                   \
-            v_store(node + r * NR + VL, s[r][1]);                                                                      \
-        }                                                                                                              \
+#define PUT(r, v)                                                                                                      \
+    if (r < R && v < V) {                                                                                              \
+        v_store(node + (r * OUTER_V + v) * VL, s[r][v]);                                                               \
     }
-    EACH_ROW(PUT)
+#define PUT_ROW(r) EACH_VECTOR(PUT, r)
+    EACH_ROW(PUT_ROW)
 }
 
 /* s = left + s */
 AS_INLINE void tile_merge(const int R, const int V, const real *left, tile s)
 {
-#define MERGE(r)                                                                                                       \
-    if (r < R) {                                                                                                       \
-        s[r][0] = v_load(left + r * NR) + s[r][0];                                                                     \
-        if (V > 1) {                                                                                                   \
-            s[r][1] = v_load(left + r * NR + VL) + s[r][1];                                                            \
-        }                                                                                                              \
+#define MERGE(r, v)                                                                                                    \
+    if (r < R && v < V) {                                                                                              \
+        s[r][v] = v_load(left + (r * OUTER_V + v) * VL) + s[r][v];                                                     \
     }
-    EACH_ROW(MERGE)
+#define MERGE_ROW(r) EACH_VECTOR(MERGE, r)
+    EACH_ROW(MERGE_ROW)
 }
 
 /* One step of the chains: s[r][v] = fma(a_r, b_v, s[r][v]). */
 AS_INLINE void tile_fma(const int R, const int V, const real *a, const real *b, tile s)
 {
-    const vreal low = v_load(b), high = v_load(V > 1 ? b + VL : b);
-#define FMA(r)                                                                                                         \
+    vreal y[OUTER_V];
+#define VECTOR(r, v)                                                                                                   \
+    if (v < V) {                                                                                                       \
+        y[v] = v_load(b + v * VL);                                                                                     \
+    }
+    EACH_VECTOR(VECTOR, 0)
+#define FMA(r, v)                                                                                                      \
+    if (v < V) {                                                                                                       \
+        s[r][v] = fma_into(s[r][v], x, y[v]);                                                                          \
+    }
+#define FMA_ROW(r)                                                                                                     \
     if (r < R) {                                                                                                       \
         const vreal x = v_splat(a[r]);                                                                                 \
-        s[r][0] = fma_into(s[r][0], x, low);                                                                           \
-        if (V > 1) {                                                                                                   \
-            s[r][1] = fma_into(s[r][1], x, high);                                                                      \
-        }                                                                                                              \
+        EACH_VECTOR(FMA, r)                                                                                            \
     }
-    EACH_ROW(FMA)
+    EACH_ROW(FMA_ROW)
 }
 
 /* `rows` steps, and both operands moved past them. */
@@ -104,7 +105,6 @@ AS_INLINE void tile_rows(const int R, const int V, int64_t rows, const real **a_
         tile_fma(R, V, a, b, s);
         a += step;
         b += width;
-        __builtin_prefetch(a + ahead);
         tile_fma(R, V, a, b, s);
         a += step;
         b += width;
@@ -118,52 +118,47 @@ AS_INLINE void tile_rows(const int R, const int V, int64_t rows, const real **a_
     *b_at = b;
 }
 
-/* Where the chain of a lane goes on from what part 0 holds. */
-AS_INLINE void tile_resume(const int R, const int V, const outer *o, const outer_place *at, tile s)
-{
-    const real *const from = (const real *)o->part[0] + at->u * o->su + at->w * o->sw;
-    if (o->sw == 1) {
-        const vmask low = v_first(o->W - at->w), high = v_first(o->W - at->w - VL);
-#define RESUME(r)                                                                                                      \
-    if (r < R) {                                                                                                       \
-        s[r][0] = v_load_masked(from + r * o->su, low);                                                                \
-        if (V > 1) {                                                                                                   \
-            s[r][1] = v_load_masked(from + r * o->su + VL, high);                                                      \
-        }                                                                                                              \
-    }
-        EACH_ROW(RESUME)
-        return;
-    }
-    outer_tile scratch = {0};
-    for (int r = 0; r < R; r++) {
-        for (int64_t c = 0; c < o->W - at->w && c < V * VL; c++) {
-            scratch[r * NR + c] = from[r * o->su + c * o->sw];
-        }
-    }
-    tile_get(R, V, scratch, s);
-}
-
-/* The tile into part p, straight or, where columns of the tile are rows of the part, through a scratch. */
-AS_INLINE void tile_emit(const int R, const int V, const outer *o, const outer_place *at, int p, tile s)
+/* A finished or waiting node of V vectors a row to its place in part p; columns of the tile may be rows of the part. */
+static __attribute__((noinline)) void node_out(const outer *o, const outer_place *at, int R, int V, int p,
+                                               const real *node)
 {
     real *const to = (real *)o->part[p] + at->u * o->su + at->w * o->sw;
     if (o->sw == 1) {
-        const vmask low = v_first(o->W - at->w), high = v_first(o->W - at->w - VL);
-#define EMIT(r)                                                                                                        \
-    if (r < R) {                                                                                                       \
-        v_store_masked(to + r * o->su, s[r][0], low);                                                                  \
-        if (V > 1) {                                                                                                   \
-            v_store_masked(to + r * o->su + VL, s[r][1], high);                                                        \
-        }                                                                                                              \
-    }
-        EACH_ROW(EMIT)
+        const vmask last = v_first(o->W - at->w - (V - 1) * VL);
+        for (int r = 0; r < R; r++) {
+            real *const row = to + r * o->su;
+            for (int v = 0; v < V - 1; v++) {
+                v_store(row + v * VL, v_load(node + r * OUTER_W + v * VL));
+            }
+            v_store_masked(row + (V - 1) * VL, v_load(node + r * OUTER_W + (V - 1) * VL), last);
+        }
         return;
     }
-    outer_tile scratch;
-    tile_put(R, V, s, scratch);
     for (int64_t c = 0; c < o->W - at->w && c < V * VL; c++) {
         for (int r = 0; r < R; r++) {
-            to[r * o->su + c * o->sw] = scratch[r * NR + c];
+            to[r * o->su + c * o->sw] = node[r * OUTER_W + c];
+        }
+    }
+}
+
+/* The other way. */
+static __attribute__((noinline)) void node_in(const outer *o, const outer_place *at, int R, int V, int p, real *node)
+{
+    const real *const from = (const real *)o->part[p] + at->u * o->su + at->w * o->sw;
+    if (o->sw == 1) {
+        const vmask last = v_first(o->W - at->w - (V - 1) * VL);
+        for (int r = 0; r < R; r++) {
+            const real *const row = from + r * o->su;
+            for (int v = 0; v < V - 1; v++) {
+                v_store(node + r * OUTER_W + v * VL, v_load(row + v * VL));
+            }
+            v_store(node + r * OUTER_W + (V - 1) * VL, v_load_masked(row + (V - 1) * VL, last));
+        }
+        return;
+    }
+    for (int r = 0; r < R; r++) {
+        for (int64_t c = 0; c < V * VL; c++) {
+            node[r * OUTER_W + c] = c < o->W - at->w ? from[r * o->su + c * o->sw] : 0;
         }
     }
 }
@@ -175,9 +170,36 @@ AS_INLINE void tile_expect(const int R, const int V, const outer *o, const outer
         const real *const to = (const real *)o->part[p] + at->u * o->su + at->w;
         AS_UNROLL
         for (int r = 0; r < R; r++) {
-            __builtin_prefetch(to + r * o->su, 1);
-            __builtin_prefetch(to + r * o->su + (V - 1) * VL, 1);
+            AS_UNROLL
+            for (int v = 0; v < V; v++) {
+                __builtin_prefetch(to + r * o->su + v * VL, 1);
+            }
         }
+    }
+}
+
+/* Brings the nodes that the last chunk left back to the stack, or what a resumed chain starts from. */
+static void bring(const outer *o, const outer_place *at, int R, int V, outer_cursor *c)
+{
+    const int waiting = outer_waiting(*c);
+    if (o->resume && waiting == 0) {
+        node_in(o, at, R, V, 0, at->stack[0]);
+        c->open = true;
+    } else if (at->aside != NULL) {
+        memcpy(at->stack, at->aside, (size_t)waiting * sizeof(outer_tile));
+    } else if (waiting > 0) {
+        node_in(o, at, R, V, c->part, at->stack[0]);
+    }
+}
+
+/* Leaves them for the next one. */
+static void leave(const outer *o, const outer_place *at, int R, int V, const outer_cursor *c)
+{
+    const int waiting = outer_waiting(*c);
+    if (at->aside != NULL) {
+        memcpy(at->aside, at->stack, (size_t)waiting * sizeof(outer_tile));
+    } else if (waiting > 0) {
+        node_out(o, at, R, V, c->part, at->stack[0]);
     }
 }
 
@@ -185,10 +207,13 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
                                  int64_t end)
 {
     const int16_t *step = o->program->step + c.step, *const stop_step = o->program->step + o->program->steps;
-    const int64_t pitch = at->pitch * MR * NR, a_step = at->step, b_step = at->width;
+    const int64_t a_step = at->step, b_step = at->width;
     const int64_t *const lane_end = o->lane_row + 1;
     const real *a = at->a, *b = at->b;
-    real *top = at->stack[c.top * at->pitch];
+    if (o->resume || outer_waiting(c) > 0) {
+        bring(o, at, R, V, &c);
+    }
+    real *top = at->stack[c.top];
     tile_expect(R, V, o, at, c.part);
     while (step < stop_step) {
         const int64_t stop = lane_end[*step];
@@ -198,8 +223,6 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
         tile s;
         if (c.open) {
             tile_get(R, V, top, s);
-        } else if (o->resume) {
-            tile_resume(R, V, o, at, s);
         } else {
             tile_zero(R, V, s);
         }
@@ -207,25 +230,28 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
         tile_rows(R, V, rows, &a, a_step, &b, b_step, s);
         c.row += rows;
         c.open = stop > end;
-        if (c.open) {
-            tile_put(R, V, s, top);
-            break;
-        }
-        for (step++; step < stop_step && *step == AS_TREE_MERGE; step++) {
-            top -= pitch;
+        step += c.open ? 0 : 1;
+        for (; !c.open && step < stop_step && *step == AS_TREE_MERGE; step++) {
+            top -= OUTER_R * OUTER_W;
             tile_merge(R, V, top, s);
         }
+        tile_put(R, V, s, top);
+        if (c.open) {
+            break;
+        }
         if (step < stop_step && *step == AS_TREE_EMIT) {
-            tile_emit(R, V, o, at, c.part++, s);
+            node_out(o, at, R, V, c.part++, top);
             tile_expect(R, V, o, at, c.part);
             step++;
         } else {
-            tile_put(R, V, s, top);
-            top += pitch;
+            top += OUTER_R * OUTER_W;
         }
     }
     c.step = (int)(step - o->program->step);
-    c.top = (int)((top - at->stack[0]) / pitch);
+    c.top = (int)((top - at->stack[0]) / (OUTER_R * OUTER_W));
+    if (outer_waiting(c) > 0) {
+        leave(o, at, R, V, &c);
+    }
     return c;
 }
 
@@ -234,8 +260,13 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
     {                                                                                                                  \
         return tile_walk(R, V, o, at, from, end);                                                                      \
     }
+#if defined(AS_ISA_AVX512)
+#define TILES(R) TILE(R, 1) TILE(R, 2) TILE(R, 3) TILE(R, 4)
+#define WALK(R) {walk_##R##_1, walk_##R##_2, walk_##R##_3, walk_##R##_4},
+#else
 #define TILES(R) TILE(R, 1) TILE(R, 2)
 #define WALK(R) {walk_##R##_1, walk_##R##_2},
+#endif
 
-EACH_R(TILES)
-outer_walk *const AS_V(as_outer_walks)[MR][2] = {EACH_R(WALK)};
+EACH_OUTER_R(TILES)
+outer_walk *const AS_V(as_outer_walks)[OUTER_R][OUTER_V] = {EACH_OUTER_R(WALK)};

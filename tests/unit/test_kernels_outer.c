@@ -99,6 +99,12 @@ static void outer_large(const as_kernels *K)
     make_program(&c, 2, (const int[]){2, 1});
     deal_rows(3, 700, true, lane_row);
     check_outer(K, 45, 67, &c, lane_row, false);
+    make_program(&c, 1, (const int[]){24});
+    deal_rows(24, 60, true, lane_row);
+    check_outer(K, 45, 67, &c, lane_row, false);
+    make_program(&c, 1, (const int[]){2});
+    deal_rows(2, 512, false, lane_row);
+    check_outer(K, 13, 130, &c, lane_row, false); /* one node waits in its place */
 }
 
 static void test_outer_lanes_of_large_shapes(void **state)
@@ -120,6 +126,10 @@ static const as_outer_choices choices[] = {
     {.chunk = 1},
     {.chunk = 7},
     {.chunk = 1000000},
+    {.nodes = AS_OUTER_ASIDE},
+    {.chunk = 6, .nodes = AS_OUTER_ASIDE},
+    {.chunk = 6, .nodes = AS_OUTER_ASIDE, .block_strips = 2},
+    {.chunk = 40, .block_strips = 3, .block_panels = 1},
     {.block_strips = 1},
     {.block_strips = 3},
     {.block_panels = 1},
