@@ -52,6 +52,7 @@ typedef struct as_state_item {
     bool sliced;        /* data points at this rank's slice of the flat vector */
     const char *torch_name, *torch_axes; /* see as_param, like this one: */
     bool adapter;
+    int place; /* number of the parameter in its layer */
 } as_state_item;
 
 /* What one step did; the same on all ranks. */

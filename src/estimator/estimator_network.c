@@ -171,6 +171,7 @@ static as_state_item *add_item(as_network *network, const char *group, const cha
     item->torch_name = param->torch_name;
     item->torch_axes = param->torch_axes;
     item->adapter = param->adapter;
+    item->place = tensor->param;
     return item;
 }
 

@@ -275,6 +275,9 @@ as_status as_tensor_file_read(const as_tensor_file *file, const as_stored_tensor
     if (file->npz) {
         return as_npz_read(file, tensor, out);
     }
+    if (file->h5 != NULL) {
+        return as_keras_read(file, tensor, out);
+    }
     int e = 0;
     while (types[e].name != tensor->type) {
         e++;

@@ -1,4 +1,4 @@
-/* What both formats of named arrays share: opening by the first bytes, looking up, closing. */
+/* What the formats of named arrays share: opening by the first bytes, looking up, closing. */
 #include "io/tensors.h"
 
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "io/h5.h"
 #include "io/stream.h"
 
 enum { TENSORS_MAX = 1 << 20 };
@@ -32,6 +33,9 @@ as_status as_tensor_file_open(const char *path, as_tensor_file *out)
     AS_TRY(as_stream_open(path, &out->stream));
     unsigned char magic[4];
     AS_TRY(as_stream_read(out->stream, 0, sizeof magic, magic, "the first bytes"));
+    if (memcmp(magic, "\x89HDF", 4) == 0) {
+        return as_keras_list(out);
+    }
     out->npz = memcmp(magic, "PK\x03\x04", 4) == 0 || memcmp(magic, "PK\x05\x06", 4) == 0;
     return out->npz ? as_npz_list(out) : as_safetensors_list(out);
 }
@@ -40,8 +44,12 @@ void as_tensor_file_close(as_tensor_file *file)
 {
     for (int i = 0; i < file->n; i++) {
         free(file->tensor[i].name);
+        free(file->tensor[i].place);
     }
     free(file->tensor);
+    if (file->h5 != NULL) {
+        as_h5_close(&file->h5);
+    }
     as_stream_close(&file->stream);
     *file = (as_tensor_file){.n = 0};
 }

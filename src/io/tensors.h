@@ -1,5 +1,6 @@
 /* Named arrays in one file, as other programs keep the weights of a network: safetensors (an 8-byte length, a JSON
-   header, raw data; Hugging Face) and NPZ (a ZIP archive of NPY arrays; NumPy). All little-endian. */
+   header, raw data; Hugging Face) and NPZ (a ZIP archive of NPY arrays; NumPy), both little-endian; and, to read, HDF5
+   as Keras writes it. */
 #ifndef AS_IO_TENSORS_H
 #define AS_IO_TENSORS_H
 
@@ -28,6 +29,7 @@ as_status as_npz_write(const char *path, int n, const as_tensor *tensor);
 /* An array of an open file. */
 typedef struct as_stored_tensor {
     char *name;
+    char *place;      /* of Keras: path of the dataset; else NULL */
     const char *type; /* as the format calls it: "F32", "<f4" */
     int rank;
     int64_t dim[AS_TENSOR_RANK_MAX];
@@ -41,6 +43,8 @@ typedef struct as_tensor_file {
     char path[512];
     struct as_stream *stream;
     bool npz;
+    struct as_h5 *h5; /* of Keras; else NULL */
+    bool numbered;    /* its arrays are called LAYER.0, LAYER.1, ..., not LAYER.kernel */
     int n;
     as_stored_tensor *tensor; /* (n) in the order of the file */
 } as_tensor_file;
@@ -57,9 +61,11 @@ const as_stored_tensor *as_tensor_file_find(const as_tensor_file *file, const ch
    content), IO, NOMEM. */
 as_status as_tensor_file_read(const as_tensor_file *file, const as_stored_tensor *tensor, double *out);
 
-/* For the two formats' readers: fill file->tensor of an open stream; read one NPZ array. */
+/* For the formats' readers: fill file->tensor of an open stream; read one NPZ array. */
 as_status as_safetensors_list(as_tensor_file *file);
 as_status as_npz_list(as_tensor_file *file);
+as_status as_keras_list(as_tensor_file *file);
+as_status as_keras_read(const as_tensor_file *file, const as_stored_tensor *tensor, double *out);
 as_status as_npz_read(const as_tensor_file *file, const as_stored_tensor *tensor, double *out);
 
 /* Not collective. Appends an empty entry (zeros). NULL: out of memory. */

@@ -104,7 +104,7 @@ const as_field as_train_fields[] = {
      .standard = "", .free = true},
     AS_FIELDS_END};
 
-static const char *const layouts[] = {"torch", "native", NULL};
+static const char *const layouts[] = {"torch", "native", "keras", NULL};
 
 #define START(key, kind, text) .name = #key, .type = kind, .offset = offsetof(as_start_options, key), .help = text
 
@@ -113,7 +113,9 @@ const as_field as_start_fields[] = {
            "Checkpoint or final.h5 of another run, safetensors or NPZ file whose weights this run begins with."),
      .standard = ""},
     {START(layout, AS_FIELD_CHOICE,
-           "How a safetensors or NPZ file keeps the arrays: with PyTorch's names and order of axes, or as here."),
+           "How a safetensors or NPZ file keeps the arrays: with PyTorch's names and order of axes, or as here; keras: "
+           "an "
+           "HDF5 file of Keras."),
      .standard = "torch", .choices = layouts},
     {START(rename, AS_FIELD_TEXTS,
            "What things are called in the file: \"OURS=THEIRS\", for an array (head.weight=fc.weight) or a layer."),

@@ -12,12 +12,13 @@
 #include "data/stored_tokenizer.h"
 #include "io/h5_contents.h"
 #include "io/tensors.h"
+#include "run/weights_layout.h"
 
-enum { NAME_MAX_BYTES = 256, NAMES_MAX = 4096 };
+enum { NAMES_MAX = 4096 };
 
 /* One array of the file: by the name that it has there, without the checkpoint's "/params/", "/" as ".". */
 typedef struct stored {
-    char name[NAME_MAX_BYTES];
+    char name[AS_WEIGHTS_NAME];
     int rank;
     int64_t dim[AS_TENSOR_RANK_MAX];
     int64_t count;
@@ -35,19 +36,6 @@ typedef struct source {
     stored *array; /* (n) */
 } source;
 
-/* "/params/dense_1/weight" as "dense_1" and "weight"; false for another group. */
-static bool split(const char *name, const char *group, char layer[NAME_MAX_BYTES], const char **param)
-{
-    const size_t skip = strlen(group);
-    const char *slash = strncmp(name, group, skip) == 0 ? strrchr(name + skip, '/') : NULL;
-    if (slash == NULL) {
-        return false;
-    }
-    snprintf(layer, NAME_MAX_BYTES, "%.*s", (int)(slash - name - (ptrdiff_t)skip), name + skip);
-    *param = slash + 1;
-    return true;
-}
-
 static as_status list_tensors(source *s)
 {
     s->n = s->tensors.n;
@@ -58,7 +46,7 @@ static as_status list_tensors(source *s)
     for (int i = 0; i < s->n; i++) {
         const as_stored_tensor *t = &s->tensors.tensor[i];
         s->array[i] = (stored){.rank = t->rank, .count = t->count, .tensor = t};
-        snprintf(s->array[i].name, NAME_MAX_BYTES, "%.255s", t->name);
+        snprintf(s->array[i].name, AS_WEIGHTS_NAME, "%.255s", t->name);
         memcpy(s->array[i].dim, t->dim, sizeof t->dim);
     }
     return AS_OK;
@@ -77,15 +65,18 @@ static as_status list_checkpoint(source *s)
     }
     for (int i = 0; i < s->contents->nitems; i++) {
         const as_h5_stored *item = &s->contents->item[i];
-        char layer[NAME_MAX_BYTES];
+        char layer[AS_WEIGHTS_NAME];
         const char *param;
-        if (item->text || !split(item->name, group, layer, &param)) {
+        if (item->text || !as_weights_split(item->name, group, layer, &param)) {
             continue;
         }
         stored *a = &s->array[s->n++];
         *a = (stored){.rank = item->rank, .count = as_h5_stored_count(item), .item = item};
-        snprintf(a->name, NAME_MAX_BYTES, "%.150s.%.100s", layer, param);
+        snprintf(a->name, AS_WEIGHTS_NAME, "%.150s.%.100s", layer, param);
         memcpy(a->dim, item->dim, sizeof item->dim);
+    }
+    if (s->n == 0) {
+        AS_FAIL(AS_DATA, "%s: no checkpoint: it holds no weights (a file of Keras: start.layout: keras)", s->path);
     }
     s->layout = AS_WEIGHTS_NATIVE;
     return AS_OK;
@@ -101,8 +92,15 @@ static as_status open_source(const as_start_options *start, source *s)
     }
     const size_t got = fread(magic, 1, sizeof magic, file);
     fclose(file);
-    if (got == sizeof magic && memcmp(magic, "\x89HDF", 4) == 0) {
-        AS_TRY(as_h5_contents_open(s->path, &s->contents));
+    const bool hdf5 = got == sizeof magic && memcmp(magic, "\x89HDF", 4) == 0;
+    if (s->layout == AS_WEIGHTS_KERAS && !hdf5) {
+        AS_FAIL(AS_DATA, "%s: start.layout: keras: expected an HDF5 file", s->path);
+    }
+    if (hdf5 && s->layout != AS_WEIGHTS_KERAS) {
+        const as_status status = as_h5_contents_open(s->path, &s->contents);
+        if (status != AS_OK) {
+            return as_error_set(status, "%s (a file of Keras: start.layout: keras)", as_error_message());
+        }
         AS_TRY(as_h5_contents_check(s->contents, 0, 1));
         return list_checkpoint(s);
     }
@@ -152,15 +150,15 @@ static bool listed(const as_texts *list, const char *name)
 }
 
 /* What our array LAYER.NAME is called in the file. */
-static void their_name(const as_start_options *start, const char *ours, char out[NAME_MAX_BYTES])
+static void their_name(const as_start_options *start, const char *ours, char out[AS_WEIGHTS_NAME])
 {
-    snprintf(out, NAME_MAX_BYTES, "%.255s", ours);
+    snprintf(out, AS_WEIGHTS_NAME, "%.255s", ours);
     for (int64_t i = 0; i < start->rename.n; i++) {
-        char left[NAME_MAX_BYTES];
+        char left[AS_WEIGHTS_NAME];
         const char *equals = strchr(start->rename.v[i], '=');
         snprintf(left, sizeof left, "%.*s", (int)(equals - start->rename.v[i]), start->rename.v[i]);
         if (covers(left, ours)) {
-            snprintf(out, NAME_MAX_BYTES, "%.120s%.120s", equals + 1, ours + strlen(left));
+            snprintf(out, AS_WEIGHTS_NAME, "%.120s%.120s", equals + 1, ours + strlen(left));
             return;
         }
     }
@@ -190,57 +188,14 @@ static void suggest(const source *s, const char *name, char *text, size_t bytes)
         return;
     }
     size_t used = (size_t)snprintf(text, bytes, "it has ");
-    for (int i = 0; i < s->n && used + NAME_MAX_BYTES < bytes; i++) {
+    for (int i = 0; i < s->n && used + AS_WEIGHTS_NAME < bytes; i++) {
         used += (size_t)snprintf(text + used, bytes - used, "%s%.200s", i > 0 ? ", " : "", names[i]);
-    }
-}
-
-/* Extents of our array in the file's layout. */
-static as_shape theirs(const as_state_item *item, as_weights_layout layout)
-{
-    as_shape shape = item->shape;
-    for (int a = 0; a < shape.rank && layout == AS_WEIGHTS_TORCH && item->torch_axes != NULL; a++) {
-        shape.dim[a] = item->shape.dim[item->torch_axes[a] - '0'];
-    }
-    return shape;
-}
-
-/* Copies between our array and one whose axes are in the order of `axes`; to_ours tells the direction. */
-static void turn(const as_state_item *item, as_weights_layout layout, bool to_ours, const double *from, double *to)
-{
-    const as_shape *shape = &item->shape;
-    const int64_t n = as_shape_size(shape);
-    if (layout == AS_WEIGHTS_NATIVE || item->torch_axes == NULL) {
-        memcpy(to, from, (size_t)n * sizeof *to);
-        return;
-    }
-    int64_t stride[AS_SHAPE_MAX], at[AS_SHAPE_MAX] = {0}; /* of our axes in their array; position in ours */
-    int64_t step = 1;
-    for (int a = shape->rank - 1; a >= 0; a--) {
-        stride[item->torch_axes[a] - '0'] = step;
-        step *= shape->dim[item->torch_axes[a] - '0'];
-    }
-    int64_t other = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (to_ours) {
-            to[i] = from[other];
-        } else {
-            to[other] = from[i];
-        }
-        for (int a = shape->rank - 1; a >= 0; a--) {
-            other += stride[a];
-            if (++at[a] < shape->dim[a]) {
-                break;
-            }
-            other -= stride[a] * shape->dim[a];
-            at[a] = 0;
-        }
     }
 }
 
 static as_status check_shape(const source *s, const as_state_item *item, const char *ours, const stored *found)
 {
-    const as_shape shape = theirs(item, s->layout);
+    const as_shape shape = as_weights_shape(item, s->layout);
     bool same = shape.rank == found->rank;
     for (int a = 0; a < shape.rank && same; a++) {
         same = shape.dim[a] == found->dim[a];
@@ -255,23 +210,64 @@ static as_status check_shape(const source *s, const as_state_item *item, const c
             s->path, found->name, ours, as_shape_text(&shape, a, sizeof a), as_shape_text(&other, b, sizeof b));
 }
 
+static stored *find(const source *s, const char *name)
+{
+    for (int i = 0; i < s->n; i++) {
+        if (strcmp(s->array[i].name, name) == 0) {
+            return &s->array[i];
+        }
+    }
+    return NULL;
+}
+
+/* What the layout of the file calls our array, before it is renamed. */
+static as_status name_there(const source *s, const as_state_item *item, const char *layer, const char *param,
+                            char ours[AS_WEIGHTS_NAME])
+{
+    if (s->layout != AS_WEIGHTS_KERAS) {
+        const bool torch = s->layout == AS_WEIGHTS_TORCH && item->torch_name != NULL;
+        snprintf(ours, AS_WEIGHTS_NAME, "%.150s.%.100s", layer, torch ? item->torch_name : param);
+        return AS_OK;
+    }
+    if (strncmp(param, "weight_state", 12) == 0 && item->shape.dim[1] == 3 * item->shape.dim[0]) {
+        AS_FAIL(AS_CONFIG,
+                "%s: layer %s: the gates of a gru are in another order in files of Keras (start.fresh starts "
+                "it anew)",
+                s->path, layer);
+    }
+    if (s->tensors.numbered) {
+        snprintf(ours, AS_WEIGHTS_NAME, "%.150s.%d", layer, item->place);
+        return AS_OK;
+    }
+    static const char *const names[][2] = {{"weight", "kernel"},       {"gain", "gamma"},
+                                           {"mean", "moving_mean"},    {"variance", "moving_variance"},
+                                           {"weight_input", "kernel"}, {"weight_state", "recurrent_kernel"}};
+    const char *theirs = item->torch_axes == NULL && item->shape.rank > 1 ? "embeddings" : param;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && theirs == param; i++) {
+        theirs = strcmp(param, names[i][0]) == 0 ? names[i][1] : theirs;
+    }
+    snprintf(ours, AS_WEIGHTS_NAME, "%.150s.%.100s", layer, theirs);
+    return AS_OK;
+}
+
 /* Values of one of our arrays, in our layout, into *out (malloc'd); NULL: an adapter that the file does not have. */
 static as_status fetch(source *s, const as_start_options *start, const as_state_item *item, const char *layer,
                        const char *param, double **out)
 {
-    const bool torch = s->layout == AS_WEIGHTS_TORCH && item->torch_name != NULL;
-    char ours[NAME_MAX_BYTES], name[NAME_MAX_BYTES];
-    snprintf(ours, sizeof ours, "%.150s.%.100s", layer, torch ? item->torch_name : param);
+    char ours[AS_WEIGHTS_NAME], name[AS_WEIGHTS_NAME];
+    AS_TRY(name_there(s, item, layer, param, ours));
     their_name(start, ours, name);
-    stored *found = NULL;
-    for (int i = 0; i < s->n && found == NULL; i++) {
-        found = strcmp(s->array[i].name, name) == 0 ? &s->array[i] : NULL;
+    stored *found = find(s, name);
+    if (found == NULL && s->layout == AS_WEIGHTS_KERAS && strcmp(param, "bias") == 0) { /* of a norm */
+        char beta[AS_WEIGHTS_NAME];
+        snprintf(beta, sizeof beta, "%.*s.beta", (int)strcspn(name, "."), name);
+        found = find(s, beta);
     }
     if (found == NULL && item->adapter) {
         return AS_OK;
     }
     if (found == NULL) {
-        char text[4 * NAME_MAX_BYTES];
+        char text[4 * AS_WEIGHTS_NAME];
         suggest(s, name, text, sizeof text);
         AS_FAIL(AS_CONFIG, "%s: no array %s; %s (start.rename gives other names, start.fresh starts a layer anew)",
                 s->path, name, text);
@@ -290,7 +286,7 @@ static as_status fetch(source *s, const as_start_options *start, const as_state_
         }
     }
     if (status == AS_OK) {
-        turn(item, s->layout, true, raw, *out);
+        as_weights_turn(item, s->layout, true, raw, *out);
     }
     free(raw);
     return status;
@@ -310,15 +306,6 @@ static as_status check_unused(const source *s, const as_start_options *start)
     return AS_OK;
 }
 
-static void put_real(as_dtype type, void *to, int64_t i, double value)
-{
-    if (type == AS_F64) {
-        ((double *)to)[i] = value;
-    } else {
-        ((float *)to)[i] = (float)value;
-    }
-}
-
 /* Our part of an array: its elements within [first, first + count) of the flat vector, which item->data holds. */
 static void put(const as_state_item *item, int64_t first, int64_t count, const double *value)
 {
@@ -326,7 +313,7 @@ static void put(const as_state_item *item, int64_t first, int64_t count, const d
     for (int64_t i = 0; i < n; i++) {
         const int64_t at = item->flat_first + i;
         if (at >= first && at < first + count) {
-            put_real(item->type, item->data, at - first, value[i]);
+            as_weights_put(item->type, item->data, at - first, value[i]);
         }
     }
 }
@@ -353,15 +340,16 @@ static as_status check_names(const as_start_options *start, int n, const as_stat
     for (int64_t k = 0; k < start->fresh.n + start->rename.n; k++) {
         const bool fresh = k < start->fresh.n;
         const char *text = fresh ? start->fresh.v[k] : start->rename.v[k - start->fresh.n];
-        char layer[NAME_MAX_BYTES], ours[NAME_MAX_BYTES], wanted[NAME_MAX_BYTES];
+        char layer[AS_WEIGHTS_NAME], ours[AS_WEIGHTS_NAME], wanted[AS_WEIGHTS_NAME];
         const char *param;
         bool found = false;
-        snprintf(wanted, sizeof wanted, "%.*s", fresh ? NAME_MAX_BYTES - 1 : (int)strcspn(text, "="), text);
+        snprintf(wanted, sizeof wanted, "%.*s", fresh ? AS_WEIGHTS_NAME - 1 : (int)strcspn(text, "="), text);
         for (int i = 0; i < n && !found; i++) {
-            if (split(items[i].name, "/params/", layer, &param)) {
+            if (as_weights_split(items[i].name, "/params/", layer, &param)) {
                 const bool torch = layout == AS_WEIGHTS_TORCH && items[i].torch_name != NULL;
                 snprintf(ours, sizeof ours, "%.150s.%.100s", layer, torch ? items[i].torch_name : param);
-                found = covers(wanted, fresh ? layer : ours);
+                found = covers(wanted, fresh ? layer : ours) ||
+                        (layout == AS_WEIGHTS_KERAS && !fresh && covers(layer, wanted));
             }
         }
         if (!found) {
@@ -379,9 +367,9 @@ static as_status fetch_all(source *s, const as_start_options *start, int n, cons
     AS_TRY(check_names(start, n, items, s->layout));
     AS_TRY(open_source(start, s));
     for (int i = 0; i < n; i++) {
-        char layer[NAME_MAX_BYTES];
+        char layer[AS_WEIGHTS_NAME];
         const char *param;
-        if (split(items[i].name, "/params/", layer, &param) && !listed(&start->fresh, layer)) {
+        if (as_weights_split(items[i].name, "/params/", layer, &param) && !listed(&start->fresh, layer)) {
             AS_TRY(fetch(s, start, &items[i], layer, param, &value[i]));
             *taken += value[i] != NULL;
             *anew += value[i] == NULL;
@@ -430,70 +418,4 @@ as_status as_weights_load(as_world *world, const as_start_options *start, const 
     close_source(&s);
     AS_TRY(status);
     return estimator->ops->restored(estimator);
-}
-
-/* One array on its way out, with memory of its own. */
-static as_status prepare(const as_state_item *item, const char *layer, const char *param, as_weights_layout layout,
-                         as_tensor *out, char name[NAME_MAX_BYTES])
-{
-    const int64_t n = as_shape_size(&item->shape);
-    const as_shape shape = theirs(item, layout);
-    const bool torch = layout == AS_WEIGHTS_TORCH && item->torch_name != NULL;
-    double *value = malloc((size_t)n * sizeof *value + 1), *turned = malloc((size_t)n * sizeof *turned + 1);
-    void *data = malloc((size_t)n * as_dtype_bytes(item->type) + 1);
-    if (value == NULL || turned == NULL || data == NULL) {
-        free(value);
-        free(turned);
-        free(data);
-        AS_FAIL(AS_NOMEM, "out of memory for %s", item->name);
-    }
-    /* One process holds the whole vector: data points at its beginning. */
-    const int64_t first = item->sliced ? item->flat_first : 0;
-    as_dtype_to_double(item->type, n, (const char *)item->data + (size_t)first * as_dtype_bytes(item->type), value);
-    turn(item, layout, false, value, turned);
-    for (int64_t i = 0; i < n; i++) {
-        put_real(item->type, data, i, turned[i]);
-    }
-    free(value);
-    free(turned);
-    snprintf(name, NAME_MAX_BYTES, "%.150s.%.100s", layer, torch ? item->torch_name : param);
-    *out = (as_tensor){.name = name, .type = item->type, .rank = shape.rank, .data = data};
-    memcpy(out->dim, shape.dim, (size_t)shape.rank * sizeof out->dim[0]);
-    return AS_OK;
-}
-
-as_status as_weights_save(const char *path, as_weights_format format, as_weights_layout layout, as_estimator *estimator)
-{
-    int n = 0, count = 0;
-    as_state_item *items;
-    const char *group = "/params/";
-    AS_TRY(estimator->ops->state(estimator, &n, &items));
-    as_tensor *tensor = calloc((size_t)n + 1, sizeof *tensor);
-    char(*name)[NAME_MAX_BYTES] = calloc((size_t)n + 1, sizeof *name);
-    as_status status =
-        tensor == NULL || name == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %d arrays", path, n) : AS_OK;
-    for (int i = 0; i < n; i++) {
-        group = strncmp(items[i].name, "/ema/", 5) == 0 ? "/ema/" : group;
-    }
-    for (int i = 0; i < n && status == AS_OK; i++) {
-        char layer[NAME_MAX_BYTES];
-        const char *param;
-        const bool real = items[i].type == AS_F32 || items[i].type == AS_F64;
-        if (real && !items[i].adapter && split(items[i].name, group, layer, &param)) {
-            status = prepare(&items[i], layer, param, layout, &tensor[count], name[count]);
-            count += status == AS_OK;
-        }
-    }
-    if (status == AS_OK) {
-        status =
-            format == AS_WEIGHTS_NPZ
-                ? as_npz_write(path, count, tensor)
-                : as_safetensors_write(path, layout == AS_WEIGHTS_TORCH ? "\"format\":\"pt\"" : NULL, count, tensor);
-    }
-    for (int i = 0; i < count; i++) {
-        free((void *)tensor[i].data);
-    }
-    free(tensor);
-    free(name);
-    return status;
 }

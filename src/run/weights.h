@@ -5,7 +5,7 @@
 #include "estimator/estimator.h"
 #include "run/config.h"
 
-typedef enum as_weights_layout { AS_WEIGHTS_TORCH, AS_WEIGHTS_NATIVE } as_weights_layout;
+typedef enum as_weights_layout { AS_WEIGHTS_TORCH, AS_WEIGHTS_NATIVE, AS_WEIGHTS_KERAS } as_weights_layout;
 typedef enum as_weights_format { AS_WEIGHTS_SAFETENSORS, AS_WEIGHTS_NPZ } as_weights_format;
 
 /* Collective. Replaces the estimator's parameters by those of a file, as `start:` says. Every array that is not of a

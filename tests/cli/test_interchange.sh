@@ -40,6 +40,12 @@ expect 66 'absent\.npz' train -s "$net" -s "$steps" -s start.from=absent.npz -o 
 printf 'no weights at all' >../in/text.npz
 expect 65 'expected a safetensors or NPZ file' train -s "$net" -s "$steps" -s start.from=../in/text.npz -o out_c
 
+# HDF5 that is no checkpoint may be of Keras, whose names are others; what is no HDF5 is not.
+"$program" data generate heat -o ../in/other.h5 -n 4 -s points=8 -q >../out 2>../err || complain 'data generate'
+expect 65 'other\.h5: .*\(a file of Keras: start\.layout: keras\)' train -s "$net" -s "$steps" -s start.from=../in/other.h5 -o out_c
+expect 78 'other\.h5: no array dense_1\.kernel; ' train -s "$net" -s "$steps" -s start.from=../in/other.h5 -s start.layout=keras -o out_c
+expect 65 'start\.layout: keras: expected an HDF5 file' train -s "$net" -s "$steps" -s start.from=$file -s start.layout=keras -o out_c
+
 # A NaN is named: the first weight's four bytes, after the header, become one.
 header=$(($(od -An -tu8 -N8 $file) + 8))
 cp $file ../in/nan.safetensors
