@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -15,7 +16,7 @@
 #include "run/lr_range.h"
 #include "run/run.h"
 
-enum { LIST_MAX = 64 };
+enum { FORK_BYTES = 4200, LIST_MAX = 64 };
 
 static volatile sig_atomic_t stop_asked;
 
@@ -287,6 +288,19 @@ static as_status train_members(as_context *context, int64_t members, int nfiles,
     return AS_OK;
 }
 
+/* --fork: the key start.from, with the final.h5 of a run directory. */
+static as_status fork_set(const char *from, char out[FORK_BYTES])
+{
+    struct stat info;
+    const bool folder = stat(from, &info) == 0 && S_ISDIR(info.st_mode);
+    const int length = snprintf(out, FORK_BYTES, "start.from=\"%s%s\"", from, folder ? "/final.h5" : "");
+    if (length >= FORK_BYTES || strpbrk(from, "\"\\") != NULL) {
+        AS_FAIL(AS_USAGE, "--fork: expected a path of less than %d bytes without quotes and backslashes, found '%s'",
+                FORK_BYTES - 32, from);
+    }
+    return AS_OK;
+}
+
 static as_status run(as_context *context)
 {
     const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
@@ -298,6 +312,15 @@ static as_status run(as_context *context)
     const int nallow = as_option_all(context, "allow-change", LIST_MAX, allowed);
     if (nsets > LIST_MAX || nallow > LIST_MAX || context->narguments > LIST_MAX) {
         AS_FAIL(AS_USAGE, "train: at most %d files, --set and --allow-change each", LIST_MAX);
+    }
+    const char *const from = as_option_get(context, "fork");
+    char fork_text[FORK_BYTES];
+    if (from != NULL) {
+        AS_TRY(fork_set(from, fork_text));
+        if (nsets == LIST_MAX) {
+            AS_FAIL(AS_USAGE, "train: at most %d --set beside --fork", LIST_MAX - 1);
+        }
+        sets[nsets++] = fork_text;
     }
     const char *const range = as_option_get(context, "lr-range");
     range_sets more;
@@ -345,6 +368,9 @@ static const as_option options[] = {
     {.name = "resume",
      .value = "auto|never|FILE",
      .help = "auto: newest valid checkpoint of DIR; never: refuse if there is one; or a file to start DIR from"},
+    {.name = "fork",
+     .value = "RUN|FILE",
+     .help = "a new training that begins with the weights of another run or file: the key start.from"},
     {.name = "allow-change",
      .value = "KEY",
      .help = "let a key differ from the checkpoint's configuration, e.g. optimizer.lr (repeatable)"},

@@ -20,6 +20,11 @@ done
 "$program" train "${still[@]}" -s start.from=../model/final.h5 -o ../again -q >../out 2>../err || complain 'final.h5: not taken'
 [ "$(weights ../model)" = "$(weights ../again)" ] || complain 'final.h5: other weights'
 
+"$program" train "${still[@]}" --fork ../model -o ../forked -q >../out 2>../err || complain '--fork RUN: not taken'
+[ "$(weights ../model)" = "$(weights ../forked)" ] || complain '--fork RUN: other weights'
+expect 66 'absent: no such file' train -s "$net" --fork absent -o out_c
+expect 64 'without quotes and backslashes' train -s "$net" --fork 'a"b' -o out_c
+
 # The same start without the file gives others: the comparison can fail.
 "$program" train "${still[@]}" -o ../other >../out 2>../err || complain 'training'
 [ "$(weights ../model)" != "$(weights ../other)" ] || complain 'weights do not depend on the start'
