@@ -253,6 +253,9 @@ static int64_t least_chunk(const as_network *network)
     int64_t least = 1;
     for (int l = 0; l < network->chunk_layers; l++) {
         const as_layer *layer = &network->model.layer[l];
+        if (layer->nparams == 0) {
+            continue;
+        }
         const int64_t positions = as_shape_positions(&layer->out);
         const int64_t rows = layer->out.rank >= 3 ? CHUNK_IMAGES : (CHUNK_LEAST + positions - 1) / positions;
         least = rows > least ? rows : least;

@@ -21,6 +21,10 @@ enum { AS_AXES = 3 }; /* depth, height, width */
 /* How output tiles lie: along the samples, the height or the width. No choice changes a result. */
 typedef enum as_conv_walk { AS_CONV_AUTO, AS_CONV_SAMPLES, AS_CONV_HEIGHT, AS_CONV_WIDTH } as_conv_walk;
 
+/* How tiles of the weight gradient are made: AUTO takes kernel positions, or lines of them, together where the channels
+   are few, and reads d in place where it lies well. No choice changes a result. */
+typedef enum as_conv_sums { AS_CONV_SUMS_AUTO, AS_CONV_SUMS_ALONE, AS_CONV_SUMS_COPIED } as_conv_sums;
+
 /* Output o of an axis reads inputs o * stride - low + k * dilation, k in [0, kernel). Kernel, stride, dilation >= 1,
    low >= 0; extents may be 0. groups divides both channel counts: group g has its own cin/groups inputs and
    cout/groups outputs. The weight is (kd, kh, kw, cin/groups, cout) row-major. */
@@ -29,6 +33,7 @@ typedef struct as_conv {
     int64_t kernel[AS_AXES], stride[AS_AXES], low[AS_AXES], dilation[AS_AXES];
     int64_t cin, cout, groups;
     as_conv_walk walk;
+    as_conv_sums sums;
 } as_conv;
 
 /* Outputs of an axis with `low` zeros before and `high` behind its `in` inputs; 0 where the kernel does not fit. */

@@ -16,6 +16,8 @@ typedef struct weigh {
     void *const *part, *const *bias;
     bool depthwise, merged, paired; /* merged: a run holds all kw; paired: tiles have two kw */
     int64_t rows, runs;             /* rows of a run; runs of a group, for paired of every kw pair */
+    int lines;                      /* kernel lines that a tile may have; more than 1: merged, over two axes */
+    bool copied;                    /* d is always packed */
     int64_t cg, ng;                 /* channels of a group; depthwise: 1 and all */
     int64_t strips, panels, groups;
     int64_t panel_tiles; /* tiles of a panel, that of the bias among them */
@@ -23,7 +25,9 @@ typedef struct weigh {
 
 /* What one tile sums. Offsets are in reals from the first of a sample. */
 typedef struct tile_plan {
-    int rows;
+    int rows;  /* of a kernel line */
+    int lines; /* kernel lines, from kh on */
+    int64_t kh;
     int64_t run; /* -1: the tile is one row of the bias */
     int64_t cols, width;
     as_reach reach[AS_AXES];    /* outputs of depth and height; of width: those that all rows read */
@@ -32,6 +36,8 @@ typedef struct tile_plan {
     int64_t x, x_step[AS_AXES]; /* first row's input at output 0, and between outputs */
     int64_t x_row;              /* depthwise: between rows */
     int64_t d;                  /* first column of d, and of the part */
+    bool packed;                /* d is read from a panel, not in place */
+    int64_t d_step;             /* between outputs there */
     bool pair;                  /* the tile's second vector is the next kernel position */
     int64_t weight;             /* first element in a part */
 } tile_plan;
@@ -47,6 +53,12 @@ static as_reach row_reach(const weigh *o, int64_t kw, int64_t r)
     return as_reach_of(o->c, 2, o->depthwise ? r : o->merged ? r / o->cg : kw);
 }
 
+/* Whether the tile reads d in place: no columns are beyond it, and its vectors do not collide in the L1. */
+static bool in_place(const weigh *o, const tile_plan *t)
+{
+    return !o->copied && t->cols >= t->width && o->c->cout <= 2 * NR;
+}
+
 /* Tile number `index`: panel by panel; in a panel run by run, then the bias. */
 static tile_plan plan_tile(const weigh *o, int64_t index)
 {
@@ -55,13 +67,22 @@ static tile_plan plan_tile(const weigh *o, int64_t index)
     const int64_t strip = inside % o->strips, run = inside / o->strips;
     const int64_t g = panel / o->panels, j = panel % o->panels * NR;
     const int64_t line = c->in[2] * c->cin, sheet = c->in[1] * line;
-    const int64_t line_runs = o->runs / (c->kernel[0] * c->kernel[1]), kw = run % line_runs * (o->paired ? 2 : 1);
-    const int64_t kh = run / line_runs % c->kernel[1], kd = run / line_runs / c->kernel[1];
-    tile_plan t = {.cols = o->ng - j, .width = panel_width(o->ng, j), .pair = o->paired && kw + 1 < c->kernel[2]};
+    const int64_t line_runs = o->lines > 1 ? 1 : o->runs / (c->kernel[0] * c->kernel[1]),
+                  kw = run % line_runs * (o->paired ? 2 : 1);
+    int64_t kh = run / line_runs % c->kernel[1], kd = run / line_runs / c->kernel[1];
+    tile_plan t = {
+        .lines = 1, .cols = o->ng - j, .width = panel_width(o->ng, j), .pair = o->paired && kw + 1 < c->kernel[2]};
+    if (o->lines > 1) {
+        kd = 0;
+        t.lines = strip_rows(c->kernel[1], o->runs, run, &kh);
+    }
+    t.kh = kh;
     t.d = g * o->ng + j;
+    t.packed = !in_place(o, &t);
+    t.d_step = t.packed ? t.width : c->cout;
     if (inside == o->panel_tiles - 1 && o->bias != NULL) {
         t.run = -1;
-        t.rows = 1;
+        t.rows = t.lines = 1;
         t.pair = false;
         t.weight = t.d;
         return t;
@@ -127,7 +148,7 @@ AS_INLINE void edge(const int R, const int V, const bool depthwise, const weigh 
                     int64_t end, const real *x, const real *d, const vmask mask[2], vreal s[MR][2])
 {
     for (; w < end; w++) {
-        const real *const a = x + w * t->x_step[2], *const b = d + w * V * VL;
+        const real *const a = x + w * t->x_step[2], *const b = d + w * t->d_step;
         int64_t low, high;
         rows_at(o, t, w, &low, &high);
         AS_UNROLL
@@ -143,14 +164,15 @@ AS_INLINE void edge(const int R, const int V, const bool depthwise, const weigh 
 }
 
 /* Outputs of a line that all rows read. */
-AS_INLINE void core(const int R, const int V, const bool depthwise, int64_t steps, const real *x, int64_t step,
-                    int64_t x_row, const real *d, const vmask mask[2], vreal s[MR][2])
+AS_INLINE void core(const int R, const int V, const bool depthwise, const tile_plan *t, int64_t steps, const real *x,
+                    const real *d, const vmask mask[2], vreal s[MR][2])
 {
+    const int64_t step = t->x_step[2], x_row = t->x_row, d_step = t->d_step;
     if (!depthwise) {
-        tile_chain(R, V, true, STREAM_NONE, steps, x, 1, step, d, V * VL, s);
+        tile_chain(R, V, true, STREAM_NONE, steps, x, 1, step, d, d_step, s);
         return;
     }
-    for (int64_t p = 0; p < steps; p++, x += step, d += V * VL) {
+    for (int64_t p = 0; p < steps; p++, x += step, d += d_step) {
         AS_UNROLL
         for (int r = 0; r < R; r++) {
             AS_UNROLL
@@ -165,7 +187,7 @@ AS_INLINE void core(const int R, const int V, const bool depthwise, int64_t step
 AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const weigh *o, const tile_plan *t,
                         const chunk *k, const real *x, const real *panel, bool fresh, real *node)
 {
-    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * V * VL, x_line = t->x_step[1];
+    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * t->d_step, x_line = t->x_step[1];
     const int64_t first = t->first > k->w ? t->first : k->w, end = t->end < k->w_end ? t->end : k->w_end;
     const int64_t all = t->reach[2].first > first ? t->reach[2].first < end ? t->reach[2].first : end : first;
     const int64_t all_end = t->reach[2].end < end ? t->reach[2].end > all ? t->reach[2].end : all : end;
@@ -188,13 +210,12 @@ AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const we
         const int64_t stop = y1 < t->reach[1].end ? y1 : t->reach[1].end;
         int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first;
         /* Of output 0 of the width, which may lie before the arrays: indices, not pointers. */
-        int64_t a = t->x + z * t->x_step[0] + y * x_line, b = (y - y0) * d_line - k->w * V * VL;
+        int64_t a = t->x + z * t->x_step[0] + y * x_line, b = (y - y0) * d_line - k->w * t->d_step;
         for (; y < stop; y++, a += x_line, b += d_line) {
             if (first < all) {
                 edge(R, V, depthwise, o, t, first, all, x + a, panel + b, mask, s);
             }
-            core(R, V, depthwise, all_end - all, x + (a + all * x_step), x_step, t->x_row, panel + (b + all * V * VL),
-                 mask, s);
+            core(R, V, depthwise, t, all_end - all, x + (a + all * x_step), panel + (b + all * t->d_step), mask, s);
             if (all_end < end) {
                 edge(R, V, depthwise, o, t, all_end, end, x + a, panel + b, mask, s);
             }
@@ -211,10 +232,10 @@ AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const we
 
 /* Output channels in one vector: outputs [w, end) for vector v alone. */
 AS_INLINE void lone_steps(const int R, const int v, int64_t w, int64_t end, const real *x, int64_t step, const real *d,
-                          vreal s[MR][2])
+                          int64_t d_step, vreal s[MR][2])
 {
     for (; w < end; w++) {
-        const vreal y = v_load(d + (w - v) * VL);
+        const vreal y = v_load(d + (w - v) * d_step);
         AS_UNROLL
         for (int r = 0; r < R; r++) {
             s[r][v] = v_fma(v_splat(x[w * step + r]), y, s[r][v]);
@@ -226,7 +247,7 @@ AS_INLINE void lone_steps(const int R, const int v, int64_t w, int64_t end, cons
 AS_INLINE void tile_add_pair(const int R, const weigh *o, const tile_plan *t, const chunk *k, const real *x,
                              const real *panel, bool fresh, real *node)
 {
-    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * VL, x_step = t->x_step[2];
+    const int64_t height = o->c->out[1], d_step = t->d_step, d_line = (k->w_end - k->w) * d_step, x_step = t->x_step[2];
     const int64_t first[2] = {t->reach[2].first > k->w ? t->reach[2].first : k->w,
                               (t->first > k->w ? t->first : k->w) + 1};
     int64_t end[2] = {t->reach[2].end < k->w_end ? t->reach[2].end : k->w_end,
@@ -246,17 +267,17 @@ AS_INLINE void tile_add_pair(const int R, const weigh *o, const tile_plan *t, co
         const int64_t y0 = k->first - z * height, y1 = k->end - z * height;
         const int64_t stop = y1 < t->reach[1].end ? y1 : t->reach[1].end;
         int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first;
-        int64_t a = t->x + z * t->x_step[0] + y * t->x_step[1], b = (y - y0) * d_line - k->w * VL;
+        int64_t a = t->x + z * t->x_step[0] + y * t->x_step[1], b = (y - y0) * d_line - k->w * d_step;
         for (; y < stop; y++, a += t->x_step[1], b += d_line) {
             const real *const from = x + a, *const d = panel + b;
-            lone_steps(R, 0, first[0], end[0] < both ? end[0] : both, from, x_step, d, s);
-            lone_steps(R, 1, first[1], end[1] < both ? end[1] : both, from, x_step, d, s);
+            lone_steps(R, 0, first[0], end[0] < both ? end[0] : both, from, x_step, d, d_step, s);
+            lone_steps(R, 1, first[1], end[1] < both ? end[1] : both, from, x_step, d, d_step, s);
             if (both < stop_both) {
                 tile_chain_apart(R, 2, true, STREAM_NONE, stop_both - both, from + both * x_step, 1, x_step,
-                                 d + both * VL, VL, -VL, s);
+                                 d + both * d_step, d_step, -d_step, s);
             }
-            lone_steps(R, 0, stop_both > first[0] ? stop_both : first[0], end[0], from, x_step, d, s);
-            lone_steps(R, 1, stop_both > first[1] ? stop_both : first[1], end[1], from, x_step, d, s);
+            lone_steps(R, 0, stop_both > first[0] ? stop_both : first[0], end[0], from, x_step, d, d_step, s);
+            lone_steps(R, 1, stop_both > first[1] ? stop_both : first[1], end[1], from, x_step, d, d_step, s);
         }
     }
     AS_UNROLL
@@ -277,9 +298,92 @@ static void add_bias(const weigh *o, const tile_plan *t, const chunk *k, const r
     for (int64_t j = 0; j < t->width; j += VL) {
         vreal s = fresh ? v_splat(0) : v_load(node + j);
         for (int64_t p = 0; p < outputs; p++) {
-            s = s + v_load(panel + p * t->width + j);
+            s = s + v_load(panel + p * t->d_step + j);
         }
         v_store(node + j, s);
+    }
+}
+
+/* One step of several kernel lines: row r is a[r / L][r % L]. */
+AS_INLINE void lines_step(const int L, const int G, const int V, const real *const a[], const real *d, int64_t low,
+                          int64_t high, const bool all, vreal s[MR][2])
+{
+    vreal y[2];
+    AS_UNROLL
+    for (int v = 0; v < V; v++) {
+        y[v] = v_load(d + v * VL);
+    }
+    AS_UNROLL
+    for (int r = 0; r < L * G; r++) {
+        if (all || (r % L >= low && r % L < high)) {
+            const vreal x = v_splat(a[r / L][r % L]);
+            AS_UNROLL
+            for (int v = 0; v < V; v++) {
+                s[r][v] = v_fma(x, y[v], s[r][v]);
+            }
+        }
+    }
+}
+
+/* Outputs [w, end) of a line, which all rows read, or some of each kernel line. x[g]: kernel line g at output 0. */
+AS_INLINE void lines_steps(const int L, const int G, const int V, const weigh *o, const tile_plan *t, int64_t w,
+                           int64_t end, const int64_t x[], const real *base, const real *d, const bool all,
+                           vreal s[MR][2])
+{
+    const real *a[MR];
+    if (w >= end) {
+        return;
+    }
+    AS_UNROLL
+    for (int g = 0; g < G; g++) {
+        a[g] = base + (x[g] + w * t->x_step[2]);
+    }
+    for (d += w * t->d_step; w < end; w++, d += t->d_step) {
+        int64_t low = 0, high = L;
+        if (!all) {
+            rows_at(o, t, w, &low, &high);
+        }
+        lines_step(L, G, V, a, d, low, high, all, s);
+        AS_UNROLL
+        for (int g = 0; g < G; g++) {
+            a[g] += t->x_step[2];
+        }
+    }
+}
+
+/* node += lines [first, end) of a chunk, which all G kernel lines read. */
+AS_INLINE void lines_core(const int L, const int G, const int V, const weigh *o, const tile_plan *t, const chunk *k,
+                          int64_t begin, int64_t stop, const real *x, const real *panel, bool fresh, real *node)
+{
+    const int64_t first = t->first > k->w ? t->first : k->w, end = t->end < k->w_end ? t->end : k->w_end;
+    const int64_t all = t->reach[2].first > first ? t->reach[2].first < end ? t->reach[2].first : end : first;
+    const int64_t all_end = t->reach[2].end < end ? t->reach[2].end > all ? t->reach[2].end : all : end;
+    const int64_t d_line = (k->w_end - k->w) * t->d_step, down = o->c->dilation[1] * o->c->in[2] * o->c->cin;
+    vreal s[MR][2];
+    AS_UNROLL
+    for (int r = 0; r < L * G; r++) {
+        AS_UNROLL
+        for (int v = 0; v < V; v++) {
+            s[r][v] = fresh ? v_splat(0) : v_load(node + r * NR + v * VL);
+        }
+    }
+    for (int64_t y = begin; y < stop; y++) {
+        const real *const d = panel + ((y - k->first) * d_line - k->w * t->d_step);
+        int64_t a[MR];
+        AS_UNROLL
+        for (int g = 0; g < G; g++) {
+            a[g] = t->x + y * t->x_step[1] + g * down;
+        }
+        lines_steps(L, G, V, o, t, first, all, a, x, d, false, s);
+        lines_steps(L, G, V, o, t, all, all_end, a, x, d, true, s);
+        lines_steps(L, G, V, o, t, all_end, end, a, x, d, false, s);
+    }
+    AS_UNROLL
+    for (int r = 0; r < L * G; r++) {
+        AS_UNROLL
+        for (int v = 0; v < V; v++) {
+            v_store(node + r * NR + v * VL, s[r][v]);
+        }
     }
 }
 
@@ -307,11 +411,85 @@ typedef void add_function(const weigh *o, const tile_plan *t, const chunk *k, co
 EACH_R(ADDS)
 static add_function *const adds[MR][5] = {EACH_R(ROW)};
 
+/* Lines [first, end) of a chunk for each kernel line by itself. */
+static void lines_alone(const weigh *o, const tile_plan *t, const chunk *k, int64_t first, int64_t end, const real *x,
+                        const real *panel, bool fresh, real *node)
+{
+    const chunk part = {first, end, k->w, k->w_end};
+    const int64_t down = o->c->dilation[1] * o->c->in[2] * o->c->cin;
+    for (int g = 0; g < t->lines; g++) {
+        tile_plan one = *t;
+        one.x += g * down;
+        one.reach[1] = as_reach_of(o->c, 1, t->kh + g);
+        adds[t->rows - 1][t->width / VL - 1](o, &one, &part, x,
+                                             panel + (first - k->first) * (k->w_end - k->w) * t->d_step, fresh,
+                                             node + g * t->rows * NR);
+    }
+}
+
+/* Lines of a chunk that all kernel lines of the tile read. */
+static as_reach common_lines(const weigh *o, const tile_plan *t, const chunk *k)
+{
+    as_reach all = {k->first, k->end};
+    for (int g = 0; g < t->lines; g++) {
+        const as_reach r = as_reach_of(o->c, 1, t->kh + g);
+        all.first = r.first > all.first ? r.first : all.first;
+        all.end = r.end < all.end ? r.end : all.end;
+    }
+    all.first = all.first < k->end ? all.first : k->end;
+    all.end = all.end > all.first ? all.end : all.first;
+    return all;
+}
+
+#define ADD_LINES(L, G, V)                                                                                             \
+    static void add_lines_##L##_##G##_##V(const weigh *o, const tile_plan *t, const chunk *k, const real *x,           \
+                                          const real *panel, bool fresh, real *node)                                   \
+    {                                                                                                                  \
+        const as_reach all = common_lines(o, t, k);                                                                    \
+        if (k->first < all.first) {                                                                                    \
+            lines_alone(o, t, k, k->first, all.first, x, panel, fresh, node);                                          \
+            fresh = false;                                                                                             \
+        }                                                                                                              \
+        if (fresh || all.first < all.end) {                                                                            \
+            lines_core(L, G, V, o, t, k, all.first, all.end, x, panel, fresh, node);                                   \
+        }                                                                                                              \
+        if (all.end < k->end) {                                                                                        \
+            lines_alone(o, t, k, all.end, k->end, x, panel, false, node);                                              \
+        }                                                                                                              \
+    }
+#define ADDS_LINES(L, G) ADD_LINES(L, G, 1) ADD_LINES(L, G, 2)
+
+/* Rows of a kernel line, and lines, that tiles are made for; the fewest rows of them. */
+#if defined(AS_ISA_AVX512)
+#define EACH_LINES(X) X(3, 2) X(3, 3) X(3, 4) X(4, 2) X(4, 3) X(5, 2) X(6, 2) X(7, 2)
+enum { LINE_ROWS = 3 };
+#elif defined(AS_ISA_AVX2)
+#define EACH_LINES(X) X(3, 2)
+enum { LINE_ROWS = 3 };
+#else
+#define EACH_LINES(X) X(2, 2)
+enum { LINE_ROWS = 2 };
+#endif
+
+EACH_LINES(ADDS_LINES)
+
+/* Kernel lines of `rows` rows that a tile may hold. */
+static int lines_of(int64_t rows)
+{
+    return rows >= LINE_ROWS && rows <= MR / 2 ? MR / (int)rows : 1;
+}
+
+#define CHOOSE_LINES(L, G)                                                                                             \
+    if (t->rows == (L) && t->lines == (G)) {                                                                           \
+        return t->width == VL ? add_lines_##L##_##G##_1 : add_lines_##L##_##G##_2;                                     \
+    }
+
 static add_function *add_of(const weigh *o, const tile_plan *t)
 {
     if (t->run < 0) {
         return add_bias;
     }
+    EACH_LINES(CHOOSE_LINES)
     return adds[t->rows - 1][t->pair ? 2 : (o->depthwise ? 3 : 0) + t->width / VL - 1];
 }
 

@@ -25,6 +25,10 @@ enum { MR = 4 };
 /* Rows of the strip t of `strips` equal ones over m rows: first row in *i. */
 AS_INLINE int strip_rows(int64_t m, int64_t strips, int64_t t, int64_t *i)
 {
+    if (strips == 1) {
+        *i = 0;
+        return (int)m;
+    }
     *i = m * t / strips;
     return (int)(m * (t + 1) / strips - *i);
 }

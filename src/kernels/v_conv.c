@@ -7,6 +7,9 @@
    rectangle a tile lies along the width, the height or the samples, whichever fills its rows best and does not put them
    into the same cache sets. Samples go through in blocks of at most MR.
 
+   A source of one channel (the first layer of a network) makes chains of few steps in several lines: their places are
+   listed once for a rectangle, and neighbouring pixels are the rows.
+
    Depthwise convolutions take the same way with vectors over channels instead of broadcasts. Cost: 2 flops for each
    output, tap inside the input, and channel of the group. */
 #include "kernels/conv_taps.h"
@@ -14,6 +17,7 @@
 #include "kernels/table_conv.h"
 #include "kernels/tile.h"
 
+enum { GATHER = 64 };     /* most steps of a chain whose places are listed */
 enum { CONFLICT = 2048 }; /* tile rows that lie a multiple of this many bytes apart share sets of the L1 */
 
 /* What a chain runs over: n[a] segments along each axis, `from[a]` reals of the source and `tap[a]` steps of the
@@ -21,6 +25,7 @@ enum { CONFLICT = 2048 }; /* tile rows that lie a multiple of this many bytes ap
 typedef struct path {
     int64_t n[AS_AXES], from[AS_AXES], tap[AS_AXES];
     int64_t steps;
+    const int32_t *at; /* places of the steps, where they are gathered: n is 1 then */
 } path;
 
 /* Where a tile's chains start (NULL: zero), and where they end. */
@@ -90,6 +95,27 @@ AS_INLINE void tile(const int R, const int V, const path *p, const real *from, i
     tile_store(R, V, e, mask, s);
 }
 
+/* One input channel, neighbouring pixels: rows are neighbours in the source, and all steps of a chain are one run of
+   the weights; `at` are their places in the source. */
+AS_INLINE void tile_gather(const int R, const int V, const path *p, const real *from, int64_t row, const real *b,
+                           const tile_end *e)
+{
+    (void)row;
+    const int64_t width = V * VL;
+    vmask mask[2];
+    vreal s[MR][2];
+    AS_UNROLL
+    for (int v = 0; v < V; v++) {
+        mask[v] = v_first(e->cols - v * VL);
+    }
+    tile_start(R, V, e, mask, s);
+    for (int64_t q = 0; q < p->steps; q++, b += width) {
+        const real *const a[1] = {from + p->at[q]};
+        tile_step(R, V, true, a, 0, 0, b, VL, s);
+    }
+    tile_store(R, V, e, mask, s);
+}
+
 /* Depthwise: column j of the tile reads channel j of the source; steps is 1. */
 AS_INLINE void tile_depthwise(const int R, const int V, const path *p, const real *from, int64_t row, const real *b,
                               const tile_end *e)
@@ -132,13 +158,16 @@ typedef void tile_function(const path *p, const real *from, int64_t row, const r
     }
 #define TILES(R)                                                                                                       \
     TILE(tile, R, 1)                                                                                                   \
-    TILE(tile, R, 2) TILE(tile_depthwise, R, 1) TILE(tile_depthwise, R, 2)
+    TILE(tile, R, 2)                                                                                                   \
+    TILE(tile_depthwise, R, 1) TILE(tile_depthwise, R, 2) TILE(tile_gather, R, 1) TILE(tile_gather, R, 2)
 #define ROW(R) {tile_##R##_1, tile_##R##_2},
 #define ROW_DEPTHWISE(R) {tile_depthwise_##R##_1, tile_depthwise_##R##_2},
+#define ROW_GATHER(R) {tile_gather_##R##_1, tile_gather_##R##_2},
 
 EACH_R(TILES)
 static tile_function *const tiles[MR][2] = {EACH_R(ROW)};
 static tile_function *const tiles_depthwise[MR][2] = {EACH_R(ROW_DEPTHWISE)};
+static tile_function *const tiles_gather[MR][2] = {EACH_R(ROW_GATHER)};
 
 /* One pass over a block of samples. */
 typedef struct pass {
@@ -183,9 +212,36 @@ static int choose_axis(const pass *p, const rectangle *q)
     return best;
 }
 
+/* Lists the places of a chain's steps, where the source has one channel and the weights of all taps lie side by side;
+   false: they do not. */
+static bool gather_path(const pass *p, const rectangle *q, int32_t at[GATHER], path *out)
+{
+    const path *const full = &q->path;
+    const int64_t last = full->n[2] * full->steps, line = full->n[1] > 1 ? full->tap[1] : last,
+                  sheet = full->n[0] > 1 ? full->tap[0] : full->n[1] * line;
+    if (p->depthwise || p->from_c != 1 || q->from_step[2] != 1 || full->n[0] * full->n[1] * last > GATHER ||
+        line != last || sheet != full->n[1] * line || (full->n[2] > 1 && full->tap[2] != full->steps)) {
+        return false;
+    }
+    int64_t steps = 0;
+    for (int64_t i = 0; i < full->n[0]; i++) {
+        for (int64_t j = 0; j < full->n[1]; j++) {
+            for (int64_t k = 0; k < last; k++) {
+                const int64_t tap = k / full->steps * full->from[2] + k % full->steps;
+                at[steps++] = (int32_t)(i * full->from[0] + j * full->from[1] + tap);
+            }
+        }
+    }
+    *out = (path){.steps = steps, .at = at};
+    return true;
+}
+
 static void rectangle_pass(const pass *p, const rectangle *q, int64_t group)
 {
-    const int along = choose_axis(p, q), outer = along == 0 ? 1 : 0, inner = along == 2 ? 1 : 2;
+    int32_t at[GATHER];
+    path own = q->path;
+    const bool gathers = (p->walk == AS_CONV_AUTO || p->walk == AS_CONV_WIDTH) && gather_path(p, q, at, &own);
+    const int along = gathers ? 2 : choose_axis(p, q), outer = along == 0 ? 1 : 0, inner = along == 2 ? 1 : 2;
     const int64_t strips = (q->n[along] + MR - 1) / MR;
     const real *const from = p->from + q->from + group * p->cs, *const packed = p->packed + group * p->matrix;
     real *const to = p->to + q->to + group * p->cd;
@@ -193,7 +249,7 @@ static void rectangle_pass(const pass *p, const rectangle *q, int64_t group)
         for (int64_t j = 0; j < p->cd; j += NR) {
             const int64_t width = panel_width(p->cd, j);
             const real *const b = packed + j * p->steps + q->tap * width;
-            tile_function *const(*const kind)[2] = p->depthwise ? tiles_depthwise : tiles;
+            tile_function *const(*const kind)[2] = p->depthwise ? tiles_depthwise : gathers ? tiles_gather : tiles;
             tile_end e = {.bias = p->bias == NULL ? NULL : p->bias + group * p->cd + j,
                           .row = q->to_step[along],
                           .cols = p->cd - j,
@@ -205,8 +261,7 @@ static void rectangle_pass(const pass *p, const rectangle *q, int64_t group)
                     int64_t first;
                     const int rows = strip_rows(q->n[along], strips, t, &first);
                     e.to = c + first * q->to_step[along];
-                    kind[rows - 1][width / VL - 1](&q->path, a + first * q->from_step[along], q->from_step[along], b,
-                                                   &e);
+                    kind[rows - 1][width / VL - 1](&own, a + first * q->from_step[along], q->from_step[along], b, &e);
                 }
             }
         }

@@ -3,11 +3,12 @@
 
    A tile is MR rows of the weight by NR output channels. The rows are neighbours in x too: the run of (kw, c) that
    one output reads, or of c alone where positions are dilated; so x is broadcast, in place, and d is read as vectors
-   from panels that are packed once for all tiles beside each other. A tile stays in registers over all pixels of a
-   chunk of a sample. At the borders some rows of a tile have no input: these pixels take steps of their own that
-   leave those rows out. The walk goes lane by lane, chunk by chunk over a block of tiles whose tree stack fits L2.
-   Depthwise: rows are kernel positions, and x is read as vectors too. Cost: 2 flops for each weight, sample and
-   pixel that reads an input. */
+   from panels that are packed once for all tiles beside each other, or in place where all its columns are vectors. Few
+   input channels: a tile has the rows of several kernel lines, each with a pointer of its own. A tile stays in
+   registers over all pixels of a chunk of a sample. At the borders some rows of a tile have no input: these pixels take
+   steps of their own that leave those rows out. The walk goes lane by lane, chunk by chunk over a block of tiles whose
+   tree stack fits L2. Depthwise: rows are kernel positions, and x is read as vectors too. Cost: 2 flops for each
+   weight, sample and pixel that reads an input. */
 #include "kernels/conv_weigh.h"
 #include "kernels/table.h"
 #include "kernels/table_conv.h"
@@ -60,10 +61,11 @@ static void block_chunk(const weigh *o, const tile_plan *plan, int64_t count, co
     const real *const next_d = d + (here ? 0 : o->ldd) + next * line;
     for (int64_t i = 0; i < count; i++) {
         const tile_plan *const t = plan + i;
-        if (i == 0 || t[0].d != t[-1].d) {
+        if (t->packed && (i == 0 || t[0].d != t[-1].d)) {
             pack_panel(o, t, k, d, panel);
         }
-        add_of(o, t)(o, t, k, x, panel, fresh, node[i]);
+        add_of(o, t)(o, t, k, x, t->packed ? panel : d + (k->first * c->out[2] + k->w) * c->cout + t->d, fresh,
+                     node[i]);
         if (there) {
             expect(next_x, more * x_line, i, count);
             expect(next_d, more * line, i, count);
@@ -98,7 +100,7 @@ static void block_copy(const weigh *o, const tile_plan *plan, int64_t count, int
         const size_t bytes = (size_t)(t->cols < t->width ? t->cols : t->width) * sizeof(real);
         real *const array = t->run < 0 ? o->bias[p] : o->part[p];
         for (int v = 0; v <= (t->pair ? 1 : 0); v++) {
-            for (int r = 0; r < t->rows; r++) {
+            for (int r = 0; r < t->rows * t->lines; r++) {
                 real *const at = array + t->weight + (v * o->cg + r) * o->c->cout, *const own =
                                                                                        node[i] + r * NR + v * VL;
                 if (out) {
@@ -154,7 +156,10 @@ void AS_V(as_conv_weight_lanes)(const as_conv *c, const void *x, int64_t ldx, co
     const bool depthwise = as_conv_depthwise(c);
     const bool merged = !depthwise && c->groups == 1 && c->dilation[2] == 1 && c->cin < MERGE;
     const int64_t cg = c->cin / c->groups, ng = c->cout / c->groups, lines = c->kernel[0] * c->kernel[1];
-    const bool paired = !depthwise && !merged && ng <= VL && c->stride[2] == c->dilation[2];
+    const bool alone = c->sums == AS_CONV_SUMS_ALONE;
+    const bool paired = !depthwise && !merged && !alone && ng <= VL && c->stride[2] == c->dilation[2];
+    const bool flat = c->kernel[0] == 1 && c->out[0] == 1 && c->in[0] == 1 && c->low[0] == 0;
+    const int together = merged && flat && !alone ? lines_of(c->kernel[2] * cg) : 1;
     weigh o = {.c = c,
                .x = x,
                .d = d,
@@ -168,6 +173,8 @@ void AS_V(as_conv_weight_lanes)(const as_conv *c, const void *x, int64_t ldx, co
                .depthwise = depthwise,
                .merged = merged,
                .paired = paired,
+               .lines = c->kernel[1] > 1 ? together : 1,
+               .copied = c->sums == AS_CONV_SUMS_COPIED,
                .rows = depthwise ? c->kernel[2]
                        : merged  ? c->kernel[2] * cg
                                  : cg,
@@ -175,6 +182,9 @@ void AS_V(as_conv_weight_lanes)(const as_conv *c, const void *x, int64_t ldx, co
                .cg = cg,
                .ng = depthwise ? c->cout : ng,
                .groups = depthwise ? 1 : c->groups};
+    if (o.lines > 1) {
+        o.runs = (c->kernel[1] + o.lines - 1) / o.lines;
+    }
     o.strips = (o.rows + MR - 1) / MR > 0 ? (o.rows + MR - 1) / MR : 1;
     o.panels = (o.ng + NR - 1) / NR;
     o.panel_tiles = (o.rows > 0 ? o.runs * o.strips : 0) + (bias != NULL ? 1 : 0);

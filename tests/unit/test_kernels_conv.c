@@ -19,6 +19,12 @@ static const conv_case cases[] = {
     /* first layers */
     {{1, 13, 11}, {1, 5, 5}, {1, 1, 1}, {0, 2, 2}, {0, 2, 2}, {1, 1, 1}, 1, 32, 1},
     {{1, 8, 30}, {1, 7, 7}, {1, 2, 2}, {0, 3, 3}, {0, 3, 3}, {1, 1, 1}, 3, 17, 1},
+    {{1, 9, 10}, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, {1, 1, 1}, 1, 16, 1},
+    {{1, 12, 9}, {1, 7, 7}, {1, 2, 2}, {0, 3, 3}, {0, 3, 3}, {1, 1, 1}, 1, 32, 1},
+    {{1, 3, 11}, {1, 5, 3}, {1, 1, 1}, {0, 2, 1}, {0, 2, 1}, {1, 2, 1}, 1, 7, 1},
+    {{1, 8, 7}, {1, 4, 2}, {1, 3, 2}, {0, 1, 0}, {0, 2, 1}, {1, 1, 1}, 2, 20, 1},
+    {{1, 2, 6}, {1, 6, 6}, {1, 1, 1}, {0, 3, 3}, {0, 2, 2}, {1, 1, 1}, 1, 64, 1},
+    {{1, 5, 600}, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, {1, 1, 1}, 1, 16, 1},
     /* strides, padding of one side, dilation */
     {{1, 9, 10}, {1, 3, 3}, {1, 2, 2}, {0, 1, 1}, {0, 1, 1}, {1, 1, 1}, 4, 7, 1},
     {{1, 8, 9}, {1, 2, 3}, {1, 3, 2}, {0, 0, 2}, {0, 1, 0}, {1, 1, 1}, 2, 35, 1},
@@ -147,11 +153,14 @@ static void check_weights(const as_kernels *K, const as_conv *c, const case_prog
     void *const work = new_reals(K, (q->program.depth + 1) * size);
     K->conv->weight_lanes_plain(c, x, ldx, d, ldd, &q->program, lane_row, resume, part, work);
     K->conv->bias_lanes(pixels, c->cout, d, ldd, &q->program, lane_row, resume, bias, 0, 1);
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int i = 0; i < 5; i++) {
+        const int threads = i < 3 ? i + 1 : 1;
+        as_conv forced = *c;
+        forced.sums = i < 3 ? AS_CONV_SUMS_AUTO : i == 3 ? AS_CONV_SUMS_ALONE : AS_CONV_SUMS_COPIED;
         void *const fast = parts_of(K, size, parts, part), *const fast_bias = parts_of(K, c->cout, parts, bias);
         for (int t = threads - 1; t >= 0; t--) {
-            K->conv->weight_lanes(c, x, ldx, d, ldd, &q->program, lane_row, resume, part, gap == 2 ? NULL : bias, t,
-                                  threads);
+            K->conv->weight_lanes(&forced, x, ldx, d, ldd, &q->program, lane_row, resume, part, gap == 2 ? NULL : bias,
+                                  t, threads);
         }
         assert_same_reals(K, fast, plain, size * parts, "weight_lanes");
         if (gap != 2) {

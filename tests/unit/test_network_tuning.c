@@ -94,7 +94,8 @@ static void keep_state(as_estimator *estimator, outcome *out)
 /* What is forced besides as_tuning. */
 typedef struct forced {
     as_conv_walk walk; /* of all convolutions */
-    bool relus;        /* every layer takes the derivative of its own relu */
+    as_conv_sums sums;
+    bool relus; /* every layer takes the derivative of its own relu */
 } forced;
 
 static void force(as_estimator *estimator, const forced *how)
@@ -105,6 +106,7 @@ static void force(as_estimator *estimator, const forced *how)
         as_layer *layer = &model->layer[i];
         if (strcmp(layer->ops->name, "conv2d") == 0) {
             ((as_convolution *)layer->options)->geometry.walk = how->walk;
+            ((as_convolution *)layer->options)->geometry.sums = how->sums;
         }
         if (how->relus) {
             held += layer->relu_held;
@@ -216,11 +218,12 @@ static void test_images_keep_every_bit_whatever_is_forced(void **state)
         outcome first = train(&f, 1, (as_tuning){.owners = 1});
         for (int threads = 1; threads <= 2; threads++) {
             for (int i = 0; i < 20; i++) {
-                const forced how = {.walk = (as_conv_walk)(i % 4), .relus = i % 2 == 0};
+                const forced how = {.walk = (as_conv_walk)(i % 4), .sums = (as_conv_sums)(i % 3), .relus = i % 2 == 0};
                 outcome found = train_forced(&f, threads, (as_tuning){.chunk_layers = i}, &how);
                 if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0) {
-                    fail_msg("%d lanes, %d threads: walk %d, %s relus, chunks through %d layers: another result",
-                             lanes[l], threads, (int)how.walk, how.relus ? "own" : "joined", i);
+                    fail_msg(
+                        "%d lanes, %d threads: walk %d, sums %d, %s relus, chunks through %d layers: another result",
+                        lanes[l], threads, (int)how.walk, (int)how.sums, how.relus ? "own" : "joined", i);
                 }
                 free(found.bytes);
             }
