@@ -325,6 +325,8 @@ AS_INLINE void lines_step(const int L, const int G, const int V, const real *con
     }
 }
 
+enum { AHEAD = 64 }; /* outputs that d is prefetched ahead: so few rows take it as fast as it comes */
+
 /* Outputs [w, end) of a line, which all rows read, or some of each kernel line. x[g]: kernel line g at output 0. */
 AS_INLINE void lines_steps(const int L, const int G, const int V, const weigh *o, const tile_plan *t, int64_t w,
                            int64_t end, const int64_t x[], const real *base, const real *d, const bool all,
@@ -340,6 +342,12 @@ AS_INLINE void lines_steps(const int L, const int G, const int V, const weigh *o
     }
     for (d += w * t->d_step; w < end; w++, d += t->d_step) {
         int64_t low = 0, high = L;
+        __builtin_prefetch(d + AHEAD * t->d_step);
+        if (V == 2) {
+            __builtin_prefetch(d + AHEAD * t->d_step + VL);
+        }
+        if (V == 2)
+            __builtin_prefetch(d + AHEAD * t->d_step + VL);
         if (!all) {
             rows_at(o, t, w, &low, &high);
         }

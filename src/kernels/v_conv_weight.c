@@ -17,6 +17,8 @@
 enum {
     MERGE = 8,                         /* with fewer input channels a run holds all kw */
     STACK = 1024 * 1024,               /* bytes of a block's tree stack */
+    TILES = 1024,                      /* most tiles of a block */
+    FEW = 8,                           /* tiles that go through a chunk as fast as it comes */
     CHUNK = 24 * 1024 / (V_BYTES * 2), /* outputs of a chunk: their panel takes half of the L1 */
 };
 
@@ -66,7 +68,7 @@ static void block_chunk(const weigh *o, const tile_plan *plan, int64_t count, co
         }
         add_of(o, t)(o, t, k, x, t->packed ? panel : d + (k->first * c->out[2] + k->w) * c->cout + t->d, fresh,
                      node[i]);
-        if (there) {
+        if (there && count > FEW) {
             expect(next_x, more * x_line, i, count);
             expect(next_d, more * line, i, count);
         }
@@ -137,9 +139,10 @@ static void block_walk(const weigh *o, const tile_plan *plan, int64_t count, nod
 static __attribute__((noinline)) void walk_tiles(const weigh *o, int64_t first, int64_t count)
 {
     _Alignas(64) node_tile stack[STACK / sizeof(node_tile)];
-    tile_plan plan[STACK / sizeof(node_tile)];
-    const int64_t depth = o->program->depth > 0 ? o->program->depth : 1;
-    const int64_t most = STACK / (int64_t)sizeof(node_tile) / depth, blocks = (count + most - 1) / most;
+    tile_plan plan[TILES];
+    const int64_t depth = o->program->depth > 0 ? o->program->depth : 1,
+                  fit = STACK / (int64_t)sizeof(node_tile) / depth;
+    const int64_t most = fit < TILES ? fit : TILES, blocks = (count + most - 1) / most;
     for (int64_t q = 0; q < blocks; q++) {
         const int64_t at = count * q / blocks, tiles = count * (q + 1) / blocks - at;
         for (int64_t i = 0; i < tiles; i++) {
