@@ -2,64 +2,55 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "estimator/coef_table.h"
 #include "estimator/glm.h"
 
 enum { ROWS_SHOWN = 200, SHOWN = 5 /* functions beside each other */ };
-static const char RULE[] = "--------------------------------------------------------------------------------\n";
-
 static const char *penalty_name(const as_glm *g)
 {
     return g->penalty == AS_GLM_L2 ? "l2" : g->penalty == AS_GLM_L1 ? "l1" : "none";
 }
 
-static const char *name_cut(const as_statistic *s, int64_t term, char buffer[64])
+/* A pair of numbers, printed as the format of each says. */
+static void pair(as_text *out, const char *left, const char *left_format, double l, const char *right,
+                 const char *right_format, double r)
 {
-    const char *name = as_glm_term_name(s, term, buffer);
-    if (name == buffer && snprintf(NULL, 0, "%s", name) > 16) {
-        buffer[15] = '~';
-        buffer[16] = 0;
-    }
-    return name;
-}
-
-static const char *number(double v, char buffer[32])
-{
-    snprintf(buffer, 32, "%.4f", v);
-    if (v != 0 && (fabs(v) < 1e-3 || fabs(v) >= 1e5)) {
-        snprintf(buffer, 32, "%.3e", v);
-    }
-    return buffer;
+    char a[64], b[64];
+    snprintf(a, sizeof a, left_format, l);
+    snprintf(b, sizeof b, right_format, r);
+    as_table_pair(out, left, a, right, b);
 }
 
 static void head(const as_statistic *s, as_text *out)
 {
     const as_glm *g = s->model;
-    as_text_add(out, "%s\n", g->family->title);
-    as_text_add(out, "%-14s %14.12g   %-18s %18s\n", "rows", g->number[AS_GLM_ROWS], "solver",
-                as_glm_solvers[g->options.solver]);
-    as_text_add(out, "%-14s %14.12g   %-18s %18s\n", "weight", g->number[AS_GLM_WEIGHT], "penalty", penalty_name(g));
-    as_text_add(out, "%-14s %14lld   %-18s %18.4g\n", "iterations", (long long)*g->n_iter, "largest slope",
-                g->number[AS_GLM_GRADIENT]);
-    as_text_add(out, "%-14s %14.9g   %-18s %18.9g\n", "mean loss", g->number[AS_GLM_LOSS], "mean objective",
-                g->number[AS_GLM_VALUE]);
+    char a[64], b[64], name[64];
+    as_table_title(out, g->family->title);
+    snprintf(a, sizeof a, "%.12g", g->number[AS_GLM_ROWS]);
+    as_table_pair(out,
+                  "Dep. Variable:", s->setup.data->target == AS_TARGET_REALS ? as_statistic_target(s, 0, name) : "y",
+                  "No. Observations:", a);
+    snprintf(a, sizeof a, "%.12g", g->number[AS_GLM_WEIGHT]);
+    as_table_pair(out, "Method:", as_glm_solvers[g->options.solver], "Sum of weights:", a);
+    snprintf(a, sizeof a, "%lld", (long long)*g->n_iter);
+    as_table_pair(out, "Penalty:", penalty_name(g), "Iterations:", a);
+    as_table_pair(out, "Converged:", *g->phase == AS_GLM_DONE ? "True" : "False",
+                  "Largest slope:", (snprintf(b, sizeof b, "%.4g", g->number[AS_GLM_GRADIENT]), b));
+    pair(out, "Mean loss:", "%.9g", g->number[AS_GLM_LOSS], "Mean objective:", "%.9g", g->number[AS_GLM_VALUE]);
     if (g->llf != NULL) {
-        as_text_add(out, "%-14s %14.9g   %-18s %18.9g\n", "log-likelihood", *g->llf, "of the null model", *g->llnull);
-        as_text_add(out, "%-14s %14.9g   %-18s %18.9g\n", "deviance", *g->deviance, "of the null model",
-                    *g->null_deviance);
-        as_text_add(out, "%-14s %14.6g   %-18s %18.6g\n", "pseudo R2", *g->prsquared, "Cox and Snell's",
-                    *g->prsquared_cs);
+        pair(out, "Log-Likelihood:", "%.9g", *g->llf, "LL-Null:", "%.9g", *g->llnull);
+        pair(out, "Deviance:", "%.9g", *g->deviance, "Null deviance:", "%.9g", *g->null_deviance);
+        pair(out, "Pseudo R-squ.:", "%.6g", *g->prsquared, "Cox and Snell's:", "%.6g", *g->prsquared_cs);
     }
     if (g->inference && *g->phase == AS_GLM_DONE) {
-        as_text_add(out, "%-14s %14.9g   %-18s %18.9g\n", "AIC", *g->aic, "BIC", *g->bic);
-        char text[64];
-        snprintf(text, sizeof text, "%.6g on %.0f df", *g->llr, *g->df_model);
-        as_text_add(out, "%-14s %14.3g   %-18s %18s\n", "P(LR test)", *g->llr_pvalue, "likelihood ratio", text);
-        if (g->q == 1 && *g->df_resid > 0) {
-            snprintf(text, sizeof text, "%.4g on %.0f df", *g->pearson_chi2, *g->df_resid);
-            as_text_add(out, "%-14s %14.4g   %-18s %18s\n", "  per df", *g->pearson_chi2 / *g->df_resid, "Pearson chi2",
-                        text);
-        }
+        pair(out, "Df Residuals:", "%.0f", *g->df_resid, "Df Model:", "%.0f", *g->df_model);
+        pair(out, "AIC:", "%.9g", *g->aic, "BIC:", "%.9g", *g->bic);
+        pair(out, "LLR:", "%.6g", *g->llr, "LLR p-value:", "%.4g", *g->llr_pvalue);
+        as_table_pair(out, "Covariance Type:", g->options.cov_type == 1 ? "HC0" : "nonrobust",
+                      g->q == 1 && *g->df_resid > 0 ? "Pearson chi2 / df:" : NULL,
+                      (snprintf(b, sizeof b, "%.4g", *g->pearson_chi2 / *g->df_resid), b));
     }
+    as_table_rule(out, '=');
 }
 
 static void tell_columns(const as_statistic *s, as_text *out)
@@ -96,29 +87,19 @@ static void tell_columns(const as_statistic *s, as_text *out)
 static void table_of(const as_statistic *s, int64_t k, as_text *out)
 {
     const as_glm *g = s->model;
-    char name[64], a[32], b[32], c[32], e[32];
+    char buffer[64];
     for (int64_t t = 0; t < g->terms && t < ROWS_SHOWN; t++) {
         const int64_t i = k * g->terms + t;
+        const char *const name = as_glm_term_name(s, t, buffer);
         if (g->identified[t] == 0) {
-            as_text_add(out, "%-16s %11s   not identified\n", name_cut(s, t, name), number(g->params[i], a));
-            continue;
+            as_table_bare(out, name, g->params[i], "not identified");
+        } else {
+            as_table_row(out, name, g->params[i], g->bse[i], g->tvalues[i], g->pvalues[i], g->conf_int + 2 * i);
         }
-        as_text_add(out, "%-16s %11s %10s %9.3f %8.3g", name_cut(s, t, name), number(g->params[i], a),
-                    number(g->bse[i], b), g->tvalues[i], g->pvalues[i]);
-        as_text_add(out, " %10s %10s\n", number(g->conf_int[2 * i], c), number(g->conf_int[2 * i + 1], e));
     }
     if (g->terms > ROWS_SHOWN) {
         as_text_add(out, "(%lld more; --json gives all)\n", (long long)(g->terms - ROWS_SHOWN));
     }
-}
-
-static void table_head(const as_glm *g, as_text *out)
-{
-    char low[16], high[16];
-    snprintf(low, sizeof low, "[%.4g", 0.5 - 0.5 * g->options.confidence);
-    snprintf(high, sizeof high, "%.4g]", 0.5 + 0.5 * g->options.confidence);
-    as_text_add(out, "%s%-16s %11s %10s %9s %8s %10s %10s\n%s", RULE, "", "coef",
-                g->options.cov_type == 1 ? "HC0 error" : "std error", "z", "P>|z|", low, high, RULE);
 }
 
 static void describe_text(const as_statistic *s, as_text *out)
@@ -131,7 +112,7 @@ static void describe_text(const as_statistic *s, as_text *out)
         as_text_add(out, "not finished: what follows is the last step's, without errors\n");
     }
     if (g->inference && *g->phase == AS_GLM_DONE) {
-        table_head(g, out);
+        as_table_head(out, "std err", "z", g->options.confidence);
         for (int64_t k = 0; k < g->q; k++) {
             if (g->reference) {
                 char base[64];
@@ -140,27 +121,29 @@ static void describe_text(const as_statistic *s, as_text *out)
             }
             table_of(s, k, out);
         }
-        as_text_add(out, "%s", RULE);
+        as_table_rule(out, '=');
         return;
     }
     const int64_t functions = g->q + (g->reference ? 1 : 0);
     if (g->no_inference != NULL) {
         as_text_add(out, "standard errors: none: %s\n", g->no_inference);
     }
-    as_text_add(out, "%s%-16s", RULE, "");
+    as_text_add(out, "%-16s", "");
     for (int64_t k = 0; k < functions && k < SHOWN; k++) {
         as_text_add(out, " %11.11s", functions == 1 ? "coef" : as_statistic_class(s, k, name));
     }
-    as_text_add(out, "\n%s", RULE);
+    as_text_add(out, "\n");
+    as_table_rule(out, '-');
     for (int64_t t = 0; t < g->terms && t < ROWS_SHOWN / functions + 5; t++) {
         const int64_t j = as_glm_term_column(g, t);
-        as_text_add(out, "%-16s", name_cut(s, t, name));
+        as_text_add(out, "%-16.16s", as_glm_term_name(s, t, name));
         for (int64_t k = 0; k < functions && k < SHOWN; k++) {
-            as_text_add(out, " %11s", number(j < 0 ? g->intercept[k] : g->coef[k * s->width + j], a));
+            as_text_add(out, " %11s",
+                        as_table_number(j < 0 ? g->intercept[k] : g->coef[k * s->width + j], "undefined", a));
         }
         as_text_add(out, "\n");
     }
-    as_text_add(out, "%s", RULE);
+    as_table_rule(out, '=');
     if (functions > SHOWN || g->terms > ROWS_SHOWN / functions + 5) {
         as_text_add(out, "(%lld functions of %lld coefficients; --json gives all)\n", (long long)functions,
                     (long long)g->terms);

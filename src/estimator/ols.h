@@ -44,7 +44,7 @@ int64_t as_ols_robust_scratch(const as_statistic *s);
 void as_ols_robust_rows(const as_statistic *s, const as_rows *rows, double *sum);
 void as_ols_robust_merge(const as_statistic *s, double *left, const double *right);
 /* Errors: NOMEM. */
-as_status as_ols_robust_finish(as_statistic *s, const double *sum);
+as_status as_ols_robust_finish(as_statistic *s, double *sum);
 
 void as_ols_describe(const as_statistic *s, bool json, as_text *out);
 /* Name of coefficient j of k. */

@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "estimator/coef_table.h"
 #include "estimator/ols.h"
 
 const char *as_ols_column(const as_statistic *s, int64_t j, char buffer[64])
 {
     const as_linear *const l = s->model;
     if (l->intercept && j == 0) {
-        return "intercept";
+        return "const";
     }
     return as_statistic_column(s, j - (l->k - l->p), buffer);
 }
@@ -38,37 +39,40 @@ void as_ols_relation(const as_statistic *s, int64_t j, char *text, size_t most)
     }
 }
 
-/* "number", or a word where there is none. */
-static const char *number(double value, const char *word, char buffer[32])
+/* Of a criterion, which has no end where the fit leaves nothing over. */
+static const char *criterion(double value, char buffer[32])
 {
-    if (isnan(value)) {
-        return word;
-    }
-    snprintf(buffer, 32, "%.6g", value);
-    return buffer;
+    return isinf(value) ? "exact fit" : as_table_number(value, "undefined", buffer);
 }
 
 static void add_head(const as_statistic *s, int64_t t, as_text *out)
 {
     const as_ols *const m = s->model;
     const as_linear *const l = &m->linear;
-    static const char *const types[] = {"classical", "HC0", "HC1", "HC2", "HC3"};
-    char a[32], b[32], c[32];
-    as_text_add(out, "Least squares: %lld rows, %lld parameters, rank %lld, errors %s\n", (long long)*l->rows,
-                (long long)l->k, (long long)*m->rank, types[((const as_ols_options *)s->options)->cov_type]);
-    if (l->targets > 1) {
-        as_text_add(out, "Target %lld\n", (long long)t);
+    static const char *const types[] = {"nonrobust", "HC0", "HC1", "HC2", "HC3"};
+    const char *const cov = types[((const as_ols_options *)s->options)->cov_type];
+    char a[64], b[64], name[64];
+    as_table_title(out, "OLS Regression Results");
+    as_table_pair(out, "Dep. Variable:", as_statistic_target(s, t, name),
+                  "R-squared:", as_table_number(m->rsquared[t], "target constant", a));
+    as_table_pair(out, "Model:", "OLS", "Adj. R-squared:", as_table_number(m->rsquared_adj[t], "undefined", a));
+    as_table_pair(out, "Method:", "QR along the lanes", "F-statistic:", as_table_number(m->fvalue[t], "undefined", a));
+    snprintf(b, sizeof b, "%lld", (long long)*l->rows);
+    as_table_pair(out, "No. Observations:", b, "Prob (F-statistic):",
+                  isnan(m->f_pvalue[t]) ? "undefined" : (snprintf(a, sizeof a, "%.3g", m->f_pvalue[t]), a));
+    snprintf(b, sizeof b, "%.0f", *m->df_resid);
+    as_table_pair(out, "Df Residuals:", b, "Log-Likelihood:", criterion(m->llf[t], a));
+    snprintf(b, sizeof b, "%.0f", *m->df_model);
+    as_table_pair(out, "Df Model:", b, "AIC:", criterion(m->aic[t], a));
+    as_table_pair(out, "Covariance Type:", cov, "BIC:", criterion(m->bic[t], a));
+    snprintf(a, sizeof a, "%.4g", *m->condition);
+    as_table_pair(out, "Std. error of fit:",
+                  as_table_number(isnan(m->scale[t]) ? m->scale[t] : sqrt(m->scale[t]), "undefined", b),
+                  "Cond. No.:", isinf(*m->condition) ? "infinite" : a);
+    if (*m->condition > 1e8) {
+        as_text_add(out, "Large condition number: units far apart, or columns nearly dependent; see VIF.\n");
     }
-    as_text_add(out, "R-squared %-12s adjusted %-12s s %s\n",
-                number(m->rsquared[t], "undefined (the target is constant)", a),
-                number(m->rsquared_adj[t], "undefined", b),
-                number(isnan(m->scale[t]) ? m->scale[t] : sqrt(m->scale[t]), "unknown", c));
-    as_text_add(out, "F(%.0f, %.0f) %-12s p %-12s\n", *m->df_model, *m->df_resid, number(m->fvalue[t], "undefined", a),
-                number(m->f_pvalue[t], "undefined", b));
-    as_text_add(out, "log likelihood %-12s AIC %-12s BIC %s\n", number(m->llf[t], "undefined", a),
-                number(m->aic[t], "undefined", b), number(m->bic[t], "undefined", c));
-    as_text_add(out, "condition number %.3g%s\n\n", *m->condition,
-                *m->condition > 1e8 ? "  (large: units far apart, or columns nearly dependent; see VIF)" : "");
+    as_table_rule(out, '=');
 }
 
 static void add_rows(const as_statistic *s, int64_t t, as_text *out)
@@ -76,28 +80,23 @@ static void add_rows(const as_statistic *s, int64_t t, as_text *out)
     const as_ols *const m = s->model;
     const as_linear *const l = &m->linear;
     const as_ols_options *const o = s->options;
-    const double level = o->confidence;
-    char low[16], high[16];
-    snprintf(low, sizeof low, "[%.4g", (1 - level) / 2);
-    snprintf(high, sizeof high, "%.4g]", (1 + level) / 2);
-    as_text_add(out, "%-14s %11s %10s %8s %9s %10s %10s%s\n", "", "coef", "std err", o->cov_type ? "z" : "t",
-                o->cov_type ? "P>|z|" : "P>|t|", low, high, "");
+    as_table_head(out, "std err", o->cov_type ? "z" : "t", o->confidence);
     for (int64_t j = 0; j < l->k; j++) {
         const int64_t i = t * l->k + j;
-        char name[64];
-        as_text_add(out, "%-14.14s %11.5g", as_ols_column(s, j, name), m->params[i]);
+        char buffer[64];
+        const char *const name = as_ols_column(s, j, buffer);
         switch (m->status[j]) {
         case AS_OLS_NOT_IDENTIFIED:
-            as_text_add(out, " not identified (smallest norm of all that fit as well)\n");
+            as_table_bare(out, name, m->params[i], "not identified (smallest norm of all that fit)");
             break;
         case AS_OLS_NO_FREEDOM:
-            as_text_add(out, " no error: as many parameters as rows\n");
+            as_table_bare(out, name, m->params[i], "no error: as many parameters as rows");
             break;
         default:
-            as_text_add(out, " %10.4g %8.3f %9.3g %10.4g %10.4g\n", m->bse[i], m->tvalues[i], m->pvalues[i],
-                        m->conf_int[2 * i], m->conf_int[2 * i + 1]);
+            as_table_row(out, name, m->params[i], m->bse[i], m->tvalues[i], m->pvalues[i], m->conf_int + 2 * i);
         }
     }
+    as_table_rule(out, '=');
 }
 
 static void add_errors(const as_statistic *s, int64_t t, as_text *out)
@@ -105,7 +104,7 @@ static void add_errors(const as_statistic *s, int64_t t, as_text *out)
     const as_ols *const m = s->model;
     const as_linear *const l = &m->linear;
     const bool robust = ((const as_ols_options *)s->options)->robust && s->pass > 1;
-    as_text_add(out, "\n%-14s %10s", "", "VIF");
+    as_text_add(out, "%-14s %10s", "", "VIF");
     as_text_add(out, robust ? " %12s %12s %12s %12s\n" : "\n", "HC0", "HC1", "HC2", "HC3");
     for (int64_t j = 0; j < l->k; j++) {
         char name[64], vif[32];
@@ -114,7 +113,7 @@ static void add_errors(const as_statistic *s, int64_t t, as_text *out)
             continue;
         }
         as_text_add(out, "%-14.14s %10s", as_ols_column(s, j, name),
-                    input ? number(m->vif[j - (l->k - l->p)], "", vif) : "");
+                    input ? as_table_number(m->vif[j - (l->k - l->p)], "", vif) : "");
         for (int hc = AS_OLS_HC0; robust && hc <= AS_OLS_HC3; hc++) {
             as_text_add(out, " %12.5g", m->robust_se[hc][t * l->k + j]);
         }

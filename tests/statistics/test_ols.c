@@ -164,7 +164,7 @@ static void test_dependent_columns_are_named_and_get_no_error(void **state)
         assert_int_equal(isnan(bse[j]), expected[j]);
     }
     assert_described(&f, "both = 2 a - b", true);
-    assert_described(&f, "five = 5 intercept", true);
+    assert_described(&f, "five = 5 const", true);
     assert_described(&f, "not identified", true);
     assert_described(&f, "nan", false);
     /* Smallest norm: the slopes are orthogonal to the null vector (2, -1, -1). */
