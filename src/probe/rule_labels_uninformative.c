@@ -4,7 +4,7 @@
 
 #include "probe/rule.h"
 
-static const double p_limit = 5e-3, errors_limit = 4;
+static const double p_limit = 5e-3, p_doubt = 2e-2, errors_limit = 4;
 enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
 static as_verdict judge(const as_case *c, as_finding *f)
@@ -38,7 +38,12 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     as_advice(f, "look at a few rows and their labels: rows may have been shuffled apart from them");
-    return as_found(f, c->train.total >= ROWS_SURE ? AS_FAULT : AS_WARN,
+    const bool doubt =
+        p < p_doubt || c->dependence.p < p_doubt; /* next to nothing, or noise that leaves next to nothing */
+    return as_found(f,
+                    doubt                         ? AS_INFO
+                    : c->train.total >= ROWS_SURE ? AS_FAULT
+                                                  : AS_WARN,
                     "inputs tell nothing about %s: smallest p of %.0f columns %.2g, of their regression %.2g (limit "
                     "%.2g), and five nearest rows "
                     "reach %.3g where chance gives %.3g +- %.2g (limit %.0f standard errors)",
