@@ -46,17 +46,18 @@ typedef struct as_case {
     bool loads_weights;        /* the start comes from a file: init has no say */
     /* data */
     as_sample train, validation, test;
-    double missing;            /* values of the training data that are not finite */
-    int64_t missing_id;        /* of the first row that has one */
-    int64_t missing_column;    /* in it */
-    char missing_message[256]; /* where targets are missing: the reader's words */
-    double duplicate_share;    /* share of rows held out that are rows of training */
-    double duplicate_expected; /* the same by chance, if columns were independent */
-    double duplicate_rows;     /* rows held out that were compared */
-    as_columns columns;        /* of the training sample */
-    as_dependence dependence;  /* of the same */
-    double separation;         /* share of rows that a perceptron gets right; NaN: not tried */
-    as_shards lanes, batches;  /* of the same; batches only where rows are not shuffled */
+    double missing;               /* values of the training data that are not finite */
+    int64_t missing_id;           /* of the first row that has one */
+    int64_t missing_column;       /* in it */
+    char missing_message[256];    /* where targets are missing: the reader's words */
+    double duplicate_share;       /* share of rows held out that are rows of training */
+    double duplicate_expected;    /* the same by chance, if columns were independent */
+    double duplicate_rows;        /* rows held out that were compared */
+    as_columns columns;           /* of the training sample */
+    const as_data_parts *answers; /* names of the targets; NULL or empty: they have numbers. Borrowed */
+    as_dependence dependence;     /* of the same */
+    double separation;            /* share of rows that a perceptron gets right; NaN: not tried */
+    as_shards lanes, batches;     /* of the same; batches only where rows are not shuffled */
     /* model */
     const as_network *network; /* NULL: another estimator, or none could be made */
     as_family family;

@@ -9,6 +9,8 @@ static const double limit = 100;
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_sample *s = &c->train;
+    const as_data_parts none = {0};
+    char name[AS_PART_NAME_MAX];
     double worst = 0, worst_mean = 0, worst_sd = 0;
     int64_t column = 0;
     if (!c->regresses) {
@@ -38,12 +40,13 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR; /* steps of a linear model grow with its targets */
     }
     const bool learnt = c->trained && as_case_learnt(c) > 0.5;
-    as_advice(f, "divide target %lld by %.3g after taking %.3g away, and undo it in what is predicted",
-              (long long)column, worst_sd > 0 ? worst_sd : 1.0, worst_mean);
+    as_parts_name(c->answers != NULL ? c->answers : &none, column, "number ", name);
+    as_advice(f, "divide target %s by %.3g after taking %.3g away, and undo it in what is predicted", name,
+              worst_sd > 0 ? worst_sd : 1.0, worst_mean);
     return as_found(f, learnt ? AS_INFO : AS_FAULT,
-                    "target %lld has mean %.4g and standard deviation %.3g (limit %.0f): a network starts with outputs "
+                    "target %s has mean %.4g and standard deviation %.3g (limit %.0f): a network starts with outputs "
                     "of about 1, and gradients grow with the target",
-                    (long long)column, worst_mean, worst_sd, limit);
+                    name, worst_mean, worst_sd, limit);
 }
 
 static const char *const explains[] = {"BAD_INITIAL_LOSS",    "EXPLODING_GRAD",   "VANISHING_GRAD",
