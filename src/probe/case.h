@@ -42,6 +42,7 @@ typedef struct as_case {
     bool weighted; /* data.class_weights are given */
     double validation_share;
     double clip_norm;
+    int64_t patience;          /* evaluations without improvement before training stops; 0: never */
     const as_node *model_node; /* the section `model`, as it was written */
     bool loads_weights;        /* the start comes from a file: init has no say */
     /* data */

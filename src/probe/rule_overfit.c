@@ -16,7 +16,7 @@ static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learn
 
 /* The course of the validation losses. */
 typedef struct course {
-    int64_t count;
+    int64_t count, after; /* evaluations; those after the lowest */
     const as_history_evaluation *low, *end;
     double tail; /* median of the last quarter */
 } course;
@@ -39,7 +39,8 @@ static course follow(const as_history *h)
     for (int64_t i = 0; i < h->nevaluations; i++) {
         const as_history_evaluation *e = &h->evaluation[i];
         if (isfinite(e->loss)) {
-            x.low = x.low == NULL || e->loss < x.low->loss ? e : x.low;
+            x.after = x.low == NULL || e->loss < x.low->loss ? 0 : x.after + 1;
+            x.low = x.after == 0 ? e : x.low;
             x.end = e;
             x.count++;
         }
@@ -173,6 +174,11 @@ static as_verdict judge_end(const as_case *c, as_finding *f)
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const course x = follow(&c->history);
+    const bool stopped = c->patience > 0 && x.after <= c->patience && c->best.rows > 0;
+    if (c->trained && stopped) {
+        as_json_bool(&f->evidence, "stopped_early", true);
+        return AS_CLEAR; /* what OVERFIT would advise has been done: best.h5 is of the lowest loss */
+    }
     if (x.count < 4) {
         return judge_end(c, f);
     }

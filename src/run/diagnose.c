@@ -145,6 +145,7 @@ static void describe_config(as_patient *p)
     c->weighted = config->data.class_weights.n > 0;
     c->validation_share = config->data.validation;
     c->clip_norm = config->train.clip_norm;
+    c->patience = config->train.patience;
     c->reconstructs = config->data.reconstruct;
     c->model_node = config->model;
     c->loads_weights = config->start.from != NULL;
