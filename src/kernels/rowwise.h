@@ -137,7 +137,7 @@ static inline double as_row_sum_f64(int64_t n, const real *x, real shift)
 }
 
 /* Sum of x[i] y[i]: fma into the 16 accumulators. */
-static inline real as_row_dot(int64_t n, const real *x, const real *y)
+AS_INLINE as_row_block as_row_dot_block(int64_t n, const real *x, const real *y)
 {
     as_row_block a = as_row_splat(0);
     for (int64_t j = 0; j < n; j += AS_ROW_BLOCK) {
@@ -147,6 +147,12 @@ static inline real as_row_dot(int64_t n, const real *x, const real *y)
             a.v[v] = v_fma(b.v[v], c.v[v], a.v[v]);
         }
     }
+    return a;
+}
+
+static inline real as_row_dot(int64_t n, const real *x, const real *y)
+{
+    const as_row_block a = as_row_dot_block(n, x, y);
     return as_row_finish(&a);
 }
 

@@ -16,12 +16,13 @@
 #include "kernels/transpose.h"
 
 enum {
-    KEYS = 256,                        /* keys of a block of the backward pass; a multiple of NR */
-    STRIPS = 4,                        /* strips of a block of the backward pass */
-    PAD = 64 / (int)sizeof(real),      /* reals between the rows of scratch */
-    LINE = 64 / (int)sizeof(real),     /* scratch arrays start on cache lines */
-    ZEROS = (MR + VL - 1) / VL,        /* vectors behind a row's last key that a tile of keys may read */
-    BLOCK_LD = KEYS + ZEROS * VL + PAD /* row stride of a block */
+    KEYS = 256,                         /* keys of a block of the backward pass; a multiple of NR */
+    STRIPS = 4,                         /* strips of a block of the backward pass */
+    PAD = 64 / (int)sizeof(real),       /* reals between the rows of scratch */
+    LINE = 64 / (int)sizeof(real),      /* scratch arrays start on cache lines */
+    ZEROS = (MR + VL - 1) / VL,         /* vectors behind a row's last key that a tile of keys may read */
+    BLOCK_LD = KEYS + ZEROS * VL + PAD, /* row stride of a block */
+    SIDE = (MR + VL - 1) / VL * VL      /* rows that are reduced side by side: those of a strip, in whole vectors */
 };
 
 typedef void score_function(int64_t steps, const real *a, int64_t lda, const real *b, const score_end *end);
@@ -174,8 +175,51 @@ static void strip_scores(const head *h, int R, int64_t i, int64_t j0, int64_t j1
     }
 }
 
-/* z = e^(z - max), and their sum. count is a multiple of VL. */
-static real row_exp(int64_t count, real *z, real max)
+/* What is reduced of the rows of a strip, one row after the other; zeros behind the strip's. */
+typedef real side_by_side[SIDE][AS_ROW_BLOCK];
+
+static void put_block(const as_row_block *a, real row[AS_ROW_BLOCK])
+{
+    AS_EACH_V(v)
+    {
+        v_store(row + v * VL, a->v[v]);
+    }
+}
+
+/* sum[r] = as_row_tree of row r: the same additions, all rows in one vector. */
+static void side_sums(side_by_side x, real sum[SIDE])
+{
+    real t[AS_ROW_BLOCK * SIDE];
+    for (int r = 0; r < SIDE; r += VL) {
+        v_transpose(VL, AS_ROW_BLOCK, x[r], AS_ROW_BLOCK, t + r, SIDE);
+    }
+    for (int half = AS_ROW_BLOCK / 2; half > 0; half /= 2) {
+        for (int k = 0; k < half * SIDE; k++) {
+            t[k] += t[k + half * SIDE];
+        }
+    }
+    memcpy(sum, t, SIDE * sizeof *sum);
+}
+
+/* largest[r] of the elements of max[r], r < R. */
+static void side_largest(int R, const vreal max[MR], real largest[SIDE])
+{
+    real x[SIDE * VL] = {0}, t[VL * SIDE];
+    for (int r = 0; r < R; r++) {
+        v_store(x + r * VL, max[r]);
+    }
+    for (int r = 0; r < SIDE; r += VL) {
+        v_transpose(VL, VL, x + r * VL, VL, t + r, SIDE);
+        vreal m = v_splat(-AS_INF);
+        for (int l = 0; l < VL; l++) {
+            m = v_max(v_load(t + l * SIDE + r), m);
+        }
+        v_store(largest + r, m);
+    }
+}
+
+/* z = e^(z - max), and the accumulators of their sum. count is a multiple of VL. */
+static as_row_block row_exp(int64_t count, real *z, real max)
 {
     const vreal m = v_splat(max);
     as_row_block a = as_row_splat(0);
@@ -196,33 +240,33 @@ static real row_exp(int64_t count, real *z, real max)
             a.v[v] += p;
         }
     }
-    return as_row_finish(&a);
-}
-
-static real largest(vreal v)
-{
-    real x[VL], m = -AS_INF;
-    v_store(x, v);
-    for (int l = 0; l < VL; l++) {
-        m = x[l] > m ? x[l] : m;
-    }
-    return m;
+    return a;
 }
 
 static void forward_strip(const head *h, int R, int64_t i)
 {
     const int64_t limit = limit_of(h, i + R - 1), ld = up(h->m, NR) + PAD;
-    real inverse[MR];
+    real shift[SIDE], sum[SIDE], inverse[SIDE], lse[SIDE];
+    side_by_side sums = {{0}};
     vreal max[MR];
     for (int r = 0; r < R; r++) {
         max[r] = v_splat(-AS_INF);
     }
     strip_scores(h, R, i, 0, limit, h->strip, ld, max);
+    side_largest(R, max, shift);
     for (int r = 0; r < R; r++) {
-        const real m = largest(max[r]), shift = m == -AS_INF ? 0 : m;
-        const real s = row_exp(up(limit, VL), h->strip + r * ld, shift);
-        inverse[r] = s == 0 ? 0 : 1 / s;
-        h->lse[(i + r) * h->a->ldl] = s == 0 ? -AS_INF : shift + as_log(s);
+        shift[r] = shift[r] == -AS_INF ? 0 : shift[r];
+        const as_row_block a = row_exp(up(limit, VL), h->strip + r * ld, shift[r]);
+        put_block(&a, sums[r]);
+    }
+    side_sums(sums, sum);
+    for (int r = 0; r < SIDE; r++) {
+        const real one = AS_R(1) / sum[r], whole = shift[r] + as_log(sum[r]);
+        inverse[r] = sum[r] == 0 ? 0 : one;
+        lse[r] = sum[r] == 0 ? -AS_INF : whole;
+    }
+    for (int r = 0; r < R; r++) {
+        h->lse[(i + r) * h->a->ldl] = lse[r];
     }
     for (int64_t d = 0; d < h->w; d += NR) {
         const sum_end e = {
@@ -315,11 +359,18 @@ static void backward_head(const head *h)
 {
     const as_attention *const a = h->a;
     const int64_t strips = (h->n + MR - 1) / MR;
-    for (int64_t i = 0; i < h->n; i++) {
-        h->d[i] = as_row_dot(h->w, h->d_o + i * a->ldo, h->o + i * a->ldo);
-        if (h->m == 0) {
-            memset(h->dq + i * a->ldq, 0, (size_t)h->w * sizeof(real));
+    for (int64_t i = 0; i < h->n; i += SIDE) {
+        side_by_side dots = {{0}};
+        real sum[SIDE];
+        for (int64_t r = 0; r < least(SIDE, h->n - i); r++) {
+            const as_row_block d = as_row_dot_block(h->w, h->d_o + (i + r) * a->ldo, h->o + (i + r) * a->ldo);
+            put_block(&d, dots[r]);
         }
+        side_sums(dots, sum);
+        memcpy(h->d + i, sum, (size_t)least(SIDE, h->n - i) * sizeof(real));
+    }
+    for (int64_t i = 0; i < h->n && h->m == 0; i++) {
+        memset(h->dq + i * a->ldq, 0, (size_t)h->w * sizeof(real));
     }
     for (int64_t t0 = 0; t0 < strips; t0 += STRIPS) {
         const int64_t t1 = least(t0 + STRIPS, strips), i0 = h->n * t0 / strips, i1 = h->n * t1 / strips;
