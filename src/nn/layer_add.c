@@ -14,21 +14,14 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     return as_layer_same_shapes(layer);
 }
 
-static void add_row(int64_t n, const real *restrict x, real *restrict y)
-{
-    for (int64_t j = 0; j < n; j++) {
-        y[j] += x[j];
-    }
-}
-
 static void forward(const as_layer *layer, const as_pass *pass)
 {
     const int64_t n = layer->out_size;
     for (int64_t r = 0; r < pass->rows; r++) {
         real *y = (real *)pass->y + r * pass->ldy;
-        memcpy(y, (const real *)pass->x[0] + r * pass->ldx[0], (size_t)n * sizeof(real));
         for (int k = 1; k < layer->ninputs; k++) {
-            add_row(n, (const real *)pass->x[k] + r * pass->ldx[k], y);
+            const real *sum = k == 1 ? (const real *)pass->x[0] + r * pass->ldx[0] : y;
+            pass->kernels->add(n, sum, (const real *)pass->x[k] + r * pass->ldx[k], y);
         }
     }
 }

@@ -94,6 +94,7 @@ TASKS = {
 
 
 def config(task, ranks, steps, seed, folder):
-    """The text of a run; batch is that of all ranks."""
-    return (f"name: bench-{task.peer}\nseed: {seed}\n" + task.config.replace("@", folder) +
+    """The text of a run; batch is that of all ranks, each of which has a lane where `auto` would give fewer."""
+    lanes = f"lanes: {ranks}\n" if ranks > 1 and task.batch < 16 else ""
+    return (f"name: bench-{task.peer}\nseed: {seed}\n" + lanes + task.config.replace("@", folder) +
             f"train: {{batch: {task.batch * ranks}, steps: {steps}}}\ncheckpoint: {{every: never}}\nlog: {{every: 1}}\n")
