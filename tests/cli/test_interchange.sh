@@ -110,4 +110,26 @@ long='model={layers: [{embedding: {vocabulary: 256, units: 8}}, {dense: {units: 
     -s "$long" -s 'train={batch: 1, steps: 1}' -q -o ../long >../out 2>../err || complain 'training on text'
 expect 0 'long\.onnx: onnx of' export ../long --to onnx -o ../in/long.onnx
 expect 0 '^loss ' eval ../long
+# A GPT whose last layer is its embedding turned over: one array in files, whatever they are, and the same model back.
+cat >../in/tied.yaml <<'YAML'
+data: {train: {format: text, file: ../in/lines.txt, context: 16}}
+model:
+  layers:
+    - embedding: {name: tokens, vocabulary: 256, units: 16}
+    - attention: {name: look, heads: 2, kv_heads: 1, causal: true, rotary: true, bias: false}
+    - dense: {name: head, units: 256, over: last, bias: false, share: tokens}
+optimizer: {type: adam, lr: 1.0e-2}
+train: {batch: 16, steps: 30}
+YAML
+"$program" train ../in/tied.yaml -q -o ../tied >../out 2>../err || complain 'tied'
+expect 0 . sample ../tied -p 'a line' -n 10
+for format in safetensors npz; do
+    expect 0 '' export ../tied --to $format -o ../in/tied.$format
+    expect 0 'tokens\.weight ' info ../in/tied.$format
+    grep -q 'head' ../out && complain "tied.$format: the shared array stands there twice"
+    "$program" train ../in/tied.yaml -q -o "../tied-$format" -s start.from=../in/tied.$format -s optimizer.lr=0 -s train.steps=1 >../out 2>../err ||
+        complain "tied.$format: not taken"
+    [ "$(weights ../tied)" = "$(weights "../tied-$format")" ] || complain "tied.$format: other weights"
+done
+expect 0 'tied\.onnx: onnx of' export ../tied --to onnx -o ../in/tied.onnx
 finish

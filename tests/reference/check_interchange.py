@@ -103,7 +103,7 @@ def tokens():
 
 print("onnx", onnx.__version__, "onnxruntime", onnxruntime.__version__, "torch", torch.__version__)
 torch.manual_seed(1)
-for name, x in (("cnn", images()), ("gpt", tokens()), ("rotary", tokens()), ("field", images()), ("series", images()[..., 0]), ("masked", images()[..., 0])):
+for name, x in (("cnn", images()), ("gpt", tokens()), ("rotary", tokens()), ("field", images()), ("series", images()[..., 0]), ("masked", images()[..., 0]), ("tied", tokens())):
     onnx.checker.check_model(name + ".onnx")
     y = onnxruntime.InferenceSession(name + ".onnx").run(None, {"input": x})[0]
     report(f"{name} in ONNX Runtime", np.abs(shares(y) - ours(name, x, y.shape)).max())
