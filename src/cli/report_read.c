@@ -244,13 +244,17 @@ static void add_reliability(as_report_run *run, const as_outcomes *o)
     free(right);
 }
 
-/* What the model is worth on its test data. Where they cannot be read any more, the page goes without. */
+/* What a statistical model has estimated, and what any is worth on its test data. Where they cannot be read any more,
+   the page goes without. */
 static void judge(as_report_run *run, as_world *world)
 {
     as_model_file model;
     as_outcomes o = {0};
     const as_log quiet = {0};
     as_status status = as_model_file_open(world, 1, as_isa_detect(), run->path, 0, NULL, &quiet, &model);
+    if (status == AS_OK && model.estimator->ops->describe != NULL) {
+        model.estimator->ops->describe(model.estimator, false, &run->estimated);
+    }
     const bool can = status == AS_OK && model.config.data.test.ops != NULL && as_outcomes_refuse(&model) == NULL;
     if (can && as_outcomes_collect(&model, AS_TEST, &o) == AS_OK) {
         enum { REPLICATES = 200 };
@@ -284,7 +288,12 @@ as_status as_report_read(const char *path, bool data, as_report_run *out)
     const as_node *name = out->config != NULL ? as_node_get(out->config, "name") : NULL;
     snprintf(out->name, sizeof out->name, "%.120s", name != NULL && name->kind == AS_NODE_SCALAR ? name->text : path);
     AS_TRY(read_metrics(out));
-    if (out->config != NULL && out->summary != NULL) {
+    if (data && out->summary != NULL) {
+        as_world *world = NULL;
+        AS_TRY(as_world_open(&(as_world_options){0}, &world));
+        judge(out, world);
+        as_world_close(&world);
+    } else if (out->config != NULL && out->summary != NULL) {
         as_description d = {0};
         as_json_open(&d.json, NULL, '{');
         if (as_describe_model(out->path, out->config, &d) == AS_OK) {
@@ -296,12 +305,6 @@ as_status as_report_read(const char *path, bool data, as_report_run *out)
     }
     if (out->estimated.size == 0) {
         read_spectra(out);
-    }
-    if (data && out->summary != NULL) {
-        as_world *world = NULL;
-        AS_TRY(as_world_open(&(as_world_options){0}, &world));
-        judge(out, world);
-        as_world_close(&world);
     }
     return AS_OK;
 }
