@@ -3,6 +3,7 @@
    tree); memory leaves out the program itself and buffers of MPI. */
 #include "cli/explain_plan.h"
 #include "estimator/gradients.h"
+#include "estimator/network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -207,7 +208,8 @@ as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
     as_forecast_parts parts;
     *out = (as_plan_cost){.ranks = ranks, .rows = (p->batch + ranks - 1) / ranks};
     AS_TRY(as_forecast_count(p->lanes, ranks, &parts));
-    AS_TRY(work_bytes(p, micro > 0 && micro < out->rows ? micro : out->rows, &out->work));
+    const int64_t tile = micro > 0 ? micro : network_sequence_tile(&p->model, out->rows, 1);
+    AS_TRY(work_bytes(p, tile < out->rows ? tile : out->rows, &out->work));
     out->weights = real * (n + (double)p->model.packed_reals);
     out->gradient = real * n * (double)parts.most;
     out->state = real * n * p->slots / r;

@@ -168,6 +168,9 @@ as_status network_set_params(as_estimator *estimator, const double *w);
    with layers that look at whole lanes. */
 as_status network_predict_random(as_estimator *estimator, const as_batch *batch, int64_t draw, double *out);
 
+/* Not collective. How many of `rows` rows `threads` threads work on at a time where rows are sequences, whose
+   activations take more memory than anything else; all of others. */
+int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads);
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
 /* Not collective; one thread. Puts `count` rows of the batch from row `from` on, not augmented, normalised, at rows

@@ -141,19 +141,18 @@ static as_status plan_vectors(as_network *network)
 }
 
 /* Bytes of activations, their gradients and what layers save, for one row and the first `layers` layers. */
-static int64_t bytes_of_row(const as_network *network, int layers)
+static int64_t bytes_of_row(const as_model *model, int layers)
 {
-    const as_model *model = &network->model;
     int64_t reals = 2 * model->in_size;
     for (int l = 0; l < layers; l++) {
         reals += 2 * model->layer[l].out_size + model->layer[l].saved;
     }
-    return reals * (int64_t)network->setup.kernels->real_bytes;
+    return reals * (int64_t)model->kernels->real_bytes;
 }
 
 static int64_t row_bytes(const as_network *network)
 {
-    return bytes_of_row(network, network->model.nlayers);
+    return bytes_of_row(&network->model, network->model.nlayers);
 }
 
 static int choose_owners(const as_network *network, int64_t capacity)
@@ -176,9 +175,8 @@ static int choose_owners(const as_network *network, int64_t capacity)
 
 /* Positions of a sample of a network that takes each sequence apart, as a transformer does; 1 of others: recurrent
    layers want many samples, those of images have their chunks. */
-static int64_t positions_of(const as_network *network)
+static int64_t positions_of(const as_model *model)
 {
-    const as_model *model = &network->model;
     int64_t least = 0;
     for (int l = 0; l < model->nlayers; l++) {
         const as_layer *layer = &model->layer[l];
@@ -193,12 +191,12 @@ static int64_t positions_of(const as_network *network)
     return least > 0 ? least : 1;
 }
 
-/* Rows of a tile of sequences, whose activations take more memory than anything else: a thread's products have enough
-   rows to read a weight for, and what one pass writes is not so far when the next one reads it. */
-static int64_t sequence_tile(const as_network *network, int64_t rows, int threads)
+/* A thread's products have enough rows to read a weight for, and what one pass writes is not so far when the next one
+   reads it. */
+int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads)
 {
-    const int64_t positions = positions_of(network), tile = threads * ((POSITIONS + positions - 1) / positions);
-    const bool far = rows * row_bytes(network) > threads * (int64_t)FAR_BYTES;
+    const int64_t positions = positions_of(model), tile = threads * ((POSITIONS + positions - 1) / positions);
+    const bool far = rows * bytes_of_row(model, model->nlayers) > threads * (int64_t)FAR_BYTES;
     return positions > 1 && far && 2 * tile <= rows ? tile : rows;
 }
 
@@ -218,8 +216,9 @@ static int64_t choose_tile_rows(const as_network *network, int64_t rows)
     const int threads = as_team_size(setup->team) / network->owners;
     const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
     const int64_t cached = threads * (int64_t)CACHE_BYTES / row_bytes(network);
-    return cached < 64 || rows <= 2 * cached || vector > CACHE_BYTES / 2 ? sequence_tile(network, rows, threads)
-                                                                         : cached;
+    return cached < 64 || rows <= 2 * cached || vector > CACHE_BYTES / 2
+               ? network_sequence_tile(&network->model, rows, threads)
+               : cached;
 }
 
 /* A thread's rows go through layers in chunks only where their weights stay in cache as well: through all, or through
@@ -243,7 +242,7 @@ static int choose_chunk_layers(const as_network *network)
             break;
         }
     }
-    const bool pays = !whole && network->tile_rows * bytes_of_row(network, layers) > CACHE_BYTES;
+    const bool pays = !whole && network->tile_rows * bytes_of_row(&network->model, layers) > CACHE_BYTES;
     return layers == model->nlayers || pays ? layers : 0;
 }
 
@@ -271,7 +270,8 @@ static int64_t choose_chunk(const as_network *network)
     if (network->chunk_layers == 0) {
         return network->tile_rows;
     }
-    const int64_t rows = CACHE_BYTES / 2 / bytes_of_row(network, network->chunk_layers), least = least_chunk(network);
+    const int64_t rows = CACHE_BYTES / 2 / bytes_of_row(&network->model, network->chunk_layers),
+                  least = least_chunk(network);
     return rows < least ? least : rows;
 }
 
