@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-enum { LAST = 8, ROWS_ENOUGH = 1024 };
+enum { LAST = 8, ROWS_ENOUGH = 1024, RECORDS_TOLD = 4 };
 
 static const double much = 0.5; /* a share that is dated */
 
@@ -168,9 +168,9 @@ void as_course_make(const as_probe_records *r, as_course *out)
     find_updates(last, out);
 }
 
-as_status as_course_point(const as_probe_records *r, const as_course *course, bool start, as_point *out)
+as_status as_course_point(const as_probe_records *r, const as_course *course, double loss, bool start, as_point *out)
 {
-    if (r->n == 0 || out->measured || !isfinite(r->record[0].loss)) {
+    if (r->n == 0 || out->measured || !isfinite(loss)) {
         return AS_OK;
     }
     const as_probe_record *from = start ? &r->record[0] : last_of(r);
@@ -194,9 +194,9 @@ as_status as_course_point(const as_probe_records *r, const as_course *course, bo
     out->layer = out->record.layer;
     out->nlayers = from->nlayers;
     out->measured = true;
-    out->finite = isfinite(from->loss) && isfinite(from->total.grad_norm);
+    out->finite = isfinite(from->total.grad_norm);
     out->rows = from->weight;
-    out->loss = from->loss;
+    out->loss = loss;
     out->trace = start ? from->total.noise_trace : course->trace;
     const double square = start ? from->total.noise_gradient : course->square;
     out->gradient = square + out->trace / out->rows; /* of the mean over so many, noise included */
@@ -235,15 +235,11 @@ static void print_noise(const as_course *c, as_text *out)
 
 void as_course_print(const as_course *c, as_text *out)
 {
-    if (c->records == 0) {
+    if (c->records < RECORDS_TOLD) {
         return;
     }
-    if (c->records == 1) {
-        as_text_add(out, "while it trained, from the record of step %lld:\n", (long long)c->first);
-    } else {
-        as_text_add(out, "while it trained, from %lld records of steps %lld to %lld:\n", (long long)c->records,
-                    (long long)c->first, (long long)c->last);
-    }
+    as_text_add(out, "while it trained, from %lld records of steps %lld to %lld:\n", (long long)c->records,
+                (long long)c->first, (long long)c->last);
     as_text_add(out, "  gradient   |g| %.3g at first, %.3g at last", c->gradient[0], c->gradient[1]);
     if (!isnan(c->backward)) {
         as_text_add(out, "; reaches the first layer at %.2g of the last (least %.2g)", c->backward, c->backward_min);

@@ -30,10 +30,13 @@ typedef struct as_course {
 void as_course_make(const as_probe_records *records, as_course *out);
 
 /* Not collective. The first record (start), or the last ones, as the network at that point, where it was not measured;
-   what records do not tell is NaN. Nothing without records. Errors: NOMEM. */
-as_status as_course_point(const as_probe_records *records, const as_course *course, bool start, as_point *out);
+   loss: of a batch there. What records do not tell is NaN. Nothing without records, or where the loss is not finite.
+   Errors: NOMEM. */
+as_status as_course_point(const as_probe_records *records, const as_course *course, double loss, bool start,
+                          as_point *out);
 
-/* Not collective. Lines of at most 100 columns; and the member "during" of an object. Nothing without records. */
+/* Not collective. Lines of at most 100 columns, nothing where records are too few for them; and the member "during" of
+   an object, nothing without records. */
 void as_course_print(const as_course *course, as_text *out);
 void as_course_json(const as_course *course, as_text *out);
 

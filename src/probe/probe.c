@@ -211,8 +211,10 @@ as_status as_probe_after(as_probe *probe, unsigned due, const as_batch *next, co
         }
         record.step = steps;
         record.epoch = epoch;
-        record.loss = report->loss;
-        record.lr = report->lr;
+        if (instruments) { /* a record of the pulse is no second line of the step, for whoever looks for these */
+            record.loss = report->loss;
+            record.lr = report->lr;
+        }
         record.weight = report->weight;
         record.samples = (double)report->samples;
         status = (due & AS_PROBE_PULSE) != 0 ? measure_pulse(probe, &record) : AS_OK;

@@ -41,11 +41,11 @@ typedef struct as_probe_layer {
 
 typedef struct as_probe_record {
     int64_t step, epoch; /* steps done, as in lines of kind "step" */
-    double loss, lr;
-    double weight;  /* of the batch: what the loss is divided by; B of the noise scale */
-    double samples; /* of the batch */
-    double lanes;   /* parts of the batch that gave the noise: lanes with samples, or the 2 halves of the pulse */
-    double rows;    /* of the pulse: those that signal and units were taken over; else they are all samples */
+    double loss, lr;     /* of instruments; the lines of steps have those of the pulse */
+    double weight;       /* of the batch: what the loss is divided by; B of the noise scale */
+    double samples;      /* of the batch */
+    double lanes;        /* parts of the batch that gave the noise: lanes with samples, or the 2 halves of the pulse */
+    double rows;         /* of the pulse: those that signal and units were taken over; else they are all samples */
     as_probe_layer total;
     /* noise */
     double norm_test; /* sqrt(S / (B |g|^2)) = relative error of the batch's gradient */

@@ -327,14 +327,24 @@ static as_status look_after_training(as_patient *p)
     return point(p, &c->point);
 }
 
+/* The loss that was logged last, up to a step; NaN: none. */
+static double logged_loss(const as_history *h, int64_t step)
+{
+    double loss = (double)NAN;
+    for (int64_t i = 0; i < h->nsteps && h->step[i].step <= step; i++) {
+        loss = h->step[i].loss;
+    }
+    return loss;
+}
+
 /* Where a point could not be measured (no checkpoint; layers that look at the whole batch), records stand in. */
 static as_status look_at_records(as_case *c)
 {
-    const bool begins = c->records.n > 0 && c->records.record[0].step == 1;
+    const bool begins = c->records.n > 0 && c->course.first == 1;
     if (begins) {
-        AS_TRY(as_course_point(&c->records, &c->course, true, &c->start));
+        AS_TRY(as_course_point(&c->records, &c->course, logged_loss(&c->history, 1), true, &c->start));
     }
-    return as_course_point(&c->records, &c->course, false, &c->point);
+    return as_course_point(&c->records, &c->course, logged_loss(&c->history, c->course.last), false, &c->point);
 }
 
 static as_status look_at_model(as_patient *p)

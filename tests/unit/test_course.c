@@ -47,7 +47,6 @@ static void make_records(as_probe_records *r)
         as_probe_record x;
         assert_int_equal(as_probe_record_make(2, &x), AS_OK);
         x.step = 1 + 10 * i;
-        x.loss = 1;
         x.weight = x.samples = x.rows = 128;
         x.lanes = 2;
         x.spikes = i == 4 ? 3 : 0;
@@ -103,12 +102,12 @@ static void test_last_records_stand_in_for_a_point(void **state)
     as_point point = {0}, measured = {.measured = true, .loss = 7};
     make_records(&r);
     as_course_make(&r, &c);
-    assert_int_equal(as_course_point(&r, &c, false, &point), AS_OK);
+    assert_int_equal(as_course_point(&r, &c, 1, false, &point), AS_OK);
     assert_true(point.measured && point.finite && point.rows == 128 && point.loss == 1);
     assert_true(point.trace == 40 && point.gradient == 2 + 40.0 / 128); /* with the noise of a batch */
     assert_true(point.nlayers == 2 && point.layer[1].dead == 0.75 && isnan(point.lambda_max));
     as_point_free(&point);
-    assert_int_equal(as_course_point(&r, &c, false, &measured), AS_OK);
+    assert_int_equal(as_course_point(&r, &c, 1, false, &measured), AS_OK);
     assert_true(measured.loss == 7 && measured.nlayers == 0);
     as_probe_records_free(&r);
 }
@@ -124,7 +123,7 @@ static void test_no_records_say_nothing(void **state)
     as_course_print(&c, &text);
     as_course_json(&c, &text);
     assert_int_equal(text.size, 0);
-    assert_int_equal(as_course_point(&none, &c, true, &point), AS_OK);
+    assert_int_equal(as_course_point(&none, &c, 1, true, &point), AS_OK);
     assert_false(point.measured);
     as_text_free(&text);
 }
