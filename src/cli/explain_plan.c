@@ -186,6 +186,14 @@ static void print_step(const as_plan *p)
     printf("step     %lld samples in %d lanes; %s FLOP; %lld steps an epoch, %lld steps in all\n", (long long)p->batch,
            p->lanes, as_count_text(as_model_flops(&p->model, true) * (double)p->batch, flops), (long long)p->per_epoch,
            (long long)p->steps);
+    const as_pulse_plan pulse = as_pulse_plan_make(&p->model, p->lanes, p->batch);
+    const int64_t steps = as_pulse_steps(p->config->probe.pulse_steps, pulse.price);
+    if (steps > 0) {
+        printf("pulse    one step in %lld is felt, which is counted as %.2g steps more: %.2g %% of the time\n",
+               (long long)steps, pulse.price, 100 * pulse.price / (double)steps);
+    } else {
+        printf("pulse    off\n");
+    }
 }
 
 /* Bytes of the activations and their gradients for the rows of one rank. */
@@ -211,7 +219,8 @@ as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
     const int64_t tile = micro > 0 ? micro : network_sequence_tile(&p->model, out->rows, 1);
     AS_TRY(work_bytes(p, tile < out->rows ? tile : out->rows, &out->work));
     out->weights = real * (n + (double)p->model.packed_reals);
-    out->gradient = real * n * (double)parts.most;
+    const bool halves = ranks == 1 && p->lanes > 1 && p->config->probe.pulse_steps >= 0; /* for the pulse */
+    out->gradient = real * n * ((double)parts.most + (halves ? 1 : 0));
     out->state = real * n * p->slots / r;
     out->data =
         (double)((p->data.rows + ranks - 1) / ranks) * (double)as_dtype_bytes(p->data.type) * (double)p->model.in_size;
@@ -304,6 +313,9 @@ static as_status write_plan(const as_plan *p, as_text *json)
     as_json_int(json, "lanes", p->lanes);
     as_json_int(json, "steps_per_epoch", p->per_epoch);
     as_json_int(json, "steps", p->steps);
+    const as_pulse_plan pulse = as_pulse_plan_make(&p->model, p->lanes, p->batch);
+    as_json_int(json, "pulse_every", as_pulse_steps(p->config->probe.pulse_steps, pulse.price));
+    as_json_real(json, "pulse_price", pulse.price);
     as_json_open(json, "ranks", '[');
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         as_plan_cost x;

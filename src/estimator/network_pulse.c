@@ -82,20 +82,33 @@ static as_status split_tile(as_pulse *p)
 
 /* How many of a lane's first rows are looked at: as many as cost a quarter of the step, or a half of writing the
    record. */
-static int64_t choose_rows(const as_network *network, int64_t batch, double values)
+static int64_t choose_rows(const as_model *model, int lanes, int64_t batch, double values)
 {
-    const int lanes = network->setup.lanes->lanes;
-    const double step = 0.25 * as_model_flops(&network->model, true) * (double)batch, record = 0.5 * record_flops;
+    const double step = 0.25 * as_model_flops(model, true) * (double)batch, record = 0.5 * record_flops;
     const double worth = (step > record ? step : record) / (values * value_flops + 1);
     const double most = worth < ROWS_MOST ? worth : ROWS_MOST;
     const int64_t all = (batch + lanes - 1) / lanes, some = (int64_t)(most / lanes);
     return some < 1 ? 1 : some < all ? some : all;
 }
 
-static void plan_layers(as_pulse *p, int64_t batch)
+as_pulse_plan as_pulse_plan_make(const as_model *model, int lanes, int64_t batch)
+{
+    double values = 0;
+    for (int i = 0; i < model->nlayers; i++) {
+        values += sees(model, i) ? (double)model->layer[i].out_size : 0;
+    }
+    as_pulse_plan plan = {.lane_rows = choose_rows(model, lanes, batch, values)};
+    const int64_t rows = plan.lane_rows * lanes;
+    const double flops = byte_flops * (double)model->kernels->real_bytes * (double)model->nparams +
+                         value_flops * values * (double)(rows < batch ? rows : batch) + layer_flops * model->nlayers +
+                         record_flops;
+    plan.price = flops / (as_model_flops(model, true) * (double)batch + step_flops);
+    return plan;
+}
+
+static void plan_layers(as_pulse *p)
 {
     const as_model *model = &p->network->model;
-    double values = 0;
     p->slope_reals = ROW_CHUNK;
     for (int i = 0; i < model->nlayers; i++) {
         const as_layer *layer = &model->layer[i];
@@ -103,16 +116,9 @@ static void plan_layers(as_pulse *p, int64_t batch)
         p->at[i] = p->width;
         if (sees(model, i)) {
             p->width += MOMENTS + (activation_of(layer) != NULL ? units + 1 : 0);
-            values += (double)layer->out_size;
             p->slope_reals = units > p->slope_reals ? units : p->slope_reals;
         }
     }
-    const as_lanes *lanes = p->network->setup.lanes;
-    p->lane_rows = choose_rows(p->network, batch, values);
-    const double rows = (double)(p->lane_rows * lanes->lanes < batch ? p->lane_rows * lanes->lanes : batch);
-    const double flops = byte_flops * (double)p->network->setup.kernels->real_bytes * (double)p->network->n +
-                         value_flops * values * rows + layer_flops * model->nlayers + record_flops;
-    p->price = flops / (as_model_flops(model, true) * (double)batch + step_flops);
 }
 
 static as_status plan(as_pulse *p, int64_t batch)
@@ -127,7 +133,8 @@ static as_status plan(as_pulse *p, int64_t batch)
     AS_TRY(as_arena_reserve(p->plan, (layers + 1) * sizeof *p->layer, (void **)&p->layer));
     AS_TRY(as_arena_reserve(p->plan, (size_t)(4 * setup->lanes->lanes + 8) * sizeof(int16_t), &p->steps));
     AS_TRY(as_arena_commit(p->plan));
-    plan_layers(p, batch);
+    plan_layers(p);
+    p->counted = as_pulse_plan_make(model, setup->lanes->lanes, batch);
     if (size == 1 && network->ntiles == 1 && setup->lanes->lanes > 1) {
         AS_TRY(split_tile(p));
     }
@@ -203,7 +210,7 @@ void as_pulse_destroy(as_pulse **pulse)
 
 double as_pulse_price(const as_pulse *pulse)
 {
-    return pulse->price;
+    return pulse->counted.price;
 }
 
 const as_model *as_pulse_model(const as_pulse *pulse)
@@ -396,7 +403,7 @@ void network_pulse_look(as_pulse *p, const network_rows_done *done)
         }
         for (int l = 0; l < done->lanes; l++) {
             const int64_t before = done->from + done->lane_row[l] - done->at - lane_row[l]; /* rows of the lane */
-            const int64_t end = done->lane_row[l] + (p->lane_rows - before);
+            const int64_t end = done->lane_row[l] + (p->counted.lane_rows - before);
             look_at_layer(p, i, done->lane + l, done->lane_row[l],
                           end < done->lane_row[l + 1] ? end : done->lane_row[l + 1], slope);
         }
@@ -491,7 +498,8 @@ as_status as_pulse_read(as_pulse *p, as_pulse_result *out)
     memset(p->layer, 0, (size_t)network->model.nlayers * sizeof *p->layer);
     add_tensors(p, left[AS_HEAD_WEIGHT], right[AS_HEAD_WEIGHT]);
     add_rows(p);
-    const double all = as_sum_result(network->sum)[AS_HEAD_COUNT], some = (double)(p->lane_rows * setup->lanes->lanes);
+    const double all = as_sum_result(network->sum)[AS_HEAD_COUNT],
+                 some = (double)(p->counted.lane_rows * setup->lanes->lanes);
     *out = (as_pulse_result){.layer = p->layer,
                              .rows = some < all ? some : all,
                              .left = left[AS_HEAD_WEIGHT],

@@ -13,7 +13,7 @@ struct as_pulse {
     const as_measure_ops *measure;
     as_arena *plan, *arena;
     as_sum_watch watch;
-    double price;
+    as_pulse_plan counted;
 
     bool splits;       /* one process that would add all lanes in one go: */
     network_tile tile; /* takes this tile in place of its own, */
@@ -24,7 +24,6 @@ struct as_pulse {
     double *mine, *all;          /* (1 + most * sums): how many, and their sums; (ranks, as much) */
     double *column;              /* (sums, pieces) */
 
-    int64_t lane_rows;   /* first rows of each lane that are looked at */
     int64_t *at, width;  /* (nlayers) where the sums of a layer begin among those of a lane */
     double *lane;        /* (own lanes, width) */
     double *total;       /* (width) */

@@ -38,13 +38,22 @@ typedef struct as_pulse_result {
     double left, right;          /* weights of the halves; 0: there are none */
 } as_pulse_result;
 
+/* What feeling a step costs, in steps, counted in operations and bytes, and the first rows of each lane that are looked
+   at: the same for every layout. */
+typedef struct as_pulse_plan {
+    double price;
+    int64_t lane_rows;
+} as_pulse_plan;
+
+/* Not collective. For batches of so many samples in so many lanes. */
+as_pulse_plan as_pulse_plan_make(const as_model *model, int lanes, int64_t batch);
+
 /* Collective. batch: samples of a batch, over all ranks. *out is NULL for an estimator without gradients. Errors:
    NOMEM. Destroy with as_pulse_destroy (collective), before the estimator. */
 as_status as_pulse_create(as_estimator *estimator, int64_t batch, as_pulse **out);
 void as_pulse_destroy(as_pulse **pulse);
 
-/* Not collective. What feeling a step costs, in steps: counted in operations and bytes, so that it is the same for
-   every layout. */
+/* Not collective. As planned. */
 double as_pulse_price(const as_pulse *pulse);
 const as_model *as_pulse_model(const as_pulse *pulse);
 

@@ -310,8 +310,7 @@ static as_status open_pulse(as_probe *probe)
     }
     if (probe->pulse != NULL) {
         probe->model = as_pulse_model(probe->pulse);
-        probe->cadence = setup->options->pulse_steps > 0 ? setup->options->pulse_steps
-                                                         : as_pulse_cadence(as_pulse_price(probe->pulse));
+        probe->cadence = as_pulse_steps(setup->options->pulse_steps, as_pulse_price(probe->pulse));
     }
     return AS_OK;
 }

@@ -22,6 +22,11 @@ int64_t as_pulse_cadence(double price)
     return cadence;
 }
 
+int64_t as_pulse_steps(int64_t steps, double price)
+{
+    return steps < 0 ? 0 : steps > 0 ? steps : as_pulse_cadence(price);
+}
+
 bool as_pulse_due(int64_t cadence, int64_t step)
 {
     while (step / DENSE >= cadence) {

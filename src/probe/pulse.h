@@ -9,6 +9,10 @@
  */
 int64_t as_pulse_cadence(double price);
 
+/* Not collective. The cadence that `probe: {pulse: steps}` comes to: 0 is auto, by the price; -1 is off, and gives 0.
+ */
+int64_t as_pulse_steps(int64_t steps, double price);
+
 /* Not collective. Whether the step after `step` steps is felt: the first one, and every cadence-th; half as often with
    every doubling from 256 cadences on, so that a long run has few hundred records. */
 bool as_pulse_due(int64_t cadence, int64_t step);
