@@ -5,6 +5,8 @@
      m = m + (1 - beta1) (d - m),  v = beta2 v + (1 - beta2) d^2,  x = max(x, v) for amsgrad, else v
      w = shrink * w - lr / (1 - beta1^t) * m / (sqrt(x) / sqrt(1 - beta2^t) + eps)
 
+   Moments that have faded are 0 (gradient.h); v only where eps is so large that sqrt(x) is nothing beside it.
+
    Bias corrections are scalars in double. Cost: one square root and one division for an element, which bound it in the
    L1 cache; 4 arrays read and 3 written (5 and 4 for amsgrad), which bound it in memory. */
 #ifndef AS_NN_ADAM_H
@@ -79,7 +81,7 @@ static inline double as_adam_stability(const void *options, int64_t t, int64_t n
 
 typedef struct as_adam_scalars {
     as_gradient gradient;
-    real size, inverse_root, eps, one_minus_beta1, beta2, one_minus_beta2, l2, shrink;
+    real size, inverse_root, eps, one_minus_beta1, beta2, one_minus_beta2, l2, shrink, least_v;
 } as_adam_scalars;
 
 static inline void as_adam_loop(int64_t n, real *restrict w, const real *restrict g, real *restrict m, real *restrict v,
@@ -87,8 +89,8 @@ static inline void as_adam_loop(int64_t n, real *restrict w, const real *restric
 {
     for (int64_t i = 0; i < n; i++) {
         const real d = as_gradient_at(s.gradient, g[i]) + s.l2 * w[i];
-        m[i] = m[i] + s.one_minus_beta1 * (d - m[i]);
-        v[i] = s.beta2 * v[i] + s.one_minus_beta2 * d * d;
+        m[i] = as_unless_faded(m[i] + s.one_minus_beta1 * (d - m[i]), AS_FADED);
+        v[i] = as_unless_faded(s.beta2 * v[i] + s.one_minus_beta2 * d * d, s.least_v);
         w[i] = s.shrink * w[i] - s.size * (m[i] / (as_sqrt(v[i]) * s.inverse_root + s.eps));
     }
 }
@@ -98,8 +100,8 @@ static inline void as_amsgrad_loop(int64_t n, real *restrict w, const real *rest
 {
     for (int64_t i = 0; i < n; i++) {
         const real d = as_gradient_at(s.gradient, g[i]) + s.l2 * w[i];
-        m[i] = m[i] + s.one_minus_beta1 * (d - m[i]);
-        v[i] = s.beta2 * v[i] + s.one_minus_beta2 * d * d;
+        m[i] = as_unless_faded(m[i] + s.one_minus_beta1 * (d - m[i]), AS_FADED);
+        v[i] = as_unless_faded(s.beta2 * v[i] + s.one_minus_beta2 * d * d, s.least_v);
         x[i] = x[i] < v[i] ? v[i] : x[i];
         w[i] = s.shrink * w[i] - s.size * (m[i] / (as_sqrt(x[i]) * s.inverse_root + s.eps));
     }
@@ -117,7 +119,8 @@ static inline void as_adam_step(const as_optimizer_pass *pass, double l2, double
                                .beta2 = (real)o->beta2,
                                .one_minus_beta2 = (real)(1 - o->beta2),
                                .l2 = (real)l2,
-                               .shrink = (real)shrink};
+                               .shrink = (real)shrink,
+                               .least_v = o->eps >= 1e-9 ? AS_FADED : 0};
     if (o->amsgrad) {
         as_amsgrad_loop(pass->n, pass->w, pass->g, pass->slot[0], pass->slot[1], pass->slot[2], s);
     } else {

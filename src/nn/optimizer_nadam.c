@@ -79,7 +79,7 @@ static void step_all(int64_t n, real *restrict w, const real *restrict g, real *
 {
     for (int64_t i = 0; i < n; i++) {
         const real d = as_gradient_at(s.gradient, g[i]) + s.l2 * w[i];
-        m[i] = m[i] + s.one_minus_beta1 * (d - m[i]);
+        m[i] = as_unless_faded(m[i] + s.one_minus_beta1 * (d - m[i]), AS_FADED);
         v[i] = s.beta2 * v[i] + s.one_minus_beta2 * d * d;
         w[i] -= (s.by_gradient * d + s.by_mean * m[i]) / (as_sqrt(v[i] * s.correction) + s.eps);
     }

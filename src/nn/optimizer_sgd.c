@@ -60,7 +60,7 @@ static void step_momentum(int64_t n, real *restrict w, const real *restrict g, r
                           real lr, real decay, real momentum, real share)
 {
     for (int64_t i = 0; i < n; i++) {
-        b[i] = momentum * b[i] + share * (as_gradient_at(gradient, g[i]) + decay * w[i]);
+        b[i] = as_unless_faded(momentum * b[i] + share * (as_gradient_at(gradient, g[i]) + decay * w[i]), AS_FADED);
         w[i] -= lr * b[i];
     }
 }
@@ -70,7 +70,7 @@ static void step_nesterov(int64_t n, real *restrict w, const real *restrict g, r
 {
     for (int64_t i = 0; i < n; i++) {
         const real d = as_gradient_at(gradient, g[i]) + decay * w[i];
-        b[i] = momentum * b[i] + share * d;
+        b[i] = as_unless_faded(momentum * b[i] + share * d, AS_FADED);
         w[i] -= lr * (d + momentum * b[i]);
     }
 }

@@ -401,6 +401,42 @@ static void test_nothing_moves_without_gradient_and_decay(void **unused)
     for_each_variant(check_rest);
 }
 
+/* Factors of 0.9 a step: 2^-120 after some 800 steps, 2^-1000 after some 6600. */
+static void check_fading(const as_kernels *kernels)
+{
+    static const char *const config[] = {"{type: sgd, momentum: 0.9}", "{type: sgd, momentum: 0.9, nesterov: true}",
+                                         "{type: adam, beta2: 0.9}",   "{type: adam, beta2: 0.9, amsgrad: true}",
+                                         "{type: adamw, beta2: 0.9}",  "{type: nadam}"};
+    const double least = kernels->real_bytes == sizeof(float) ? 0x1p-120 : 0x1p-1000;
+    for (size_t c = 0; c < sizeof config / sizeof *config; c++) {
+        as_document *document = NULL;
+        assert_int_equal(as_document_create(&document), AS_OK);
+        const as_optimizer optimizer = parse(document, kernels, config[c]);
+        const int fading = optimizer.ops->name[0] == 'a' ? 2 : 1; /* nadam's v takes ten times as long */
+        state s = open_state(kernels, &optimizer, 0, 37);
+        void *g = random_reals(kernels, 37, 7);
+        for (int64_t t = 1; t < 8000; t++) {
+            step_whole(kernels, &optimizer, &s, t, g, 1e-3, 0);
+            memset(g, 0, 37 * kernels->real_bytes);
+            for (int64_t i = 0; i < fading * 37; i++) {
+                const double x = get_real(kernels, s.slot[i / 37], i % 37);
+                if (x != 0 && (fabs(x) < least || t > 7900)) {
+                    fail_msg("%s, %s: step %lld leaves %g", kernels->isa, config[c], (long long)t, x);
+                }
+            }
+        }
+        free_reals(kernels, g, 37);
+        close_state(kernels, &s);
+        as_document_destroy(&document);
+    }
+}
+
+static void test_moments_that_fade_become_zero(void **unused)
+{
+    (void)unused;
+    for_each_variant(check_fading);
+}
+
 /* f(w) = sum a_i w_i^2 / 2 with curvatures 0.5 and 1, gradients exact: 400 steps of lr 0.01 bring it below a half of
    its start for the slowest (adagrad moves by at most lr / sqrt(t), 0.4 in all). */
 static void test_a_quadratic_falls(void **unused)
@@ -492,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_scale_and_clip_come_first),
         cmocka_unit_test(test_bits_do_not_depend_on_the_instruction_set),
         cmocka_unit_test(test_nothing_moves_without_gradient_and_decay),
+        cmocka_unit_test(test_moments_that_fade_become_zero),
         cmocka_unit_test(test_a_quadratic_falls),
         cmocka_unit_test(test_wrong_configurations_are_refused),
         cmocka_unit_test(test_written_configurations_read_back),

@@ -266,8 +266,8 @@ static void test_another_version_is_refused(void **state)
     (void)state;
     static const char *const names[] = {"format_version", "numerics_version"};
     for (int i = 0; i < 2; i++) {
-        const as_h5_attribute attribute[] = {{.name = "format_version", .value = i == 0 ? 2 : 1},
-                                             {.name = "numerics_version", .value = i == 1 ? 2 : 1}};
+        const as_h5_attribute attribute[] = {{.name = "format_version", .value = AS_FORMAT_VERSION + (i == 0)},
+                                             {.name = "numerics_version", .value = AS_NUMERICS_VERSION + (i == 1)}};
         assert_int_equal(as_h5_write(world, RUN "/a.h5", 2, attribute, 0, NULL, NULL), AS_OK);
         assert_refused(&s.parts, AS_DATA, names[i]);
     }
