@@ -22,6 +22,20 @@ enum { MR = 4 };
 
 #define AS_UNROLL _Pragma("GCC unroll 32")
 
+/* fma(x, y, s) in the place of s. Left alone, the compiler writes some results over x and then moves them about. */
+AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
+{
+#if defined(V_CALL) && AS_PRECISION == 32
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(x), "v"(y));
+    return s;
+#elif defined(V_CALL)
+    __asm__("vfmadd231pd %2, %1, %0" : "+v"(s) : "v"(x), "v"(y));
+    return s;
+#else
+    return v_fma(x, y, s);
+#endif
+}
+
 /* Rows of the strip t of `strips` equal ones over m rows: first row in *i. */
 AS_INLINE int strip_rows(int64_t m, int64_t strips, int64_t t, int64_t *i)
 {

@@ -13,15 +13,17 @@
 
 enum {
     KC = 1024,                    /* chain steps per block: a panel takes 128 KiB and streams from L2 into L1 */
-    BLOCK_A = 1024 * 1024,        /* bytes of A per block */
+    BLOCK_A = 512 * 1024,         /* bytes of A per block */
     L2_B = 1792 * 1024,           /* a B of no more bytes than this stays in L2 ... */
     L2_ALL = 2048 * 1024,         /* ... and needs low blocks when A and C take more than this */
-    LOW = 3 * MR,                 /* rows of a low block */
+    LOW = 6 * MR,                 /* rows of a low block */
     PAD = 64 / (int)sizeof(real), /* reals between copied rows */
     CONFLICT = 4096,              /* rows of A that lie a multiple of this many bytes apart share a set of the L1 */
     COPY_PANELS = 8,              /* they are copied apart when more panels than this pass by */
     STREAM_K = 64,                /* rows of no more reals than this are too short for the hardware to fetch ahead */
-    TURN = 4,                     /* chain steps per turn of the loop */
+    TURN = 4,                     /* chain steps per turn of the loop ... */
+    TURN_TALL = 2,                /* ... of a tall tile: fewer instructions than the processor's loop buffer holds */
+    TALL = MR - 2,                /* rows of a tall tile at least */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
     GROUP = 5,                    /* rows of A that are addressed from one pointer */
     SLOTS = 2 * MR                /* accumulators */
@@ -37,7 +39,7 @@ typedef struct tile_end {
     bool relu;
     int64_t panel;       /* reals between the panels of a wide tile */
     const char *next;    /* first line of B to fetch */
-    int64_t next_turn;   /* bytes of it per turn */
+    int64_t next_step;   /* bytes of it per chain step */
     const real *fetch_c; /* first row of C to fetch */
 } tile_end;
 
@@ -58,17 +60,22 @@ AS_INLINE void step(const int R, const int W, const char *const x[], int64_t row
         const vreal z = v_splat(*(const real *)p);
         AS_UNROLL
         for (int w = 0; w < W; w++) {
-            s[r * W + w] = v_fma(z, y[w], s[r * W + w]);
+            s[r * W + w] = fma_into(s[r * W + w], z, y[w]);
         }
     }
 }
 
-/* Chains over k steps. The compiler is kept from choosing other addresses: it would spill them. */
+/* Chains over k steps. A tall tile does not fetch B into L1: its loads lie far enough ahead of their use, and each one
+   more takes power, which limits the frequency. The compiler is kept from choosing other addresses: it would spill
+   them.
+ */
 AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e,
                      vreal s[SLOTS])
 {
     const int V = W == 1 ? 1 : 2, groups = (R + GROUP - 1) / GROUP;
-    const int64_t panel = e->panel, next_turn = e->next_turn;
+    const bool tall = W == 2 && R >= TALL;
+    const int turn = tall ? TURN_TALL : TURN;
+    const int64_t panel = e->panel, next_turn = turn * e->next_step;
     const char *x[(MR + GROUP - 1) / GROUP], *next = e->next;
     int64_t row = lda * (int64_t)sizeof(real), row3 = 3 * row;
     __asm__("" : "+r"(row), "+r"(row3));
@@ -77,12 +84,11 @@ AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t
         x[g] = (const char *)a + GROUP * g * row;
         __asm__("" : "+r"(x[g]));
     }
-    for (; k >= TURN; k -= TURN) {
-        AS_UNROLL
-        for (int g = 0; g < W / V; g++) {
+    for (; k >= turn; k -= turn) {
+        if (!tall) {
             AS_UNROLL
-            for (int q = 0; q < TURN * V; q++) {
-                __builtin_prefetch(b + g * panel + AHEAD_B * V * VL + q * VL);
+            for (int q = 0; q < TURN * W; q++) {
+                __builtin_prefetch(b + q / (TURN * V) * panel + AHEAD_B * V * VL + q % (TURN * V) * VL);
             }
         }
         if (W <= 2) {
@@ -90,13 +96,13 @@ AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t
             next += next_turn;
         }
         AS_UNROLL
-        for (int u = 0; u < TURN; u++) {
+        for (int u = 0; u < turn; u++) {
             step(R, W, x, row, row3, u, b, panel, s);
         }
-        b += TURN * V * VL;
+        b += turn * V * VL;
         AS_UNROLL
         for (int g = 0; g < groups; g++) {
-            x[g] += TURN * sizeof(real);
+            x[g] += turn * (int)sizeof(real);
         }
     }
     for (; k > 0; k--) {
@@ -248,7 +254,7 @@ static void strips_block(const product *g, int64_t m, const real *a, int64_t lda
             }
             tile_end e = end_of(g, i, j, p0, p1);
             e.next = next + (p1 - p0) * row1 * t / strips;
-            e.next_turn = TURN * row1 / strips;
+            e.next_step = row1 / strips;
             e.fetch_c = t + 1 < strips ? e.c + rows * g->ldc : g->c + j1;
             tiles[rows - 1][width / VL - 1](p1 - p0, a + i * lda, lda, g->b + j * g->k + p0 * width, &e);
         }

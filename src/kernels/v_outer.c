@@ -13,7 +13,8 @@
 #include "kernels/team.h"
 
 enum {
-    ROWS = 512,       /* of a chunk, where it is for the kernel to choose */
+    ROWS = 512,       /* of a chunk, where it is for the kernel to choose ... */
+    ROWS_LONG = 256,  /* ... and where lanes are longer: then one node waits wherever a chunk ends */
     ROWS_MOST = 1024, /* of any chunk */
     ROWS_MANY = 1024, /* more rows than this make packing the fewer columns worth a tile written less easily */
     BYTES_PANELS = 1024 * 1024,  /* packed panels */
@@ -245,7 +246,8 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
 {
     const int64_t last = o->lane_row[o->program->lanes], all = last - o->lane_row[0];
     const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
-    plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : ROWS, ROWS_MOST)};
+    const int64_t usual = all > ROWS_LONG * 2 * o->program->lanes ? ROWS_LONG : ROWS;
+    plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : usual, ROWS_MOST)};
     p.several = all > p.most;
     for (int64_t row = o->lane_row[0], lane = 0; row < last;) {
         int waiting, next = (int)lane;

@@ -4,20 +4,6 @@
 
 typedef vreal tile[OUTER_R][OUTER_V];
 
-/* fma(x, y, s) in the place of s. Left alone, the compiler writes some results over x and then moves them about. */
-AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
-{
-#if defined(V_CALL) && AS_PRECISION == 32
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(x), "v"(y));
-    return s;
-#elif defined(V_CALL)
-    __asm__("vfmadd231pd %2, %1, %0" : "+v"(s) : "v"(x), "v"(y));
-    return s;
-#else
-    return v_fma(x, y, s);
-#endif
-}
-
 /* F(r) for every row of a tile, G(r, v) for every vector of a row, written out: with an index that is a literal from
    the start the compiler keeps a tile in registers from its zeros to its last store; unrolled loops send it through
    memory between one loop and the next. */
