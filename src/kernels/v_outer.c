@@ -241,20 +241,30 @@ static bool near_rows(int64_t ld)
     return ld * (int64_t)sizeof(real) <= NEAR;
 }
 
+/* Nodes that wait at the most between chunks of no more than `most` rows. */
+static int most_waiting(const outer *o, const int8_t *depth, int64_t most)
+{
+    int found = 0, waiting, lane = 0;
+    for (int64_t row = o->lane_row[0]; row < o->lane_row[o->program->lanes];) {
+        row = chunk_end(o, depth, row, most, &lane, &waiting);
+        found = waiting > found ? waiting : found;
+    }
+    return found;
+}
+
 static plan make_plan(const outer *o, const as_outer_choices *choices, const int8_t *depth, int64_t count,
                       int64_t columns)
 {
-    const int64_t last = o->lane_row[o->program->lanes], all = last - o->lane_row[0];
+    const int64_t all = o->lane_row[o->program->lanes] - o->lane_row[0];
     const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
     const int64_t usual = all > ROWS_LONG * 2 * o->program->lanes ? ROWS_LONG : ROWS;
     plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : usual, ROWS_MOST)};
-    p.several = all > p.most;
-    for (int64_t row = o->lane_row[0], lane = 0; row < last;) {
-        int waiting, next = (int)lane;
-        row = chunk_end(o, depth, row, p.most, &next, &waiting);
-        p.waiting = waiting > p.waiting ? waiting : p.waiting;
-        lane = next;
+    p.waiting = most_waiting(o, depth, p.most);
+    if (choices->chunk == 0 && p.waiting > 1 && most_waiting(o, depth, ROWS_MOST) <= 1) {
+        p.most = ROWS_MOST;
+        p.waiting = 1;
     }
+    p.several = all > p.most;
     p.aside = p.several && (o->sw != 1 || p.waiting > 1 || choices->nodes == AS_OUTER_ASIDE);
     p.pack_strips = choices->strips == AS_OUTER_PACKED ||
                     (choices->strips == AS_OUTER_READ_AUTO && panels >= REUSE && !near_rows(o->ldu));
