@@ -1,8 +1,8 @@
 """Statistical models beside scikit-learn on the same data: seconds of fitting, in one run.
 
-usage: python3 tests/bench/statistics.py [--only gaussian_nb,kmeans] [--threads 1,2] [--repeats 5] [--rows 1000000]
+usage: python3 tests/bench/sklearn_fits.py [--only gaussian_nb,kmeans] [--threads 1,2] [--repeats 5] [--rows 1000000]
            [--program build/allsum] [--python PYTHON]
-       python3 tests/bench/statistics.py --growth [--repeats 3]
+       python3 tests/bench/sklearn_fits.py --growth [--repeats 3]
            how our own time grows with rows, columns and ranks; one thread each
 Needs Python with numpy and scikit-learn for the data and the other side. Every row is a function of ROWS: it makes data, the
 model section of a configuration, and code that fits the same model there. Both sides hold the data in memory before the clock
