@@ -143,6 +143,11 @@ as_node *as_node_get(const as_node *node, const char *key)
     return i < 0 ? NULL : node->item[i];
 }
 
+bool as_node_is(const as_node *node, const char *text)
+{
+    return node != NULL && node->kind == AS_NODE_SCALAR && strcmp(node->text, text) == 0;
+}
+
 const char *as_node_place(const as_node *node)
 {
     static _Thread_local char place[PLACES][PLACE_MAX];

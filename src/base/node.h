@@ -42,6 +42,8 @@ as_status as_node_append(as_document *document, as_node *parent, const char *key
 
 /* Not collective. Value of a key in a map, or NULL (also when node is NULL or no map). Borrowed. */
 as_node *as_node_get(const as_node *node, const char *key);
+/* Not collective. Whether a node is a scalar of this text; node may be NULL. */
+bool as_node_is(const as_node *node, const char *text);
 
 /* "file:line:column" of a node for messages, in a per-thread buffer valid until the fourth next call. */
 const char *as_node_place(const as_node *node);

@@ -268,8 +268,7 @@ static as_status query_config(const as_context *context, const char *path)
     AS_TRY(as_document_create(&document));
     as_status status = as_yaml_read(document, path, &root);
     const as_node *model = status == AS_OK ? as_node_get(root, "model") : NULL;
-    const as_node *type = as_node_get(model, "type");
-    if (status == AS_OK && (type == NULL || type->kind != AS_NODE_SCALAR || strcmp(type->text, "bayes_net") != 0)) {
+    if (status == AS_OK && !as_node_is(as_node_get(model, "type"), "bayes_net")) {
         status = as_error_set(AS_CONFIG, "%s: expected model: {type: bayes_net, nodes: {...}}",
                               model != NULL ? as_node_place(model) : path);
     }

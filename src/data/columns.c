@@ -90,7 +90,7 @@ static as_status parse_interactions(as_document *document, const as_node *node, 
     if (node == NULL || node->kind == AS_NODE_NULL) {
         return AS_OK;
     }
-    if (node->kind == AS_NODE_SCALAR && strcmp(node->text, "all") == 0) {
+    if (as_node_is(node, "all")) {
         out->all_pairs = true;
         return AS_OK;
     }

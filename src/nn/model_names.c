@@ -48,7 +48,7 @@ static bool name_given(const as_node *layers, const char *name)
         const as_node *item = layers->item[i];
         const as_node *given =
             item->kind == AS_NODE_MAP && item->count == 1 ? as_node_get(item->item[0], "name") : NULL;
-        if (given != NULL && given->kind == AS_NODE_SCALAR && strcmp(given->text, name) == 0) {
+        if (as_node_is(given, name)) {
             return true;
         }
     }

@@ -84,11 +84,6 @@ static as_status read_list(as_document *document, const as_node *list, void *fou
     return AS_OK;
 }
 
-static bool is_text(const as_node *node, const char *text)
-{
-    return node != NULL && node->kind == AS_NODE_SCALAR && strcmp(node->text, text) == 0;
-}
-
 /* "auto", "off", "20", "20 steps". */
 static as_status read_pulse(const as_node *node, as_probe_options *out)
 {
@@ -113,8 +108,8 @@ as_status as_probe_parse(as_document *document, const as_node *node, as_probe_op
     void *found[KINDS] = {NULL};
     *out = (as_probe_options){.n = 0};
     const as_fields_part part = {as_probe_fields, out};
-    const bool off = is_text(node, "off");
-    AS_TRY(as_fields_parse(&part, 1, document, off || is_text(node, "auto") ? NULL : node, "probe"));
+    const bool off = as_node_is(node, "off");
+    AS_TRY(as_fields_parse(&part, 1, document, off || as_node_is(node, "auto") ? NULL : node, "probe"));
     out->pulse = off ? "off" : out->pulse;
     AS_TRY(read_pulse(node, out));
     if (out->every.minutes > 0) {

@@ -32,11 +32,6 @@ static void add(remedy *r, const char *format, const char *a, const char *b, con
     }
 }
 
-static bool says(const as_node *node, const char *text)
-{
-    return node != NULL && node->kind == AS_NODE_SCALAR && strcmp(node->text, text) == 0;
-}
-
 static void walk(remedy *r, const char *path, const as_node *list)
 {
     char at[PATH_MAX_BYTES];
@@ -82,10 +77,10 @@ static void visit_init(remedy *r, const char *path, const as_node *row)
 {
     const as_node *options = row->kind == AS_NODE_MAP && row->count > 0 ? row->item[0] : NULL;
     const as_node *init = as_node_get(options, "init"), *scale = as_node_get(options, "init_scale");
-    if (init != NULL && !says(init, "auto")) {
+    if (init != NULL && !as_node_is(init, "auto")) {
         add(r, "%s.%s.init=%s", path, row->key[0], "auto");
     }
-    if (scale != NULL && !says(scale, "0")) {
+    if (scale != NULL && !as_node_is(scale, "0")) {
         add(r, "%s.%s.init_scale=%s", path, row->key[0], "0");
     }
 }
@@ -99,7 +94,8 @@ bool as_remedy_init(const as_case *c, as_finding *f)
 static bool wanted(const remedy *r, const as_node *name)
 {
     for (const char *const *from = r->from; *from != NULL; from++) {
-        if (says(name, *from) || (name != NULL && name->kind == AS_NODE_MAP && as_node_get(name, *from) != NULL)) {
+        if (as_node_is(name, *from) ||
+            (name != NULL && name->kind == AS_NODE_MAP && as_node_get(name, *from) != NULL)) {
             return true;
         }
     }

@@ -108,7 +108,7 @@ static void describe_model(as_patient *p)
     if (strcmp(p->run.estimator->ops->name, "network") != 0) {
         const char *name = p->run.estimator->ops->name;
         const as_node *penalty = as_node_get(p->config.model, "penalty");
-        const bool free = penalty == NULL || (penalty->kind == AS_NODE_SCALAR && strcmp(penalty->text, "none") == 0);
+        const bool free = penalty == NULL || as_node_is(penalty, "none");
         c->family = AS_FAMILY_OTHER;
         c->separates = strcmp(name, "logistic") == 0;
         c->likelihood = strcmp(name, "ols") == 0 || strcmp(name, "lda") == 0 ||
@@ -127,8 +127,7 @@ static void describe_model(as_patient *p)
     c->separates = c->linear;
     c->likelihood = c->linear && !(c->l2 > 0 || c->weight_decay > 0 || model->l1 > 0);
     c->momentum = option_number(p->config.optimizer, "momentum", 0);
-    const as_node *nesterov = as_node_get(p->config.optimizer, "nesterov");
-    c->nesterov = nesterov != NULL && nesterov->kind == AS_NODE_SCALAR && strcmp(nesterov->text, "true") == 0;
+    c->nesterov = as_node_is(as_node_get(p->config.optimizer, "nesterov"), "true");
     c->regresses = c->train.target != NULL && !p->config.data.reconstruct &&
                    (strcmp(loss, "mse") == 0 || strcmp(loss, "mae") == 0 || strcmp(loss, "huber") == 0);
 }
