@@ -237,8 +237,10 @@ void as_sum_flag(as_sum *sum, uint32_t flags)
     sum->rider[sum->world->rank]->flags |= flags;
 }
 
-/* Heads along a program: leaf[i] is pushed, emitted node q goes to out[q]. */
-static void merge_heads(const as_tree_program *program, double *const *leaf, double *const *out)
+/* Heads along a program: leaf[i] is pushed, emitted node q goes to out[q] (NULL: to nobody). half, or NULL: what the
+   last merge puts together; left alone where there is none. */
+static void merge_heads(const as_tree_program *program, double *const *leaf, double *const *out,
+                        double (*half)[AS_HEAD_SIZE])
 {
     double stack[AS_TREE_DEPTH_MAX][AS_HEAD_SIZE];
     int level = 0, emitted = 0;
@@ -248,33 +250,17 @@ static void merge_heads(const as_tree_program *program, double *const *leaf, dou
             memcpy(stack[level++], leaf[step], sizeof stack[0]);
         } else if (step == AS_TREE_MERGE) {
             level--;
-            for (int j = 0; j < AS_HEAD_SIZE; j++) {
-                stack[level - 1][j] += stack[level][j];
+            if (half != NULL) {
+                memcpy(half, stack[level - 1], 2 * sizeof half[0]);
             }
-        } else {
-            memcpy(out[emitted++], stack[--level], sizeof stack[0]);
-        }
-    }
-}
-
-/* What the last merge of a program puts together; zeros where it has none. */
-static void split_heads(const as_tree_program *program, double *const *leaf, double half[2][AS_HEAD_SIZE])
-{
-    double stack[AS_TREE_DEPTH_MAX][AS_HEAD_SIZE];
-    int level = 0;
-    memset(half, 0, 2 * sizeof half[0]);
-    for (int i = 0; i < program->steps; i++) {
-        const int step = program->step[i];
-        if (step >= 0) {
-            memcpy(stack[level++], leaf[step], sizeof stack[0]);
-        } else if (step == AS_TREE_MERGE) {
-            level--;
-            memcpy(half, stack[level - 1], 2 * sizeof half[0]);
             for (int j = 0; j < AS_HEAD_SIZE; j++) {
                 stack[level - 1][j] += stack[level][j];
             }
         } else {
             level--;
+            if (out != NULL) {
+                memcpy(out[emitted++], stack[level], sizeof stack[0]);
+            }
         }
     }
 }
@@ -289,11 +275,11 @@ static int judge(as_sum *sum)
         sum->flags |= sum->rider[rank]->flags;
         failing = sum->rider[rank]->status != AS_OK ? rank : failing;
     }
-    merge_heads(&sum->lanes->merge, sum->head, &(double *){sum->result});
-    if (sum->watch != NULL && sum->lanes->parts_total > 1) {
-        split_heads(&sum->lanes->merge, sum->head, sum->half);
-    } else if (sum->watch != NULL) {
-        split_heads(&sum->lanes->program, sum->lane_at, sum->half);
+    const bool watched = sum->watch != NULL, parted = sum->lanes->parts_total > 1;
+    memset(sum->half, 0, sizeof sum->half);
+    merge_heads(&sum->lanes->merge, sum->head, &(double *){sum->result}, watched && parted ? sum->half : NULL);
+    if (watched && !parted) { /* the root is among the own lanes */
+        merge_heads(&sum->lanes->program, sum->lane_at, NULL, sum->half);
     }
     return failing;
 }
@@ -413,7 +399,7 @@ as_status as_sum_reduce(as_sum *sum, as_team *team)
     as_world *world = sum->world;
     sum->rounds++;
     sum->squared = false;
-    merge_heads(&sum->lanes->program, sum->lane_at, sum->own_head);
+    merge_heads(&sum->lanes->program, sum->lane_at, sum->own_head, NULL);
     sum->waited += as_node_barrier(world);
     as_status status = AS_OK;
     if (world->nodes > 1) {
