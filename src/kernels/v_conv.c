@@ -37,8 +37,13 @@ typedef struct tile_end {
     bool relu;
 } tile_end;
 
-AS_INLINE void tile_start(const int R, const int V, const tile_end *e, const vmask mask[2], vreal s[MR][2])
+/* mask: of the valid columns, for the store as well. */
+AS_INLINE void tile_start(const int R, const int V, const tile_end *e, vmask mask[2], vreal s[MR][2])
 {
+    AS_UNROLL
+    for (int v = 0; v < V; v++) {
+        mask[v] = v_first(e->cols - v * VL);
+    }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
         AS_UNROLL
@@ -76,10 +81,6 @@ AS_INLINE void tile(const int R, const int V, const path *p, const real *from, i
     const int64_t width = V * VL;
     vmask mask[2];
     vreal s[MR][2];
-    AS_UNROLL
-    for (int v = 0; v < V; v++) {
-        mask[v] = v_first(e->cols - v * VL);
-    }
     tile_start(R, V, e, mask, s);
     for (int64_t i = 0; i < p->n[0]; i++) {
         for (int64_t j = 0; j < p->n[1]; j++) {
@@ -104,10 +105,6 @@ AS_INLINE void tile_gather(const int R, const int V, const path *p, const real *
     const int64_t width = V * VL;
     vmask mask[2];
     vreal s[MR][2];
-    AS_UNROLL
-    for (int v = 0; v < V; v++) {
-        mask[v] = v_first(e->cols - v * VL);
-    }
     tile_start(R, V, e, mask, s);
     for (int64_t q = 0; q < p->steps; q++, b += width) {
         const real *const a[1] = {from + p->at[q]};
@@ -122,10 +119,6 @@ AS_INLINE void tile_depthwise(const int R, const int V, const path *p, const rea
 {
     vmask mask[2];
     vreal s[MR][2], y[2];
-    AS_UNROLL
-    for (int v = 0; v < V; v++) {
-        mask[v] = v_first(e->cols - v * VL);
-    }
     tile_start(R, V, e, mask, s);
     for (int64_t i = 0; i < p->n[0]; i++) {
         for (int64_t j = 0; j < p->n[1]; j++) {
