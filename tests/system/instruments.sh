@@ -18,6 +18,19 @@ others() { # RUN: hash of all other lines
     without_timing "$1/metrics.jsonl" | grep -v '"kind": *"probe"' | hash_of
 }
 
+# measure LAYOUT SETTING WHAT: a run with instruments leaves the training as it is; $found: their lines.
+measure() {
+    local ranks threads
+    read -r ranks threads <<<"$1"
+    rm -rf "$scratch/on"
+    on "$ranks" "$threads" train "${config[@]}" -s "$2" -o "$scratch/on" || complain "$network with $3 on $1: $(show_output)"
+    if [ "$(summary_text "$scratch/on" state_sha256)" != "$(summary_text "$scratch/off" state_sha256)" ] ||
+        [ "$(others "$scratch/on")" != "$(others "$scratch/off")" ]; then
+        complain "$network on $1: $3 changed the training"
+    fi
+    found=$(probes "$scratch/on")
+}
+
 for network in network images sequences; do
     steps=24
     [ $network = network ] || steps=4
@@ -26,16 +39,8 @@ for network in network images sequences; do
     grep -q '"kind": *"probe"' "$scratch/off/metrics.jsonl" && complain "$network: lines of instruments that are off"
     pulse=''
     for layout in '1 1' '1 3' '2 1' '4 2' '3 1'; do # a step that is felt is a step as any other
-        read -r ranks threads <<<"$layout"
         [ $network != network ] && [ "$layout" != '1 1' ] && [ "$layout" != '2 1' ] && [ "$layout" != '3 1' ] && continue
-        rm -rf "$scratch/on"
-        on "$ranks" "$threads" train "${config[@]}" -s 'probe.pulse=2 steps' -o "$scratch/on" ||
-            complain "$network with a pulse on $layout: $(show_output)"
-        if [ "$(summary_text "$scratch/on" state_sha256)" != "$(summary_text "$scratch/off" state_sha256)" ] ||
-            [ "$(others "$scratch/on")" != "$(others "$scratch/off")" ]; then
-            complain "$network on $layout: feeling the pulse changed the training"
-        fi
-        found=$(probes "$scratch/on")
+        measure "$layout" 'probe.pulse=2 steps' 'a pulse'
         pulse=${pulse:-$found}
         [ "$found" = "$pulse" ] || complain "$network on $layout: another pulse"
         lines=$(grep -c '"kind": *"probe"' "$scratch/on/metrics.jsonl")
@@ -65,16 +70,8 @@ for network in network images sequences; do
     [ "$(grep -c '"kind": *"probe"' "$scratch/on/metrics.jsonl")" -ge 1 ] || complain "$network: no pulse by default"
     reference=''
     for layout in '1 1' '1 3' '2 1' '4 2' '3 1'; do
-        read -r ranks threads <<<"$layout"
         [ $network != network ] && [ "$layout" != '1 1' ] && [ "$layout" != '4 2' ] && continue
-        rm -rf "$scratch/on"
-        on "$ranks" "$threads" train "${config[@]}" -s 'probe=3 steps' -o "$scratch/on" ||
-            complain "$network with instruments on $layout: $(show_output)"
-        if [ "$(summary_text "$scratch/on" state_sha256)" != "$(summary_text "$scratch/off" state_sha256)" ] ||
-            [ "$(others "$scratch/on")" != "$(others "$scratch/off")" ]; then
-            complain "$network on $layout: instruments changed the training"
-        fi
-        found=$(probes "$scratch/on")
+        measure "$layout" 'probe=3 steps' instruments
         reference=${reference:-$found}
         [ "$found" = "$reference" ] || complain "$network on $layout: other lines of instruments"
     done
