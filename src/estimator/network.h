@@ -54,13 +54,25 @@ typedef struct network_tensor {
     double momentum;                 /* of a statistic */
 } network_tensor;
 
+/* A tensor's part of a block of the flat vector. */
+typedef struct network_piece {
+    const network_tensor *tensor;
+    int64_t first, count;
+} network_piece;
+
+/* `width` sums of each piece of the trained tensors, of all ranks. */
+typedef struct network_piece_sums {
+    int width;
+    int64_t first;  /* number of the slice's first piece */
+    int64_t line;   /* doubles of a rank: how many pieces, and their sums */
+    double *mine;   /* (line) */
+    double *all;    /* (ranks, line) */
+    double *column; /* (width, pieces) of all pieces in order */
+} network_piece_sums;
+
 /* What optimizers keep that see more of a tensor than a slice. */
 typedef struct network_tensors {
-    int64_t pieces; /* of all tensors; the slice has at most `most` of them, from `first` on */
-    int64_t first, most;
-    double *mine;    /* (1 + most * AS_TENSOR_SUMS) how many, and their sums */
-    double *all;     /* (ranks, 1 + most * AS_TENSOR_SUMS) */
-    double *column;  /* (pieces) one sum of all pieces */
+    network_piece_sums norms;
     double *sums;    /* (ntensors, AS_TENSOR_SUMS) */
     void *u;         /* (n) directions, seen by the whole node */
     double *states;  /* of all tensors, seen by the whole node */
@@ -88,6 +100,7 @@ typedef struct as_network {
     as_slot slot_kind[AS_SLOTS_MAX];
     int ntensors;
     network_tensor *tensor;
+    int64_t pieces;  /* of the trained tensors */
     bool statistics; /* some tensor is one */
 
     void *params, *packed;          /* seen by the whole node */
@@ -140,8 +153,18 @@ typedef struct network_step {
 
 /* First tensor that reaches past element `at` of the flat vector. */
 int network_tensor_at(const as_network *network, int64_t at);
-/* Number of the piece (tensor and block) that element belongs to; of all pieces where it is past the last one. */
-int64_t network_piece_at(const as_network *network, int64_t element);
+/* The next piece at or after *tensor inside [first, first + count) of one block, *tensor then being the one behind it;
+   false: there is none. Begin with network_tensor_at(network, first). */
+bool network_next_piece(const as_network *network, int *tensor, int64_t first, int64_t count, network_piece *out);
+
+/* Not collective. Reserves sums of pieces; out must stay where it is until the arena is committed. Errors: NOMEM. */
+as_status network_piece_sums_reserve(const as_network *network, int width, as_arena *arena, network_piece_sums *out);
+/* The (width) sums, of the own slice, of the piece of a trained tensor that begins at an element. */
+double *network_piece_sums_at(const network_piece_sums *sums, const network_tensor *x, int64_t element);
+/* Collective. Sums of all ranks' pieces. Errors: those of the world. */
+as_status network_piece_sums_gather(const as_network *network, network_piece_sums *sums);
+/* Not collective. After the gather: sum number s of a tensor. */
+double network_piece_sums_of(const as_network *network, const network_piece_sums *sums, int tensor, int s);
 /* Not collective. The optimizer (or a running statistic's step) on at most a block of a tensor. */
 void network_optimize_piece(network_step *job, const network_tensor *tensor, int64_t first, int64_t count);
 

@@ -138,15 +138,8 @@ static as_status plan(as_pulse *p, int64_t batch)
     if (size == 1 && network->ntiles == 1 && setup->lanes->lanes > 1) {
         AS_TRY(split_tile(p));
     }
-    const int64_t blocks = (network->n + AS_BLOCK - 1) / AS_BLOCK;
-    p->pieces = network->whole.pieces;
-    p->first = network_piece_at(network, network->first);
-    p->most = (blocks + (int64_t)size - 1) / (int64_t)size + network->ntensors;
-    const size_t line = (size_t)(1 + p->most * SUMS) * wide;
     AS_TRY(as_arena_create(&p->arena));
-    AS_TRY(as_arena_reserve(p->arena, line, (void **)&p->mine));
-    AS_TRY(as_arena_reserve(p->arena, line * size, (void **)&p->all));
-    AS_TRY(as_arena_reserve(p->arena, (size_t)p->pieces * SUMS * wide, (void **)&p->column));
+    AS_TRY(network_piece_sums_reserve(network, SUMS, p->arena, &p->pieces));
     AS_TRY(as_arena_reserve(p->arena, (size_t)(p->width * setup->lanes->count) * wide, (void **)&p->lane));
     AS_TRY(as_arena_reserve(p->arena, (size_t)p->width * wide, (void **)&p->total));
     AS_TRY(as_arena_reserve(p->arena, (1 + threads) * (size_t)p->slope_reals * real, &p->slope));
@@ -220,7 +213,7 @@ const as_model *as_pulse_model(const as_pulse *pulse)
 
 void as_pulse_feel(as_pulse *p)
 {
-    memset(p->mine, 0, (size_t)(1 + p->most * SUMS) * sizeof *p->mine);
+    memset(p->pieces.mine, 0, (size_t)p->pieces.line * sizeof *p->pieces.mine);
     memset(p->lane, 0, (size_t)(p->width * p->network->setup.lanes->count) * sizeof *p->lane);
     as_sum_set_watch(p->network->sum, &p->watch);
     p->network->pulse = p;
@@ -228,43 +221,22 @@ void as_pulse_feel(as_pulse *p)
 
 /* ---- what the step shows ---- */
 
-/* A trained tensor's part of a block. */
-typedef struct piece {
-    const network_tensor *tensor;
-    int64_t first, count;
-    double *sums;
-} piece;
-
-/* The next piece at or after *tensor inside [first, first + count) of one block; false: there is none. */
-static bool next_piece(const as_pulse *p, int *tensor, int64_t first, int64_t count, piece *out)
-{
-    const as_network *network = p->network;
-    for (; *tensor < network->ntensors && network->tensor[*tensor].first < first + count; ++*tensor) {
-        const network_tensor *x = &network->tensor[*tensor];
-        const int64_t from = x->first > first ? x->first : first;
-        const int64_t end = x->first + x->count < first + count ? x->first + x->count : first + count;
-        if (takes_part(x) && end > from) {
-            const int64_t number = x->piece + from / AS_BLOCK - x->first / AS_BLOCK - p->first;
-            *out = (piece){.tensor = x, .first = from, .count = end - from, .sums = p->mine + 1 + number * SUMS};
-            ++*tensor;
-            return true;
-        }
-    }
-    return false;
-}
-
 void network_pulse_halves(void *context, int64_t first, int64_t count, const void *left, const void *right)
 {
     as_pulse *p = context;
     const size_t bytes = p->network->setup.kernels->real_bytes;
     int tensor = network_tensor_at(p->network, first);
-    for (piece x; next_piece(p, &tensor, first, count, &x);) {
+    for (network_piece x; network_next_piece(p->network, &tensor, first, count, &x);) {
         double sums[3];
         const size_t skip = (size_t)(x.first - first) * bytes;
+        if (!takes_part(x.tensor)) {
+            continue;
+        }
+        double *piece = network_piece_sums_at(&p->pieces, x.tensor, x.first);
         p->measure->pair(x.count, (const char *)left + skip, (const char *)right + skip, sums);
-        x.sums[LEFT] += sums[0]; /* a piece comes in one, unless messages are shorter than blocks */
-        x.sums[RIGHT] += sums[1];
-        x.sums[BOTH] += sums[2];
+        piece[LEFT] += sums[0]; /* a piece comes in one, unless messages are shorter than blocks */
+        piece[RIGHT] += sums[1];
+        piece[BOTH] += sums[2];
     }
 }
 
@@ -278,9 +250,11 @@ static void gradient_body(void *argument, int thread)
     for (int64_t i = first; i < first + count; i += AS_BLOCK) {
         const int64_t left = first + count - i, n = left < AS_BLOCK ? left : AS_BLOCK;
         int tensor = network_tensor_at(network, network->first + i);
-        for (piece x; next_piece(p, &tensor, network->first + i, n, &x);) {
-            x.sums[GRADIENT] =
-                k->sum_squares(x.count, network_at(network, as_sum_slice(network->sum), x.first - network->first));
+        for (network_piece x; network_next_piece(network, &tensor, network->first + i, n, &x);) {
+            if (takes_part(x.tensor)) {
+                network_piece_sums_at(&p->pieces, x.tensor, x.first)[GRADIENT] =
+                    k->sum_squares(x.count, network_at(network, as_sum_slice(network->sum), x.first - network->first));
+            }
         }
     }
 }
@@ -291,17 +265,17 @@ void network_pulse_gradient(as_pulse *p)
 }
 
 /* A piece of the optimizer's pass, with the parameters before it. */
-static void change_piece(const as_pulse *p, network_step *job, const piece *x)
+static void change_piece(const as_pulse *p, network_step *job, const network_piece *x)
 {
     _Alignas(64) char before[AS_BLOCK * sizeof(double)];
     const as_network *network = p->network;
     void *w = network_at(network, network->params, x->first);
-    double sums[2];
+    double sums[2], *piece = network_piece_sums_at(&p->pieces, x->tensor, x->first);
     memcpy(before, w, (size_t)x->count * network->setup.kernels->real_bytes);
     network_optimize_piece(job, x->tensor, x->first, x->count);
     p->measure->change(x->count, before, w, sums);
-    x->sums[WEIGHT] = sums[0];
-    x->sums[CHANGE] = sums[1];
+    piece[WEIGHT] = sums[0];
+    piece[CHANGE] = sums[1];
 }
 
 static void pack_share(as_network *network, int thread)
@@ -325,16 +299,11 @@ void network_pulse_optimize(as_pulse *p, network_step *job, int thread)
     for (int64_t i = first; i < first + count; i += AS_BLOCK) {
         const int64_t left = first + count - i, n = left < AS_BLOCK ? left : AS_BLOCK, at = network->first + i;
         int tensor = network_tensor_at(network, at);
-        for (piece x; next_piece(p, &tensor, at, n, &x);) {
-            change_piece(p, job, &x);
-        }
-        for (tensor = network_tensor_at(network, at);
-             tensor < network->ntensors && network->tensor[tensor].first < at + n; tensor++) {
-            const network_tensor *x = &network->tensor[tensor];
-            const int64_t from = x->first > at ? x->first : at;
-            const int64_t end = x->first + x->count < at + n ? x->first + x->count : at + n;
-            if (x->trains && x->statistic && end > from) {
-                network_optimize_piece(job, x, from, end - from);
+        for (network_piece x; network_next_piece(network, &tensor, at, n, &x);) {
+            if (takes_part(x.tensor)) {
+                change_piece(p, job, &x);
+            } else if (x.tensor->trains) {
+                network_optimize_piece(job, x.tensor, x.first, x.count);
             }
         }
     }
@@ -412,35 +381,15 @@ void network_pulse_look(as_pulse *p, const network_rows_done *done)
 
 /* ---- the sums ---- */
 
-/* Ranks own slices in order, so their pieces are all pieces in order, one after the other. */
-static as_status gather_pieces(as_pulse *p)
-{
-    const as_network *network = p->network;
-    const int64_t line = 1 + p->most * SUMS;
-    p->mine[0] = (double)(network_piece_at(network, network->first + network->count) - p->first);
-    AS_TRY(as_world_all_gather(network->setup.world, p->mine, (size_t)line * sizeof(double), p->all));
-    int64_t at = 0;
-    for (int r = 0; r < as_world_size(network->setup.world); r++) {
-        const double *from = p->all + r * line;
-        for (int64_t q = 0; q < (int64_t)from[0]; q++, at++) {
-            for (int s = 0; s < SUMS; s++) {
-                p->column[s * p->pieces + at] = from[1 + q * SUMS + s];
-            }
-        }
-    }
-    return AS_OK;
-}
-
 static void add_tensors(as_pulse *p, double left, double right)
 {
     const as_network *network = p->network;
     const double weight = as_sum_result(network->sum)[AS_HEAD_WEIGHT];
     for (int i = 0; i < network->ntensors; i++) {
         const network_tensor *x = &network->tensor[i];
-        const int64_t end = i + 1 < network->ntensors ? network->tensor[i + 1].piece : p->pieces;
         double sum[SUMS];
         for (int s = 0; takes_part(x) && s < SUMS; s++) {
-            sum[s] = as_block_sum(p->column + s * p->pieces + x->piece, end - x->piece);
+            sum[s] = network_piece_sums_of(network, &p->pieces, i, s);
         }
         if (takes_part(x)) {
             as_pulse_layer *layer = &p->layer[x->layer];
@@ -493,7 +442,7 @@ as_status as_pulse_read(as_pulse *p, as_pulse_result *out)
     p->network->pulse = NULL;
     as_sum_set_watch(network->sum, NULL);
     as_sum_halves(network->sum, left, right);
-    AS_TRY(gather_pieces(p));
+    AS_TRY(network_piece_sums_gather(network, &p->pieces));
     AS_TRY(as_lane_sum(setup->world, setup->lanes, p->width, p->lane, p->total));
     memset(p->layer, 0, (size_t)network->model.nlayers * sizeof *p->layer);
     add_tensors(p, left[AS_HEAD_WEIGHT], right[AS_HEAD_WEIGHT]);

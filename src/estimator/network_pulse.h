@@ -20,9 +20,7 @@ struct as_pulse {
     void *steps;       /* whose program is here, */
     void *vector;      /* (n) and has one vector more */
 
-    int64_t pieces, first, most; /* of all tensors; the slice has at most `most` of them, from `first` on */
-    double *mine, *all;          /* (1 + most * sums): how many, and their sums; (ranks, as much) */
-    double *column;              /* (sums, pieces) */
+    network_piece_sums pieces;
 
     int64_t *at, width;  /* (nlayers) where the sums of a layer begin among those of a lane */
     double *lane;        /* (own lanes, width) */

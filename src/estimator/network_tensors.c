@@ -41,9 +41,9 @@ static void place_tensor(as_network *network, network_tensor *x, bool head)
     x->columns = as_shape_channels(&param->shape);
     x->rows = x->columns > 0 ? x->count / x->columns : 0;
     x->role = param->shape.rank < 2 ? AS_TENSOR_VECTOR : head || param->table ? AS_TENSOR_END : AS_TENSOR_MATRIX;
-    x->piece = network->whole.pieces;
+    x->piece = network->pieces;
     if (x->count > 0) {
-        network->whole.pieces += (x->first + x->count - 1) / AS_BLOCK - x->first / AS_BLOCK + 1;
+        network->pieces += (x->first + x->count - 1) / AS_BLOCK - x->first / AS_BLOCK + 1;
     }
     const as_optimizer_ops *ops = network->optimizer.ops;
     if (takes_part(x) && ops->states != NULL) {
@@ -86,30 +86,6 @@ static as_status choose_owners(as_network *network)
     return AS_OK;
 }
 
-int64_t network_piece_at(const as_network *network, int64_t element)
-{
-    for (int i = 0; i < network->ntensors; i++) {
-        const network_tensor *x = &network->tensor[i];
-        if (x->first + x->count > element) {
-            return x->piece + (element > x->first ? element / AS_BLOCK - x->first / AS_BLOCK : 0);
-        }
-    }
-    return network->whole.pieces;
-}
-
-static as_status plan_norms(as_network *network)
-{
-    network_tensors *whole = &network->whole;
-    const int64_t size = as_world_size(network->setup.world), blocks = (network->n + AS_BLOCK - 1) / AS_BLOCK;
-    whole->first = network_piece_at(network, network->first);
-    whole->most = (blocks + size - 1) / size + network->ntensors;
-    const size_t line = (size_t)(1 + whole->most * AS_TENSOR_SUMS) * sizeof(double);
-    AS_TRY(as_arena_reserve(network->arena, line, (void **)&whole->mine));
-    AS_TRY(as_arena_reserve(network->arena, line * (size_t)size, (void **)&whole->all));
-    return as_arena_reserve(network->arena, (size_t)whole->pieces * AS_TENSOR_SUMS * sizeof(double),
-                            (void **)&whole->column);
-}
-
 /* The most that any tensor of this rank needs to be solved. */
 static as_status plan_solving(as_network *network)
 {
@@ -146,7 +122,8 @@ as_status network_tensors_plan(as_network *network)
     free(head);
     AS_TRY(as_arena_reserve(network->arena, (size_t)(network->ntensors * AS_TENSOR_SUMS) * sizeof(double),
                             (void **)&network->whole.sums));
-    return scope == AS_OPTIMIZER_NORMS    ? plan_norms(network)
+    return scope == AS_OPTIMIZER_NORMS
+               ? network_piece_sums_reserve(network, AS_TENSOR_SUMS, network->arena, &network->whole.norms)
            : scope == AS_OPTIMIZER_TENSOR ? plan_solving(network)
                                           : AS_OK;
 }
@@ -191,7 +168,7 @@ void network_tensors_close(as_network *network)
 static void prepare_share(const network_step *step, const network_tensor *x, int64_t first, int64_t end)
 {
     const as_network *network = step->network;
-    const network_tensors *whole = &network->whole;
+    const network_piece_sums *norms = &network->whole.norms;
     for (int64_t block = first / AS_BLOCK; block * AS_BLOCK < end; block++) {
         const int64_t low = block * AS_BLOCK, high = low + AS_BLOCK, last = x->first + x->count;
         const int64_t from = low > x->first ? low : x->first, to = high < last ? high : last;
@@ -199,9 +176,8 @@ static void prepare_share(const network_step *step, const network_tensor *x, int
             continue;
         }
         as_optimizer_pass pass = network_pass(step, x, from, to - from);
-        if (whole->mine != NULL) {
-            const int64_t piece = x->piece + block - x->first / AS_BLOCK - whole->first;
-            pass.sums = whole->mine + 1 + piece * AS_TENSOR_SUMS;
+        if (norms->mine != NULL) {
+            pass.sums = network_piece_sums_at(norms, x, from);
         }
         network->optimizer.ops->prepare(&pass);
     }
@@ -220,27 +196,13 @@ static void prepare_body(void *argument, int thread)
     }
 }
 
-/* Ranks own slices in order, so their pieces are all pieces in order, one after the other. */
 static as_status gather_norms(as_network *network)
 {
     network_tensors *whole = &network->whole;
-    const int64_t line = 1 + whole->most * AS_TENSOR_SUMS;
-    whole->mine[0] = (double)(network_piece_at(network, network->first + network->count) - whole->first);
-    AS_TRY(as_world_all_gather(network->setup.world, whole->mine, (size_t)line * sizeof(double), whole->all));
-    int64_t at = 0;
-    for (int r = 0; r < as_world_size(network->setup.world); r++) {
-        const double *from = whole->all + r * line;
-        for (int64_t p = 0; p < (int64_t)from[0]; p++, at++) {
-            for (int s = 0; s < AS_TENSOR_SUMS; s++) {
-                whole->column[s * whole->pieces + at] = from[1 + p * AS_TENSOR_SUMS + s];
-            }
-        }
-    }
+    AS_TRY(network_piece_sums_gather(network, &whole->norms));
     for (int i = 0; i < network->ntensors; i++) {
-        const int64_t first = network->tensor[i].piece;
-        const int64_t end = i + 1 < network->ntensors ? network->tensor[i + 1].piece : whole->pieces;
         for (int s = 0; s < AS_TENSOR_SUMS; s++) {
-            whole->sums[i * AS_TENSOR_SUMS + s] = as_block_sum(whole->column + s * whole->pieces + first, end - first);
+            whole->sums[i * AS_TENSOR_SUMS + s] = network_piece_sums_of(network, &whole->norms, i, s);
         }
     }
     return AS_OK;

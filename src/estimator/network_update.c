@@ -8,34 +8,15 @@
 #include "base/error.h"
 #include "estimator/network_pulse.h"
 
-int network_tensor_at(const as_network *network, int64_t at)
-{
-    int low = 0, high = network->ntensors;
-    while (low < high) {
-        const int middle = (low + high) / 2;
-        const network_tensor *x = &network->tensor[middle];
-        if (x->first + x->count <= at) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 /* Calls visit for the pieces of tensors inside [first, first + count) of the flat vector. */
 typedef void (*visit_piece)(network_step *job, const network_tensor *tensor, int64_t first, int64_t count,
                             int64_t block);
 
 static void visit_block(network_step *job, int64_t first, int64_t count, int64_t block, visit_piece visit)
 {
-    const as_network *network = job->network;
-    for (int i = network_tensor_at(network, first); i < network->ntensors && network->tensor[i].first < first + count;
-         i++) {
-        const network_tensor *x = &network->tensor[i];
-        const int64_t from = x->first > first ? x->first : first;
-        const int64_t end = x->first + x->count < first + count ? x->first + x->count : first + count;
-        visit(job, x, from, end - from, block);
+    int tensor = network_tensor_at(job->network, first);
+    for (network_piece x; network_next_piece(job->network, &tensor, first, count, &x);) {
+        visit(job, x.tensor, x.first, x.count, block);
     }
 }
 
