@@ -191,3 +191,28 @@ char *as_sha256_text(const uint8_t digest[32], char text[65])
     text[64] = '\0';
     return text;
 }
+
+uint64_t as_checksum(const void *data, int64_t bytes)
+{
+    const uint64_t prime = UINT64_C(0x9E3779B185EBCA87);
+    const uint8_t *next = data;
+    uint64_t h[4] = {1, 2, 3, (uint64_t)bytes};
+    int64_t i = 0;
+    for (; i + 32 <= bytes; i += 32) {
+        uint64_t w[4];
+        memcpy(w, next + i, 32);
+        for (int j = 0; j < 4; j++) {
+            h[j] = (h[j] ^ w[j]) * prime;
+            h[j] ^= h[j] >> 32;
+        }
+    }
+    uint64_t tail[4] = {0};
+    memcpy(tail, next + i, (size_t)(bytes - i));
+    uint64_t sum = 0;
+    for (int j = 0; j < 4; j++) {
+        h[j] = (h[j] ^ tail[j]) * prime;
+        sum = (sum ^ h[j] ^ (h[j] >> 32)) * prime;
+        sum ^= sum >> 29;
+    }
+    return sum;
+}

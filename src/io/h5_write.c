@@ -49,33 +49,6 @@ typedef struct writer {
     bool created;   /* rank 0: the temporary file exists */
 } writer;
 
-/* A 64-bit checksum: four chains over 8-byte words, each step a bijection of the chain's state, so that one wrong word
-   is always seen and several with probability 1 - 2^-64. Against accidents only. */
-static uint64_t checksum(const void *data, int64_t bytes)
-{
-    const uint64_t prime = UINT64_C(0x9E3779B185EBCA87);
-    const uint8_t *next = data;
-    uint64_t h[4] = {1, 2, 3, (uint64_t)bytes};
-    int64_t i = 0;
-    for (; i + 32 <= bytes; i += 32) {
-        uint64_t w[4];
-        memcpy(w, next + i, 32);
-        for (int j = 0; j < 4; j++) {
-            h[j] = (h[j] ^ w[j]) * prime;
-            h[j] ^= h[j] >> 32;
-        }
-    }
-    uint64_t tail[4] = {0};
-    memcpy(tail, next + i, (size_t)(bytes - i));
-    uint64_t sum = 0;
-    for (int j = 0; j < 4; j++) {
-        h[j] = (h[j] ^ tail[j]) * prime;
-        sum = (sum ^ h[j] ^ (h[j] >> 32)) * prime;
-        sum ^= sum >> 29;
-    }
-    return sum;
-}
-
 static as_status plan(writer *w)
 {
     w->block = malloc(AS_H5_BLOCK);
@@ -122,7 +95,7 @@ static as_status write_range(writer *w, int64_t offset, const uint8_t *data, int
             w->capacity = capacity;
         }
         w->mine[w->nmine++] =
-            (extent){.offset = offset, .bytes = take, .sum = checksum(data, take), .rank = as_world_rank(w->world)};
+            (extent){.offset = offset, .bytes = take, .sum = as_checksum(data, take), .rank = as_world_rank(w->world)};
         AS_TRY(as_commit_write(&w->file, offset, data, take));
         offset += take;
         data += take;
@@ -276,7 +249,7 @@ static as_status read_block(writer *w, int64_t block, const extent *first, const
     const int64_t bytes = w->bytes - start < AS_H5_BLOCK ? w->bytes - start : AS_H5_BLOCK;
     AS_TRY(as_commit_read(&w->file, start, w->block, bytes));
     for (const extent *e = first; e < end && e->offset < start + bytes; e++) {
-        if (checksum(w->block + (e->offset - start), e->bytes) != e->sum) {
+        if (as_checksum(w->block + (e->offset - start), e->bytes) != e->sum) {
             AS_FAIL(AS_IO, "%s:%s: %lld bytes at offset %lld read back otherwise than rank %lld wrote them",
                     w->file.path, item_at(w, e->offset), (long long)e->bytes, (long long)e->offset, (long long)e->rank);
         }

@@ -6,35 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "estimator/network.h"
 #include "run/run_state.h"
-
-enum { STREAMS = 4 };
-
-static uint64_t mix(uint64_t sum, uint64_t word)
-{
-    sum = (sum ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-    return sum ^ (sum >> 29);
-}
-
-/* Each word of 8 bytes goes into one of four sums, so that multiplications overlap; every step can be undone, so that a
-   single word that differs always shows. */
-static uint64_t checksum(const void *data, size_t bytes)
-{
-    const char *at = data;
-    uint64_t sum[STREAMS] = {1, 2, 3, 4}, word;
-    size_t i = 0;
-    for (; i + sizeof sum <= bytes; i += sizeof sum) {
-        for (int s = 0; s < STREAMS; s++) {
-            memcpy(&word, at + i + (size_t)s * sizeof word, sizeof word);
-            sum[s] = mix(sum[s], word);
-        }
-    }
-    for (; i < bytes; i++) {
-        sum[0] = mix(sum[0], (unsigned char)at[i]);
-    }
-    return mix(mix(mix(sum[0], sum[1]), sum[2]), sum[3]);
-}
 
 typedef struct replica {
     uint64_t sum;
@@ -65,7 +39,7 @@ as_status as_run_check_replicas(as_run *run)
     replica *all = calloc((size_t)ranks, sizeof *all);
     AS_TRY(as_world_agree(run->world, all == NULL ? as_error_set(AS_NOMEM, "out of memory for checksums") : AS_OK));
     if (mine.speaks != 0) {
-        mine.sum = checksum(network->params, (size_t)network->model.nparams * run->kernels->real_bytes);
+        mine.sum = as_checksum(network->params, network->model.nparams * (int64_t)run->kernels->real_bytes);
     }
     as_status status = as_world_all_gather(run->world, &mine, sizeof mine, all);
     if (status == AS_OK) {
