@@ -6,11 +6,11 @@
 
 #include "base/error.h"
 #include "estimator/network_gradients.h"
-#include "nn/nonlinearity.h"
+#include "nn/activity.h"
 
 static as_branches branches_of(const as_layer *layer)
 {
-    const as_nonlinearity *f = layer->ops->nonlinearity != NULL ? layer->ops->nonlinearity(layer) : NULL;
+    const as_nonlinearity *f = as_layer_activation(layer);
     const as_branches own = layer->ops->branches != NULL ? layer->ops->branches(layer) : AS_BRANCHES_NONE;
     return f != NULL && f->ops->kinked ? AS_BRANCHES_SIGN : own;
 }

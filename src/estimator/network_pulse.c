@@ -9,22 +9,15 @@
 #include "base/error.h"
 #include "comm/lane_sum.h"
 #include "estimator/network_pulse.h"
-#include "nn/nonlinearity.h"
+#include "nn/activity.h"
 
 enum { LEFT, RIGHT, BOTH, GRADIENT, WEIGHT, CHANGE, SUMS };     /* of a piece */
 enum { OUTPUTS, SUM, SQUARES, DELTAS, DELTA_SQUARES, MOMENTS }; /* of a layer in a lane */
 enum { ROWS_MOST = 1024, ROW_CHUNK = 4096 };
 
-static const double flat = 0.05; /* of the largest derivative */
-
 /* What things cost, in flops of a matrix product that take as long: a byte of a pass over parameters, a value of a row,
    a layer of a record, a record, and, on the other side, what a step takes besides its products. */
 static const double byte_flops = 20, value_flops = 900, layer_flops = 1e6, record_flops = 2e7, step_flops = 5e6;
-
-static const as_nonlinearity *activation_of(const as_layer *layer)
-{
-    return layer->ops->nonlinearity != NULL ? layer->ops->nonlinearity(layer) : NULL;
-}
 
 static bool takes_part(const network_tensor *x)
 {
@@ -35,7 +28,7 @@ static bool takes_part(const network_tensor *x)
 static bool sees(const as_model *model, int i)
 {
     const as_layer *layer = &model->layer[i];
-    return (as_layer_learns(layer) || activation_of(layer) != NULL) && model->pooled[i + 1] == 0 &&
+    return (as_layer_learns(layer) || as_layer_activation(layer) != NULL) && model->pooled[i + 1] == 0 &&
            layer->recompute == 0;
 }
 
@@ -115,7 +108,7 @@ static void plan_layers(as_pulse *p)
         const int64_t units = as_shape_channels(&layer->out);
         p->at[i] = p->width;
         if (sees(model, i)) {
-            p->width += MOMENTS + (activation_of(layer) != NULL ? units + 1 : 0);
+            p->width += MOMENTS + (as_layer_activation(layer) != NULL ? units + 1 : 0);
             p->slope_reals = units > p->slope_reals ? units : p->slope_reals;
         }
     }
@@ -147,16 +140,6 @@ static as_status plan(as_pulse *p, int64_t batch)
     return as_arena_commit(p->arena);
 }
 
-/* The constant one, from which derivatives are made. */
-static void fill_ones(as_pulse *p)
-{
-    const as_kernels *k = p->network->setup.kernels;
-    const double one = 1;
-    for (int64_t j = 0; j < p->slope_reals; j++) {
-        k->from_double(1, &one, (char *)p->slope + (size_t)j * k->real_bytes);
-    }
-}
-
 as_status as_pulse_create(as_estimator *estimator, int64_t batch, as_pulse **out)
 {
     *out = NULL;
@@ -180,7 +163,7 @@ as_status as_pulse_create(as_estimator *estimator, int64_t batch, as_pulse **out
         as_pulse_destroy(out);
         return status;
     }
-    fill_ones(p);
+    as_activity_ones(network->setup.kernels, p->slope_reals, p->slope);
     if (p->splits) {
         network->vector[network->nvectors] = p->vector;
     }
@@ -313,32 +296,6 @@ void network_pulse_optimize(as_pulse *p, network_step *job, int thread)
 
 /* ---- rows ---- */
 
-/* Pairs of a row and a unit where the activation is not flat. */
-static void count_row(const as_pulse *p, int i, int64_t row, void *slope, double *active)
-{
-    const as_model *model = &p->network->model;
-    const as_model_work *work = &p->network->work;
-    const as_layer *layer = &model->layer[i];
-    const as_nonlinearity *f = activation_of(layer);
-    const size_t bytes = model->kernels->real_bytes;
-    const int64_t n = layer->out_size, units = as_shape_channels(&layer->out);
-    const int64_t most = p->slope_reals / units * units;
-    const bool alone = layer->nparams == 0;
-    const char *in = alone ? work->x[layer->from[0]] : work->saved[i];
-    const int64_t ldz = alone ? work->ld[layer->from[0]] : work->lds[i];
-    const char *y = (const char *)work->x[i + 1] + (size_t)(row * work->ld[i + 1]) * bytes;
-    const char *z = f->ops->needs_input ? in + (size_t)(row * ldz) * bytes : NULL;
-    const double limit = flat * (f->ops->steepest > 0 ? f->ops->steepest : 1);
-    for (int64_t j = 0; j < n; j += most) {
-        const int64_t here = n - j < most ? n - j : most;
-        const size_t skip = (size_t)j * bytes;
-        memcpy(slope, p->slope, (size_t)here * bytes);
-        f->ops->backward(f->options, here, z == NULL ? NULL : z + skip, y + skip, slope);
-        p->measure->reach(here, units, slope, limit, active);
-    }
-    active[units] += (double)(n / units);
-}
-
 static void look_at_layer(const as_pulse *p, int i, int lane, int64_t first, int64_t end, void *slope)
 {
     const as_model_work *work = &p->network->work;
@@ -355,8 +312,8 @@ static void look_at_layer(const as_pulse *p, int i, int lane, int64_t first, int
             sums[DELTA_SQUARES] = moments[1];
             sums[DELTAS] += (double)n;
         }
-        if (activation_of(layer) != NULL) {
-            count_row(p, i, r, slope, sums + MOMENTS);
+        if (as_layer_activation(layer) != NULL) {
+            as_activity_add(&p->network->model, work, i, r, p->slope, slope, p->slope_reals, sums + MOMENTS);
         }
     }
 }
@@ -421,15 +378,11 @@ static void add_rows(as_pulse *p)
         out->squares = sums[SQUARES];
         out->deltas = sums[DELTAS];
         out->delta_squares = sums[DELTA_SQUARES];
-        if (activation_of(&model->layer[i]) != NULL) {
-            double pairs = 0;
+        const as_nonlinearity *f = as_layer_activation(&model->layer[i]);
+        if (f != NULL && active[units] > 0) {
             out->places = active[units];
-            out->two_sided = activation_of(&model->layer[i])->ops->steepest > 0;
-            for (int64_t u = 0; u < units; u++) {
-                out->dead += active[u] == 0 ? 1 : 0;
-                pairs += active[u];
-            }
-            out->flat = out->places > 0 ? 1 - pairs / (out->places * (double)units) : 0;
+            out->two_sided = f->ops->steepest > 0;
+            as_activity_sum(units, active, &out->dead, &out->flat);
         }
     }
 }

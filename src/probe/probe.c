@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "nn/activity.h"
 
 extern const as_probe_ops as_probe_spikes; /* the pulse counts them, too */
 
@@ -276,8 +277,7 @@ static as_status list_layers(as_probe *probe)
         AS_FAIL(AS_NOMEM, "out of memory for the layers that instruments look at");
     }
     for (int i = 0; i < model->nlayers; i++) {
-        const as_layer_ops *ops = model->layer[i].ops;
-        if (as_probe_trains(model, i) || (ops->nonlinearity != NULL && ops->nonlinearity(&model->layer[i]) != NULL)) {
+        if (as_probe_trains(model, i) || as_layer_activation(&model->layer[i]) != NULL) {
             probe->layer[probe->nlayers++] = i;
         }
     }

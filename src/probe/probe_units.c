@@ -13,10 +13,10 @@
 
 #include "base/error.h"
 #include "comm/lane_sum.h"
-#include "nn/nonlinearity.h"
+#include "nn/activity.h"
 #include "probe/probe.h"
 
-static const double flat = 0.05, grain = 1e-10;
+static const double grain = 1e-10;
 
 typedef struct units_state {
     const as_probe_setup *setup;
@@ -24,8 +24,8 @@ typedef struct units_state {
     int64_t *first; /* (nlayers + 1) counters of a layer: one for each unit, and the number of rows and positions */
     double *lane;   /* (own lanes, first[nlayers]) active pairs */
     double *total;
-    char *ones;         /* (threads, most outputs) reals */
-    double *slope;      /* (threads, most outputs) */
+    char *ones;         /* (most outputs) reals */
+    char *slope;        /* (threads, most outputs) reals */
     int64_t most;       /* outputs of a layer, rounded up */
     uint64_t *hash;     /* of units */
     int64_t most_units; /* columns of a weight */
@@ -34,11 +34,6 @@ typedef struct units_state {
 static int64_t units_of(const as_layer *layer)
 {
     return as_shape_channels(&layer->out);
-}
-
-static const as_nonlinearity *activation_of(const as_layer *layer)
-{
-    return layer->ops->nonlinearity != NULL ? layer->ops->nonlinearity(layer) : NULL;
 }
 
 static void close_state(void **state)
@@ -72,7 +67,7 @@ static as_status plan(units_state *s, const as_model *model, int threads)
     for (int i = 0; s->first != NULL && i < model->nlayers; i++) {
         const as_layer *layer = &model->layer[i];
         const int64_t units = units_of(layer);
-        s->first[i + 1] = s->first[i] + (activation_of(layer) != NULL ? units + 1 : 0);
+        s->first[i + 1] = s->first[i] + (as_layer_activation(layer) != NULL ? units + 1 : 0);
         s->most = layer->out_size > s->most ? layer->out_size : s->most;
         s->most_units = units > s->most_units ? units : s->most_units;
     }
@@ -81,14 +76,15 @@ static as_status plan(units_state *s, const as_model *model, int threads)
         const size_t width = (size_t)s->first[model->nlayers] + 1, outputs = (size_t)(s->most * threads) + 1;
         s->lane = calloc((size_t)s->setup->lanes->count * width, sizeof(double));
         s->total = calloc(width, sizeof(double));
-        s->ones = calloc(outputs, model->kernels->real_bytes);
-        s->slope = calloc(outputs, sizeof(double));
+        s->ones = calloc((size_t)s->most + 1, model->kernels->real_bytes);
+        s->slope = calloc(outputs, model->kernels->real_bytes);
         s->hash = calloc((size_t)s->most_units + 1, sizeof *s->hash);
     }
     if (s->first == NULL || s->lane == NULL || s->total == NULL || s->ones == NULL || s->slope == NULL ||
         s->hash == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for the units of %d layers", model->nlayers);
     }
+    as_activity_ones(model->kernels, s->most, s->ones);
     return AS_OK;
 }
 
@@ -112,49 +108,18 @@ static void begin(void *state)
     memset(s->lane, 0, (size_t)s->setup->lanes->count * (size_t)s->first[s->nlayers] * sizeof(double));
 }
 
-/* Derivatives of one row of a layer's activation, in double. */
-static void slopes(const units_state *s, const as_gradients_view *view, int i, int64_t row, double *slope)
-{
-    const as_model *model = view->model;
-    const as_layer *layer = &model->layer[i];
-    const as_nonlinearity *f = activation_of(layer);
-    const as_kernels *k = model->kernels;
-    const as_model_work *work = view->work;
-    const int64_t n = layer->out_size;
-    const bool alone = layer->nparams == 0;
-    const void *in = alone ? work->x[layer->from[0]] : work->saved[i];
-    const int64_t ldz = alone ? work->ld[layer->from[0]] : work->lds[i];
-    char *ones = s->ones + (size_t)(view->thread * s->most) * k->real_bytes;
-    for (int64_t j = 0; j < n; j++) {
-        slope[j] = 1;
-    }
-    k->from_double(n, slope, ones);
-    const void *z = f->ops->needs_input ? (const char *)in + (size_t)(row * ldz) * k->real_bytes : NULL;
-    f->ops->backward(f->options, n, z, (const char *)work->x[i + 1] + (size_t)(row * work->ld[i + 1]) * k->real_bytes,
-                     ones);
-    k->to_double(n, ones, slope);
-}
-
 static void see(void *state, const as_gradients_view *view)
 {
     units_state *s = state;
-    double *slope = s->slope + view->thread * s->most;
+    char *slope = s->slope + (size_t)(view->thread * s->most) * view->model->kernels->real_bytes;
     for (int i = view->thread; i < s->nlayers; i += view->threads) {
-        const as_layer *layer = &view->model->layer[i];
-        const as_nonlinearity *f = activation_of(layer);
-        if (f == NULL) {
+        if (as_layer_activation(&view->model->layer[i]) == NULL) {
             continue;
         }
-        const int64_t units = units_of(layer), n = layer->out_size;
-        const double limit = flat * (f->ops->steepest > 0 ? f->ops->steepest : 1);
         for (int l = 0; l < view->lanes; l++) {
             double *active = s->lane + (int64_t)(view->lane + l) * s->first[s->nlayers] + s->first[i];
             for (int64_t r = view->lane_row[l]; r < view->lane_row[l + 1]; r++) {
-                slopes(s, view, i, r, slope);
-                for (int64_t j = 0; j < n; j++) {
-                    active[j % units] += fabs(slope[j]) >= limit ? 1.0 : 0.0;
-                }
-                active[units] += (double)(n / units);
+                as_activity_add(view->model, view->work, i, r, s->ones, slope, s->most, active);
             }
         }
     }
@@ -206,20 +171,17 @@ static double duplicates(const units_state *s, const as_layer *layer, int weight
 
 static void judge_activation(const units_state *s, const as_layer *layer, int i, as_probe_layer *out)
 {
-    const as_nonlinearity *f = activation_of(layer);
+    const as_nonlinearity *f = as_layer_activation(layer);
     const double *active = s->total + s->first[i];
     const int64_t units = units_of(layer);
-    double dead = 0, sum = 0;
+    double dead, share;
     if (f == NULL || !(active[units] > 0)) {
         return;
     }
-    for (int64_t u = 0; u < units; u++) {
-        dead += active[u] == 0;
-        sum += active[u];
-    }
+    as_activity_sum(units, active, &dead, &share);
     out->dead = dead / (double)units;
     if (f->ops->steepest > 0) {
-        out->saturated = 1 - sum / (active[units] * (double)units);
+        out->saturated = share;
     }
 }
 
