@@ -3,15 +3,15 @@
    gradients, delta shows a vanishing backward signal also where the forward one vanishes with it.
 
    Sums are over a row first, then rows of a lane in order, then the lane tree, in double. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "comm/lane_sum.h"
+#include "nn/measure.h"
 #include "probe/probe.h"
 
-enum { COUNT, SUM, SQUARES, DELTAS, DELTA_SQUARES, SUMS, LANES = 16 };
+enum { COUNT, SUM, SQUARES, DELTAS, DELTA_SQUARES, SUMS };
 
 typedef struct signal_state {
     const as_probe_setup *setup;
@@ -54,45 +54,24 @@ static void begin(void *state)
     memset(s->lane, 0, (size_t)s->setup->lanes->count * (size_t)s->nlayers * SUMS * sizeof(double));
 }
 
-/* Sum and sum of squares of a row. */
-static void add_row(const as_kernels *k, const char *row, int64_t n, double *sum, double *squares)
-{
-    double x[AS_BLOCK], a[LANES] = {0}, b[LANES] = {0};
-    for (int64_t i = 0; i < n; i += AS_BLOCK) {
-        const int64_t here = n - i < AS_BLOCK ? n - i : AS_BLOCK;
-        k->to_double(here, row + (size_t)i * k->real_bytes, x);
-        for (int64_t j = 0; j < here; j++) {
-            a[j % LANES] += x[j];
-            b[j % LANES] += x[j] * x[j];
-        }
-    }
-    for (int half = LANES / 2; half > 0; half /= 2) {
-        for (int j = 0; j < half; j++) {
-            a[j] += a[j + half];
-            b[j] += b[j + half];
-        }
-    }
-    *sum += a[0];
-    *squares += b[0];
-}
-
 static void see(void *state, const as_gradients_view *view)
 {
     signal_state *s = state;
     const as_model *model = view->model;
-    const as_kernels *k = model->kernels;
-    double unused = 0;
+    const as_measure_ops *m = as_measure_get(model->kernels);
     for (int i = view->thread; i < model->nlayers; i += view->threads) {
         const int64_t n = model->layer[i].out_size;
-        const size_t stride = (size_t)view->work->ld[i + 1] * k->real_bytes;
+        const size_t stride = (size_t)view->work->ld[i + 1] * model->kernels->real_bytes;
         const char *y = view->work->x[i + 1], *dy = view->work->dy[i + 1];
         for (int l = 0; l < view->lanes; l++) {
             double *sums = s->lane + ((int64_t)(view->lane + l) * s->nlayers + i) * SUMS;
             for (int64_t r = view->lane_row[l]; r < view->lane_row[l + 1]; r++) {
-                add_row(k, y + (size_t)r * stride, n, &sums[SUM], &sums[SQUARES]);
+                m->moments(n, y + (size_t)r * stride, sums + SUM);
                 sums[COUNT] += (double)n;
                 if (dy != NULL) {
-                    add_row(k, dy + (size_t)r * stride, n, &unused, &sums[DELTA_SQUARES]);
+                    double delta[2] = {0, 0};
+                    m->moments(n, dy + (size_t)r * stride, delta);
+                    sums[DELTA_SQUARES] += delta[1];
                     sums[DELTAS] += (double)n;
                 }
             }
@@ -107,16 +86,7 @@ static as_status measure(const void *options, void *state, const as_probe_view *
     AS_TRY(as_lane_sum(s->setup->world, s->setup->lanes, (int64_t)s->nlayers * SUMS, s->lane, s->total));
     for (int l = 0; l < view->nlayers; l++) {
         const double *sums = s->total + (int64_t)view->layer[l] * SUMS;
-        as_probe_layer *out = &record->layer[l];
-        if (sums[COUNT] == 0) {
-            continue;
-        }
-        out->signal_mean = sums[SUM] / sums[COUNT];
-        const double variance = sums[SQUARES] / sums[COUNT] - out->signal_mean * out->signal_mean;
-        out->signal_sd = variance > 0 ? sqrt(variance) : variance <= 0 ? 0 : (double)INFINITY;
-        if (sums[DELTAS] > 0) {
-            out->delta_rms = sqrt(sums[DELTA_SQUARES] / sums[DELTAS]);
-        }
+        as_probe_layer_signal(&record->layer[l], sums[COUNT], sums + SUM, sums[DELTAS], sums[DELTA_SQUARES]);
     }
     return AS_OK;
 }

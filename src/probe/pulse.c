@@ -59,14 +59,7 @@ static void put_noise(const as_pulse_result *pulse, const as_pulse_layer *x, as_
 static void put_rows(const as_pulse_layer *x, as_probe_layer *out)
 {
     out->units = x->units;
-    if (x->outputs > 0) {
-        out->signal_mean = x->sum / x->outputs;
-        const double variance = x->squares / x->outputs - out->signal_mean * out->signal_mean;
-        out->signal_sd = variance > 0 ? sqrt(variance) : variance <= 0 ? 0 : (double)INFINITY;
-    }
-    if (x->deltas > 0) {
-        out->delta_rms = sqrt(x->delta_squares / x->deltas);
-    }
+    as_probe_layer_signal(out, x->outputs, (const double[]){x->sum, x->squares}, x->deltas, x->delta_squares);
     if (x->places > 0) {
         out->dead = x->dead / x->units;
     }

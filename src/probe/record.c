@@ -92,6 +92,19 @@ void as_probe_record_free(as_probe_record *record)
     *record = (as_probe_record){0};
 }
 
+void as_probe_layer_signal(as_probe_layer *layer, double values, const double sums[2], double deltas,
+                           double delta_squares)
+{
+    if (values > 0) {
+        layer->signal_mean = sums[0] / values;
+        const double variance = sums[1] / values - layer->signal_mean * layer->signal_mean;
+        layer->signal_sd = variance > 0 ? sqrt(variance) : variance <= 0 ? 0 : (double)INFINITY;
+    }
+    if (deltas > 0) {
+        layer->delta_rms = sqrt(delta_squares / deltas);
+    }
+}
+
 void as_probe_record_state(as_probe_record *record, const char *probe, const char *format, ...)
 {
     if (record->nstates == AS_PROBE_STATES) {

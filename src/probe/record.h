@@ -73,6 +73,11 @@ typedef struct as_probe_record {
 as_status as_probe_record_make(int nlayers, as_probe_record *out);
 void as_probe_record_free(as_probe_record *record);
 
+/* Not collective. signal_mean and signal_sd from the sum and the sum of squares of so many values, delta_rms from those
+   of deltas; left as they are where there are none. */
+void as_probe_layer_signal(as_probe_layer *layer, double values, const double sums[2], double deltas,
+                           double delta_squares);
+
 /* Not collective. Notes why an instrument gave no number. */
 void as_probe_record_state(as_probe_record *record, const char *probe, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
