@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "probe/noise_scale.h"
 
 enum { LAST = 8, ROWS_ENOUGH = 1024, RECORDS_TOLD = 4 };
 
@@ -21,27 +22,15 @@ static const as_probe_record *last_of(const as_probe_records *r)
 /* Of the records from `from` on that were taken from as many parts as the last one. */
 static void find_noise(const as_probe_records *r, int64_t from, as_course *out)
 {
-    double n = 0, s = 0, g = 0, squares = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int64_t i = from; i < r->n; i++) {
-            const as_probe_layer *x = &r->record[i].total;
-            if (r->record[i].lanes != last_of(r)->lanes || !isfinite(x->noise_trace) || !isfinite(x->noise_gradient)) {
-                continue;
-            }
-            if (pass == 0) {
-                n += 1;
-                s += x->noise_trace;
-                g += x->noise_gradient;
-            } else {
-                const double d = x->noise_trace - s / g * x->noise_gradient;
-                squares += d * d;
-            }
-        }
+    as_noise_sums w = as_noise_sums_of(r, from, last_of(r)->lanes, -1, 0);
+    out->scale = w.n > 0 ? (w.g > 0 ? w.s / w.g : (double)INFINITY) : (double)NAN;
+    out->trace = w.n > 0 ? w.s / w.n : (double)NAN;
+    out->square = w.n > 0 ? w.g / w.n : (double)NAN;
+    out->scale_se = (double)NAN;
+    if (w.n >= AS_NOISE_ERRORS_FROM && w.g > 0) {
+        w = as_noise_sums_of(r, from, last_of(r)->lanes, -1, out->scale);
+        out->scale_se = as_noise_scale_error(&w);
     }
-    out->scale = n > 0 ? (g > 0 ? s / g : (double)INFINITY) : (double)NAN;
-    out->trace = n > 0 ? s / n : (double)NAN;
-    out->square = n > 0 ? g / n : (double)NAN;
-    out->scale_se = n > 3 && g > 0 ? sqrt(squares * n / (n - 1)) / g : (double)NAN;
 }
 
 static void put(as_course_layer *out, const as_probe_layer *x, double value, int64_t step)
@@ -50,13 +39,18 @@ static void put(as_course_layer *out, const as_probe_layer *x, double value, int
     snprintf(out->name, sizeof out->name, "%s", x->name);
 }
 
+static double share_of(const as_probe_record *x, int l, bool dead)
+{
+    return l >= x->nlayers ? (double)NAN : dead ? x->layer[l].dead : x->layer[l].saturated;
+}
+
 /* The least of a share over the last records; instruments and large batches alone show enough rows. */
 static double lasting(const as_probe_records *r, int l, bool dead)
 {
     double least = (double)NAN;
     for (int64_t i = r->n > LAST ? r->n - LAST : 0; i < r->n; i++) {
         const as_probe_record *x = &r->record[i];
-        const double share = l >= x->nlayers ? (double)NAN : dead ? x->layer[l].dead : x->layer[l].saturated;
+        const double share = share_of(x, l, dead);
         if (!isnan(share)) {
             least = share < least || isnan(least) ? share : least;
         }
@@ -80,7 +74,7 @@ static int64_t since(const as_probe_records *r, int l, bool dead)
     int64_t step = 0;
     for (int64_t i = r->n; i > 0; i--) {
         const as_probe_record *x = &r->record[i - 1];
-        const double share = l >= x->nlayers ? (double)NAN : dead ? x->layer[l].dead : x->layer[l].saturated;
+        const double share = share_of(x, l, dead);
         if (share <= much) {
             return step;
         }

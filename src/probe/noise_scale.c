@@ -4,13 +4,6 @@
 
 #include <math.h>
 
-enum { ERRORS_FROM = 4 }; /* records */
-
-/* Sums over the window for one layer (or the total). */
-typedef struct window_sum {
-    double n, s, g, squares, own; /* records, S, G2, (S - R G2)^2, se_S^2 + R^2 se_G2^2 */
-} window_sum;
-
 static const as_probe_layer *place(const as_probe_record *record, int l)
 {
     return l < 0 ? &record->total : l < record->nlayers ? &record->layer[l] : NULL;
@@ -21,7 +14,7 @@ static bool counts(const as_probe_layer *x)
     return x != NULL && isfinite(x->noise_trace) && isfinite(x->noise_gradient);
 }
 
-static void add(const as_probe_layer *x, double ratio, window_sum *w)
+static void add(const as_probe_layer *x, double ratio, as_noise_sums *w)
 {
     const double r = x->noise_trace - ratio * x->noise_gradient;
     w->n += 1;
@@ -31,22 +24,33 @@ static void add(const as_probe_layer *x, double ratio, window_sum *w)
     w->own += x->noise_trace_se * x->noise_trace_se + ratio * ratio * x->noise_gradient_se * x->noise_gradient_se;
 }
 
-/* From the oldest record of the window to this one. */
-static window_sum over_window(const as_probe_records *earlier, const as_probe_record *now, int l, int64_t window,
-                              double ratio)
+as_noise_sums as_noise_sums_of(const as_probe_records *records, int64_t from, double lanes, int l, double ratio)
 {
-    window_sum w = {0};
+    as_noise_sums w = {0};
+    for (int64_t i = from; i < records->n; i++) {
+        const as_probe_record *x = &records->record[i];
+        if (x->lanes == lanes && counts(place(x, l))) {
+            add(place(x, l), ratio, &w);
+        }
+    }
+    return w;
+}
+
+double as_noise_scale_error(const as_noise_sums *w)
+{
+    return sqrt(w->n < AS_NOISE_ERRORS_FROM ? w->own : w->squares * w->n / (w->n - 1)) / w->g;
+}
+
+/* From the oldest record of the window to this one. */
+static as_noise_sums over_window(const as_probe_records *earlier, const as_probe_record *now, int l, int64_t window,
+                                 double ratio)
+{
     int64_t from = earlier->n;
     for (int64_t left = window - 1; from > 0 && left > 0; from--) {
         const as_probe_record *x = &earlier->record[from - 1];
         left -= x->lanes == now->lanes && counts(place(x, -1)) ? 1 : 0;
     }
-    for (int64_t i = from; i < earlier->n; i++) {
-        const as_probe_record *x = &earlier->record[i];
-        if (x->lanes == now->lanes && counts(place(x, l))) {
-            add(place(x, l), ratio, &w);
-        }
-    }
+    as_noise_sums w = as_noise_sums_of(earlier, from, now->lanes, l, ratio);
     if (counts(place(now, l))) {
         add(place(now, l), ratio, &w);
     }
@@ -56,12 +60,11 @@ static window_sum over_window(const as_probe_records *earlier, const as_probe_re
 void as_noise_scale(const as_probe_records *earlier, int64_t window, as_probe_record *record, int l)
 {
     as_probe_layer *out = l < 0 ? &record->total : &record->layer[l];
-    const window_sum sums = over_window(earlier, record, l, window, 0);
+    const as_noise_sums sums = over_window(earlier, record, l, window, 0);
     if (!(sums.g > 0)) {
         return;
     }
     out->noise_scale = sums.s / sums.g;
-    const window_sum w = over_window(earlier, record, l, window, out->noise_scale);
-    const double error = w.n < ERRORS_FROM ? w.own : w.squares * w.n / (w.n - 1);
-    out->noise_scale_se = sqrt(error) / w.g;
+    const as_noise_sums w = over_window(earlier, record, l, window, out->noise_scale);
+    out->noise_scale_se = as_noise_scale_error(&w);
 }

@@ -21,15 +21,22 @@ struct remedy {
     int depth;
 };
 
+/* One override more; false: there is no room, and nothing is done. */
+static bool append(char *text, size_t size, const char *one)
+{
+    const size_t used = strlen(text);
+    if (used + strlen(one) + 2 > size) {
+        return false;
+    }
+    snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", one);
+    return true;
+}
+
 static void add(remedy *r, const char *format, const char *a, const char *b, const char *value)
 {
     char one[2 * PATH_MAX_BYTES];
-    const size_t used = strlen(r->text);
     snprintf(one, sizeof one, format, a, b, value);
-    r->full = r->full || used + strlen(one) + 2 > sizeof r->text;
-    if (!r->full && strstr(r->text, one) == NULL) {
-        snprintf(r->text + used, sizeof r->text - used, "%s%s", used > 0 ? " " : "", one);
-    }
+    r->full = r->full || (strstr(r->text, one) == NULL && !append(r->text, sizeof r->text, one));
 }
 
 static void walk(remedy *r, const char *path, const as_node *list)
@@ -65,12 +72,7 @@ static bool apply(remedy *r, as_finding *f)
         snprintf(path, sizeof path, "model.blocks.%.100s", blocks->key[b]);
         walk(r, path, blocks->item[b]);
     }
-    const size_t used = strlen(f->action);
-    if (r->full || r->text[0] == '\0' || used + strlen(r->text) + 2 > sizeof f->action) {
-        return false;
-    }
-    snprintf(f->action + used, sizeof f->action - used, "%s%s", used > 0 ? " " : "", r->text);
-    return true;
+    return !r->full && r->text[0] != '\0' && append(f->action, sizeof f->action, r->text);
 }
 
 static void visit_init(remedy *r, const char *path, const as_node *row)
@@ -138,8 +140,7 @@ bool as_remedy_relu(const as_case *c, const char *better, as_finding *f)
 
 void as_remedy_rate(double rate, as_finding *f)
 {
-    const size_t used = strlen(f->action);
-    if (used + 40 < sizeof f->action) {
-        snprintf(f->action + used, sizeof f->action - used, "%soptimizer.lr=%.2g", used > 0 ? " " : "", rate);
-    }
+    char one[40];
+    snprintf(one, sizeof one, "optimizer.lr=%.2g", rate);
+    append(f->action, sizeof f->action, one);
 }
