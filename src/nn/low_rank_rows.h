@@ -31,9 +31,15 @@ static inline void as_low_rank_pack(const as_kernels *kernels, const as_param *p
                   turned ? (real *)packed + as_low_rank_packed(kernels, param) : NULL);
 }
 
+/* s. */
+static inline double as_low_rank_factor(const as_low_rank *r)
+{
+    return r->alpha > 0 ? r->alpha / (double)r->rank : 1;
+}
+
 static inline void as_low_rank_scale(const as_low_rank *r, int64_t rows, real *u, int64_t ldu)
 {
-    const real s = r->alpha > 0 ? (real)(r->alpha / (double)r->rank) : AS_R(1);
+    const real s = (real)as_low_rank_factor(r);
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < r->rank; j++) {
             u[i * ldu + j] *= s;
@@ -81,7 +87,7 @@ static inline void as_low_rank_accumulate(const as_accumulate *a, const as_low_r
 static inline void as_low_rank_fold(const as_low_rank *r, const as_param adapter[2], real *w, const real *a, real *b)
 {
     const int64_t in = adapter[0].shape.dim[0], out = adapter[1].shape.dim[1];
-    const double s = r->alpha > 0 ? r->alpha / (double)r->rank : 1;
+    const double s = as_low_rank_factor(r);
     for (int64_t i = 0; i < in; i++) {
         for (int64_t j = 0; j < out; j++) {
             double sum = 0;
