@@ -193,13 +193,14 @@ static bool has_spectrum(const as_h5_stored *item)
            order > 1 && order <= SPECTRUM_ORDER && size <= (INT64_C(1) << 22);
 }
 
-/* Spectra of the finished weights, or of the best ones. A file that cannot be read gives none. */
-static void read_spectra(as_report_run *run)
+/* Spectra of the newest weights. A file that cannot be read gives none. */
+static void read_spectra(as_report_run *run, as_world *world)
 {
     char path[600];
+    const as_log quiet = {0};
     as_h5_contents *file = NULL;
-    snprintf(path, sizeof path, "%s/final.h5", run->path);
-    if (access(path, R_OK) != 0 || as_h5_contents_open(path, &file) != AS_OK) {
+    if (as_checkpoint_resolve(world, run->path, &quiet, path, sizeof path) != AS_OK ||
+        as_h5_contents_open(path, &file) != AS_OK) {
         return;
     }
     for (int64_t i = 0; i < file->nitems && run->nspectra < AS_REPORT_SPECTRA; i++) {
@@ -288,11 +289,10 @@ as_status as_report_read(const char *path, bool data, as_report_run *out)
     const as_node *name = out->config != NULL ? as_node_get(out->config, "name") : NULL;
     snprintf(out->name, sizeof out->name, "%.120s", name != NULL && name->kind == AS_NODE_SCALAR ? name->text : path);
     AS_TRY(read_metrics(out));
+    as_world *world = NULL;
+    AS_TRY(as_world_open(&(as_world_options){0}, &world));
     if (data && out->summary != NULL) {
-        as_world *world = NULL;
-        AS_TRY(as_world_open(&(as_world_options){0}, &world));
         judge(out, world);
-        as_world_close(&world);
     } else if (out->config != NULL && out->summary != NULL) {
         as_description d = {0};
         as_json_open(&d.json, NULL, '{');
@@ -304,8 +304,9 @@ as_status as_report_read(const char *path, bool data, as_report_run *out)
         as_text_free(&d.json);
     }
     if (out->estimated.size == 0) {
-        read_spectra(out);
+        read_spectra(out, world);
     }
+    as_world_close(&world);
     return AS_OK;
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -288,12 +287,10 @@ static as_status train_members(as_context *context, int64_t members, int nfiles,
     return AS_OK;
 }
 
-/* --fork: the key start.from, with the final.h5 of a run directory. */
+/* --fork: the key start.from. */
 static as_status fork_set(const char *from, char out[FORK_BYTES])
 {
-    struct stat info;
-    const bool folder = stat(from, &info) == 0 && S_ISDIR(info.st_mode);
-    const int length = snprintf(out, FORK_BYTES, "start.from=\"%s%s\"", from, folder ? "/final.h5" : "");
+    const int length = snprintf(out, FORK_BYTES, "start.from=\"%s\"", from);
     if (length >= FORK_BYTES || strpbrk(from, "\"\\") != NULL) {
         AS_FAIL(AS_USAGE, "--fork: expected a path of less than %d bytes without quotes and backslashes, found '%s'",
                 FORK_BYTES - 32, from);

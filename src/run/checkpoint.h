@@ -43,6 +43,12 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
    rejected file is named on the log with file, place and reason. */
 as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log, char *path, size_t bytes);
 
+/* Collective. The state that a path stands for: a file itself; of a run directory final.h5, or its newest valid
+   checkpoint where there is no final.h5 or the run has gone on since. seek: "" where a directory has none; resolve:
+   that is an error. Errors: NOINPUT for a path that is not there; DATA naming what was looked for. */
+as_status as_checkpoint_seek(as_world *world, const char *path, const as_log *log, char *out, size_t bytes);
+as_status as_checkpoint_resolve(as_world *world, const char *path, const as_log *log, char *out, size_t bytes);
+
 /* Collective. Reads a checkpoint into the parts. Refuses by name: another format or numerics version, lanes, seed,
    tree, data fingerprint, configuration keys (unless listed in allow: dotted paths, a section stands for its keys,
    "data" for the fingerprint too), any missing, misshapen or unknown state item. Nothing is changed before all is

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -140,6 +141,71 @@ as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log
     }
     if (found) {
         memcpy(path, name, strlen(name) + 1);
+    }
+    return AS_OK;
+}
+
+/* What a path stands for before checkpoints are judged: the file that it is, or final.h5; newer: the directory has
+   checkpoints that may be in its place. */
+typedef struct candidate {
+    bool folder, newer;
+    int64_t step; /* of final.h5; -1: there is none */
+    char path[AS_PATH_MAX];
+} candidate;
+
+/* As this rank sees the path. A final.h5 that cannot be read stays the one that is meant: whoever opens it says why. */
+static as_status look(const char *path, candidate *out)
+{
+    struct stat info;
+    int64_t *step = NULL, n = 0;
+    *out = (candidate){.step = -1};
+    if (stat(path, &info) != 0) {
+        AS_FAIL(AS_NOINPUT, "%s: no such file or run directory", path);
+    }
+    if (strlen(path) >= AS_PATH_MAX - 64) {
+        AS_FAIL(AS_NOINPUT, "%.200s...: path too long", path);
+    }
+    out->folder = S_ISDIR(info.st_mode);
+    snprintf(out->path, sizeof out->path, "%s%s", path, out->folder ? "/final.h5" : "");
+    if (!out->folder) {
+        return AS_OK;
+    }
+    if (access(out->path, F_OK) == 0 && as_checkpoint_step(out->path, &out->step) != AS_OK) {
+        out->step = INT64_MAX;
+    }
+    AS_TRY(as_checkpoint_list(path, &step, &n));
+    out->newer = n > 0 && step[0] > out->step;
+    free(step);
+    return AS_OK;
+}
+
+as_status as_checkpoint_seek(as_world *world, const char *path, const as_log *log, char *out, size_t bytes)
+{
+    candidate found;
+    char newest[AS_PATH_MAX] = "";
+    int64_t step = -1;
+    AS_TRY(as_world_agree(world, as_world_rank(world) == 0 ? look(path, &found) : AS_OK));
+    AS_TRY(as_world_broadcast(world, 0, &found, sizeof found));
+    if (found.newer) {
+        AS_TRY(as_checkpoint_find(world, path, log, newest, sizeof newest));
+    }
+    if (newest[0] != '\0') {
+        AS_TRY(as_world_agree(world, as_checkpoint_step(newest, &step)));
+    }
+    const char *const chosen = step > found.step ? newest : found.folder && found.step < 0 ? "" : found.path;
+    if (strlen(chosen) >= bytes) {
+        AS_FAIL(AS_NOINPUT, "%.200s...: path longer than %zu bytes", chosen, bytes);
+    }
+    memcpy(out, chosen, strlen(chosen) + 1);
+    return AS_OK;
+}
+
+as_status as_checkpoint_resolve(as_world *world, const char *path, const as_log *log, char *out, size_t bytes)
+{
+    AS_TRY(as_checkpoint_seek(world, path, log, out, bytes));
+    if (out[0] == '\0') {
+        AS_FAIL(AS_DATA, "%s: no state of a run: looked for %s/final.h5 and valid checkpoints %s/checkpoints/step-*.h5",
+                path, path, path);
     }
     return AS_OK;
 }

@@ -110,7 +110,8 @@ static const char *const layouts[] = {"torch", "native", "keras", NULL};
 
 const as_field as_start_fields[] = {
     {START(from, AS_FIELD_TEXT,
-           "Checkpoint or final.h5 of another run, safetensors or NPZ file whose weights this run begins with."),
+           "Another run (its final.h5, or its newest checkpoint), a checkpoint, safetensors or NPZ file whose weights "
+           "this run begins with."),
      .standard = ""},
     {START(layout, AS_FIELD_CHOICE,
            "How a safetensors or NPZ file keeps the arrays: with PyTorch's names and order of axes, or as here; keras: "

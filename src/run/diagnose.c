@@ -220,17 +220,6 @@ static as_status read_logs(as_patient *p)
     return status;
 }
 
-/* Collective. The newest state that the run has left; empty text: none. */
-static as_status find_state(as_patient *p, char *path, size_t bytes)
-{
-    struct stat info;
-    as_world *world = p->options->world;
-    snprintf(path, bytes, "%.600s/final.h5", p->options->path);
-    int there = as_world_rank(world) == 0 && stat(path, &info) == 0 ? 1 : 0;
-    AS_TRY(as_world_broadcast(world, 0, &there, sizeof there));
-    return there != 0 ? AS_OK : as_checkpoint_find(world, p->options->path, &p->silent, path, bytes);
-}
-
 static as_status load_file(as_patient *p, const char *path)
 {
     static const char *const anything[] = {"data", "optimizer", "schedule", "train",    "checkpoint", "log",
@@ -246,7 +235,7 @@ static as_status load_file(as_patient *p, const char *path)
 static as_status load_state(as_patient *p)
 {
     char path[700];
-    AS_TRY(find_state(p, path, sizeof path));
+    AS_TRY(as_checkpoint_seek(p->options->world, p->options->path, &p->silent, path, sizeof path));
     p->saved = path[0] != '\0';
     return p->saved ? load_file(p, path) : AS_OK;
 }

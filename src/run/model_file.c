@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "data/stored_tokenizer.h"
@@ -13,38 +12,6 @@
 #include "run/stored_names.h"
 
 enum { BATCH_ROWS = 1024, CLASSES_MAX = 1 << 24 };
-
-/* A path that is a file, or its final.h5, into m->path; none: empty text. */
-static as_status look(as_model_file *m, const char *path)
-{
-    struct stat info;
-    if (stat(path, &info) != 0) {
-        AS_FAIL(AS_NOINPUT, "%s: no such file or run directory", path);
-    }
-    if (strlen(path) >= sizeof m->path - 16) {
-        AS_FAIL(AS_NOINPUT, "%.200s...: path too long", path);
-    }
-    snprintf(m->path, sizeof m->path, S_ISDIR(info.st_mode) ? "%.580s/final.h5" : "%.580s", path);
-    if (stat(m->path, &info) != 0) {
-        m->path[0] = '\0';
-    }
-    return AS_OK;
-}
-
-/* Collective. The file that a path stands for, as rank 0 sees the folder: others may see it a moment later. */
-static as_status find_file(as_model_file *m, const char *path, const as_log *log)
-{
-    AS_TRY(as_world_agree(m->world, as_world_rank(m->world) == 0 ? look(m, path) : AS_OK));
-    AS_TRY(as_world_broadcast(m->world, 0, m->path, sizeof m->path));
-    if (m->path[0] != '\0') {
-        return AS_OK;
-    }
-    AS_TRY(as_checkpoint_find(m->world, path, log, m->path, sizeof m->path));
-    if (m->path[0] == '\0') {
-        AS_FAIL(AS_DATA, "%s: no final.h5 and no valid checkpoint", path);
-    }
-    return AS_OK;
-}
 
 /* A numeric array of the file, of 1 to `most` elements. */
 static as_status read_array(const as_h5_contents *file, const char *name, as_dtype type, int64_t most, void *data,
@@ -181,7 +148,7 @@ as_status as_model_file_open(as_world *world, int threads, as_isa isa, const cha
     *out = (as_model_file){.world = world};
     as_h5_contents *file = NULL;
     char *text = NULL;
-    AS_TRY(find_file(out, path, log));
+    AS_TRY(as_checkpoint_resolve(world, path, log, out->path, sizeof out->path));
     as_status status = as_team_create(threads, &out->team);
     if (status == AS_OK) {
         status = as_h5_contents_open(out->path, &file);

@@ -18,7 +18,7 @@ typedef struct as_model_file {
     as_progress progress;
 } as_model_file;
 
-/* Collective. path: a checkpoint file, or a run directory (its final.h5, else its newest valid checkpoint). set:
+/* Collective. path: a checkpoint file or a run directory (as_checkpoint_resolve). set:
    overrides of the stored configuration (data sources; the model itself must stay). Errors: NOINPUT, DATA, CONFIG,
    NOMEM. Close with as_model_file_close (collective), also after a failure. */
 as_status as_model_file_open(as_world *world, int threads, as_isa isa, const char *path, int nsets,

@@ -82,9 +82,29 @@ static as_status open_estimator(as_run *run)
         const as_status status = part->present ? run->estimator->ops->check(run->estimator, &part->data) : AS_OK;
         AS_TRY(as_world_agree(run->world, status));
     }
-    AS_TRY(run->estimator->ops->init(run->estimator));
-    return c->start.from == NULL ? AS_OK
-                                 : as_weights_load(run->world, &c->start, &run->train.data, run->estimator, run->log);
+    return run->estimator->ops->init(run->estimator);
+}
+
+static as_status load_start(as_run *run)
+{
+    const as_start_options *start = &run->config->start;
+    return start->from == NULL ? AS_OK : as_weights_load(run->world, start, &run->train.data, run->estimator, run->log);
+}
+
+/* Collective. Whether a state is there to continue from: then the weights that the run began with are not needed any
+   more, and their file may be gone. */
+static as_status may_resume(as_run *run, bool *out)
+{
+    const as_run_options *o = run->options;
+    int64_t *step = NULL, n = 0;
+    as_status status = AS_OK;
+    if (o->dir != NULL && as_world_rank(run->world) == 0) {
+        status = as_checkpoint_list(o->dir, &step, &n);
+    }
+    free(step);
+    AS_TRY(as_world_agree(run->world, status));
+    *out = n > 0 || o->resume == AS_RESUME_PATH;
+    return as_world_broadcast(run->world, 0, out, sizeof *out);
 }
 
 as_checkpoint_parts as_run_parts(as_run *run)
@@ -160,8 +180,9 @@ static void settle_progress(as_run *run)
    older than others of its directory would be the first to be removed there. */
 static as_status choose(as_run *run, char *path, size_t bytes, bool *own)
 {
-    const char *asked = run->options->resume_path;
+    char asked[600];
     int64_t from = 0, newest = -1;
+    AS_TRY(as_checkpoint_resolve(run->world, run->options->resume_path, run->log, asked, sizeof asked));
     AS_TRY(as_world_agree(run->world, as_checkpoint_step(asked, &from)));
     AS_TRY(as_world_agree(run->world, path[0] != '\0' ? as_checkpoint_step(path, &newest) : AS_OK));
     *own = newest > from;
@@ -296,8 +317,16 @@ static as_status open_all(as_run *run)
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));
     AS_TRY(as_run_check_target(run));
+    bool resumes = false;
+    AS_TRY(may_resume(run, &resumes));
+    if (!resumes) { /* what is wrong with a file is said before anything is written */
+        AS_TRY(load_start(run));
+    }
     if (o->dir != NULL) {
         AS_TRY(open_dir(run));
+    }
+    if (resumes && run->last_checkpoint[0] == '\0') { /* no checkpoint was valid */
+        AS_TRY(load_start(run));
     }
     AS_TRY(as_run_probe_open(run));
     const as_dataset *d = &run->train.data;

@@ -12,6 +12,7 @@
 #include "data/stored_tokenizer.h"
 #include "io/h5_contents.h"
 #include "io/tensors.h"
+#include "run/checkpoint.h"
 #include "run/weights_layout.h"
 
 enum { NAMES_MAX = 4096 };
@@ -83,12 +84,12 @@ static as_status list_checkpoint(source *s)
 }
 
 /* HDF5 files begin with 89 'HDF'. */
-static as_status open_source(const as_start_options *start, source *s)
+static as_status open_source(source *s)
 {
-    FILE *file = fopen(start->from, "rb");
+    FILE *file = fopen(s->path, "rb");
     unsigned char magic[4] = {0};
     if (file == NULL) {
-        AS_FAIL(AS_NOINPUT, "start.from: %s: no such file", start->from);
+        AS_FAIL(AS_NOINPUT, "start.from: %s: cannot be read", s->path);
     }
     const size_t got = fread(magic, 1, sizeof magic, file);
     fclose(file);
@@ -365,7 +366,7 @@ static as_status fetch_all(source *s, const as_start_options *start, int n, cons
 {
     AS_TRY(check_options(start));
     AS_TRY(check_names(start, n, items, s->layout));
-    AS_TRY(open_source(start, s));
+    AS_TRY(open_source(s));
     for (int i = 0; i < n; i++) {
         char layer[AS_WEIGHTS_NAME];
         const char *param;
@@ -396,9 +397,14 @@ as_status as_weights_load(as_world *world, const as_start_options *start, const 
                           as_estimator *estimator, const as_log *log)
 {
     int n = 0, taken = 0, anew = 0;
+    char path[4096];
     as_state_item *items;
-    source s = {.path = start->from, .layout = (as_weights_layout)start->layout};
+    source s = {.path = path, .layout = (as_weights_layout)start->layout};
     AS_TRY(as_world_agree(world, estimator->ops->state(estimator, &n, &items)));
+    const as_status found = as_checkpoint_resolve(world, start->from, log, path, sizeof path);
+    if (found != AS_OK) {
+        return as_error_prefix(found, "start.from");
+    }
     double **value = calloc((size_t)n + 1, sizeof *value);
     as_status status = value == NULL ? as_error_set(AS_NOMEM, "%s: out of memory for %d arrays", start->from, n)
                                      : fetch_all(&s, start, n, items, value, &taken, &anew);
@@ -406,7 +412,7 @@ as_status as_weights_load(as_world *world, const as_start_options *start, const 
     status = as_world_agree(world, status);
     if (status == AS_OK) {
         put_all(estimator, n, items, value);
-        as_log_line(log, AS_LOG_INFO, "start: %d arrays from %s", taken, start->from);
+        as_log_line(log, AS_LOG_INFO, "start: %d arrays from %s", taken, path);
         if (anew > 0) {
             as_log_line(log, AS_LOG_INFO, "start: %d arrays of adapters begin anew", anew);
         }

@@ -22,7 +22,32 @@ done
 
 "$program" train "${still[@]}" --fork ../model -o ../forked -q >../out 2>../err || complain '--fork RUN: not taken'
 [ "$(weights ../model)" = "$(weights ../forked)" ] || complain '--fork RUN: other weights'
-expect 66 'absent: no such file' train -s "$net" --fork absent -o out_c
+expect 66 'start\.from: absent: no such file or run directory' train -s "$net" --fork absent -o out_c
+# A run directory is its final.h5, or its newest checkpoint: of a run that stopped early, and of one that went on after its end.
+"$program" train -s "$net" -s 'train={batch: 100, steps: 20}' -q -o ../early --max-steps-this-run 7 >../out 2>../err
+[ -e ../early/final.h5 ] && complain 'a run that stopped has a final.h5'
+"$program" train -s "$net" -s 'train={batch: 100, steps: 7}' -q -o ../seven >../out 2>../err || complain 'training'
+for way in "--fork ../early" "-s start.from=../early" "--resume ../early"; do
+    rm -rf ../forked
+    # shellcheck disable=SC2086
+    "$program" train "${still[@]}" $way --allow-change train --allow-change optimizer -o ../forked >../out 2>../err || complain "$way: not taken"
+    [ "$way" = "--resume ../early" ] || [ "$(weights ../seven)" = "$(weights ../forked)" ] || complain "$way: other weights than after 7 steps"
+done
+"$program" train -s "$net" -s 'train={batch: 100, steps: 7}' -q -o ../longer >../out 2>../err || complain 'training'
+"$program" train -s "$net" -s 'train={batch: 100, steps: 30}' --allow-change train.steps -q -o ../longer --max-steps-this-run 4 >../out 2>../err
+"$program" train -s "$net" -s 'train={batch: 100, steps: 11}' -q -o ../eleven >../out 2>../err || complain 'training'
+"$program" train "${still[@]}" --fork ../longer -o ../on >../out 2>../err || complain 'a run that went on: not taken'
+[ "$(weights ../eleven)" = "$(weights ../on)" ] || complain 'a run that went on: not its newest weights'
+mkdir ../empty
+expect 65 'start\.from: ../empty: no state of a run: looked for ../empty/final\.h5 and valid checkpoints ../empty/checkpoints/step' \
+    train -s "$net" --fork ../empty -o out_c
+expect 65 '^error: ../empty: no state of a run' eval ../empty
+# What a run began with may be gone when it goes on.
+cp ../model/final.h5 ../in/base.h5
+"$program" train -s "$net" -s start.from=../in/base.h5 -s 'train={batch: 100, steps: 9}' -q -o ../child --max-steps-this-run 5 >../out 2>../err
+rm ../in/base.h5
+"$program" train -s "$net" -s start.from=../in/base.h5 -s 'train={batch: 100, steps: 9}' -q -o ../child >../out 2>../err ||
+    complain 'a run goes on without what it began with'
 expect 64 'without quotes and backslashes' train -s "$net" --fork 'a"b' -o out_c
 
 # The same start without the file gives others: the comparison can fail.
