@@ -162,8 +162,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
                                  .fan_in = o->o,
                                  .fan_out = o->units};
     for (int w = 0; w < 2 && o->low.rank > 0; w++) {
-        as_low_rank_params(layer, w == 0 ? "qkv_" : "out_", o->low.rank, &layer->param[w],
-                           o->bias ? &layer->param[2 + w] : NULL, &layer->param[layer->nparams]);
+        AS_TRY(as_low_rank_params(layer, w == 0 ? "qkv_" : "out_", o->low.rank, &layer->param[w],
+                                  o->bias ? &layer->param[2 + w] : NULL, &layer->param[layer->nparams]));
         layer->nparams += 2;
     }
     return AS_OK;

@@ -117,8 +117,8 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
                                  .fan_in = options->in,
                                  .fan_out = options->units};
     if (options->low.rank > 0) {
-        as_low_rank_params(layer, "", options->low.rank, &layer->param[0], options->bias ? &layer->param[1] : NULL,
-                           &layer->param[layer->nparams]);
+        AS_TRY(as_low_rank_params(layer, "", options->low.rank, &layer->param[0],
+                                  options->bias ? &layer->param[1] : NULL, &layer->param[layer->nparams]));
         layer->nparams += 2;
     }
     return AS_OK;

@@ -35,10 +35,16 @@ as_status as_low_rank_parse(const as_layer *layer, as_document *document, const 
     return as_fields_parse(&part, 1, document, node, path);
 }
 
-void as_low_rank_params(as_layer *layer, const char *prefix, int64_t rank, as_param *weight, as_param *bias,
-                        as_param adapter[2])
+as_status as_low_rank_params(as_layer *layer, const char *prefix, int64_t rank, as_param *weight, as_param *bias,
+                             as_param adapter[2])
 {
-    const int64_t in = weight->shape.dim[0], out = weight->shape.dim[1];
+    const int64_t in = weight->shape.dim[0], out = weight->shape.dim[1], most = in < out ? in : out;
+    if (rank > most) {
+        AS_FAIL(AS_CONFIG,
+                "%s: layer %s: lora: expected a rank of at most %lld, that of its %s %lld x %lld, found %lld",
+                as_node_place(layer->node), layer->name, (long long)most, weight->name, (long long)in, (long long)out,
+                (long long)rank);
+    }
     adapter[0] = (as_param){.shape = {.rank = 2, .dim = {in, rank}},
                             .init = AS_INIT_UNIFORM,
                             .init_scale = 1 / sqrt((double)in),
@@ -60,4 +66,5 @@ void as_low_rank_params(as_layer *layer, const char *prefix, int64_t rank, as_pa
         bias->adapted = true;
     }
     layer->trains = true;
+    return AS_OK;
 }

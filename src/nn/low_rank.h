@@ -18,8 +18,9 @@ extern const as_field as_low_rank_fields[]; /* of `lora:` */
 as_status as_low_rank_parse(const as_layer *layer, as_document *document, const as_node *node, as_low_rank *out);
 
 /* Not collective, for plan. Parameters PREFIXlora_a and PREFIXlora_b for the weight and, where it is not NULL, its
-   bias: these two are kept as they are from now on, and the layer trains. */
-void as_low_rank_params(as_layer *layer, const char *prefix, int64_t rank, as_param *weight, as_param *bias,
-                        as_param adapter[2]);
+   bias: these two are kept as they are from now on, and the layer trains. Errors: CONFIG for a rank above that of any
+   weight of its shape. */
+as_status as_low_rank_params(as_layer *layer, const char *prefix, int64_t rank, as_param *weight, as_param *bias,
+                             as_param adapter[2]);
 
 #endif

@@ -109,6 +109,7 @@ awk -v a="$loss" -v b="$(sed -n 's/^loss *\([0-9.]*\).*/\1/p' ../out)" 'BEGIN { 
 grep -q '^/params/dense_1/lora_a: only in' ../out || complain 'adapters: no difference is found at all'
 grep '^/params' ../out | grep -v 'lora_[ab]: only in' && complain 'adapters: the base was trained'
 expect 78 'lora_. has no place in the model .*allsum export takes adapters' train -s "$net" -s "$steps" -s start.from=../tuned/final.h5 -o out_c
+expect 78 'layer dense_1: lora: expected a rank of at most 12, that of its weight 64 x 12, found 13' train -s "$net" -s model.layers.0.dense.lora=13 -o out_c
 expect 78 'dense_1\.lora\.rank: expected a whole number from 1' train -s "$net" -s model.layers.0.dense.lora=0 -o out_c
 expect 78 "unknown key 'dense_1\.lora\.rnk' \(did you mean 'rank'" train -s "$net" -s 'model.layers.0.dense.lora={rnk: 2}' -o out_c
 expect 78 'layer dense_1: share: .*a weight with adapters \(lora\) belongs to one layer' train \
