@@ -140,7 +140,8 @@ static as_model_rows rows_of(const tile_job *job, int64_t first, int64_t count)
     };
 }
 
-/* Rows [first, first + count) of the tile; they are lanes [lane, lane + lanes) of it where layers see whole lanes. */
+/* Rows [first, first + count) of the tile; they are lanes [lane, lane + lanes) of it where layers see whole lanes.
+   Where they see the whole batch, the tile has all lanes of the rank, and lanes meet as in training. */
 static void pass_rows(tile_job *job, int64_t first, int64_t count, int lane, int lanes, int thread)
 {
     as_gradients *g = job->g;
@@ -148,6 +149,8 @@ static void pass_rows(tile_job *job, int64_t first, int64_t count, int lane, int
     rows.thread = thread;
     rows.lanes = lanes;
     rows.lane_row = job->lane_row + lane;
+    rows.first_lane = job->lane + lane;
+    rows.meeting = g->model.scope == AS_SCOPE_BATCH ? &g->network->meeting.base : NULL;
     gather_rows(job, first, count, thread);
     as_model_forward(&g->model, &g->work, &rows, true);
     as_model_loss(&g->model, &g->work, &rows, !job->task->loss_alone || job->task->source != AS_GRADIENTS_LOSS);
@@ -169,7 +172,11 @@ static void pass_body(void *argument, int thread)
     as_team *team = g->network->setup.team;
     const int threads = as_team_size(team);
     int64_t first, count;
-    if (g->model.scope == AS_SCOPE_LANE) {
+    if (g->model.scope == AS_SCOPE_BATCH) { /* every thread comes to every meeting once */
+        as_team_share(job->lanes, 1, thread, threads, &first, &count);
+        const int64_t row = job->lane_row[first];
+        pass_rows(job, row, job->lane_row[first + count] - row, (int)first, (int)count, thread);
+    } else if (g->model.scope == AS_SCOPE_LANE) {
         as_team_share(job->lanes, 1, thread, threads, &first, &count);
         for (int64_t l = first; l < first + count; l++) {
             const int64_t rows = job->lane_row[l + 1] - job->lane_row[l];
@@ -467,7 +474,9 @@ as_status as_gradients_run(as_gradients *g, const as_gradients_task *task, as_gr
     memset(g->lane_head, 0, (size_t)g->network->setup.lanes->count * AS_HEAD_SIZE * sizeof(double));
     g->loaded = g->loaded_end = -1;
     g->task.see = NULL; /* should lanes be taken again, they have been seen */
+    g->network->meeting.status = AS_OK;
     AS_TRY(task->loss_alone ? run_losses(g, task, head) : run_gradients(g, task, head));
+    AS_TRY(g->network->meeting.status);
     const double inverse = head[AS_HEAD_WEIGHT] > 0 ? 1 / head[AS_HEAD_WEIGHT] : 0;
     out->weight = head[AS_HEAD_WEIGHT];
     out->samples = head[AS_HEAD_COUNT];

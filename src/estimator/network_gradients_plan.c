@@ -8,7 +8,7 @@
 
 enum {
     TILE_ROWS = 4096,        /* rows that are worked on at a time */
-    WHOLE_LANE_ROWS = 65536, /* the same, for layers that see whole lanes */
+    WHOLE_LANE_ROWS = 65536, /* the same, for layers that see whole lanes or batches */
     WORK_BYTES = 1 << 28,    /* what the tile may take */
     KEPT_BYTES = 1 << 28     /* what kept gradients may take */
 };
@@ -32,19 +32,12 @@ static as_status choose_tile(as_gradients *g)
     int64_t tile = micro > 0 && micro < TILE_ROWS ? micro : TILE_ROWS;
     tile = tile < room ? tile : room > 0 ? room : 1;
     g->tile = tile < rows ? tile : rows;
-    const as_layer *const whole = as_model_of_batch(&g->model);
-    if (whole != NULL) {
-        AS_FAIL(
-            AS_CONFIG,
-            "%s: layer %s: gradients of parts of a batch (probe, diagnose, uncertainty) are wanted, and with %s over: "
-            "batch no part has one; expected over: lane, which with lanes: 1 is the whole batch as well",
-            as_node_place(whole->node), whole->name, whole->ops->name);
-    }
-    if (g->model.scope == AS_SCOPE_LANE) {
-        g->tile = g->tile > lane ? g->tile : lane;
-        if (lane > WHOLE_LANE_ROWS) {
-            AS_FAIL(AS_CONFIG, "a lane of %lld rows is too long for a layer that looks at whole lanes: take at most %d",
-                    (long long)lane, WHOLE_LANE_ROWS);
+    if (g->model.scope != AS_SCOPE_ROW) { /* the rows of a batch meet: they are all there at once */
+        const int64_t whole = g->model.scope == AS_SCOPE_BATCH ? rows : lane;
+        g->tile = g->tile > whole ? g->tile : whole;
+        if (whole > WHOLE_LANE_ROWS) {
+            AS_FAIL(AS_CONFIG, "%s of %lld rows is too long for a layer that looks at it as a whole: take at most %d",
+                    whole == lane ? "a lane" : "a batch", (long long)whole, WHOLE_LANE_ROWS);
         }
     }
     return AS_OK;

@@ -264,14 +264,9 @@ static as_status fit(as_patient *p, const as_run_data *part, as_fit *out)
     return part->present ? as_fit_measure((as_network *)p->run.estimator, &part->data, FIT_ROWS, out) : AS_OK;
 }
 
-/* Gradients of parts of a batch: with a layer that looks at the whole batch there are none, and what needs them is not
-   judged. */
 static as_status point(as_patient *p, as_point *out)
 {
-    as_network *const network = (as_network *)p->run.estimator;
-    return network->model.scope == AS_SCOPE_BATCH
-               ? AS_OK
-               : as_point_measure(network, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE, out);
+    return as_point_measure((as_network *)p->run.estimator, &p->run.train.data, POINT_ROWS, AS_POINT_CURVATURE, out);
 }
 
 /* Collective. The validation rows at their lowest loss, where best.h5 was kept; what cannot be read is not judged. */
@@ -325,7 +320,7 @@ static double logged_loss(const as_history *h, int64_t step)
     return loss;
 }
 
-/* Where a point could not be measured (no checkpoint; layers that look at the whole batch), records stand in. */
+/* Where a point could not be measured (no checkpoint), records stand in. */
 static as_status look_at_records(as_case *c)
 {
     const bool begins = c->records.n > 0 && c->course.first == 1;
