@@ -78,7 +78,8 @@ typedef struct as_kernels {
     void (*gather)(int64_t rows, int64_t width, const void *x, as_dtype type, int64_t stride, const int64_t *row,
                    const void *scale, const void *shift, void *y, int64_t ldy);
 
-    void (*add)(int64_t n, const void *a, const void *b, void *sum); /* sum = a + b; may alias a */
+    void (*add)(int64_t n, const void *a, const void *b, void *sum);          /* sum = a + b; may alias a */
+    void (*multiply)(int64_t n, const void *a, const void *b, void *product); /* elementwise; may alias a */
     void (*from_double)(int64_t n, const double *x, void *y);
     void (*to_double)(int64_t n, const void *x, double *y);
     /* Sum of squares of n elements (<= 1024 a call by convention of a block) in double: 16 accumulators, element j to

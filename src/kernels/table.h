@@ -26,6 +26,7 @@ void AS_V(as_column_sum_lanes)(int64_t n, const void *d, int64_t ldd, const as_t
 void AS_V(as_gather)(int64_t rows, int64_t width, const void *x, as_dtype type, int64_t stride, const int64_t *row,
                      const void *scale, const void *shift, void *y, int64_t ldy);
 void AS_V(as_add)(int64_t n, const void *a, const void *b, void *sum);
+void AS_V(as_multiply)(int64_t n, const void *a, const void *b, void *product);
 void AS_V(as_from_double)(int64_t n, const double *x, void *y);
 void AS_V(as_to_double)(int64_t n, const void *x, double *y);
 double AS_V(as_sum_squares)(int64_t n, const void *x);

@@ -1,4 +1,4 @@
-/* Conversions, sums of two arrays and sums of squares: one pass over memory each. */
+/* Conversions, sums and products of two arrays, and sums of squares: one pass over memory each. */
 #include <string.h>
 
 #include "kernels/table.h"
@@ -92,6 +92,15 @@ void AS_V(as_add)(int64_t n, const void *a, const void *b, void *sum)
     real *const s = sum;
     for (int64_t i = 0; i < n; i++) {
         s[i] = x[i] + y[i];
+    }
+}
+
+void AS_V(as_multiply)(int64_t n, const void *a, const void *b, void *product)
+{
+    const real *const x = a, *const y = b;
+    real *const p = product;
+    for (int64_t i = 0; i < n; i++) {
+        p[i] = x[i] * y[i];
     }
 }
 

@@ -32,6 +32,7 @@ const as_kernels AS_V(as_kernels) = {
     .column_sum_lanes = AS_V(as_column_sum_lanes),
     .gather = AS_V(as_gather),
     .add = AS_V(as_add),
+    .multiply = AS_V(as_multiply),
     .from_double = AS_V(as_from_double),
     .to_double = AS_V(as_to_double),
     .sum_squares = AS_V(as_sum_squares),

@@ -55,6 +55,13 @@ AS_INLINE vreal v_near(vreal z)
     return v_max(v_splat(-FAR), v_min(v_splat(FAR), z));
 }
 
+/* dy/dz of the approximation; z within FAR. */
+AS_INLINE vreal v_slope(vreal z, vreal s, vreal rest)
+{
+    const vreal twice = v_splat(TWICE_ROOT_2_PI) * v_fma(v_splat(3 * CUBIC) * z, z, v_splat(1));
+    return v_fma(z * s * rest, twice, s);
+}
+
 static void forward(const void *options, int64_t n, const void *z, void *y)
 {
     const real *in = z;
@@ -87,8 +94,26 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     V_MAP(n, i, m, {
         vreal rest;
         const vreal v = v_near(v_load_masked(in + i, m)), s = v_share(v, &rest);
-        const vreal slope = v_splat(TWICE_ROOT_2_PI) * v_fma(v_splat(3 * CUBIC) * v, v, v_splat(1));
-        v_store_masked(d + i, v_load_masked(d + i, m) * v_fma(v * s * rest, slope, s), m);
+        v_store_masked(d + i, v_load_masked(d + i, m) * v_slope(v, s, rest), m);
+    })
+}
+
+static void forward_slope(const void *options, int64_t n, void *z, void *y)
+{
+    real *restrict in = z, *restrict out = y;
+    if (((const gelu_options *)options)->form == GELU_ERF) {
+        for (int64_t i = 0; i < n; i++) {
+            const real v = near(in[i]), p = normal_distribution(in[i]);
+            out[i] = in[i] * p;
+            in[i] = as_fma(v * ROOT_HALF_PI, as_exp(AS_R(-0.5) * v * v), p);
+        }
+        return;
+    }
+    V_MAP(n, i, m, {
+        vreal rest;
+        const vreal z_i = v_load_masked(in + i, m), v = v_near(z_i), s = v_share(v, &rest);
+        v_store_masked(out + i, z_i * s, m);
+        v_store_masked(in + i, v_slope(v, s, rest), m);
     })
 }
 
@@ -126,5 +151,6 @@ const as_activation_ops AS_V(as_activation_gelu) = {
     .needs_input = true,
     .forward = forward,
     .backward = backward,
+    .forward_slope = forward_slope,
     .onnx = onnx,
 };

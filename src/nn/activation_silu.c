@@ -25,6 +25,17 @@ static void backward(const void *options, int64_t n, const void *z, const void *
     })
 }
 
+static void forward_slope(const void *options, int64_t n, void *z, void *y)
+{
+    (void)options;
+    real *restrict in = z, *restrict out = y;
+    V_MAP(n, i, m, {
+        const vreal v = v_load_masked(in + i, m), s = v_sigmoid(v);
+        v_store_masked(out + i, v * s, m);
+        v_store_masked(in + i, v_fma(v * s, v_splat(1) - s, s), m);
+    })
+}
+
 static void onnx(const void *options, as_onnx *model, const char *z, const char *y)
 {
     (void)options;
@@ -42,5 +53,6 @@ const as_activation_ops AS_V(as_activation_silu) = {
     .needs_input = true,
     .forward = forward,
     .backward = backward,
+    .forward_slope = forward_slope,
     .onnx = onnx,
 };

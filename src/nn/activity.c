@@ -23,7 +23,7 @@ void as_activity_add(const as_model *model, const as_model_work *work, int i, in
     const as_measure_ops *measure = as_measure_get(model->kernels);
     const size_t bytes = model->kernels->real_bytes;
     const int64_t n = layer->out_size, units = as_shape_channels(&layer->out), most = reals / units * units;
-    const bool alone = layer->nparams == 0;
+    const bool alone = layer->nparams == 0, kept = !alone && f->ops->needs_input;
     const char *in = alone ? work->x[layer->from[0]] : work->saved[i];
     const int64_t ldz = alone ? work->ld[layer->from[0]] : work->lds[i];
     const char *y = (const char *)work->x[i + 1] + (size_t)(row * work->ld[i + 1]) * bytes;
@@ -32,8 +32,10 @@ void as_activity_add(const as_model *model, const as_model_work *work, int i, in
     for (int64_t j = 0; j < n; j += most) {
         const int64_t here = n - j < most ? n - j : most;
         const size_t skip = (size_t)j * bytes;
-        memcpy(slope, ones, (size_t)here * bytes);
-        f->ops->backward(f->options, here, z == NULL ? NULL : z + skip, y + skip, slope);
+        memcpy(slope, kept ? z + skip : ones, (size_t)here * bytes);
+        if (!kept) {
+            f->ops->backward(f->options, here, z == NULL ? NULL : z + skip, y + skip, slope);
+        }
         measure->reach(here, units, slope, limit, active);
     }
     active[units] += (double)(n / units);

@@ -242,7 +242,9 @@ void as_convolution_forward(const as_layer *layer, const as_pass *pass)
     const int64_t ldz = keep ? pass->lds : pass->ldy;
     (o->transposed ? conv->backward : conv->forward)(&o->geometry, pass->rows, pass->x[0], pass->ldx[0],
                                                      pass->packed[0], o->bias ? pass->param[1] : NULL, o->relu, z, ldz);
-    if (o->f.ops != NULL && !o->relu) {
+    if (keep) {
+        as_nonlinearity_forward_slope(&o->f, pass->kernels, pass->rows, layer->out_size, z, ldz, pass->y, pass->ldy);
+    } else if (o->f.ops != NULL && !o->relu) {
         as_nonlinearity_forward(&o->f, pass->kernels, pass->rows, layer->out_size, z, ldz, pass->y, pass->ldy);
     }
 }
@@ -251,9 +253,12 @@ void as_convolution_backward(const as_layer *layer, const as_pass *pass)
 {
     const as_convolution *o = layer->options;
     const as_conv_kernels *conv = pass->kernels->conv;
-    if (o->f.ops != NULL && !layer->relu_held) {
-        as_nonlinearity_backward(&o->f, pass->kernels, pass->rows, layer->out_size, pass->saved, pass->lds, pass->y,
-                                 pass->ldy, pass->dy);
+    if (layer->saved > 0) {
+        as_nonlinearity_backward_slope(pass->kernels, pass->rows, layer->out_size, pass->saved, pass->lds, pass->dy,
+                                       pass->ldy);
+    } else if (o->f.ops != NULL && !layer->relu_held) {
+        as_nonlinearity_backward(&o->f, pass->kernels, pass->rows, layer->out_size, NULL, 0, pass->y, pass->ldy,
+                                 pass->dy);
     }
     if (pass->dx[0] != NULL) {
         (o->transposed ? conv->forward : conv->backward)(&o->geometry, pass->rows, pass->dy, pass->ldy,

@@ -189,8 +189,8 @@ struct as_layer_ops {
     int64_t (*packed_reals)(const as_layer *layer, const as_kernels *kernels, int q);
     void (*pack)(const as_layer *layer, const as_kernels *kernels, int q, const void *param, int64_t first,
                  int64_t count, void *packed);
-    /* The activation that makes y of z, elementwise; z is saved where it needs its input, or the input of a layer that
-       is nothing else (nparams 0). NULL: there is none. */
+    /* The activation that makes y of z, elementwise; where it needs its input, f'(z) is saved, or z is the input of a
+       layer that is nothing else (nparams 0). NULL: there is none. */
     const struct as_nonlinearity *(*nonlinearity)(const as_layer *layer);
     as_branches (*branches)(const as_layer *layer); /* besides those of its nonlinearity; NULL: none */
     /* The option that says how probably a layer drops something at random while training: it draws where that is above

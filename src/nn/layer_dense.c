@@ -3,8 +3,9 @@
 
    Backward, with d = dy * f'(z): dx = d W', dW = sum over rows of x' d, db = sum of d, sums in lane order. Cost for
    each row: 2 in units flops forward, twice that backward (once when nothing below trains).
-   relu is part of the matrix product; other activations pass over the rows right after it. z is kept only for
-   activations that need it. With adapters (lora: low_rank.h) each position keeps u and t of them behind z. */
+   relu is part of the matrix product; other activations pass over the rows right after it. f'(z) is kept for
+   activations that cannot make it of y. With adapters (lora: low_rank.h) each position keeps u and t of them behind it.
+ */
 #include <string.h>
 
 #include "base/error.h"
@@ -25,7 +26,7 @@ typedef struct dense_options {
     bool relu;             /* f is relu: done by the matrix product */
     int64_t positions, in; /* rows of the products in one sample, and their width */
     as_low_rank low;
-    int64_t z, kept; /* reals of z, and of z, u and t together, that are kept for a position */
+    int64_t z, kept; /* reals of z, later f'(z), and of that, u and t together, that are kept for a position */
 } dense_options;
 enum { OVER_SAMPLE, OVER_LAST };
 
@@ -160,7 +161,9 @@ static void forward(const as_layer *layer, const as_pass *pass)
                                 (const real *)pass->x[0] + i * ldx, ldx, (real *)pass->saved + i * lds + options->z,
                                 lds, z, ldz);
         }
-        if (f->ops != NULL && !options->relu) {
+        if (keep) {
+            as_nonlinearity_forward_slope(f, pass->kernels, count, units, z, ldz, y, ldy);
+        } else if (f->ops != NULL && !options->relu) {
             as_nonlinearity_forward(f, pass->kernels, count, units, z, ldz, y, ldy);
         }
     }
@@ -215,10 +218,12 @@ static void backward(const as_layer *layer, const as_pass *pass)
     for (int64_t i = 0; i < rows; i += most) {
         const int64_t count = rows - i < most ? rows - i : most;
         real *const dy = (real *)pass->dy + i * ldy;
-        if (options->f.ops != NULL) {
-            as_nonlinearity_backward(&options->f, pass->kernels, count, units,
-                                     options->z > 0 ? (const real *)pass->saved + i * lds : NULL, lds,
-                                     (const real *)pass->y + i * ldy, ldy, dy);
+        if (options->z > 0) {
+            as_nonlinearity_backward_slope(pass->kernels, count, units, (const real *)pass->saved + i * lds, lds, dy,
+                                           ldy);
+        } else if (options->f.ops != NULL) {
+            as_nonlinearity_backward(&options->f, pass->kernels, count, units, NULL, 0, (const real *)pass->y + i * ldy,
+                                     ldy, dy);
         }
         if (pass->dx[0] != NULL) {
             pass->kernels->gemm(count, options->in, units, dy, ldy, transposed, NULL, false,

@@ -70,6 +70,30 @@ void as_nonlinearity_backward(const as_nonlinearity *f, const as_kernels *kernel
     }
 }
 
+static void *to(const as_kernels *kernels, void *base, int64_t element)
+{
+    return (char *)base + (size_t)element * kernels->real_bytes;
+}
+
+void as_nonlinearity_forward_slope(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
+                                   void *z, int64_t ldz, void *y, int64_t ldy)
+{
+    const int64_t runs = ldz == n && ldy == n ? 1 : rows, count = runs == 1 ? rows * n : n;
+    for (int64_t r = 0; r < runs; r++) {
+        f->ops->forward_slope(f->options, count, to(kernels, z, r * ldz), to(kernels, y, r * ldy));
+    }
+}
+
+void as_nonlinearity_backward_slope(const as_kernels *kernels, int64_t rows, int64_t n, const void *slope, int64_t lds,
+                                    void *dy, int64_t ldy)
+{
+    const int64_t runs = lds == n && ldy == n ? 1 : rows, count = runs == 1 ? rows * n : n;
+    for (int64_t r = 0; r < runs; r++) {
+        void *const d = to(kernels, dy, r * ldy);
+        kernels->multiply(count, d, at(kernels, slope, r * lds), d);
+    }
+}
+
 void as_nonlinearity_onnx(const as_nonlinearity *f, as_onnx *model, const char *z, const char *y)
 {
     if (f->ops == NULL) {

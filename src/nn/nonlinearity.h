@@ -21,6 +21,12 @@ as_status as_nonlinearity_make(as_document *document, const as_activation_ops *o
 void as_nonlinearity_forward(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
                              const void *z, int64_t ldz, void *y, int64_t ldy);
 
+/* Not collective. y = f(z), (rows, n), and f'(z) in the place of z, for an f that needs its input; and dy *= that. */
+void as_nonlinearity_forward_slope(const as_nonlinearity *f, const as_kernels *kernels, int64_t rows, int64_t n,
+                                   void *z, int64_t ldz, void *y, int64_t ldy);
+void as_nonlinearity_backward_slope(const as_kernels *kernels, int64_t rows, int64_t n, const void *slope, int64_t lds,
+                                    void *dy, int64_t ldy);
+
 /* Not collective. Operators of an ONNX model: y = f(z) (Identity where there is none). */
 void as_nonlinearity_onnx(const as_nonlinearity *f, as_onnx *model, const char *z, const char *y);
 

@@ -207,6 +207,42 @@ static void test_huge_inputs_stay_finite_and_nan_stays_nan(void **state)
     for_each_variant(check_extremes);
 }
 
+/* Rows with huge numbers and NaN among them, of any length. */
+static void check_slopes(const as_kernels *kernels)
+{
+    for (int c = 0; c < CASES; c++) {
+        activation a = open_case(kernels, c);
+        assert_true((a.ops->forward_slope != NULL) == a.ops->needs_input);
+        for (int64_t n = 0; n < 90 && a.ops->needs_input; n = 2 * n + 1) {
+            void *z = random_reals(kernels, n, 8), *y = new_reals(kernels, n), *slope = new_reals(kernels, n);
+            void *kept = new_reals(kernels, n), *again = new_reals(kernels, n);
+            for (int64_t i = 0; i < n; i++) {
+                const double far[] = {12.0, 1.0, huge(kernels), -0.0, (double)NAN, 31.0};
+                set_real(kernels, z, i, far[i % 6] * get_real(kernels, z, i));
+                set_real(kernels, kept, i, get_real(kernels, z, i));
+                set_real(kernels, slope, i, 1.0);
+            }
+            a.ops->forward(a.options, n, z, y);
+            a.ops->backward(a.options, n, z, y, slope);
+            a.ops->forward_slope(a.options, n, kept, again);
+            assert_same_reals(kernels, again, y, n, a.ops->name);
+            assert_same_reals(kernels, kept, slope, n, a.ops->name);
+            free_reals(kernels, z, n);
+            free_reals(kernels, y, n);
+            free_reals(kernels, slope, n);
+            free_reals(kernels, kept, n);
+            free_reals(kernels, again, n);
+        }
+        as_document_destroy(&a.document);
+    }
+}
+
+static void test_kept_slopes_are_what_backward_makes_of_ones(void **state)
+{
+    (void)state;
+    for_each_variant(check_slopes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_derivatives_are_finite_differences),
         cmocka_unit_test(test_elements_are_independent),
         cmocka_unit_test(test_all_variants_give_the_same_bits),
+        cmocka_unit_test(test_kept_slopes_are_what_backward_makes_of_ones),
         cmocka_unit_test(test_huge_inputs_stay_finite_and_nan_stays_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

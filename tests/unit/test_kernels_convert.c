@@ -1,4 +1,4 @@
-/* Conversions, sums and sums of squares against their definition, element by element. */
+/* Conversions, sums, products and sums of squares against their definition, element by element. */
 #include "unit/kernel_cases.h"
 
 /* Rows of every element type, shuffled, with and without scale and shift; values that the real type holds exactly. */
@@ -108,6 +108,12 @@ static void sums_and_conversions(const as_kernels *K)
             assert_memory_equal(&sum, &(double){get_real(K, s, i)}, sizeof sum);
             assert_memory_equal(&x, &d[i], sizeof x);
             d[i] = x * (1 + 0x1p-30) + 0x1p-60; /* no float: from_double must round */
+        }
+        K->multiply(n, a, b, s);
+        for (int64_t i = 0; i < n; i++) {
+            const double x = get_real(K, a, i), y = get_real(K, b, i);
+            const double product = K->precision == AS_FLOAT32 ? (double)((float)x * (float)y) : x * y;
+            assert_memory_equal(&product, &(double){get_real(K, s, i)}, sizeof product);
         }
         K->from_double(n, d, s);
         for (int64_t i = 0; i < n; i++) {
