@@ -202,7 +202,7 @@ static as_status work_bytes(const as_plan *p, int64_t rows, double *out)
     as_arena *arena = NULL;
     as_model_work work = {0};
     AS_TRY(as_arena_create(&arena));
-    const as_status status = as_model_work_plan(&p->model, rows, 1, 1, true, arena, &work);
+    const as_status status = as_model_work_plan(&p->model, rows, 1, 1, true, NULL, arena, &work);
     *out = (double)as_arena_bytes(arena);
     as_model_work_destroy(&work);
     as_arena_destroy(&arena);

@@ -150,7 +150,7 @@ static as_status plan_memory(as_network *network)
     }
     AS_TRY(network_tensors_plan(network));
     AS_TRY(as_model_work_plan(&network->model, network->owners * network->tile_rows, as_team_size(setup->team), depth,
-                              true, network->arena, &network->work));
+                              true, &network->passing, network->arena, &network->work));
     AS_TRY(plan_meeting(network));
     AS_TRY(as_arena_commit(network->arena));
     as_model_work_bind(&network->model, &network->work);

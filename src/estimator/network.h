@@ -126,6 +126,7 @@ typedef struct as_network {
     int chunk_layers; /* the first layers, which a thread takes its rows through in chunks: all, some or none */
     int64_t chunk;    /* rows of a chunk */
     bool early;       /* sums of a layer are taken when backward is through it, not through all (as_model_rows.sums) */
+    as_model_passing passing; /* what need not stay then */
 
     const as_batch *batch; /* of the running step */
     int64_t step;

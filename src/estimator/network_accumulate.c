@@ -195,7 +195,7 @@ static void lanes_of_tile(tile_job *job, int thread, const stretch *s)
     const int64_t *row = job->lane_row;
     int64_t first, count;
     as_team_share(job->tile->lanes, 1, thread, job->threads, &first, &count);
-    if (job->network->model.scope == AS_SCOPE_BATCH) { /* every thread comes to every meeting once */
+    if (job->network->model.scope == AS_SCOPE_BATCH || job->network->early) { /* a thread comes once to every meeting */
         pass_rows(job, thread, s, row[first], row[first + count] - row[first], (int)first, (int)count);
         return;
     }
@@ -353,18 +353,34 @@ static void merge_vectors(const tile_job *job, int thread)
     }
 }
 
+static network_rows_done rows_done(const tile_job *job, int thread)
+{
+    return (network_rows_done){.work = &job->work,
+                               .lane = job->tile->lane,
+                               .lanes = job->tile->lanes,
+                               .lane_row = job->lane_row,
+                               .at = job->at,
+                               .from = job->from,
+                               .thread = thread,
+                               .threads = job->threads,
+                               .slot = job->owner + thread};
+}
+
 /* Who feels the step looks at the rows that are done. */
 static void show_rows(const tile_job *job, int thread)
 {
-    const network_rows_done done = {.lane = job->tile->lane,
-                                    .lanes = job->tile->lanes,
-                                    .lane_row = job->lane_row,
-                                    .at = job->at,
-                                    .from = job->from,
-                                    .thread = thread,
-                                    .threads = job->threads,
-                                    .slot = job->owner + thread};
+    const network_rows_done done = rows_done(job, thread);
     network_pulse_look(job->network->pulse, &done);
+}
+
+/* The same, a layer at a time, before what passes is gone. */
+static void show_layer(void *context, int layer)
+{
+    const tile_job *job = context;
+    const network_rows_done done = rows_done(job, 0);
+    if (job->work.passes[layer + 1]) {
+        network_pulse_look_at(job->network->pulse, &done, layer);
+    }
 }
 
 /* What one of the threads that share a tile does for it. */
@@ -409,7 +425,9 @@ static void run_job(tile_job *job)
                                 .resume = job->resume,
                                 .part = job->network->vector + job->tile->slot,
                                 .team = job->network->setup.team,
-                                .threads = job->threads};
+                                .threads = job->threads,
+                                .done = job->network->pulse != NULL ? show_layer : NULL,
+                                .context = job};
     if (job->network->owners > 1) {
         work_on_tile(job, 0);
     } else {
@@ -451,7 +469,8 @@ static void run_tile(as_network *network, const network_tile *tile)
                     .at = tile->owner * network->tile_rows,
                     .rows = last - first,
                     .lane_row = lane_row};
-    job.work.scratch = as_model_scratch(&network->model, &network->work, tile->owner);
+    as_model_work_own(&network->model, &job.work, tile->owner);
+    job.work.near = network->passing.layers > 0 ? job.at : 0;
     if (tile->lanes == 1 && last - first > network->tile_rows) {
         run_long_lane(job, first, last);
         return;

@@ -106,7 +106,7 @@ static as_status plan_sequence(as_network *network, struct network_sequence *s)
     }
     AS_TRY(as_arena_create(&s->arena));
     AS_TRY(as_arena_reserve(s->arena, (size_t)(saved * s->context) * network->setup.kernels->real_bytes, &s->saved));
-    AS_TRY(as_model_work_plan(model, 1, 1, 1, false, s->arena, &s->work));
+    AS_TRY(as_model_work_plan(model, 1, 1, 1, false, NULL, s->arena, &s->work));
     return as_arena_commit(s->arena);
 }
 

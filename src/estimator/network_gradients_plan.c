@@ -110,7 +110,7 @@ static as_status plan_memory(as_gradients *g)
                             &g->augment_work));
     AS_TRY(plan_kept(g));
     AS_TRY(plan_spread(g));
-    AS_TRY(as_model_work_plan(&g->model, g->tile, as_team_size(setup->team), depth, true, g->arena, &g->work));
+    AS_TRY(as_model_work_plan(&g->model, g->tile, as_team_size(setup->team), depth, true, NULL, g->arena, &g->work));
     AS_TRY(as_arena_commit(g->arena));
     as_model_work_bind(&g->model, &g->work);
     return AS_OK;

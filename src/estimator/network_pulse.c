@@ -296,9 +296,10 @@ void network_pulse_optimize(as_pulse *p, network_step *job, int thread)
 
 /* ---- rows ---- */
 
-static void look_at_layer(const as_pulse *p, int i, int lane, int64_t first, int64_t end, void *slope)
+/* Rows [first, end) of the work space, which are of one lane. */
+static void look_at_rows(const as_pulse *p, const as_model_work *work, int i, int lane, int64_t first, int64_t end,
+                         void *slope)
 {
-    const as_model_work *work = &p->network->work;
     const as_layer *layer = &p->network->model.layer[i];
     const size_t bytes = p->network->setup.kernels->real_bytes;
     const int64_t n = layer->out_size, ld = work->ld[i + 1];
@@ -308,7 +309,8 @@ static void look_at_layer(const as_pulse *p, int i, int lane, int64_t first, int
         sums[OUTPUTS] += (double)n;
         if (work->dy[i + 1] != NULL) {
             double moments[2] = {0, sums[DELTA_SQUARES]};
-            p->measure->moments(n, (const char *)work->dy[i + 1] + (size_t)(r * ld) * bytes, moments);
+            const int64_t q = work->passes[i + 1] ? r - work->near : r;
+            p->measure->moments(n, (const char *)work->dy[i + 1] + (size_t)(q * ld) * bytes, moments);
             sums[DELTA_SQUARES] = moments[1];
             sums[DELTAS] += (double)n;
         }
@@ -318,20 +320,24 @@ static void look_at_layer(const as_pulse *p, int i, int lane, int64_t first, int
     }
 }
 
-void network_pulse_look(as_pulse *p, const network_rows_done *done)
+void network_pulse_look_at(as_pulse *p, const network_rows_done *done, int layer)
 {
     const as_network *network = p->network;
     const int64_t *lane_row = network->batch->lane_row + done->lane;
     char *slope = (char *)p->slope + (size_t)((1 + done->slot) * p->slope_reals) * network->setup.kernels->real_bytes;
-    for (int i = done->thread; i < network->model.nlayers; i += done->threads) {
-        if (!sees(&network->model, i)) {
-            continue;
-        }
-        for (int l = 0; l < done->lanes; l++) {
-            const int64_t before = done->from + done->lane_row[l] - done->at - lane_row[l]; /* rows of the lane */
-            const int64_t end = done->lane_row[l] + (p->counted.lane_rows - before);
-            look_at_layer(p, i, done->lane + l, done->lane_row[l],
-                          end < done->lane_row[l + 1] ? end : done->lane_row[l + 1], slope);
+    for (int l = 0; l < done->lanes && sees(&network->model, layer); l++) {
+        const int64_t before = done->from + done->lane_row[l] - done->at - lane_row[l]; /* rows of the lane */
+        const int64_t end = done->lane_row[l] + (p->counted.lane_rows - before);
+        look_at_rows(p, done->work, layer, done->lane + l, done->lane_row[l],
+                     end < done->lane_row[l + 1] ? end : done->lane_row[l + 1], slope);
+    }
+}
+
+void network_pulse_look(as_pulse *p, const network_rows_done *done)
+{
+    for (int i = done->thread; i < p->network->model.nlayers; i += done->threads) {
+        if (!done->work->passes[i + 1]) {
+            network_pulse_look_at(p, done, i);
         }
     }
 }

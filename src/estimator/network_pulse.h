@@ -33,6 +33,7 @@ struct as_pulse {
 /* Rows of the work space that have been through backward: of own lanes [lane, lane + lanes), from their place `at`,
    which is row `from` of the batch. */
 typedef struct network_rows_done {
+    const as_model_work *work;
     int lane, lanes;
     const int64_t *lane_row; /* (lanes + 1) of the work space */
     int64_t at, from;
@@ -40,8 +41,10 @@ typedef struct network_rows_done {
     int slot;            /* of the caller among all threads */
 } network_rows_done;
 
-/* Not collective; what all threads that share rows call, none of which goes on to other rows before. */
+/* Not collective; what all threads that share rows call, none of which goes on to other rows before. look: at layers
+   whose gradients stay; look_at: at one whose gradient passes, when backward is through it. */
 void network_pulse_look(as_pulse *p, const network_rows_done *done);
+void network_pulse_look_at(as_pulse *p, const network_rows_done *done, int layer);
 /* Not collective. The children of the root, before they are added: as_sum_watch.see; context is the pulse. */
 void network_pulse_halves(void *context, int64_t first, int64_t count, const void *left, const void *right);
 /* Not collective. The sum of gradients, before penalties are added to it. */

@@ -7,7 +7,9 @@
    the activations (few parameters, many rows), and where lanes divide evenly.
 
    Tiles cost one pass over a vector each, so they pay only where a tile's activations fit the cache and the vector is
-   small beside them. */
+   small beside them. Those of an image are many more: there a tile has as few samples as convolutions take side by
+   side, each layer is summed as soon as backward is through it, and gradients use the same memory one after another, so
+   that what one layer writes the next one finds near. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -200,8 +202,42 @@ int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads)
     return positions > 1 && far && 2 * tile <= rows ? tile : rows;
 }
 
+/* Bytes of the parameters of the first `layers` layers. */
+static int64_t bytes_of_weights(const as_network *network, int layers)
+{
+    int64_t weights = 0;
+    for (int l = 0; l < layers; l++) {
+        const as_layer *layer = &network->model.layer[l];
+        for (int q = 0; q < layer->nparams; q++) {
+            weights += layer->param[q].count * (int64_t)network->setup.kernels->real_bytes;
+        }
+    }
+    return weights;
+}
+
+/* Threads that have their rows for themselves. */
+static bool is_alone(const as_network *network)
+{
+    return network->owners > 1 || as_team_size(network->setup.team) == 1;
+}
+
+/* Rows of a tile of a network of images, with `lane_rows` in a lane; 0: they are no images, or do not want such tiles.
+ */
+static int64_t image_tile(const as_network *network, int64_t rows, int64_t lane_rows)
+{
+    const as_model *model = &network->model;
+    bool images = false;
+    for (int l = 0; l < model->nlayers; l++) {
+        images = images || (model->layer[l].out.rank >= 3 && model->layer[l].nparams > 0);
+    }
+    const int64_t least = lane_rows < 2 * CHUNK_IMAGES && lane_rows > CHUNK_IMAGES ? lane_rows : CHUNK_IMAGES;
+    const bool pays =
+        rows * row_bytes(network) > (int64_t)FAR_BYTES && bytes_of_weights(network, model->nlayers) <= CACHE_BYTES / 2;
+    return images && pays && is_alone(network) && !model->ties && model->segments == 0 ? least : 0;
+}
+
 /* How many of the `rows` rows of an owner to work on at a time. */
-static int64_t choose_tile_rows(const as_network *network, int64_t rows)
+static int64_t choose_tile_rows(const as_network *network, int64_t rows, int64_t lane_rows)
 {
     const as_setup *setup = &network->setup;
     if (network->model.scope == AS_SCOPE_BATCH) {
@@ -212,6 +248,10 @@ static int64_t choose_tile_rows(const as_network *network, int64_t rows)
     }
     if (setup->tuning.tile_rows > 0) {
         return setup->tuning.tile_rows;
+    }
+    const int64_t images = image_tile(network, rows, lane_rows);
+    if (images > 0) {
+        return images;
     }
     const int threads = as_team_size(setup->team) / network->owners;
     const int64_t vector = network->n * (int64_t)setup->kernels->real_bytes;
@@ -231,16 +271,9 @@ static int choose_chunk_layers(const as_network *network)
     if (asked > 0 && !whole) {
         return asked < model->nlayers ? asked : model->nlayers;
     }
-    int64_t weights = 0;
     int layers = 0;
-    for (; layers < model->nlayers; layers++) {
-        const as_layer *layer = &model->layer[layers];
-        for (int q = 0; q < layer->nparams; q++) {
-            weights += layer->param[q].count * (int64_t)network->setup.kernels->real_bytes;
-        }
-        if (weights > CACHE_BYTES / 2) {
-            break;
-        }
+    while (layers < model->nlayers && bytes_of_weights(network, layers + 1) <= CACHE_BYTES / 2) {
+        layers++;
     }
     const bool pays = !whole && network->tile_rows * bytes_of_row(&network->model, layers) > CACHE_BYTES;
     return layers == model->nlayers || pays ? layers : 0;
@@ -272,20 +305,22 @@ static int64_t choose_chunk(const as_network *network)
     }
     const int64_t rows = CACHE_BYTES / 2 / bytes_of_row(&network->model, network->chunk_layers),
                   least = least_chunk(network);
-    return rows < least ? least : rows;
+    return network->tile_rows < 2 * CHUNK_IMAGES ? network->tile_rows : rows < least ? least : rows;
 }
 
 /* Sums of a layer are taken while what backward wrote is near, where that is not near any more after all layers: a
-   barrier of the threads for each layer. */
-static bool choose_early(const as_network *network)
+   barrier of the threads for each layer. Layers that see lanes have them all at once then. */
+static bool choose_early(const as_network *network, int64_t capacity)
 {
     const as_model *model = &network->model;
     const as_force asked = network->setup.tuning.early;
-    const bool can = !model->ties && model->segments == 0 && model->scope == AS_SCOPE_ROW &&
+    const bool lanes = model->scope == AS_SCOPE_LANE && is_alone(network);
+    const bool can = !model->ties && model->segments == 0 && (model->scope == AS_SCOPE_ROW || lanes) &&
                      (network->chunk_layers == 0 || network->chunk_layers == model->nlayers) &&
                      network->chunk >= network->tile_rows;
-    return can && asked != AS_NEVER &&
-           (asked == AS_ALWAYS || network->tile_rows * row_bytes(network) > (int64_t)FAR_BYTES);
+    const bool pays = network->tile_rows * row_bytes(network) > (int64_t)FAR_BYTES ||
+                      image_tile(network, capacity, network->tile_rows) > 0;
+    return can && asked != AS_NEVER && (asked == AS_ALWAYS || pays);
 }
 
 /* The own lanes [first, end) of an owner. */
@@ -320,7 +355,7 @@ as_status network_plan_tiles(as_network *network)
     int longest, first;
     as_tree_share(own, network->owners, 0, &first, &longest);
     const int64_t rows = network->owners == 1 ? capacity : longest * lane_rows;
-    int64_t limit = choose_tile_rows(network, rows);
+    int64_t limit = choose_tile_rows(network, rows, lane_rows);
     if (network->model.scope != AS_SCOPE_ROW && limit < lane_rows) {
         limit = lane_rows; /* its layers want whole lanes */
     }
@@ -345,6 +380,9 @@ as_status network_plan_tiles(as_network *network)
                                                    : rows;
     network->chunk_layers = choose_chunk_layers(network);
     network->chunk = choose_chunk(network);
-    network->early = choose_early(network);
+    network->early = choose_early(network, rows);
+    network->passing = (as_model_passing){.layers = network->early && is_alone(network) ? network->model.nlayers : 0,
+                                          .rows = network->tile_rows,
+                                          .owners = network->owners};
     return plan_vectors(network);
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "nn/init.h"
+#include "nn/model_passing.h"
 #include "nn/model_ties.h"
 
 as_status as_model_init(const as_model *model, uint64_t seed, void *params)
@@ -137,24 +138,29 @@ void as_model_work_bind(const as_model *model, as_model_work *work)
     if (work->pool != NULL) {
         visit_pool(model, work, &walk);
     }
+    as_model_passing_bind(model, work);
 }
 
-as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
-                             as_model_work *out)
+as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train,
+                             const as_model_passing *passing, as_arena *arena, as_model_work *out)
 {
-    const size_t n = (size_t)model->nlayers + 1;
+    const size_t n = (size_t)model->nlayers + 1, owners = passing != NULL ? (size_t)passing->owners : 1;
     *out = (as_model_work){.rows = rows,
+                           .owners = (int)owners,
                            .ld = calloc(n, sizeof *out->ld),
                            .lds = calloc(n, sizeof *out->lds),
                            .x = calloc(n, sizeof *out->x),
-                           .dy = calloc(n, sizeof *out->dy),
+                           .dy = calloc(owners * n, sizeof *out->dy),
+                           .passes = calloc(n, sizeof *out->passes),
+                           .place = calloc(n, sizeof *out->place),
                            .saved = calloc(n, sizeof *out->saved),
                            .chain = calloc(n, sizeof *out->chain)};
     if (out->ld == NULL || out->lds == NULL || out->x == NULL || out->dy == NULL || out->saved == NULL ||
-        out->chain == NULL) {
+        out->chain == NULL || out->passes == NULL || out->place == NULL) {
         as_model_work_destroy(out);
         AS_FAIL(AS_NOMEM, "out of memory for the work space of %d layers", model->nlayers);
     }
+    as_model_passing_choose(model, passing, out);
     for (int v = 0; v <= model->nlayers; v++) {
         const as_shape *shape = as_model_shape(model, v);
         out->ld[v] = row_stride(model, shape, as_shape_size(shape));
@@ -162,7 +168,7 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
         if (kept) {
             AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->x[v]));
         }
-        if (train && kept && model->wants[v]) {
+        if (train && kept && model->wants[v] && !out->passes[v]) {
             AS_TRY(reserve_rows(model, rows, out->ld[v], arena, &out->dy[v]));
         }
         if (v > 0 && model->layer[v - 1].saved > 0) {
@@ -174,6 +180,7 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
     }
     if (train) {
         AS_TRY(reserve_more(model, arena, out));
+        AS_TRY(as_model_passing_plan(model, passing, arena, out));
         AS_TRY(as_model_ties_plan(model, depth, arena, out));
         pool_walk walk = {.base = NULL};
         visit_pool(model, out, &walk);
@@ -199,6 +206,8 @@ void as_model_work_destroy(as_model_work *work)
     free(work->dy);
     free(work->saved);
     free(work->chain);
+    free(work->passes);
+    free(work->place);
     *work = (as_model_work){.rows = 0};
 }
 

@@ -89,7 +89,7 @@ typedef struct as_model_work {
     int64_t *lds; /* (nlayers) row stride of what the layers save */
     void **x;     /* (nlayers + 1) values: x[0] the data, x[i + 1] output of layer i */
     void **dy;    /* (nlayers + 1) gradients at the values; entries NULL when not training, or where no layer below
-                     trains */
+                     trains. So many for each owner: as_model_work_own */
     void **saved; /* (nlayers) */
     void *more[AS_INPUTS_MAX];     /* (rows) gradient of input k where it is added to what another layer gave */
     int64_t ldmore[AS_INPUTS_MAX]; /* from which rows of a pass begin there: the same for all layers, since threads are
@@ -101,16 +101,33 @@ typedef struct as_model_work {
     void **chain;      /* (nlayers) sums of a lane, of layers that share parameters */
     void *stack;       /* sums of lanes and nodes of shared parameters: (depth, shared elements) */
     void *pool;        /* what segments do not keep: one after another they use the same memory */
+    int owners;
+    bool
+        *passes; /* (nlayers + 1) the gradient at a value passes: its memory begins with row `near` of the work space */
+    int64_t near;
+    void *passing; /* (owners, passing_bytes): memory of the gradients that pass, each at its place */
+    size_t *place, passing_bytes;
 } as_model_work;
 
+/* Which gradients pass: those at values that the first `layers` layers alone write and read. Rows go backward through
+   these layers `rows` at a time, and each layer is summed before the next one (as_model_rows.sums); so the gradients
+   use the same memory one after another, and it stays in the cache. One thread has its rows for itself. */
+typedef struct as_model_passing {
+    int layers; /* 0: none pass */
+    int64_t rows;
+    int owners; /* threads */
+} as_model_passing;
+
 /* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads and tree
-   programs of at most `depth`. train false: no gradients kept. Rows of values with one axis are padded so that they do
-   not collide in the cache. Errors: NOMEM (destroy the work then, too). */
-as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train, as_arena *arena,
-                             as_model_work *out);
-/* Not collective. After the arena was committed: finds the places in the pool. Only needed where model->segments > 0.
- */
+   programs of at most `depth`. train false: no gradients kept. passing NULL: all gradients stay. Rows of values with
+   one axis are padded so that they do not collide in the cache. Errors: NOMEM (destroy the work then, too). */
+as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train,
+                             const as_model_passing *passing, as_arena *arena, as_model_work *out);
+/* Not collective. After the arena was committed: finds the places in the pools. Only needed where model->segments > 0,
+   or gradients pass. */
 void as_model_work_bind(const as_model *model, as_model_work *work);
+/* Not collective. Makes a copy of the work space that of an owner: its gradients that pass, and its scratch. */
+void as_model_work_own(const as_model *model, as_model_work *work, int owner);
 void as_model_work_destroy(as_model_work *work);
 /* Not collective. Scratch memory of a thread. Borrowed. */
 void *as_model_scratch(const as_model *model, const as_model_work *work, int thread);
@@ -123,6 +140,8 @@ typedef struct as_model_sums {
     void *const *part;
     as_team *team; /* NULL: the caller alone */
     int threads;
+    void (*done)(void *context, int layer); /* called when backward is through a layer, and it is summed; or NULL */
+    void *context;
 } as_model_sums;
 
 typedef struct as_model_rows { /* rows [first, first + count) of the work space */

@@ -36,6 +36,18 @@ void *as_model_scratch(const as_model *model, const as_model_work *work, int thr
                   as_model_stride(model, model->scratch + work->rows * model->scratch_row));
 }
 
+/* Row `row` of the gradient at value v. */
+static void *gradient_at(const as_model *model, const as_model_work *work, int v, int64_t row)
+{
+    return row_at(model, work->dy[v], work->passes[v] ? row - work->near : row, work->ld[v]);
+}
+
+/* The same of what is to be added to it. */
+static void *more_at(const as_model *model, const as_model_work *work, int k, int64_t row)
+{
+    return row_at(model, work->more[k], row, work->ldmore[k]);
+}
+
 static as_pass make_pass(const as_model *model, const as_model_work *work, const as_model_rows *rows, int i)
 {
     const as_layer *layer = &model->layer[i];
@@ -110,8 +122,8 @@ void as_model_forward_layers(const as_model *model, as_model_work *work, const a
 static void add_gradient(const as_model *model, as_model_work *work, const as_model_rows *rows, int v, int k)
 {
     const int64_t ld = work->ld[v], n = (rows->count - 1) * ld + as_shape_size(as_model_shape(model, v));
-    void *sum = row_at(model, work->dy[v], rows->first, ld);
-    model->kernels->add(n, sum, row_at(model, work->more[k], rows->first, work->ldmore[k]), sum);
+    void *sum = gradient_at(model, work, v, rows->first);
+    model->kernels->add(n, sum, more_at(model, work, k, rows->first), sum);
 }
 
 bool as_model_masked(const as_model *model, const int32_t *label, int64_t rows)
@@ -233,9 +245,7 @@ void as_model_loss(const as_model *model, as_model_work *work, const as_model_ro
         const int v = head->value;
         const bool wanted = gradient && model->wants[v];
         const int64_t ld = work->ld[v];
-        void *dz = !wanted      ? NULL
-                   : head->adds ? row_at(model, work->more[0], first, work->ldmore[0])
-                                : row_at(model, work->dy[v], first, ld);
+        void *dz = !wanted ? NULL : head->adds ? more_at(model, work, 0, first) : gradient_at(model, work, v, first);
         double *own = work->head_loss == NULL ? NULL : work->head_loss + h * work->rows + first;
         const as_loss_pass pass = {
             .options = head->options,
@@ -286,11 +296,11 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     pass.lanes = layer->scope != AS_SCOPE_ROW ? rows->lanes : 0;
     pass.meeting = rows->meeting;
     pass.lane_row = lane_row;
-    pass.dy = row_at(model, work->dy[i + 1], rows->first, work->ld[i + 1]);
+    pass.dy = gradient_at(model, work, i + 1, rows->first);
     for (int k = 0; k < layer->ninputs; k++) {
-        void *dx = layer->adds[k] ? work->more[k] : work->dy[layer->from[k]];
-        const int64_t ld = layer->adds[k] ? work->ldmore[k] : pass.ldx[k];
-        pass.dx[k] = layer->skips[k] ? NULL : row_at(model, dx, rows->first, ld);
+        pass.dx[k] = layer->skips[k]  ? NULL
+                     : layer->adds[k] ? more_at(model, work, k, rows->first)
+                                      : gradient_at(model, work, layer->from[k], rows->first);
     }
     layer->ops->backward(layer, &pass);
     for (int k = 0; k < layer->ninputs; k++) {
@@ -325,6 +335,9 @@ static void backward_part(const as_model *model, as_model_work *work, const as_m
                 as_team_barrier(rows->sums->team);
             }
             layer_sums(model, work, i, rows->sums, rows->thread);
+        }
+        if (rows->sums != NULL && rows->sums->done != NULL) {
+            rows->sums->done(rows->sums->context, i);
         }
     }
 }
@@ -389,10 +402,15 @@ static void layer_accumulate(const as_model *model, const as_model_work *work, i
                              const int64_t *lane_row, bool resume, void *const *part, int thread, int threads)
 {
     const as_layer *layer = &model->layer[i];
+    int64_t near[AS_LANES_MAX + 1]; /* rows counted from row `near` of the work space */
+    for (int l = 0; work->near > 0 && l <= program->lanes; l++) {
+        near[l] = lane_row[l] - work->near;
+    }
+    lane_row = work->near > 0 ? near : lane_row;
     as_accumulate a = {.kernels = model->kernels,
-                       .dy = work->dy[i + 1],
+                       .dy = gradient_at(model, work, i + 1, work->near),
                        .ldy = work->ld[i + 1],
-                       .saved = work->saved[i],
+                       .saved = row_at(model, work->saved[i], work->near, work->lds[i]),
                        .lds = work->lds[i],
                        .scratch = as_model_scratch(model, work, thread),
                        .program = program,
@@ -402,7 +420,7 @@ static void layer_accumulate(const as_model *model, const as_model_work *work, i
                        .thread = thread,
                        .threads = threads};
     for (int k = 0; k < layer->ninputs; k++) {
-        a.x[k] = work->x[layer->from[k]];
+        a.x[k] = row_at(model, work->x[layer->from[k]], work->near, work->ld[layer->from[k]]);
         a.ldx[k] = work->ld[layer->from[k]];
     }
     layer->ops->accumulate(layer, &a);

@@ -60,7 +60,7 @@ static void open_sequence(sequence *s, const as_kernels *kernels, const char *la
         fail_msg("%s: %s", layers, as_error_message());
     }
     assert_int_equal(as_arena_create(&s->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(model, 1, 1, 1, false, s->arena, &s->work), AS_OK);
+    assert_int_equal(as_model_work_plan(model, 1, 1, 1, false, NULL, s->arena, &s->work), AS_OK);
     assert_int_equal(as_arena_reserve(s->arena, (size_t)model->nparams * kernels->real_bytes, &s->params), AS_OK);
     assert_int_equal(as_arena_reserve(s->arena, (size_t)model->packed_reals * kernels->real_bytes, &s->packed), AS_OK);
     assert_int_equal(as_arena_commit(s->arena), AS_OK);

@@ -220,7 +220,7 @@ static void run_labelled(labelled *l, int64_t positions, const char *layers)
     const as_model *model = &net->model;
     const size_t vector = (size_t)model->nparams * sizeof(double);
     assert_int_equal(as_arena_create(&net->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(model, rows, 1, AS_TREE_DEPTH_MAX, true, net->arena, &net->work), AS_OK);
+    assert_int_equal(as_model_work_plan(model, rows, 1, AS_TREE_DEPTH_MAX, true, NULL, net->arena, &net->work), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->params), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, (void **)&l->gradient), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, (size_t)model->packed_reals * 8, &net->packed), AS_OK);

@@ -26,7 +26,7 @@ static void open_mixture(mixture *m, const char *text, as_model_data data)
         fail_msg("%s", as_error_message());
     }
     assert_int_equal(as_arena_create(&m->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(&m->model, N, 1, 1, true, m->arena, &m->work), AS_OK);
+    assert_int_equal(as_model_work_plan(&m->model, N, 1, 1, true, NULL, m->arena, &m->work), AS_OK);
     assert_int_equal(as_arena_reserve(m->arena, (size_t)m->model.nparams * 8, (void **)&m->params), AS_OK);
     assert_int_equal(as_arena_reserve(m->arena, (size_t)m->model.packed_reals * 8, (void **)&m->packed), AS_OK);
     assert_int_equal(as_arena_commit(m->arena), AS_OK);

@@ -48,7 +48,7 @@ static void check(const reference *ref)
     const size_t vector = (size_t)net.model.nparams * sizeof(double);
     assert_int_equal(net.model.nparams, ref->nparams);
     assert_int_equal(as_arena_create(&net.arena), AS_OK);
-    assert_int_equal(as_model_work_plan(&net.model, REFERENCE_ROWS, 1, 1, true, net.arena, &net.work), AS_OK);
+    assert_int_equal(as_model_work_plan(&net.model, REFERENCE_ROWS, 1, 1, true, NULL, net.arena, &net.work), AS_OK);
     assert_int_equal(as_arena_reserve(net.arena, vector, &net.params), AS_OK);
     assert_int_equal(as_arena_reserve(net.arena, vector, (void **)&gradient), AS_OK);
     assert_int_equal(as_arena_reserve(net.arena, (size_t)net.model.packed_reals * 8, &net.packed), AS_OK);

@@ -35,7 +35,7 @@ static void open_regression(regression *r, const as_kernels *kernels)
     assert_int_equal(as_optimizer_parse(r->document, as_node_get(root, "optimizer"), kernels, &r->optimizer), AS_OK);
     const size_t vector = (size_t)r->model.nparams * kernels->real_bytes;
     assert_int_equal(as_arena_create(&r->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(&r->model, SOFTMAX_N, 1, 1, true, r->arena, &r->work), AS_OK);
+    assert_int_equal(as_model_work_plan(&r->model, SOFTMAX_N, 1, 1, true, NULL, r->arena, &r->work), AS_OK);
     assert_int_equal(as_arena_reserve(r->arena, vector, &r->params), AS_OK);
     assert_int_equal(as_arena_reserve(r->arena, vector, &r->gradient), AS_OK);
     assert_int_equal(as_arena_reserve(r->arena, vector, &r->momentum), AS_OK);

@@ -1,0 +1,15 @@
+/* Places of gradients that pass (as_model_passing of model.h): inside of the model, called by as_model_work_plan. */
+#ifndef AS_NN_MODEL_PASSING_H
+#define AS_NN_MODEL_PASSING_H
+
+#include "nn/model.h"
+
+/* Not collective. Which gradients pass, into work->passes (zeros before). passing NULL: none. */
+void as_model_passing_choose(const as_model *model, const as_model_passing *passing, as_model_work *work);
+/* Not collective. Their places, and memory for all owners. Errors: NOMEM. */
+as_status as_model_passing_plan(const as_model *model, const as_model_passing *passing, as_arena *arena,
+                                as_model_work *work);
+/* Not collective. After the arena was committed: addresses, for all owners. */
+void as_model_passing_bind(const as_model *model, as_model_work *work);
+
+#endif
