@@ -36,6 +36,16 @@ AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
 #endif
 }
 
+/* Keeps a vector in its register: the compiler would rather load it again for every use. */
+AS_INLINE void v_hold(vreal *x)
+{
+#if defined(V_CALL)
+    __asm__("" : "+v"(*x));
+#else
+    (void)x;
+#endif
+}
+
 /* Rows of the strip t of `strips` equal ones over m rows: first row in *i. */
 AS_INLINE int strip_rows(int64_t m, int64_t strips, int64_t t, int64_t *i)
 {

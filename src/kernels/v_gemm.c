@@ -52,6 +52,9 @@ AS_INLINE void step(const int R, const int W, const char *const x[], int64_t row
     AS_UNROLL
     for (int w = 0; w < W; w++) {
         y[w] = v_load(b + w / V * panel + (at * V + w % V) * VL);
+        if (W > 2 && R > 1) {
+            v_hold(&y[w]);
+        }
     }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
@@ -66,15 +69,15 @@ AS_INLINE void step(const int R, const int W, const char *const x[], int64_t row
 }
 
 /* Chains over k steps. A tall tile does not fetch B into L1: its loads lie far enough ahead of their use, and each one
-   more takes power, which limits the frequency. The compiler is kept from choosing other addresses: it would spill
-   them.
- */
+   more takes power, which limits the frequency. Nor does a wide tile of one or two rows: it waits for nothing but B,
+   and what fetches ahead takes the place of loads; with more rows, every other line is enough. The compiler is kept
+   from choosing other addresses: it would spill them. */
 AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e,
                      vreal s[SLOTS])
 {
     const int V = W == 1 ? 1 : 2, groups = (R + GROUP - 1) / GROUP;
-    const bool tall = W == 2 && R >= TALL;
-    const int turn = tall ? TURN_TALL : TURN;
+    const bool tall = W == 2 && R >= TALL, fetch = !tall && (W <= 2 || R > 2);
+    const int turn = tall ? TURN_TALL : TURN, every = W > 2 ? 2 : 1;
     const int64_t panel = e->panel, next_turn = turn * e->next_step;
     const char *x[(MR + GROUP - 1) / GROUP], *next = e->next;
     int64_t row = lda * (int64_t)sizeof(real), row3 = 3 * row;
@@ -85,9 +88,9 @@ AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t
         __asm__("" : "+r"(x[g]));
     }
     for (; k >= turn; k -= turn) {
-        if (!tall) {
+        if (fetch) {
             AS_UNROLL
-            for (int q = 0; q < TURN * W; q++) {
+            for (int q = 0; q < TURN * W; q += every) {
                 __builtin_prefetch(b + q / (TURN * V) * panel + AHEAD_B * V * VL + q % (TURN * V) * VL);
             }
         }
