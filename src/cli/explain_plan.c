@@ -62,7 +62,7 @@ as_status as_plan_make(const as_config *c, as_plan *out)
     AS_TRY(as_dataset_peek(&c->data, &out->data));
     out->train_rows = out->data.rows - as_held_out(out->data.rows, c->data.validation);
     out->batch = c->train.batch == 0 || c->train.batch > out->train_rows ? out->train_rows : c->train.batch;
-    out->lanes = as_config_lanes(c);
+    out->lanes = as_config_lanes(c, c->train.batch);
     out->classes = out->data.target != AS_TARGET_LABELS ? 0
                    : out->data.classes > 0              ? out->data.classes
                                                         : guess_classes(c);

@@ -242,7 +242,8 @@ static as_status tell(statistic_plan *p, as_text *json)
 
 as_status as_explain_statistic(const as_config *config, const as_explain_options *options, as_text *json)
 {
-    statistic_plan p = {.config = config, .options = options, .lanes = as_config_lanes(config), .begun = -1};
+    statistic_plan p = {
+        .config = config, .options = options, .lanes = as_config_lanes(config, config->train.batch), .begun = -1};
     as_status status = open_data(config, &p.data);
     if (status == AS_OK) {
         p.rows = p.data.rows;

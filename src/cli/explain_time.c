@@ -31,9 +31,7 @@ typedef struct forecast {
 as_forecast_model as_plan_forecast(const as_plan *p, int64_t batch)
 {
     return (as_forecast_model){.batch = batch,
-                               .lanes = batch == p->batch      ? p->lanes
-                                        : p->config->lanes > 0 ? (int)p->config->lanes
-                                                               : as_lanes_auto(batch),
+                               .lanes = batch == p->batch ? p->lanes : as_config_lanes(p->config, batch),
                                .vector_bytes = (double)p->model.nparams * (double)p->model.kernels->real_bytes};
 }
 

@@ -62,6 +62,7 @@ typedef struct as_format_ops {
     /* NULL, or: makes options (just the path was given) read nothing but inputs, found as `like` finds them: the
        options of the training data, NULL if those have another format. */
     void (*inputs)(void *options, const void *like);
+    int64_t (*positions)(const void *options); /* NULL: 1; or of a row, which a network takes one by one */
     const char *role_key; /* NULL, or a key that is the role ("train", "test") unless it was given */
 } as_format_ops;
 

@@ -218,6 +218,11 @@ static void inputs_only(void *opaque, const void *like)
     o->stride = training != NULL ? training->stride : o->stride;
 }
 
+static int64_t positions(const void *opaque)
+{
+    return ((const options *)opaque)->context;
+}
+
 extern const as_format_ops as_format_text;
 const as_format_ops as_format_text = {
     .name = "text",
@@ -228,4 +233,5 @@ const as_format_ops as_format_text = {
     .read = read_windows,
     .close = close_text,
     .inputs = inputs_only,
+    .positions = positions,
 };

@@ -52,8 +52,9 @@ const as_field as_root_fields[] = {
      .standard = "auto",
      .help =
          "Lanes that every batch is cut into, 1 to 4096, at least as many as ranks: part of the numbers like the seed; "
-         "auto: 24 where the batch is full or each gets 16 samples of it, else the largest of 16, 12, 8, 6, 4, 3, 2, 1 "
-         "that does."},
+         "auto: 24 where the batch is full or each gets 16 samples of it (of a text: a sample, and 16 tokens), else "
+         "the "
+         "largest of 16, 12, 8, 6, 4, 3, 2, 1 that does."},
     {.name = "precision",
      .type = AS_FIELD_CHOICE,
      .offset = offsetof(root_options, precision),
@@ -381,10 +382,17 @@ void as_config_destroy(as_config *config)
     *config = (as_config){0};
 }
 
-int as_config_lanes(const as_config *config)
+int as_config_lanes(const as_config *config, int64_t batch)
 {
-    return config->lanes > 0 ? (int)config->lanes
-                             : as_lanes_auto(config->train.batch > 0 ? config->train.batch : INT64_MAX);
+    if (config->lanes > 0) {
+        return (int)config->lanes;
+    }
+    const as_source *const train = &config->data.train;
+    const int64_t positions =
+        train->ops != NULL && train->ops->positions != NULL ? train->ops->positions(train->options) : 1;
+    /* Each lane has a sample, and of positions as many as it wants samples: more of them make no difference. */
+    const int64_t each = positions < AS_LANE_SAMPLES ? positions : AS_LANE_SAMPLES;
+    return as_lanes_auto(batch > 0 && batch < INT64_MAX / each ? batch * each : INT64_MAX);
 }
 
 /* A number, or the word that 0 stands for. */

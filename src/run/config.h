@@ -67,8 +67,9 @@ as_status as_config_load(int nfiles, const char *const *file, int nsets, const c
 as_status as_config_parse(const char *name, const char *text, int nsets, const char *const *set, as_config *out);
 void as_config_destroy(as_config *config);
 
-/* Not collective. Lanes of a run: the key, or for auto as_lanes_auto of the batch (a full one has samples enough). */
-int as_config_lanes(const as_config *config);
+/* Not collective. Lanes of a run with such a batch (0: full): the key, or for auto as_lanes_auto of the samples, or of
+   the tokens where samples are texts: then no more lanes than samples. */
+int as_config_lanes(const as_config *config, int64_t batch);
 
 /* The built-in configuration; configs/digits.yaml is the same text. */
 const char *as_config_default_text(void);

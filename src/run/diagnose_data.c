@@ -51,8 +51,8 @@ static as_status count_missing(as_patient *p)
     } mine = {.id = INT64_MAX}, *all = NULL;
     const size_t ranks = (size_t)as_world_size(p->options->world);
     config->data.missing = AS_MISSING_MEAN;
-    as_status status =
-        as_world_agree(p->options->world, as_lanes_create(as_config_lanes(config), p->options->world, &lanes));
+    as_status status = as_world_agree(
+        p->options->world, as_lanes_create(as_config_lanes(config, config->train.batch), p->options->world, &lanes));
     if (status == AS_OK) {
         status =
             as_dataset_open(&config->data, AS_TRAIN, p->options->world, &lanes, (uint64_t)config->seed, NULL, &data);

@@ -313,7 +313,7 @@ static as_status open_all(as_run *run)
     AS_TRY(compare_ranks(run));
     AS_TRY(as_world_agree(run->world, as_team_create(o->threads, &run->team)));
     AS_TRY(as_watchdog_start(run->world, o->watchdog, o->log, &run->watchdog));
-    AS_TRY(as_world_agree(run->world, as_lanes_create(as_config_lanes(c), run->world, &run->lanes)));
+    AS_TRY(as_world_agree(run->world, as_lanes_create(as_config_lanes(c, c->train.batch), run->world, &run->lanes)));
     AS_TRY(open_data(run));
     AS_TRY(open_estimator(run));
     AS_TRY(as_run_check_target(run));

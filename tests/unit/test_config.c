@@ -67,6 +67,35 @@ static void test_values_and_defaults(void **state)
     as_config_destroy(&c);
 }
 
+/* A lane has 16 samples, or one of a text, with 16 tokens. */
+static void test_automatic_lanes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *train, *batch;
+        int lanes;
+    } rows[] = {
+        {"{format: builtin, name: digits}", "16", 1},
+        {"{format: builtin, name: digits}", "384", 24},
+        {"{format: builtin, name: digits}", "full", 24},
+        {"{format: text, file: a.txt, context: 256}", "16", 16},
+        {"{format: text, file: a.txt, context: 256}", "5", 4},
+        {"{format: text, file: a.txt, context: 256}", "1000000000000", 24},
+        {"{format: text, file: a.txt, context: 4}", "16", 4},
+        {"{format: text, file: a.txt, context: 1}", "33", 2},
+        {"{format: text, file: a.txt, context: 1}", "full", 24},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        as_config c;
+        char train[128], batch[64];
+        snprintf(train, sizeof train, "data.train=%s", rows[i].train);
+        snprintf(batch, sizeof batch, "train.batch=%s", rows[i].batch);
+        assert_int_equal(as_config_parse("c.yaml", base, 2, (const char *const[]){train, batch}, &c), AS_OK);
+        assert_int_equal(as_config_lanes(&c, c.train.batch), rows[i].lanes);
+        as_config_destroy(&c);
+    }
+}
+
 static void test_resolved_text_reads_back(void **state)
 {
     (void)state;
@@ -298,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_and_defaults),
+        cmocka_unit_test(test_automatic_lanes),
         cmocka_unit_test(test_resolved_text_reads_back),
         cmocka_unit_test(test_same_meaning_same_text),
         cmocka_unit_test(test_overrides),
