@@ -144,6 +144,9 @@ static as_status plan_memory(as_network *network)
             AS_TRY(reserve(network, network->n, &network->vector[v]));
         }
     }
+    for (int v = setup->lanes->program.parts; v < network->nspares; v++) {
+        AS_TRY(reserve(network, network->first_reals, &network->spare[v]));
+    }
     int depth = 1;
     for (int t = 0; t < network->ntiles; t++) {
         depth = network->tile[t].program.depth > depth ? network->tile[t].program.depth : depth;
@@ -269,7 +272,12 @@ static void destroy(as_estimator **estimator)
     for (int t = 0; t < network->ntiles; t++) {
         as_tree_program_destroy(&network->tile[t].program);
     }
+    for (int t = 0; t < network->npieces; t++) {
+        as_tree_program_destroy(&network->piece[t].program);
+    }
     free(network->tile);
+    free(network->piece);
+    free(network->spare);
     free(network->join);
     free(network->part_slot);
     free(network->owner_bad);

@@ -21,7 +21,8 @@ typedef struct tile_job {
     int64_t at, rows;        /* of the work space */
     const int64_t *lane_row; /* (tile lanes + 1) rows of the work space */
     bool resume;
-    as_model_sums sums; /* where they are taken early */
+    bool early; /* backward takes the sums, */
+    as_model_sums sums;
 } tile_job;
 
 as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
@@ -151,7 +152,7 @@ static void pass_rows(tile_job *job, int thread, const stretch *s, int64_t first
     rows.lane_row = job->lane_row + lane;
     rows.first_lane = job->tile->lane + lane;
     rows.meeting = model->scope == AS_SCOPE_BATCH ? &network->meeting.base : NULL;
-    rows.sums = network->early ? &job->sums : NULL;
+    rows.sums = job->early ? &job->sums : NULL;
     const bool clock = clocked(job, thread), again = model->segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
     if (s->phase == 0 && s->forward && s->first == 0) {
@@ -182,7 +183,7 @@ static void rows_of_tile(tile_job *job, int thread, const stretch *s)
 {
     int64_t first, count;
     as_team_share(job->rows, job->rows >= 64 * job->threads ? 8 : 1, thread, job->threads, &first, &count);
-    const int64_t all = (count + s->chunk - 1) / s->chunk, chunks = job->network->early ? 1 : all;
+    const int64_t all = (count + s->chunk - 1) / s->chunk, chunks = job->early ? 1 : all;
     for (int64_t i = 0; i < chunks; i++) {
         const int64_t begin = count * i / chunks, end = count * (i + 1) / chunks;
         pass_rows(job, thread, s, job->at + first + begin, end - begin, 0, 0);
@@ -195,7 +196,7 @@ static void lanes_of_tile(tile_job *job, int thread, const stretch *s)
     const int64_t *row = job->lane_row;
     int64_t first, count;
     as_team_share(job->tile->lanes, 1, thread, job->threads, &first, &count);
-    if (job->network->model.scope == AS_SCOPE_BATCH || job->network->early) { /* a thread comes once to every meeting */
+    if (job->network->model.scope == AS_SCOPE_BATCH || job->early) { /* a thread comes once to every meeting */
         pass_rows(job, thread, s, row[first], row[first + count] - row[first], (int)first, (int)count);
         return;
     }
@@ -218,6 +219,89 @@ static void stretch_of_tile(tile_job *job, int thread, const stretch *s)
     }
 }
 
+static network_rows_done rows_done(const tile_job *job, int thread)
+{
+    return (network_rows_done){.work = &job->work,
+                               .lane = job->tile->lane,
+                               .lanes = job->tile->lanes,
+                               .lane_row = job->lane_row,
+                               .at = job->at,
+                               .from = job->from,
+                               .thread = thread,
+                               .threads = job->threads,
+                               .slot = job->owner + thread};
+}
+
+/* Who feels the step looks at a layer of the rows of a pass, before what passes is gone. */
+static void show_layer(void *context, int layer)
+{
+    const tile_job *job = context;
+    const network_rows_done done = rows_done(job, 0);
+    if (job->work.passes[layer + 1]) {
+        network_pulse_look_at(job->network->pulse, &done, layer);
+    }
+}
+
+/* What the sums of a job are taken along. */
+static as_model_sums sums_of(tile_job *job, void *const *part)
+{
+    return (as_model_sums){.program = &job->tile->program,
+                           .lane_row = job->lane_row,
+                           .resume = job->resume,
+                           .part = part,
+                           .team = job->network->setup.team,
+                           .threads = job->threads,
+                           .done = job->network->pulse != NULL ? show_layer : NULL,
+                           .context = job};
+}
+
+/* A vector of the pieces of a tile. */
+static void *piece_vector(const tile_job *job, int slot)
+{
+    return slot < job->tile->program.parts ? job->network->vector[job->tile->slot + slot] : job->network->spare[slot];
+}
+
+/* The first layers backward on a piece, and its sums; a long lane in several passes. */
+static void backward_of_piece(const tile_job *job, const network_tile *piece)
+{
+    as_network *network = job->network;
+    const int64_t *const row = job->lane_row + piece->lane, first = row[0], last = row[piece->lanes];
+    const int64_t most = network_piece_rows(network, last - first);
+    void *const part = piece_vector(job, piece->slot);
+    const stretch back = {.first = 0, .last = network->chunk_layers, .backward = true, .chunk = most};
+    int64_t from = first;
+    do {
+        const int64_t to = last - from < most ? last : from + most, lane_row[2] = {from, to};
+        tile_job pass = *job;
+        pass.tile = piece;
+        pass.from = job->from + from - job->at;
+        pass.at = pass.work.near = from;
+        pass.rows = to - from;
+        pass.lane_row = most < last - first ? lane_row : row;
+        pass.resume = from > first;
+        pass.early = true;
+        pass.sums = sums_of(&pass, &part);
+        pass_rows(&pass, 0, &back, from, to - from, 0, piece->lanes);
+        from = to;
+    } while (from < last);
+}
+
+/* The same of all pieces: the sums of siblings are added as soon as both are there. Who feels the step adds the last
+   two by itself. */
+static void backward_of_pieces(const tile_job *job)
+{
+    const as_network *network = job->network;
+    const bool split = network->pulse != NULL && job->tile == &network->pulse->tile;
+    for (int t = 0; t < network->npieces; t++) {
+        const network_tile *piece = &network->piece[t];
+        backward_of_piece(job, piece);
+        for (int m = 0; m < piece->nmerges - (split && t == network->npieces - 1 ? 1 : 0); m++) {
+            void *const left = piece_vector(job, piece->merge[m]);
+            network->setup.kernels->add(network->first_reals, left, piece_vector(job, piece->merge[m] + 1), left);
+        }
+    }
+}
+
 /* A phase of the thread's rows: in chunks through the layers that do so, all together through the others. */
 static void phase_of_tile(tile_job *job, int thread, int phase)
 {
@@ -229,6 +313,10 @@ static void phase_of_tile(tile_job *job, int thread, int phase)
     }
     stretch_of_tile(job, thread, &(stretch){phase, 0, cut, true, false, network->chunk});
     stretch_of_tile(job, thread, &(stretch){phase, cut, layers, true, true, network->tile_rows});
+    if (network->npieces > 0) {
+        backward_of_pieces(job);
+        return;
+    }
     stretch_of_tile(job, thread, &(stretch){phase, 0, cut, false, true, network->chunk});
 }
 
@@ -353,34 +441,11 @@ static void merge_vectors(const tile_job *job, int thread)
     }
 }
 
-static network_rows_done rows_done(const tile_job *job, int thread)
-{
-    return (network_rows_done){.work = &job->work,
-                               .lane = job->tile->lane,
-                               .lanes = job->tile->lanes,
-                               .lane_row = job->lane_row,
-                               .at = job->at,
-                               .from = job->from,
-                               .thread = thread,
-                               .threads = job->threads,
-                               .slot = job->owner + thread};
-}
-
 /* Who feels the step looks at the rows that are done. */
 static void show_rows(const tile_job *job, int thread)
 {
     const network_rows_done done = rows_done(job, thread);
     network_pulse_look(job->network->pulse, &done);
-}
-
-/* The same, a layer at a time, before what passes is gone. */
-static void show_layer(void *context, int layer)
-{
-    const tile_job *job = context;
-    const network_rows_done done = rows_done(job, 0);
-    if (job->work.passes[layer + 1]) {
-        network_pulse_look_at(job->network->pulse, &done, layer);
-    }
 }
 
 /* What one of the threads that share a tile does for it. */
@@ -396,7 +461,10 @@ static void work_on_tile(tile_job *job, int thread)
     if (thread == 0) {
         sum_heads(job);
     }
-    if (!network->early) {
+    if (network->npieces > 0) {
+        as_model_accumulate_layers(&network->model, &job->work, network->chunk_layers, network->model.nlayers,
+                                   &job->sums, thread);
+    } else if (!network->early) {
         as_model_accumulate(&network->model, &job->work, &job->tile->program, job->lane_row, job->resume,
                             network->vector + job->tile->slot, together ? network->setup.team : NULL, thread,
                             job->threads);
@@ -420,14 +488,8 @@ static void tile_body(void *argument, int thread)
 /* Now, by its owner; or by all threads together. */
 static void run_job(tile_job *job)
 {
-    job->sums = (as_model_sums){.program = &job->tile->program,
-                                .lane_row = job->lane_row,
-                                .resume = job->resume,
-                                .part = job->network->vector + job->tile->slot,
-                                .team = job->network->setup.team,
-                                .threads = job->threads,
-                                .done = job->network->pulse != NULL ? show_layer : NULL,
-                                .context = job};
+    job->early = job->network->early;
+    job->sums = sums_of(job, job->network->vector + job->tile->slot);
     if (job->network->owners > 1) {
         work_on_tile(job, 0);
     } else {

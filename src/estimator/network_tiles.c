@@ -70,13 +70,13 @@ static as_status meet(const as_tree *tree, node_stack *stack, bool *out)
     return AS_OK;
 }
 
-/* Programs, vectors and merges of an owner's tiles, whose vectors begin at `base`: a stack of finished nodes whose
-   siblings merge as soon as both are there. */
-static as_status plan_merges(as_network *network, int owner, int base, node_stack *stack)
+/* Programs, vectors and merges of an owner's tiles (n of all), whose vectors begin at `base`: a stack of finished nodes
+   whose siblings merge as soon as both are there. *nvectors: how many there are at least. */
+static as_status plan_merges(const as_lanes *lanes, int n, network_tile *tiles, int owner, int base, node_stack *stack,
+                             int *nvectors)
 {
-    const as_lanes *lanes = network->setup.lanes;
-    for (int t = 0; t < network->ntiles; t++) {
-        network_tile *tile = &network->tile[t];
+    for (int t = 0; t < n; t++) {
+        network_tile *tile = &tiles[t];
         if (tile->owner != owner) {
             continue;
         }
@@ -86,7 +86,7 @@ static as_status plan_merges(as_network *network, int owner, int base, node_stac
             AS_TRY(push(stack,
                         (node_span){base + stack->depth, tile->program.part_first[p], tile->program.part_lanes[p]}));
         }
-        network->nvectors = base + stack->depth > network->nvectors ? base + stack->depth : network->nvectors;
+        *nvectors = base + stack->depth > *nvectors ? base + stack->depth : *nvectors;
         bool merges = true;
         while (tile->nmerges < AS_TREE_DEPTH_MAX) {
             AS_TRY(meet(&lanes->tree, stack, &merges));
@@ -112,7 +112,7 @@ static as_status plan_vectors(as_network *network)
     }
     for (int owner = 0; owner < network->owners; owner++) {
         node_stack own = {0};
-        AS_TRY(plan_merges(network, owner, network->nvectors, &own));
+        AS_TRY(plan_merges(lanes, network->ntiles, network->tile, owner, network->nvectors, &own, &network->nvectors));
         for (int i = 0; i < own.depth; i++) {
             AS_TRY(push(&all, own.node[i]));
             for (bool merges = true; merges;) {
@@ -328,21 +328,73 @@ typedef struct lane_range {
     int owner, first, end;
 } lane_range;
 
-/* Appends what the node over lanes [a, b), whose splits in pre-order begin at `split`, has of the range, as tiles of at
-   most `most` lanes: each is a node of the tree, so that every tile gives one vector and siblings meet. */
-static void cut_node(as_network *network, const lane_range *range, const int16_t *split, int a, int b, int most)
+/* Appends what the node over lanes [a, b), whose splits in pre-order begin at `split`, has of the range, to n tiles as
+   tiles of at most `most` lanes: each is a node of the tree, so that every tile gives one vector and siblings meet. */
+static void cut_node(const as_network *network, const lane_range *range, const int16_t *split, int a, int b, int most,
+                     int *n, network_tile *tiles)
 {
     const int origin = network->setup.lanes->first, first = origin + range->first, end = origin + range->end;
     if (b <= first || a >= end) {
         return;
     }
     if (a >= first && b <= end && (b - a <= most || b - a == 1)) {
-        network->tile[network->ntiles++] = (network_tile){.owner = range->owner, .lane = a - origin, .lanes = b - a};
+        tiles[(*n)++] = (network_tile){.owner = range->owner, .lane = a - origin, .lanes = b - a};
         return;
     }
     const int middle = split[0];
-    cut_node(network, range, split + 1, a, middle, most);
-    cut_node(network, range, split + (middle - a), middle, b, most);
+    cut_node(network, range, split + 1, a, middle, most, n, tiles);
+    cut_node(network, range, split + (middle - a), middle, b, most, n, tiles);
+}
+
+/* Whether the first layers go backward in pieces: where their rows are far from the cache, as those of convolutions
+   before wide dense layers, whose vectors are too long for tiles. */
+static bool choose_pieces(const as_network *network, int64_t rows)
+{
+    const as_model *model = &network->model;
+    const int cut = network->chunk_layers;
+    const as_force asked = network->setup.tuning.early;
+    const bool can = cut > 0 && cut < model->nlayers && network->ntiles == 1 && network->owners == 1 &&
+                     network->tile_rows >= rows && is_alone(network) && !model->ties && model->segments == 0 &&
+                     model->scope != AS_SCOPE_BATCH;
+    const bool pays = rows * bytes_of_row(model, cut) > (int64_t)FAR_BYTES;
+    return can && asked != AS_NEVER && (asked == AS_ALWAYS || pays);
+}
+
+int64_t network_piece_rows(const as_network *network, int64_t rows)
+{
+    const int64_t passes = network->model.scope == AS_SCOPE_ROW ? (rows + network->chunk / 2) / network->chunk : 1;
+    return passes > 1 ? (rows + passes - 1) / passes : rows;
+}
+
+/* Pieces of as many whole lanes as a chunk has rows, and at least one. */
+static as_status plan_pieces(as_network *network, int64_t lane_rows)
+{
+    const as_lanes *lanes = network->setup.lanes;
+    const lane_range range = {0, 0, lanes->count};
+    node_stack stack = {0};
+    int most = network->chunk / lane_rows > 1 ? (int)(network->chunk / lane_rows) : 1;
+    network->piece = calloc((size_t)lanes->count, sizeof *network->piece);
+    if (network->piece == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d pieces", lanes->count);
+    }
+    most = most < lanes->count ? most : lanes->count;
+    cut_node(network, &range, lanes->tree.split, 0, lanes->lanes, most, &network->npieces, network->piece);
+    AS_TRY(plan_merges(lanes, network->npieces, network->piece, 0, 0, &stack, &network->nspares));
+    network->spare = calloc((size_t)network->nspares, sizeof *network->spare);
+    if (network->spare == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d vectors", network->nspares);
+    }
+    for (int l = 0; l < network->chunk_layers; l++) {
+        const as_layer *layer = &network->model.layer[l];
+        for (int q = 0; q < layer->nparams; q++) {
+            const int64_t end = layer->param[q].offset + layer->param[q].count;
+            network->first_reals = end > network->first_reals ? end : network->first_reals;
+        }
+    }
+    const int64_t rows = most * lane_rows, pass = network->chunk + network->chunk / 2 + 1;
+    const bool whole = network->model.scope != AS_SCOPE_ROW || rows < pass;
+    network->passing = (as_model_passing){.layers = network->chunk_layers, .rows = whole ? rows : pass, .owners = 1};
+    return AS_OK;
 }
 
 as_status network_plan_tiles(as_network *network)
@@ -371,7 +423,8 @@ as_status network_plan_tiles(as_network *network)
         if (limit >= rows) {
             network->tile[network->ntiles++] = (network_tile){.owner = owner, .lane = begin, .lanes = count};
         } else {
-            cut_node(network, &range, setup->lanes->tree.split, 0, setup->lanes->lanes, (int)(most < own ? most : own));
+            cut_node(network, &range, setup->lanes->tree.split, 0, setup->lanes->lanes, (int)(most < own ? most : own),
+                     &network->ntiles, network->tile);
         }
     }
     network->tile_rows = limit >= rows             ? rows
@@ -384,5 +437,8 @@ as_status network_plan_tiles(as_network *network)
     network->passing = (as_model_passing){.layers = network->early && is_alone(network) ? network->model.nlayers : 0,
                                           .rows = network->tile_rows,
                                           .owners = network->owners};
+    if (!network->early && choose_pieces(network, rows)) {
+        AS_TRY(plan_pieces(network, lane_rows));
+    }
     return plan_vectors(network);
 }

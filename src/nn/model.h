@@ -197,6 +197,10 @@ void as_model_accumulate(const as_model *model, const as_model_work *work, const
                          const int64_t *lane_row, bool resume, void *const *part, as_team *team, int thread,
                          int threads);
 
+/* Not collective. The same of layers [first, last) alone, of a model without ties; all threads of the sums. */
+void as_model_accumulate_layers(const as_model *model, const as_model_work *work, int first, int last,
+                                const as_model_sums *sums, int thread);
+
 /* Where segments are computed again, they use the same memory one after the other: all threads finish a phase of all
    rows in the work space before any begins the next. Forward alone has phases 0 .. segments. Training has phases
    0 .. 2 segments: forward; in phase `segments` also loss and backward down to the last segment; then each segment is

@@ -441,6 +441,16 @@ static void layer_sums(const as_model *model, const as_model_work *work, int i, 
     layer_accumulate(model, work, i, sums->program, sums->lane_row, sums->resume, own, thread, sums->threads);
 }
 
+void as_model_accumulate_layers(const as_model *model, const as_model_work *work, int first, int last,
+                                const as_model_sums *sums, int thread)
+{
+    for (int i = last - 1; i >= first; i--) {
+        if (has_sums(model, work, i, 0)) {
+            layer_sums(model, work, i, sums, thread);
+        }
+    }
+}
+
 void as_model_accumulate_segment(const as_model *model, const as_model_work *work, int segment,
                                  const as_tree_program *program, const int64_t *lane_row, bool resume,
                                  void *const *part, int thread, int threads)

@@ -189,7 +189,7 @@ static void compare_all(const fixture *like, const fixture *f)
                                           .tile_rows = tiles[t],
                                           .chunk_rows = chunks[(t + (size_t)owners) % 4],
                                           .chunk_layers = (int)(t + (size_t)threads) % 5,
-                                          .early = t + (size_t)owners >= 3 ? AS_ALWAYS : (as_force)(t % 2)};
+                                          .early = t + (size_t)owners >= 3 || t == 0 ? AS_ALWAYS : (as_force)(t % 2)};
                 outcome found = train(f, threads, tuning);
                 if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0 ||
                     strcmp(found.message, first.message) != 0) {
