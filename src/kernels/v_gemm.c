@@ -22,7 +22,7 @@ enum {
     COPY_PANELS = 8,              /* they are copied apart when more panels than this pass by */
     STREAM_K = 64,                /* rows of no more reals than this are too short for the hardware to fetch ahead */
     TURN = 4,                     /* chain steps per turn of the loop ... */
-    TURN_TALL = 2,                /* ... of a tall tile: fewer instructions than the processor's loop buffer holds */
+    TURN_TALL = 3,                /* ... of a tall tile: as many instructions as the processor's loop buffer holds */
     TALL = MR - 2,                /* rows of a tall tile at least */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
     GROUP = 5,                    /* rows of A that are addressed from one pointer */
@@ -240,26 +240,34 @@ static void fetch_rows(const real *a, int64_t count)
     }
 }
 
-/* Rows [0, m) of a (m, p1 - p0) and of C, columns [j, n). */
+/* Rows [0, m) of a (m, p1 - p0) and of C, columns [j, n): tiles beside one panel, then beside the next. Short chains
+   take no longer than a few divisions: there are none for a tile. */
 static void strips_block(const product *g, int64_t m, const real *a, int64_t lda, int64_t j, int64_t p0, int64_t p1)
 {
-    const int64_t strips = (m + MR - 1) / MR;
+    const int64_t strips = (m + MR - 1) / MR, low = m / strips, high = m - low * strips;
+    const int64_t share = (p1 - p0) * V_BYTES / strips; /* bytes of a column of vectors that a tile fetches ... */
+    const int64_t share_step = V_BYTES / strips;        /* ... and of a vector, with every step */
     for (; j < g->n; j += NR) {
         const bool last = j + NR >= g->n;
         const int64_t width = panel_width(g->n, j), j1 = !last ? j + NR : p1 < g->k ? 0 : j;
-        const int64_t width1 = panel_width(g->n, j1), row1 = width1 * (int64_t)sizeof(real);
-        const char *const next = (const char *)(g->b + j1 * g->k + (last && p1 < g->k ? p1 : p0) * width1);
+        const int64_t width1 = panel_width(g->n, j1);
+        const real *const b = g->b + j * g->k + p0 * width, *x = a;
+        tile_end e = end_of(g, 0, j, p0, p1);
+        e.next = (const char *)(g->b + j1 * g->k + (last && p1 < g->k ? p1 : p0) * width1);
+        e.next_step = share_step * (width1 / VL);
         for (int64_t t = 0; t < strips; t++) {
-            int64_t i;
-            const int rows = strip_rows(m, strips, t, &i);
+            const int64_t rows = low + (t < high ? 1 : 0);
             if (g->stream) {
-                fetch_rows(a + (i + rows) * lda, rows * lda);
+                fetch_rows(x + rows * lda, rows * lda);
             }
-            tile_end e = end_of(g, i, j, p0, p1);
-            e.next = next + (p1 - p0) * row1 * t / strips;
-            e.next_step = row1 / strips;
             e.fetch_c = t + 1 < strips ? e.c + rows * g->ldc : g->c + j1;
-            tiles[rows - 1][width / VL - 1](p1 - p0, a + i * lda, lda, g->b + j * g->k + p0 * width, &e);
+            tiles[rows - 1][width / VL - 1](p1 - p0, x, lda, b, &e);
+            x += rows * lda;
+            e.c += rows * g->ldc;
+            e.next += share * (width1 / VL);
+            if (e.start_row > 0) {
+                e.start += rows * e.start_row;
+            }
         }
     }
 }
