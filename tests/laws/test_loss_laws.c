@@ -147,7 +147,7 @@ static void test_losses_and_gradients_are_pytorch_s(void **state)
     for_each_variant(check_reference);
 }
 
-/* Relative to the largest slope of the row; no reference point is within 2 h of a kink of mae or huber. */
+/* Relative to the largest slope of the row; no reference point is within 2 h of a kink of mae, huber or quantile. */
 static void test_gradients_are_finite_differences(void **state)
 {
     (void)state;

@@ -147,6 +147,7 @@ static const struct {
     {"regression", "rmse", 1, &reference_rmse, false},
     {"regression", "mae", 1, &reference_mae, false},
     {"regression", "r2", 1, &reference_r2, true},
+    {"coverage", "coverage", 1, &reference_coverage, false},
 };
 
 /* The mean of reference_f1 over the classes. */

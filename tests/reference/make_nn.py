@@ -82,6 +82,10 @@ losses = [
     ("mae", "", "reference_target", K, lambda z: F.l1_loss(z, t, reduction="none").mean(1)),
     ("huber", "delta: 0.75", "reference_target", K,
      lambda z: F.huber_loss(z, t, reduction="none", delta=0.75).mean(1)),
+    ("quantile", "", "reference_target", K, lambda z: F.l1_loss(z, t, reduction="none").mean(1) / 2),
+    ("quantile", "levels: [0.1, 0.75]", "reference_target", 2 * K,
+     lambda z: torch.cat([torch.maximum(q * (t - z[:, i * K:(i + 1) * K]), (q - 1) * (t - z[:, i * K:(i + 1) * K]))
+                          for i, q in enumerate((0.1, 0.75))], 1).mean(1)),
     ("poisson", "", "reference_count", K,
      lambda z: F.poisson_nll_loss(z, torch.tensor(count), log_input=True, reduction="none").mean(1)),
     ("gaussian_nll", "", "reference_target", 2 * K,
@@ -123,5 +127,6 @@ array("reference_truth", truth)
 array("reference_guess", guess)
 print(f"static const double reference_rmse = {float(np.sqrt(np.average((guess - truth) ** 2, axis=0, weights=w).mean())).hex()};")
 print(f"static const double reference_mae = {float(metrics.mean_absolute_error(truth, guess, sample_weight=w)).hex()};")
+print(f"static const double reference_coverage = {float(np.average((truth <= guess).mean(1), weights=w)).hex()};")
 print(f"static const double reference_r2 = {float(metrics.r2_score(truth, guess, sample_weight=w)).hex()};")
 print("/* clang-format on */\n\n#endif")
