@@ -9,8 +9,8 @@
 #include "base/json_read.h"
 #include "cli/describe.h"
 #include "io/h5_contents.h"
+#include "io/states.h"
 #include "io/yaml.h"
-#include "run/checkpoint.h"
 
 static void add_attributes(const as_h5_contents *file, as_description *d)
 {
@@ -247,7 +247,7 @@ as_status as_describe_run(const char *path, as_description *out)
     char name[4096];
     int64_t *step = NULL, n = 0;
     snprintf(name, sizeof name, "%s/status.json", path);
-    AS_TRY(as_checkpoint_list(path, &step, &n));
+    AS_TRY(as_state_list(path, &step, &n));
     if (n == 0 && access(name, F_OK) != 0) {
         free(step);
         AS_FAIL(AS_DATA, "%s: not a run directory (no status.json, no checkpoints)", path);
@@ -260,7 +260,7 @@ as_status as_describe_run(const char *path, as_description *out)
     add_last_line(name, out);
     as_json_open(&out->json, "checkpoints", '[');
     for (int64_t i = 0; i < n; i++) {
-        as_checkpoint_path(path, step[i], name, sizeof name);
+        as_state_path(path, step[i], name, sizeof name);
         add_checkpoint(name, out);
     }
     free(step);

@@ -10,7 +10,7 @@
 #include "cli/describe.h"
 #include "cli/verb.h"
 #include "io/h5_write.h"
-#include "run/checkpoint.h"
+#include "io/states.h"
 #include "run/checkpoint_diff.h"
 
 typedef struct tally {
@@ -52,9 +52,9 @@ static as_status verify_run(tally *t, const char *dir)
     char path[4096];
     int64_t *step = NULL, n = 0;
     const int before = t->files;
-    AS_TRY(as_checkpoint_list(dir, &step, &n));
+    AS_TRY(as_state_list(dir, &step, &n));
     for (int64_t i = 0; i < n; i++) {
-        as_checkpoint_path(dir, step[i], path, sizeof path);
+        as_state_path(dir, step[i], path, sizeof path);
         verify_file(t, path);
     }
     free(step);

@@ -65,9 +65,9 @@ static const as_field fields[] = {
      .type = AS_FIELD_TEXT,
      .offset = offsetof(options, tokens_from),
      .standard = "",
-     .help =
-         "checkpoint whose tokens the text is read with, to go on from its weights; tokens, vocabulary and separator "
-         "are not heeded then"},
+     .help = "run or checkpoint whose tokens the text is read with, to go on from its weights; tokens, vocabulary and "
+             "separator "
+             "are not heeded then"},
     {.name = "from",
      .type = AS_FIELD_REAL,
      .offset = offsetof(options, from),
@@ -122,7 +122,10 @@ static as_status make_tokens(as_format_file *file, const options *o, const as_to
     if (known != NULL) {
         AS_TRY(as_tokenizer_copy(known, &file->tokenizer));
     } else if (o->tokens_from != NULL) {
-        AS_TRY(as_stored_tokenizer_open(o->tokens_from, &file->tokenizer));
+        const as_status status = as_stored_tokenizer_open(o->tokens_from, &file->tokenizer);
+        if (status != AS_OK) {
+            return as_error_prefix(status, "tokens_from");
+        }
     } else {
         AS_TRY(as_tokenizer_train(text, n, vocabulary, o->separator, &file->tokenizer));
     }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "io/commit.h"
+#include "io/states.h"
 
 as_status as_stored_tokenizer_read(const as_h5_contents *file, as_tokenizer **out)
 {
@@ -37,14 +39,17 @@ as_status as_stored_tokenizer_read(const as_h5_contents *file, as_tokenizer **ou
 
 as_status as_stored_tokenizer_open(const char *path, as_tokenizer **out)
 {
+    char found[AS_PATH_MAX];
+    const as_log quiet = {0};
     as_h5_contents *file = NULL;
     *out = NULL;
-    as_status status = as_h5_contents_open(path, &file);
+    AS_TRY(as_state_find(path, &quiet, found, sizeof found));
+    as_status status = as_h5_contents_open(found, &file);
     status = status == AS_OK ? as_h5_contents_check(file, 0, 1) : status;
     status = status == AS_OK ? as_stored_tokenizer_read(file, out) : status;
     as_h5_contents_close(&file);
     if (status == AS_OK && *out == NULL) {
-        AS_FAIL(AS_DATA, "%s: expected a checkpoint of a model of text, found one without tokens", path);
+        AS_FAIL(AS_DATA, "%s: expected a checkpoint of a model of text, found one without tokens", found);
     }
     return status;
 }

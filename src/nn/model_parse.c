@@ -277,7 +277,8 @@ static as_status choose_loss(as_document *document, const as_node *node, const a
     if (head->loss->target != AS_TARGET_NONE && target != AS_TARGET_NONE && head->loss->target != target) {
         AS_FAIL(AS_CONFIG, "%s: loss %s learns %s, but the data have %s", as_node_place(node), name,
                 head->loss->target == AS_TARGET_LABELS ? "class labels" : "real targets",
-                target == AS_TARGET_LABELS ? "class labels" : "real targets");
+                target == AS_TARGET_LABELS ? "class labels (labels: false of data.train reads them as real targets)"
+                                           : "real targets (labels: true of data.train reads whole numbers as labels)");
     }
     return AS_OK;
 }

@@ -13,6 +13,7 @@
 #include "data/stored_tokenizer.h"
 #include "io/commit.h"
 #include "io/h5_contents.h"
+#include "io/states.h"
 #include "run/config.h"
 #include "run/stored_names.h"
 
@@ -167,7 +168,7 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
     char name[AS_PATH_MAX];
     if (path == NULL) {
         AS_TRY(as_world_agree(world, make_folder(world, dir)));
-        as_checkpoint_path(dir, parts->progress->step, name, sizeof name);
+        as_state_path(dir, parts->progress->step, name, sizeof name);
     }
     AS_TRY(as_world_agree(world, parts->estimator->ops->state(parts->estimator, &nstate, &state)));
     listing list = {.root = as_world_rank(world) == 0};
@@ -544,20 +545,5 @@ as_status as_checkpoint_load(as_world *world, const char *path, int nallow, cons
     if (status == AS_OK && parts->estimator != NULL && parts->estimator->ops->restored != NULL) {
         status = parts->estimator->ops->restored(parts->estimator);
     }
-    return status;
-}
-
-as_status as_checkpoint_step(const char *path, int64_t *step)
-{
-    as_h5_contents *file = NULL;
-    AS_TRY(as_h5_contents_open(path, &file));
-    const as_h5_attribute *found = as_h5_contents_attribute(file, "step");
-    as_status status = AS_OK;
-    if (found == NULL) {
-        status = as_error_set(AS_DATA, "%s: not a checkpoint: attribute step is missing", path);
-    } else {
-        *step = found->value;
-    }
-    as_h5_contents_close(&file);
     return status;
 }

@@ -43,9 +43,7 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
    rejected file is named on the log with file, place and reason. */
 as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log, char *path, size_t bytes);
 
-/* Collective. The state that a path stands for: a file itself; of a run directory final.h5, or its newest valid
-   checkpoint where there is no final.h5 or the run has gone on since. seek: "" where a directory has none; resolve:
-   that is an error. Errors: NOINPUT for a path that is not there; DATA naming what was looked for. */
+/* Collective. The state that a path stands for, as rank 0 sees it: as_state_seek and as_state_find. */
 as_status as_checkpoint_seek(as_world *world, const char *path, const as_log *log, char *out, size_t bytes);
 as_status as_checkpoint_resolve(as_world *world, const char *path, const as_log *log, char *out, size_t bytes);
 
@@ -56,15 +54,6 @@ as_status as_checkpoint_resolve(as_world *world, const char *path, const as_log 
    only the estimator. Errors: NOINPUT, DATA, CONFIG, IO. */
 as_status as_checkpoint_load(as_world *world, const char *path, int nallow, const char *const *allow,
                              const as_checkpoint_parts *parts);
-
-/* Not collective. The step that a checkpoint was saved after (only its list of contents is verified). Errors: NOINPUT,
-   DATA, IO. */
-as_status as_checkpoint_step(const char *path, int64_t *step);
-
-/* Not collective. The steps of all DIR/checkpoints/step-*.h5, newest first (n may be 0), free() them; and the path of
-   one. Errors: NOMEM. */
-as_status as_checkpoint_list(const char *dir, int64_t **step, int64_t *n);
-void as_checkpoint_path(const char *dir, int64_t step, char *path, size_t bytes);
 
 /* Collective. For the one job that writes into a run directory, at its start: removes temporary files that dead writers
    left in it and in its checkpoints. Failures are only logged. */

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "estimator/gradients.h"
+#include "io/states.h"
 #include "run/posterior_fit.h"
 
 enum { SWAG_MEMBERS = 40 };
@@ -40,7 +41,7 @@ as_status as_posterior_swag(as_posterior *p, const as_posterior_options *o, as_w
 {
     int64_t *step = NULL, count = 0;
     char path[4096];
-    as_status status = as_checkpoint_list(o->path, &step, &count);
+    as_status status = as_state_list(o->path, &step, &count);
     if (status == AS_OK && count < 2) {
         status = as_error_set(AS_CONFIG,
                               "swag: expected at least 2 checkpoints in %s, found %lld: train with, say, "
@@ -51,7 +52,7 @@ as_status as_posterior_swag(as_posterior *p, const as_posterior_options *o, as_w
     for (int64_t c = first; c < count && status == AS_OK; c++) {
         double *w = NULL;
         int64_t n = 0;
-        as_checkpoint_path(o->path, step[c], path, sizeof path);
+        as_state_path(o->path, step[c], path, sizeof path);
         status = read_weights(o, world, path, &n, &w);
         if (status == AS_OK && p->deviation == NULL) {
             p->n = n;

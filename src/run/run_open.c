@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "io/states.h"
 #include "run/run_state.h"
 #include "run/weights.h"
 
@@ -99,7 +100,7 @@ static as_status may_resume(as_run *run, bool *out)
     int64_t *step = NULL, n = 0;
     as_status status = AS_OK;
     if (o->dir != NULL && as_world_rank(run->world) == 0) {
-        status = as_checkpoint_list(o->dir, &step, &n);
+        status = as_state_list(o->dir, &step, &n);
     }
     free(step);
     AS_TRY(as_world_agree(run->world, status));
@@ -183,8 +184,8 @@ static as_status choose(as_run *run, char *path, size_t bytes, bool *own)
     char asked[600];
     int64_t from = 0, newest = -1;
     AS_TRY(as_checkpoint_resolve(run->world, run->options->resume_path, run->log, asked, sizeof asked));
-    AS_TRY(as_world_agree(run->world, as_checkpoint_step(asked, &from)));
-    AS_TRY(as_world_agree(run->world, path[0] != '\0' ? as_checkpoint_step(path, &newest) : AS_OK));
+    AS_TRY(as_world_agree(run->world, as_state_step(asked, &from)));
+    AS_TRY(as_world_agree(run->world, path[0] != '\0' ? as_state_step(path, &newest) : AS_OK));
     *own = newest > from;
     if (!*own) {
         snprintf(path, bytes, "%s", asked);

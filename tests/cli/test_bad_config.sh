@@ -36,6 +36,9 @@ expect 78 "train.target: metric 'recall' is not" train $base -s data.validation=
 expect 78 'train.target: neither data.test nor data.validation' train $base -s 'train.target=accuracy >= 0.3'
 expect 71 'out of memory: [0-9.]+ GiB needed at once, this machine has' train $base -s 'model.layers=[{dense: 1000000}, {dense: 1000000}, {dense: 10}]'
 expect 64 'expected KEY=VALUE' train $base -s seed
+expect 78 'loss cross_entropy learns class labels, but the data have real targets \(labels: true of data\.train' train $base \
+    -s 'data.train={format: builtin, name: linear}' -s 'model={layers: [{dense: 2}], loss: cross_entropy}'
+expect 78 'loss mse learns real targets, but the data have class labels \(labels: false of data\.train' train $base -s model.loss=mse
 expect 66 'train-images' train $base -s 'data.train={format: idx, x: train-images, y: train-labels}'
 
 write typo.yaml <<'END'

@@ -80,10 +80,11 @@ for i in $(seq 300); do echo "zebras jump over $((i * 7919 % 1000)) lazy quails"
 other=(-s data.train.file=../in/other.txt -s train.steps=30)
 expect 65 'gpt/final\.h5: /data/merges: a vocabulary of 300 tokens, but .*another one.*tokens_from' train ../in/gpt.yaml "${other[@]}" -s start.from=../gpt/final.h5 -o t
 expect 65 '/data/merges: a vocabulary of 300 tokens, but .*another one' train ../in/gpt.yaml "${other[@]}" -o ../gpt --allow-change data --allow-change train
-expect 0 ' 30 steps ' train ../in/gpt.yaml "${other[@]}" -s start.from=../gpt/final.h5 -s data.train.tokens_from=../gpt/final.h5 -q -o ../tuned
+expect 0 ' 30 steps ' train ../in/gpt.yaml "${other[@]}" -s start.from=../gpt/final.h5 -s data.train.tokens_from=../gpt -q -o ../tuned
 expect 0 . sample ../tuned -p 'zebras' -n 10
 "$program" info ../gpt/final.h5 ../tuned/final.h5 --diff >../out 2>../err
 grep -q '^/data/merges' ../out && complain 'tokens_from: other tokens'
-expect 65 'expected a checkpoint of a model of text, found one without tokens' train ../in/gpt.yaml -s data.train.tokens_from=../digits/final.h5 -o t
+expect 66 'tokens_from: absent: no such file or run directory' train ../in/gpt.yaml -s data.train.tokens_from=absent -o t
+expect 65 'tokens_from: ../digits/final\.h5: expected a checkpoint of a model of text, found one without tokens' train ../in/gpt.yaml -s data.train.tokens_from=../digits/final.h5 -o t
 expect 78 'of 300 tokens that the text gave, expects 300 outputs' train ../in/gpt.yaml -s model.layers.4.dense.units=299 -o t
 finish

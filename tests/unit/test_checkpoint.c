@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "checkpoint/state.h"
 #include "io/h5_contents.h"
+#include "io/states.h"
 #include "run/checkpoint_diff.h"
 
 #define RUN TEST_SCRATCH "/checkpoint"
@@ -51,7 +52,7 @@ static int tear_down(void **state)
 
 static void path_of(int64_t step, char path[4096])
 {
-    as_checkpoint_path(RUN, step, path, 4096);
+    as_state_path(RUN, step, path, 4096);
 }
 
 static bool exists(int64_t step)
@@ -71,7 +72,7 @@ static void remove_steps(void)
 {
     int64_t *step = NULL, n = 0;
     char path[4096];
-    assert_int_equal(as_checkpoint_list(RUN, &step, &n), AS_OK);
+    assert_int_equal(as_state_list(RUN, &step, &n), AS_OK);
     for (int64_t i = 0; i < n; i++) {
         path_of(step[i], path);
         unlink(path);
