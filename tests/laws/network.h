@@ -61,7 +61,8 @@ static inline void network_open(network *net, const as_kernels *kernels, const c
     as_model *model = &net->model;
     const size_t vector = (size_t)model->nparams * kernels->real_bytes;
     assert_int_equal(as_arena_create(&net->arena), AS_OK);
-    assert_int_equal(as_model_work_plan(model, ROWS, THREADS, AS_TREE_DEPTH_MAX, true, NULL, net->arena, &net->work), AS_OK);
+    assert_int_equal(as_model_work_plan(model, ROWS, THREADS, AS_TREE_DEPTH_MAX, true, NULL, net->arena, &net->work),
+                     AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->params), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[0]), AS_OK);
     assert_int_equal(as_arena_reserve(net->arena, vector, &net->gradient[1]), AS_OK);
