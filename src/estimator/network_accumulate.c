@@ -137,6 +137,13 @@ static void fetch_rows(const tile_job *job, int thread, int64_t from, int64_t fi
     }
 }
 
+/* Whether values that forward alone looks at are not kept: who feels the step looks at all of them. */
+static bool is_brief(const as_network *network, const stretch *s, int64_t count)
+{
+    return s->forward && s->first == 0 && network->passing.forward_layers > 0 && count <= network->passing.chunk &&
+           network->pulse == NULL && network->model.segments == 0;
+}
+
 /* A stretch of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the tile, or any
    rows where lanes is 0. */
 static void pass_rows(tile_job *job, int thread, const stretch *s, int64_t first, int64_t count, int lane, int lanes)
@@ -159,17 +166,21 @@ static void pass_rows(tile_job *job, int thread, const stretch *s, int64_t first
         fetch_rows(job, thread, from, first, count);
     }
     const double t1 = clock ? as_clock_seconds() : 0;
+    as_model_work work = job->work;
+    if (is_brief(network, s, count)) {
+        as_model_work_brief(model, &work, job->owner + thread, first);
+    }
     if (s->forward && !again) {
-        as_model_forward_layers(model, &job->work, &rows, s->first, s->last);
+        as_model_forward_layers(model, &work, &rows, s->first, s->last);
     }
     if (s->forward && s->backward && !again) {
-        as_model_loss(model, &job->work, &rows, true);
+        as_model_loss(model, &work, &rows, true);
     }
     const double t2 = clock ? as_clock_seconds() : 0;
     if (again) {
-        as_model_phase(model, &job->work, &rows, s->phase);
+        as_model_phase(model, &work, &rows, s->phase);
     } else if (s->backward) {
-        as_model_backward_layers(model, &job->work, &rows, s->first, s->last);
+        as_model_backward_layers(model, &work, &rows, s->first, s->last);
     }
     if (clock) {
         network->times[AS_TIME_DATA] += t1 - t0;
@@ -359,11 +370,21 @@ static int find_bad_layer(const as_network *network, int64_t row)
     return model->nlayers;
 }
 
+/* Values of a row that were not kept, once more. */
+static void forward_again(const tile_job *job, int64_t row)
+{
+    const as_network *network = job->network;
+    as_model_work work = job->work;
+    const as_model_rows rows = network_rows(network, network->batch, job->from + row - job->at, row, 1);
+    as_model_forward_layers(&network->model, &work, &rows, 0, network->passing.forward_layers);
+}
+
 /* Remembers a sample whose loss is not finite, for the message of the verdict. */
 static void note_bad(const tile_job *job, int64_t row)
 {
     network_bad *bad = &job->network->owner_bad[job->owner];
     if (bad->count == 0) {
+        forward_again(job, row);
         bad->layer = find_bad_layer(job->network, row);
     }
     if (bad->count < AS_BAD_MAX) {

@@ -393,7 +393,8 @@ static as_status plan_pieces(as_network *network, int64_t lane_rows)
     }
     const int64_t rows = most * lane_rows, pass = network->chunk + network->chunk / 2 + 1;
     const bool whole = network->model.scope != AS_SCOPE_ROW || rows < pass;
-    network->passing = (as_model_passing){.layers = network->chunk_layers, .rows = whole ? rows : pass, .owners = 1};
+    network->passing.layers = network->chunk_layers;
+    network->passing.rows = whole ? rows : pass;
     return AS_OK;
 }
 
@@ -434,9 +435,14 @@ as_status network_plan_tiles(as_network *network)
     network->chunk_layers = choose_chunk_layers(network);
     network->chunk = choose_chunk(network);
     network->early = choose_early(network, rows);
-    network->passing = (as_model_passing){.layers = network->early && is_alone(network) ? network->model.nlayers : 0,
-                                          .rows = network->tile_rows,
-                                          .owners = network->owners};
+    network->passing.layers = network->early && is_alone(network) ? network->model.nlayers : 0;
+    network->passing.rows = network->tile_rows;
+    network->passing.owners = network->owners;
+    network->passing.threads = as_team_size(setup->team);
+    if (network->model.scope == AS_SCOPE_ROW && network->chunk < network->tile_rows) {
+        network->passing.forward_layers = network->chunk_layers;
+        network->passing.chunk = network->chunk;
+    }
     if (!network->early && choose_pieces(network, rows)) {
         AS_TRY(plan_pieces(network, lane_rows));
     }

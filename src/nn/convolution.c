@@ -183,6 +183,7 @@ as_status as_convolution_plan(as_layer *layer, as_document *document, const as_k
     const as_conv *c = &o->geometry;
     const int64_t taps = as_pixels(c->kernel), in = transposed ? c->cout : c->cin, out = o->channels;
     layer->saved = o->f.ops != NULL && o->f.ops->needs_input ? as_shape_size(&layer->out) : 0;
+    layer->forgets_y = o->f.ops == NULL;
     layer->nparams = o->bias ? 2 : 1;
     layer->param[0] = (as_param){.name = "weight",
                                  .shape = as_window_shape(axes, c->kernel, c->cin / c->groups),

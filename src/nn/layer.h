@@ -160,6 +160,8 @@ struct as_layer {
     /* Set by the model: dy comes without the gradients that relu, which ends the layer, holds back, since the only
        reader of y leaves them out (relu_held); it is such a reader (holds_relu). */
     bool relu_held, holds_relu;
+    bool forgets_x, forgets_y; /* backward and accumulate look at no input, or not at y; set by plan. Where relu_held,
+                                  they do not look at y either */
     double lr_scale;
     int share;           /* the layer whose parameters it uses, or -1 */
     int recompute;       /* the segment, from 1, whose values are computed again in backward; 0: they are kept */

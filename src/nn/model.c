@@ -208,6 +208,8 @@ void as_model_work_destroy(as_model_work *work)
     free(work->chain);
     free(work->passes);
     free(work->place);
+    free(work->brief_place);
+    free(work->briefs);
     *work = (as_model_work){.rows = 0};
 }
 

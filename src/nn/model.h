@@ -107,6 +107,13 @@ typedef struct as_model_work {
     int64_t near;
     void *passing; /* (owners, passing_bytes): memory of the gradients that pass, each at its place */
     size_t *place, passing_bytes;
+    /* Values that forward alone looks at have a second place, for the rows of a chunk from row `brief_first` on. */
+    void **brief; /* (nlayers + 1) NULL: the value is kept. brief NULL: all are. See as_model_work_brief */
+    int64_t brief_first;
+    void **briefs;      /* (threads, nlayers + 1) */
+    void *brief_memory; /* (threads, brief_bytes), each at its place */
+    size_t *brief_place, brief_bytes;
+    int brief_layers, threads;
 } as_model_work;
 
 /* Which gradients pass: those at values that the first `layers` layers alone write and read. Rows go backward through
@@ -116,6 +123,11 @@ typedef struct as_model_passing {
     int layers; /* 0: none pass */
     int64_t rows;
     int owners; /* threads */
+    /* And which values: those that the first forward_layers layers alone read, and only forward, where a thread takes
+       at most `chunk` rows at a time through these layers. */
+    int forward_layers; /* 0: none pass */
+    int64_t chunk;
+    int threads;
 } as_model_passing;
 
 /* Not collective. Reserves the arrays in arena (fill by as_arena_commit), for at most `threads` threads and tree
@@ -128,6 +140,9 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
 void as_model_work_bind(const as_model *model, as_model_work *work);
 /* Not collective. Makes a copy of the work space that of an owner: its gradients that pass, and its scratch. */
 void as_model_work_own(const as_model *model, as_model_work *work, int owner);
+/* Not collective. Makes forward on a copy of the work space put values that pass into the memory of a thread, for rows
+   from `first` on. Where someone wants to see them, as_model_forward on the work space as it is has a place for all. */
+void as_model_work_brief(const as_model *model, as_model_work *work, int thread, int64_t first);
 void as_model_work_destroy(as_model_work *work);
 /* Not collective. Scratch memory of a thread. Borrowed. */
 void *as_model_scratch(const as_model *model, const as_model_work *work, int thread);

@@ -48,13 +48,20 @@ static void *more_at(const as_model *model, const as_model_work *work, int k, in
     return row_at(model, work->more[k], row, work->ldmore[k]);
 }
 
+/* Row `row` of value v. */
+static void *value_at(const as_model *model, const as_model_work *work, int v, int64_t row)
+{
+    const bool brief = work->brief != NULL && work->brief[v] != NULL;
+    return row_at(model, brief ? work->brief[v] : work->x[v], brief ? row - work->brief_first : row, work->ld[v]);
+}
+
 static as_pass make_pass(const as_model *model, const as_model_work *work, const as_model_rows *rows, int i)
 {
     const as_layer *layer = &model->layer[i];
     const int64_t first = rows->first;
     as_pass pass = {.kernels = model->kernels,
                     .rows = rows->count,
-                    .y = row_at(model, work->x[i + 1], first, work->ld[i + 1]),
+                    .y = value_at(model, work, i + 1, first),
                     .ldy = work->ld[i + 1],
                     .saved = row_at(model, work->saved[i], first, work->lds[i]),
                     .lds = work->lds[i],
@@ -66,7 +73,7 @@ static as_pass make_pass(const as_model *model, const as_model_work *work, const
                     .step = rows->step};
     for (int k = 0; k < layer->ninputs; k++) {
         const int v = layer->from[k];
-        pass.x[k] = row_at(model, work->x[v], first, work->ld[v]);
+        pass.x[k] = value_at(model, work, v, first);
         pass.ldx[k] = work->ld[v];
     }
     return pass;

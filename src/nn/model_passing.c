@@ -29,46 +29,98 @@ static bool passes(const as_model *model, int v, int layers)
     return read && v > 0 && v <= layers && model->wants[v] && model->pooled[v] == 0;
 }
 
-/* Bytes of a passing gradient. A line is added, because arrays at distances that the cache's sets divide collide. */
-static size_t bytes_of(const as_model *model, const as_model_work *work, int64_t rows, int v)
+/* Whether nothing but forward of the first `layers` layers looks at value v. */
+static bool is_brief(const as_model *model, int v, int layers)
 {
-    const size_t bytes = (size_t)(rows * work->ld[v]) * model->kernels->real_bytes;
+    bool brief = v > 0 && v <= layers && model->pooled[v] == 0 &&
+                 (model->layer[v - 1].forgets_y || model->layer[v - 1].relu_held);
+    bool read = false;
+    for (int h = 0; h < model->nheads; h++) {
+        brief = brief && model->head[h].value != v;
+    }
+    for (int i = v; i < model->nlayers && v > 0; i++) {
+        for (int k = 0; k < model->layer[i].ninputs; k++) {
+            const bool here = model->layer[i].from[k] == v;
+            brief = brief && (!here || (i < layers && model->layer[i].forgets_x));
+            read = read || here;
+        }
+    }
+    return brief && read;
+}
+
+/* Arrays of `rows` rows of values that live for a while. */
+typedef struct places {
+    const as_model *model;
+    const as_model_work *work;
+    int64_t rows;
+    bool *lives;         /* (nlayers + 1) */
+    size_t *place, most; /* (nlayers + 1) bytes from the begin; how many are needed */
+} places;
+
+/* Bytes of an array. A line is added, because arrays at distances that the cache's sets divide collide. */
+static size_t bytes_of(const places *p, int v)
+{
+    const size_t bytes = (size_t)(p->rows * p->work->ld[v]) * p->model->kernels->real_bytes;
     return (bytes + LINE - 1) / LINE * LINE + LINE;
 }
 
-/* The lowest place for value v beside those that live. */
-static size_t find_place(const as_model *model, const as_model_work *work, int64_t rows, const bool *lives, int v)
+/* Value v lives from now on, at the lowest place beside those that do. */
+static void begin(places *p, int v)
 {
-    const size_t size = bytes_of(model, work, rows, v);
+    const size_t size = bytes_of(p, v);
     size_t place = 0;
     for (bool moved = true; moved;) {
         moved = false;
-        for (int u = 1; u <= model->nlayers; u++) {
-            const size_t end = work->place[u] + bytes_of(model, work, rows, u);
-            if (lives[u] && place < end && work->place[u] < place + size) {
+        for (int u = 1; u <= p->model->nlayers; u++) {
+            const size_t end = p->place[u] + (p->lives[u] ? bytes_of(p, u) : 0);
+            if (p->lives[u] && place < end && p->place[u] < place + size) {
                 place = end;
                 moved = true;
             }
         }
     }
-    return place;
+    p->place[v] = place;
+    p->lives[v] = true;
+    p->most = place + size > p->most ? place + size : p->most;
 }
 
-static void find_places(const as_model *model, const as_model_passing *passing, as_model_work *work, bool *lives)
+static void place_gradients(places *p, int layers)
 {
-    for (int i = passing->layers - 1; i >= 0; i--) {
-        const as_layer *layer = &model->layer[i];
-        for (int k = 0; k < layer->ninputs && model->wants[i + 1]; k++) {
+    for (int i = layers - 1; i >= 0; i--) {
+        const as_layer *layer = &p->model->layer[i];
+        for (int k = 0; k < layer->ninputs && p->model->wants[i + 1]; k++) {
             const int v = layer->from[k];
-            if (!work->passes[v] || lives[v]) {
-                continue;
+            if (p->work->passes[v] && !p->lives[v]) {
+                begin(p, v);
             }
-            work->place[v] = find_place(model, work, passing->rows, lives, v);
-            lives[v] = true;
-            const size_t end = work->place[v] + bytes_of(model, work, passing->rows, v);
-            work->passing_bytes = end > work->passing_bytes ? end : work->passing_bytes;
         }
-        lives[i + 1] = false;
+        p->lives[i + 1] = false;
+    }
+}
+
+/* The last of the layers that read value v. */
+static int last_reader(const as_model *model, int v)
+{
+    int last = -1;
+    for (int i = 0; i < model->nlayers; i++) {
+        for (int k = 0; k < model->layer[i].ninputs; k++) {
+            last = model->layer[i].from[k] == v ? i : last;
+        }
+    }
+    return last;
+}
+
+static void place_values(places *p, int layers)
+{
+    for (int i = 0; i < layers; i++) {
+        if (is_brief(p->model, i + 1, layers)) {
+            begin(p, i + 1);
+        } else {
+            p->place[i + 1] = SIZE_MAX;
+        }
+        for (int v = 1; v <= i; v++) {
+            p->lives[v] = p->lives[v] && last_reader(p->model, v) > i;
+        }
     }
 }
 
@@ -76,16 +128,28 @@ as_status as_model_passing_plan(const as_model *model, const as_model_passing *p
                                 as_model_work *work)
 {
     const size_t n = (size_t)model->nlayers + 1;
-    if (passing == NULL || passing->layers == 0) {
+    if (passing == NULL) {
         return AS_OK;
     }
-    bool *lives = calloc(n, sizeof *lives);
-    if (lives == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for the gradients of %d layers", model->nlayers);
+    bool *lives = calloc(2 * n, sizeof *lives);
+    work->brief_place = calloc(n, sizeof *work->brief_place);
+    work->briefs = calloc(n * (size_t)passing->threads + 1, sizeof *work->briefs);
+    if (lives == NULL || work->brief_place == NULL || work->briefs == NULL) {
+        free(lives);
+        AS_FAIL(AS_NOMEM, "out of memory for the places of %d layers", model->nlayers);
     }
-    find_places(model, passing, work, lives);
+    places gradients = {.model = model, .work = work, .rows = passing->rows, .lives = lives, .place = work->place};
+    places values = {
+        .model = model, .work = work, .rows = passing->chunk, .lives = lives + n, .place = work->brief_place};
+    place_gradients(&gradients, passing->layers);
+    place_values(&values, passing->forward_layers);
     free(lives);
-    return as_arena_reserve(arena, (size_t)passing->owners * work->passing_bytes, &work->passing);
+    work->passing_bytes = gradients.most;
+    work->brief_bytes = values.most;
+    work->brief_layers = values.most > 0 ? passing->forward_layers : 0;
+    work->threads = passing->threads;
+    AS_TRY(as_arena_reserve(arena, (size_t)passing->owners * gradients.most, &work->passing));
+    return as_arena_reserve(arena, (size_t)passing->threads * values.most, &work->brief_memory);
 }
 
 void as_model_passing_choose(const as_model *model, const as_model_passing *passing, as_model_work *work)
@@ -104,6 +168,22 @@ void as_model_passing_bind(const as_model *model, as_model_work *work)
                                           ? (char *)work->passing + (size_t)owner * work->passing_bytes + work->place[v]
                                           : work->dy[v];
         }
+    }
+    for (int thread = 0; thread < work->threads; thread++) {
+        for (int v = 1; v <= work->brief_layers; v++) {
+            work->briefs[thread * n + v] =
+                work->brief_place[v] == SIZE_MAX
+                    ? NULL
+                    : (char *)work->brief_memory + (size_t)thread * work->brief_bytes + work->brief_place[v];
+        }
+    }
+}
+
+void as_model_work_brief(const as_model *model, as_model_work *work, int thread, int64_t first)
+{
+    if (work->brief_layers > 0) {
+        work->brief = work->briefs + thread * (model->nlayers + 1);
+        work->brief_first = first;
     }
 }
 

@@ -22,5 +22,6 @@ as_status as_pooling_plan(as_layer *layer)
     }
     c->cout = c->groups = c->cin;
     layer->out = as_window_shape(axes, c->out, c->cin);
+    layer->forgets_x = true;
     return AS_OK;
 }

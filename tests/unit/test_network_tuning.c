@@ -12,6 +12,18 @@ static const char config[] =
     "{dense: {units: 17, activation: gelu, freeze: true}}, {dense: {units: 10}}], loss: cross_entropy, l2: 0.01}, "
     "optimizer: {type: adam, lr: 1.0e-2}}";
 
+/* Two convolutions and pools before dense layers. */
+static const char lenet[] =
+    "{model: {layers: [{conv2d: {channels: 6, kernel: 5, activation: relu}}, {max_pool: {size: 2}}, {dropout: 0.1}, "
+    "{conv2d: {channels: 9}}, {max_pool: {size: 2}}, flatten, {dense: {units: 24, activation: relu}}, {dense: {units: "
+    "10}}], loss: cross_entropy}, optimizer: {type: adam, lr: 1.0e-2}}";
+
+/* The second convolution of inputs of 1e32 overflows. */
+static const char huge[] =
+    "{model: {layers: [{conv2d: {channels: 6, kernel: 5, activation: relu}}, {max_pool: {size: 2}}, "
+    "{conv2d: {channels: 9, init: normal, init_scale: 1.0e+6}}, {max_pool: {size: 2}}, flatten, {dense: {units: 10}}], "
+    "loss: cross_entropy}, optimizer: {type: adam, lr: 1.0e-2}}";
+
 /* Residual blocks over the rows of the images, shared weights among them; `again` is whether they are computed again.
  */
 #define GRAPH(again)                                                                                                   \
@@ -123,6 +135,9 @@ static void force(as_estimator *estimator, const forced *how)
         }
     }
     assert_true(!how->relus || held > 0);
+    if (how->relus) { /* they look at values that would have been forgotten */
+        ((as_network *)estimator)->passing.forward_layers = 0;
+    }
 }
 
 static outcome train_forced(const fixture *f, int threads, as_tuning tuning, const forced *how)
@@ -253,6 +268,32 @@ static void test_images_keep_every_bit_whatever_is_forced(void **state)
     }
 }
 
+static void test_pieces_keep_every_bit(void **state)
+{
+    static const int lanes[] = {1, 5, 24};
+    for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
+        fixture f;
+        open_fixture(*state, lenet, lanes[l], &f);
+        compare_all(&f, &f);
+        close_fixture(&f);
+    }
+}
+
+/* The layer that is named first gave what is not finite, also where its values were not kept. */
+static void test_pieces_name_the_layer(void **state)
+{
+    fixture f;
+    open_fixture(*state, huge, 5, &f);
+    for (int64_t j = 0; j < f.data.width; j++) {
+        ((float *)f.normalization.scale_real)[j] = 1e32F;
+    }
+    outcome first = train(&f, 1, (as_tuning){.owners = 1});
+    assert_non_null(strstr(first.message, "conv2d_2"));
+    free(first.bytes);
+    compare_all(&f, &f);
+    close_fixture(&f);
+}
+
 /* What is computed again has the bits of what was kept, and shared weights have one sum. */
 static void test_recomputing_never_changes_a_bit(void **state)
 {
@@ -286,6 +327,8 @@ int main(void)
         cmocka_unit_test(test_speed_never_changes_a_bit),
         cmocka_unit_test(test_sequences_keep_every_bit),
         cmocka_unit_test(test_images_keep_every_bit_whatever_is_forced),
+        cmocka_unit_test(test_pieces_keep_every_bit),
+        cmocka_unit_test(test_pieces_name_the_layer),
         cmocka_unit_test(test_recomputing_never_changes_a_bit),
         cmocka_unit_test(test_speed_never_changes_a_message),
     };
