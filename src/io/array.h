@@ -13,6 +13,7 @@ typedef struct as_array {
     as_dtype type;    /* as handed out by as_array_read */
     int stored_bytes; /* of one element in the file */
     bool swap;        /* the file's byte order is not the machine's */
+    bool columns;     /* elements are in Fortran order: the first axis runs fastest */
     bool half;        /* IEEE binary16 in the file, AS_F32 handed out */
     int64_t data_at;  /* offset of the first element */
     int64_t width;    /* elements of a row */
@@ -24,7 +25,8 @@ as_status as_array_open_idx(const char *path, as_array *out);
 as_status as_array_open_npy(const char *path, as_array *out);
 void as_array_close(as_array *array);
 
-/* Not collective. The same for NPY content behind an open stream, which the array takes over. */
+/* Not collective. The same for NPY content behind an open stream, which the array takes over; it may be in Fortran
+   order, where rows are not one after the other and as_array_read is for all of them. */
 as_status as_array_from_npy(as_stream *stream, as_array *out);
 
 /* Not collective. Rows [first, first + count), 0 <= first, first + count <= rows, in native byte order: count * width

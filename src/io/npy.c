@@ -1,5 +1,6 @@
 /* NPY header: magic, version, length, then a Python dictionary {'descr': '<f4', 'fortran_order': False, 'shape': (n,
-   m), }. Source: NumPy Enhancement Proposal 1. Numbers only; no objects, records or Fortran order. */
+   m), }. Source: NumPy Enhancement Proposal 1. Numbers only; no objects or records; Fortran
+   order in archives alone. */
 #include "io/array.h"
 
 #include <stdio.h>
@@ -101,12 +102,7 @@ static as_status parse_header(as_array *array, const char *header)
     if (fortran == NULL || (strncmp(fortran, "False", 5) != 0 && strncmp(fortran, "True", 4) != 0)) {
         AS_FAIL(AS_DATA, "%s: corrupt NPY header: no fortran_order", as_stream_path(array->stream));
     }
-    if (fortran[0] == 'T' && array->shape.rank > 0) {
-        AS_FAIL(AS_DATA,
-                "%s: expected rows one after the other (C order), found Fortran order; save it with "
-                "numpy.ascontiguousarray",
-                as_stream_path(array->stream));
-    }
+    array->columns = fortran[0] == 'T' && array->shape.rank > 0;
     return as_array_check(array);
 }
 
@@ -150,7 +146,15 @@ as_status as_array_open_npy(const char *path, as_array *out)
     as_stream *stream = NULL;
     *out = (as_array){0};
     AS_TRY(as_stream_open(path, &stream));
-    return as_array_from_npy(stream, out);
+    AS_TRY(as_array_from_npy(stream, out));
+    if (out->columns) {
+        as_array_close(out);
+        AS_FAIL(AS_DATA,
+                "%s: expected rows one after the other (C order), found Fortran order; save it with "
+                "numpy.ascontiguousarray",
+                path);
+    }
+    return AS_OK;
 }
 
 as_status as_array_from_npy(as_stream *stream, as_array *out)

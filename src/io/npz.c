@@ -226,6 +226,28 @@ static as_status open_member(const as_tensor_file *file, const as_stored_tensor 
     return as_array_from_npy(stream, array);
 }
 
+/* From Fortran order: element (i_0, i_1, ...) stands at i_0 + d_0 (i_1 + d_1 (i_2 + ...)). */
+static as_status turn(const as_tensor_file *file, const as_stored_tensor *t, as_dtype type, const void *raw,
+                      double *out)
+{
+    double *column = malloc((size_t)t->count * sizeof *column + 1);
+    if (column == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for %s", file->path, t->name);
+    }
+    as_dtype_to_double(type, t->count, raw, column);
+    for (int64_t i = 0; i < t->count; i++) {
+        int64_t rest = i, at = 0, stride = t->count;
+        for (int k = t->rank - 1; k >= 0; k--) {
+            stride /= t->dim[k];
+            at += rest % t->dim[k] * stride;
+            rest /= t->dim[k];
+        }
+        out[i] = column[at];
+    }
+    free(column);
+    return AS_OK;
+}
+
 as_status as_npz_read(const as_tensor_file *file, const as_stored_tensor *tensor, double *out)
 {
     as_array array;
@@ -239,12 +261,26 @@ as_status as_npz_read(const as_tensor_file *file, const as_stored_tensor *tensor
     } else {
         status = as_array_read(&array, 0, array.rows, raw);
     }
-    if (status == AS_OK) {
+    if (status == AS_OK && !array.columns) {
         as_dtype_to_double(array.type, tensor->count, raw, out);
+    } else if (status == AS_OK) {
+        status = turn(file, tensor, array.type, raw, out);
     }
     free(raw);
     as_array_close(&array);
     return status;
+}
+
+/* The last entry, which cannot be read, from the list to those that are left out, with the message of the moment. */
+static as_status leave(as_tensor_file *file)
+{
+    as_left_tensor *grown = realloc(file->left, (size_t)(file->nleft + 1) * sizeof *grown);
+    if (grown == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for its list of arrays", file->path);
+    }
+    file->left = grown;
+    grown[file->nleft++] = (as_left_tensor){.name = file->tensor[--file->n].name, .why = strdup(as_error_message())};
+    return AS_OK;
 }
 
 /* Shape of the last entry from its NPY header. Arrays that are no arrays of numbers with rows (scalars, texts) are
@@ -256,9 +292,7 @@ static as_status describe(as_tensor_file *file)
     char *content;
     AS_TRY(unpack(file, t, &content));
     if (open_member(file, t, content, &array) != AS_OK) {
-        free(t->name);
-        file->n--;
-        return AS_OK;
+        return leave(file);
     }
     t->type = as_dtype_name(array.type);
     t->rank = array.shape.rank + 1;
@@ -343,6 +377,11 @@ as_status as_npz_list(as_tensor_file *file)
     int64_t place = 0;
     for (int64_t i = 0; i < entries && status == AS_OK; i++) {
         status = list_entry(file, directory, size, &place);
+    }
+    if (status == AS_OK && file->n == 0 && file->nleft == 0) {
+        const bool torch = memmem(directory, (size_t)size, "data.pkl", 8) != NULL;
+        status = as_error_set(AS_DATA, "%s: expected an NPZ file, found an archive without NPY arrays%s", file->path,
+                              torch ? " (of torch.save: safetensors.torch.save_file writes one that is read)" : "");
     }
     free(directory);
     return status;

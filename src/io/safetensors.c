@@ -247,7 +247,9 @@ as_status as_safetensors_list(as_tensor_file *file)
             status = read_tensor(file, &member, 8 + (int64_t)length);
         }
     }
-    if (status == AS_OK && cursor[strspn(cursor, " \t\r\n")] != '}') {
+    const char *const rest = cursor + strspn(cursor, " \t\r\n"); /* of an object without members: all of it */
+    const bool bare = status == AS_OK && *rest == '{' && rest[1 + strspn(rest + 1, " \t\r\n")] == '}';
+    if (status == AS_OK && *rest != '}' && !bare) {
         status = as_error_set(AS_DATA, "%s: corrupt header: JSON broken at byte %lld", file->path,
                               (long long)(cursor - header) + 8);
     }

@@ -46,7 +46,12 @@ void as_tensor_file_close(as_tensor_file *file)
         free(file->tensor[i].name);
         free(file->tensor[i].place);
     }
+    for (int i = 0; i < file->nleft; i++) {
+        free(file->left[i].name);
+        free(file->left[i].why);
+    }
     free(file->tensor);
+    free(file->left);
     if (file->h5 != NULL) {
         as_h5_close(&file->h5);
     }
@@ -59,6 +64,16 @@ const as_stored_tensor *as_tensor_file_find(const as_tensor_file *file, const ch
     for (int i = 0; i < file->n; i++) {
         if (strcmp(file->tensor[i].name, name) == 0) {
             return &file->tensor[i];
+        }
+    }
+    return NULL;
+}
+
+const char *as_tensor_file_left(const as_tensor_file *file, const char *name)
+{
+    for (int i = 0; i < file->nleft; i++) {
+        if (strcmp(file->left[i].name, name) == 0) {
+            return file->left[i].why != NULL ? file->left[i].why : "it cannot be read";
         }
     }
     return NULL;

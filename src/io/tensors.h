@@ -39,6 +39,11 @@ typedef struct as_stored_tensor {
     uint32_t crc;                   /* NPZ: CRC-32 of the content */
 } as_stored_tensor;
 
+/* What is there but cannot be read, and why, as a message. */
+typedef struct as_left_tensor {
+    char *name, *why;
+} as_left_tensor;
+
 typedef struct as_tensor_file {
     char path[512];
     struct as_stream *stream;
@@ -47,6 +52,8 @@ typedef struct as_tensor_file {
     bool numbered;    /* its arrays are called LAYER.0, LAYER.1, ..., not LAYER.kernel */
     int n;
     as_stored_tensor *tensor; /* (n) in the order of the file */
+    int nleft;
+    as_left_tensor *left; /* (nleft) NPZ: members that are no arrays of numbers with rows (scalars, objects, texts) */
 } as_tensor_file;
 
 /* Not collective. Opens a file, told by its first bytes, and checks every place and extent against its length. Errors:
@@ -56,6 +63,9 @@ void as_tensor_file_close(as_tensor_file *file);
 
 /* Not collective. NULL when absent. */
 const as_stored_tensor *as_tensor_file_find(const as_tensor_file *file, const char *name);
+
+/* Not collective. Why an array that is not listed cannot be read; NULL: there is none of that name. Borrowed. */
+const char *as_tensor_file_left(const as_tensor_file *file, const char *name);
 
 /* Not collective. All elements as doubles (count of them). Errors: DATA (a type that is no real number, corrupt
    content), IO, NOMEM. */

@@ -188,7 +188,7 @@ static void suggest(const source *s, const char *name, char *text, size_t bytes)
         snprintf(text, bytes, "did you mean %.200s?", near);
         return;
     }
-    size_t used = (size_t)snprintf(text, bytes, "it has ");
+    size_t used = (size_t)snprintf(text, bytes, s->n > 0 ? "it has " : "it has none");
     for (int i = 0; i < s->n && used + AS_WEIGHTS_NAME < bytes; i++) {
         used += (size_t)snprintf(text + used, bytes - used, "%s%.200s", i > 0 ? ", " : "", names[i]);
     }
@@ -266,6 +266,10 @@ static as_status fetch(source *s, const as_start_options *start, const as_state_
     }
     if (found == NULL && item->adapter) {
         return AS_OK;
+    }
+    const char *const left = found == NULL ? as_tensor_file_left(&s->tensors, name) : NULL;
+    if (left != NULL) {
+        AS_FAIL(AS_DATA, "%s", left);
     }
     if (found == NULL) {
         char text[4 * AS_WEIGHTS_NAME];

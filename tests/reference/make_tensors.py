@@ -27,9 +27,11 @@ def emit(name, data):
 print("/* Made by make_tensors.py: numpy %s, safetensors %s, Python %s. */" % (
     np.__version__, safetensors.__version__, sys.version.split()[0]))
 print("#ifndef REFERENCE_TENSORS_H\n#define REFERENCE_TENSORS_H\n\n#include <stdint.h>\n\n/* clang-format off */")
-plain, packed = io.BytesIO(), io.BytesIO()
+plain, packed, turned = io.BytesIO(), io.BytesIO(), io.BytesIO()
 np.savez(plain, weight=weight, double=double, half=half, count=count, scalar=np.float64(7))
 np.savez_compressed(packed, weight=weight, zeros=np.zeros((64, 64)), double=double)
+np.savez(turned, weight=np.asfortranarray(weight), cube=np.asfortranarray(np.arange(24.0).reshape(2, 3, 4)), text=np.array(["a"]))
+emit("npz_turned", turned.getvalue())
 emit("npz_plain", plain.getvalue())
 emit("npz_packed", packed.getvalue())
 emit("safetensors_file", safetensors.numpy.save(

@@ -67,6 +67,36 @@ static void test_files_of_numpy(void **state)
     as_tensor_file_close(&file);
 }
 
+static void test_fortran_order_and_what_is_no_number(void **state)
+{
+    (void)state;
+    as_tensor_file file;
+    double cube[24];
+    write_file(path, npz_turned, sizeof npz_turned);
+    assert_ok(as_tensor_file_open(path, &file));
+    assert_int_equal(file.n, 2);
+    check_weight(&file);
+    assert_ok(as_tensor_file_read(&file, as_tensor_file_find(&file, "cube"), cube));
+    for (int i = 0; i < 24; i++) {
+        assert_true(cube[i] == i);
+    }
+    assert_non_null(strstr(as_tensor_file_left(&file, "text"),
+                           "text: expected integers or floats of 1 to 8 bytes, found NPY type '<U1'"));
+    assert_null(as_tensor_file_left(&file, "weight"));
+    as_tensor_file_close(&file);
+}
+
+/* A safetensors file may hold nothing. */
+static void test_no_arrays(void **state)
+{
+    (void)state;
+    as_tensor_file file;
+    write_file(path, "\x08\0\0\0\0\0\0\0{}      ", 16);
+    assert_ok(as_tensor_file_open(path, &file));
+    assert_int_equal(file.n, 0);
+    as_tensor_file_close(&file);
+}
+
 static void test_file_of_safetensors(void **state)
 {
     (void)state;
@@ -133,9 +163,11 @@ static void test_broken_files(void **state)
     static const struct {
         const uint8_t *data;
         size_t bytes;
-    } files[] = {
-        {npz_plain, sizeof npz_plain}, {npz_packed, sizeof npz_packed}, {safetensors_file, sizeof safetensors_file}};
-    for (size_t f = 0; f < 3; f++) {
+    } files[] = {{npz_plain, sizeof npz_plain},
+                 {npz_packed, sizeof npz_packed},
+                 {npz_turned, sizeof npz_turned},
+                 {safetensors_file, sizeof safetensors_file}};
+    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
         for (size_t bytes = 1; bytes < files[f].bytes; bytes += 7) {
             write_file(path, files[f].data, bytes);
             assert_int_equal(read_all(), AS_DATA);
@@ -166,6 +198,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_of_numpy),
+        cmocka_unit_test(test_fortran_order_and_what_is_no_number),
+        cmocka_unit_test(test_no_arrays),
         cmocka_unit_test(test_file_of_safetensors),
         cmocka_unit_test(test_written_files_read_back),
         cmocka_unit_test(test_broken_files),
