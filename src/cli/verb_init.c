@@ -90,6 +90,73 @@ static const char hdf5[] =
     "checkpoint: {every: 5 minutes, keep: 3}\n"
     "log: {every: 50 steps, evaluate: 1 epochs}\n";
 
+static const char images[] =
+    "# Classes of images in an HDF5 file: x of N x height x width x channels (any numeric type), y of N labels.\n"
+    "# Meaning of a key: allsum explain KEY      what a file holds: allsum info FILE\n"
+    "name: images\n"
+    "seed: 1                            # the same seed gives the same bits, on any number of ranks and threads\n"
+    "data:\n"
+    "  train:\n"
+    "    format: hdf5\n"
+    "    file: images.h5\n"
+    "    x: x\n"
+    "    y: y\n"
+    "    # layout: nchw                 # where channels come before height and width\n"
+    "  normalize: mean_std              # or scale: 0 .. 255 becomes 0 .. 1\n"
+    "  validation: 0.1                  # share of the images held out\n"
+    "  augment: [{flip: horizontal}, {shift: 2}]   # others: allsum list augmentations\n"
+    "model:\n"
+    "  layers:\n"
+    "    - conv2d: {channels: 32, activation: relu}\n"
+    "    - max_pool\n"
+    "    - conv2d: {channels: 64, activation: relu}\n"
+    "    - max_pool\n"
+    "    - conv2d: {channels: 128, activation: relu}\n"
+    "    - global_pool                  # any height and width will do\n"
+    "    - dropout: 0.2\n"
+    "    - dense: 10                    # one output for each class\n"
+    "  loss: cross_entropy\n"
+    "optimizer: {type: adamw, lr: 1.0e-3, weight_decay: 0.01}\n"
+    "schedule: {type: cosine, warmup: 100}\n"
+    "train: {batch: 64, epochs: 20, patience: 5}   # the batch is that of all ranks together\n"
+    "checkpoint: {every: 5 minutes, keep: 3}\n"
+    "log: {every: 50 steps, evaluate: 1 epochs}\n";
+
+static const char text_of_words[] =
+    "# A transformer that goes on with a text: a UTF-8 file, read byte by byte.\n"
+    "# Then: allsum sample runs/text --prompt 'A beginning'\n"
+    "name: text\n"
+    "seed: 1                            # the same seed gives the same bits, on any number of ranks and threads\n"
+    "data:\n"
+    "  train:\n"
+    "    format: text\n"
+    "    file: text.txt\n"
+    "    context: 128                   # tokens that the model sees at a time\n"
+    "    # tokens: bpe                  # pieces of words; then vocabulary: 1024 here, in embedding and in the last "
+    "layer\n"
+    "  validation: 0.05                 # share of the windows held out; their bits_per_byte is what counts\n"
+    "model:\n"
+    "  blocks:\n"
+    "    transformer:\n"
+    "      - layer_norm\n"
+    "      - attention: {name: look, heads: 4, causal: true, rotary: true}\n"
+    "      - add: {name: seen, from: [look, input]}\n"
+    "      - layer_norm\n"
+    "      - dense: {units: 512, over: last, activation: gelu}\n"
+    "      - dense: {name: think, units: 128, over: last}\n"
+    "      - add: {from: [think, seen]}\n"
+    "  layers:\n"
+    "    - embedding: {vocabulary: 256, units: 128}\n"
+    "    - repeat: {times: 3, layers: [block: transformer]}\n"
+    "    - layer_norm\n"
+    "    - dense: {units: 256, over: last}          # one output for each token\n"
+    "  loss: cross_entropy\n"
+    "optimizer: {type: muon, lr: 4.0e-3, weight_decay: 0.1}\n"
+    "schedule: {type: cosine, warmup: 50}\n"
+    "train: {batch: 16, epochs: 4, clip_norm: 1.0}  # the batch is that of all ranks together\n"
+    "checkpoint: {every: 5 minutes, keep: 3}\n"
+    "log: {every: 20 steps, evaluate: 1 epochs}\n";
+
 /* Writes a new file; an existing one is left alone. */
 static as_status write_new(const char *path, const char *text)
 {
@@ -112,8 +179,8 @@ static as_status write_new(const char *path, const char *text)
 
 static as_status run(as_context *context)
 {
-    const char *const names[] = {"digits", "fashion", "csv", "hdf5", NULL};
-    const char *const texts[] = {as_config_default_text(), fashion, csv, hdf5};
+    const char *const names[] = {"digits", "fashion", "csv", "hdf5", "images", "text", NULL};
+    const char *const texts[] = {as_config_default_text(), fashion, csv, hdf5, images, text_of_words};
     const char *wanted = context->narguments > 0 ? context->argument[0] : names[0];
     for (int i = 0; names[i] != NULL; i++) {
         if (strcmp(names[i], wanted) == 0) {
@@ -127,7 +194,7 @@ static as_status run(as_context *context)
     }
     const char *near = as_nearest_name(wanted, names);
     AS_FAIL(AS_USAGE, "init: unknown kind '%s'%s%s%s", wanted, near != NULL ? " (did you mean '" : "",
-            near != NULL ? near : " (known: digits, fashion, csv, hdf5)", near != NULL ? "'?)" : "");
+            near != NULL ? near : " (known: digits, fashion, csv, hdf5, images, text)", near != NULL ? "'?)" : "");
 }
 
 static const as_option options[] = {
@@ -137,11 +204,12 @@ static const as_option options[] = {
 
 const as_verb as_verb_init = {
     .name = "init",
-    .arguments = "[digits|fashion|csv|hdf5]",
+    .arguments = "[digits|fashion|csv|hdf5|images|text]",
     .summary = "Write a commented configuration to start from",
     .details =
-        "digits: the embedded images (default); fashion: Fashion-MNIST from Debian; csv, hdf5: a file of yours.\nAn "
-        "existing file is never overwritten.\n",
+        "digits: the embedded images (default); fashion: Fashion-MNIST from Debian; csv, hdf5: a table or arrays of\n"
+        "yours; images: convolutions for your images in HDF5; text: a transformer for your text.\n"
+        "An existing file is never overwritten.\n",
     .options = options,
     .max_arguments = 1,
     .run = run,

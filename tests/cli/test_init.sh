@@ -1,7 +1,7 @@
 # init: files that the program itself accepts, never overwritten; completion that the shell accepts.
 . "$(dirname "$0")/expect.sh"
 
-for kind in digits fashion csv hdf5; do
+for kind in digits fashion csv hdf5 images text; do
     expect 0 "^$kind\.yaml written" init "$kind"
     mv "$kind.yaml" ../in/
     [ "$(wc -l <"../in/$kind.yaml")" -lt 40 ] || complain "expected fewer than 40 lines"
@@ -10,6 +10,12 @@ expect 0 'total' explain ../in/digits.yaml
 cmp ../in/digits.yaml "$source_dir/configs/digits.yaml" || failures=$((failures + 1))
 expect 66 'train\.csv' explain ../in/csv.yaml
 expect 66 'train\.h5' explain ../in/hdf5.yaml
+expect 66 'images\.h5' explain ../in/images.yaml
+expect 66 'text\.txt' explain ../in/text.yaml
+for i in $(seq 300); do echo "a line of text, number $i"; done >../in/text.txt
+expect 0 ' 2 steps in ' train ../in/text.yaml -s data.train.file=../in/text.txt -s train.steps=2 -q -o ../text
+expect 0 'a' sample ../text -p 'a line' -n 5
+expect 0 ' 2 steps in ' train ../in/images.yaml -s 'data.train={format: builtin, name: digits, shape: [8, 8, 1]}' -s train.steps=2 -q -o ../images
 printf 'a,b,price\n1,2,3\n4,5,6\n7,8,9\n' >../in/t.csv
 expect 0 '3 rows of 2' explain ../in/csv.yaml -s data.train.file=../in/t.csv
 expect 64 "unknown kind 'digit' \(did you mean 'digits'\?\)" init digit
