@@ -20,6 +20,7 @@ typedef struct as_tuning {
     int64_t chunk_rows; /* rows that a thread takes through layers at a time */
     int chunk_layers;   /* the first layers, which do so; the others take all rows of a tile */
     as_force early;     /* sums of a layer's gradients come before those of the layer below */
+    as_force together;  /* threads divide each layer of a prediction, for all rows */
 } as_tuning;
 
 /* What an estimator is made from. Borrowed for its life time. */

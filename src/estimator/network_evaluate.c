@@ -50,8 +50,52 @@ static void forward_phase(const evaluation *e, int thread, int phase)
     }
 }
 
+/* Whether threads divide each layer among themselves instead of the rows: of few rows, where the weights that are read
+   are worth a barrier for each layer. */
+static bool goes_together(const as_network *network, int64_t rows)
+{
+    enum { ROWS = 8, WORTH = 128 * 1024 }; /* of a thread; bytes of a layer */
+    const as_model *model = &network->model;
+    const as_force asked = network->setup.tuning.together;
+    const int threads = as_team_size(network->setup.team);
+    if (asked == AS_NEVER || threads == 1 || model->segments > 0) {
+        return false;
+    }
+    int64_t bytes = 0;
+    for (int i = 0; i < model->nlayers; i++) {
+        bytes += model->layer[i].divides ? model->layer[i].param[0].count * (int64_t)model->kernels->real_bytes : 0;
+    }
+    return asked == AS_ALWAYS || (rows < threads * (int64_t)ROWS && bytes >= model->nlayers * (int64_t)WORTH);
+}
+
+/* Forward of all rows by all threads, and the loss of this thread's. */
+static void forward_together(const evaluation *e, int thread)
+{
+    as_network *network = e->network;
+    const as_model *model = &network->model;
+    int64_t first, count;
+    as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
+    if (count > 0) {
+        network_gather(network, e->batch, e->base + first, first, count);
+    }
+    as_team_barrier(network->setup.team);
+    as_model_rows rows = network_rows(network, e->batch, e->base, 0, e->rows);
+    rows.thread = thread;
+    rows.together = network->setup.team;
+    as_model_forward(model, &network->work, &rows, e->random);
+    if (e->out == NULL && count > 0) {
+        rows = network_rows(network, e->batch, e->base + first, first, count);
+        rows.thread = thread;
+        as_model_loss(model, &network->work, &rows, false);
+    }
+}
+
 static void forward_rows(const evaluation *e, int thread)
 {
+    if (goes_together(e->network, e->rows)) {
+        forward_together(e, thread);
+        return;
+    }
     const int segments = e->network->model.segments;
     for (int phase = 0; phase <= segments; phase++) {
         forward_phase(e, thread, phase);

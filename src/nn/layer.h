@@ -115,6 +115,9 @@ typedef struct as_pass {
     uint64_t seed;
     int64_t step;
     bool train; /* false: dropout and the like are off */
+    /* Forward of a layer that divides: the caller is one of `shares` threads with the same rows, and does its part of
+       the outputs. Fewer than 2: all. */
+    int share, shares;
 } as_pass;
 
 /* What accumulate sees: all rows of the rank's batch, after backward of all of them. */
@@ -153,6 +156,7 @@ struct as_layer {
     bool trains; /* false when frozen */
     bool
         looks_ahead; /* an output at a position depends on inputs at later ones; set by plan where extend is not NULL */
+    bool divides;    /* heeds as_pass.shares; set by plan */
     bool wants_dx;   /* some layer below trains; set by the model after all layers are planned */
     /* Set by the model: backward of input k gives a gradient that nobody wants (skips), or that is added to what later
        layers gave (adds). */

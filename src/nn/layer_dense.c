@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "kernels/real.h"
+#include "kernels/share.h"
 #include "nn/init.h"
 #include "nn/layer.h"
 #include "nn/low_rank_rows.h"
@@ -103,6 +104,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     options->z = options->f.ops != NULL && options->f.ops->needs_input ? options->units : 0;
     options->kept = options->z + 2 * options->low.rank;
     layer->saved = options->positions * options->kept;
+    layer->divides = options->low.rank == 0;
     layer->nparams = options->bias ? 2 : 1;
     layer->param[0] = (as_param){.name = "weight",
                                  .shape = {.rank = 2, .dim = {options->in, options->units}},
@@ -150,11 +152,15 @@ static void forward(const as_layer *layer, const as_pass *pass)
                   ldy = as_position_stride(options->positions, units, pass->ldy),
                   lds = as_position_stride(options->positions, options->kept, pass->lds), ldz = keep ? lds : ldy;
     const int64_t most = options->relu ? rows : rows_at_once(options, rows);
-    for (int64_t i = 0; i < rows; i += most) {
-        const int64_t count = rows - i < most ? rows - i : most;
-        real *const y = (real *)pass->y + i * ldy, *const z = keep ? (real *)pass->saved + i * ldz : y;
-        pass->kernels->gemm(count, units, options->in, (const real *)pass->x[0] + i * ldx, ldx, pass->packed[0],
-                            options->bias ? pass->param[1] : NULL, options->relu, z, ldz);
+    const as_gemm_part own = as_gemm_share(pass->kernels, AS_AUTO, rows, units, options->in, pass->share, pass->shares);
+    const int64_t stop = own.row + own.rows, columns = own.columns;
+    for (int64_t i = own.row; i < stop && columns > 0; i += most) {
+        const int64_t count = stop - i < most ? stop - i : most;
+        const as_gemm_part part = {.row = i, .rows = count, .column = own.column, .columns = columns};
+        real *const y0 = pass->y, *const z0 = keep ? pass->saved : y0;
+        as_gemm_of_part(pass->kernels, &part, options->in, pass->x[0], ldx, pass->packed[0],
+                        options->bias ? pass->param[1] : NULL, options->relu, z0, ldz);
+        real *const y = y0 + i * ldy + own.column, *const z = z0 + i * ldz + own.column;
         if (options->low.rank > 0) {
             const int a = adapter_of(layer);
             as_low_rank_forward(pass->kernels, &options->low, &layer->param[a], &pass->packed[a], count,
@@ -162,9 +168,9 @@ static void forward(const as_layer *layer, const as_pass *pass)
                                 lds, z, ldz);
         }
         if (keep) {
-            as_nonlinearity_forward_slope(f, pass->kernels, count, units, z, ldz, y, ldy);
+            as_nonlinearity_forward_slope(f, pass->kernels, count, columns, z, ldz, y, ldy);
         } else if (f->ops != NULL && !options->relu) {
-            as_nonlinearity_forward(f, pass->kernels, count, units, z, ldz, y, ldy);
+            as_nonlinearity_forward(f, pass->kernels, count, columns, z, ldz, y, ldy);
         }
     }
 }

@@ -182,6 +182,9 @@ typedef struct as_model_rows { /* rows [first, first + count) of the work space 
        the gradients that it wrote are near: then all threads of the team call for all layers, also those without rows.
        Not for models with ties or segments. as_model_accumulate is not called then. */
     const as_model_sums *sums;
+    /* NULL, or all threads of a team call forward with the same rows, few of them, and divide each layer among
+       themselves: its outputs where it divides, its rows otherwise. For evaluation, without segments. */
+    as_team *together;
 } as_model_rows;
 
 /* Not collective; different threads on disjoint rows. forward: work->x[0] rows hold the input; fills x[1..nlayers].

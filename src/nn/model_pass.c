@@ -93,25 +93,54 @@ static bool left_out(const as_model *model, const as_model_rows *rows, int i)
     return rows->count == 0 && model->layer[i].scope != AS_SCOPE_BATCH;
 }
 
+/* shares: threads that do this layer for the same rows. */
+static void forward_layer(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train,
+                          const int64_t *lane_row, int i, int shares)
+{
+    const void *param[AS_LAYER_PARAMS_MAX] = {NULL}, *packed[AS_LAYER_PARAMS_MAX] = {NULL};
+    if (left_out(model, rows, i)) {
+        return;
+    }
+    find_params(model, rows, i, param, packed);
+    as_pass pass = make_pass(model, work, rows, i);
+    pass.param = param;
+    pass.packed = packed;
+    pass.train = train;
+    pass.lanes = train && model->layer[i].scope != AS_SCOPE_ROW ? rows->lanes : 0;
+    pass.meeting = train ? rows->meeting : NULL;
+    pass.lane_row = lane_row;
+    pass.share = rows->thread;
+    pass.shares = shares;
+    model->layer[i].ops->forward(&model->layer[i], &pass);
+}
+
+/* A thread's part of a layer that all of a team do together. */
+static void forward_together(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train,
+                             const int64_t *lane_row, int i)
+{
+    const int threads = as_team_size(rows->together);
+    as_model_rows own = *rows;
+    int64_t skipped = 0;
+    if (!model->layer[i].divides) {
+        as_team_share(rows->count, 1, rows->thread, threads, &skipped, &own.count);
+        own.first += skipped;
+        own.id += skipped;
+    }
+    forward_layer(model, work, &own, train, lane_row, i, model->layer[i].divides ? threads : 1);
+    as_team_barrier(rows->together);
+}
+
 static void forward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, bool train, int first,
                          int last)
 {
     int64_t lane_row[AS_LANES_MAX + 1];
     find_lanes(model, rows, lane_row);
     for (int i = first; i < last; i++) {
-        const void *param[AS_LAYER_PARAMS_MAX] = {NULL}, *packed[AS_LAYER_PARAMS_MAX] = {NULL};
-        if (left_out(model, rows, i)) {
-            continue;
+        if (rows->together != NULL) {
+            forward_together(model, work, rows, train, lane_row, i);
+        } else {
+            forward_layer(model, work, rows, train, lane_row, i, 1);
         }
-        find_params(model, rows, i, param, packed);
-        as_pass pass = make_pass(model, work, rows, i);
-        pass.param = param;
-        pass.packed = packed;
-        pass.train = train;
-        pass.lanes = train && model->layer[i].scope != AS_SCOPE_ROW ? rows->lanes : 0;
-        pass.meeting = train ? rows->meeting : NULL;
-        pass.lane_row = lane_row;
-        model->layer[i].ops->forward(&model->layer[i], &pass);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "kernels/share.h"
 #include "run/bench_rate.h"
 
 static void run_peak(void *argument, int thread)
@@ -40,16 +41,14 @@ static as_status measure_peaks(const as_bench_report *r)
     return AS_OK;
 }
 
-/* c (m, n) = a (m, k) times packed: every thread its rows. */
+/* c (m, n) = a (m, k) times packed: every thread its rows, or columns. */
 static void run_gemm(void *argument, int thread)
 {
     const as_bench_job *const j = argument;
     const as_kernels *const K = j->kernels;
-    int64_t first, count;
-    as_team_share(j->m, 1, thread, j->threads, &first, &count);
+    const as_gemm_part part = as_gemm_share(K, AS_AUTO, j->m, j->n, j->k, thread, j->threads);
     for (int64_t t = 0; t < j->turns; t++) {
-        K->gemm(count, j->n, j->k, as_bench_at(K, j->a, first * j->k), j->k, j->packed, NULL, true,
-                as_bench_at(K, j->c, first * j->n), j->n);
+        as_gemm_of_part(K, &part, j->k, j->a, j->k, j->packed, NULL, true, j->c, j->n);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "comm/lanes.h"
+#include "kernels/share.h"
 #include "run/bench.h"
 #include "run/bench_rate.h"
 
@@ -28,11 +29,9 @@ static void share_gemm(void *argument, int thread)
 {
     const as_bench_job *const j = argument;
     const as_kernels *const K = j->kernels;
-    int64_t first, count;
-    as_team_share(j->m, 1, thread, j->threads, &first, &count);
+    const as_gemm_part part = as_gemm_share(K, AS_AUTO, j->m, j->n, j->k, thread, j->threads);
     for (int64_t t = 0; t < j->turns; t++) {
-        K->gemm(count, j->n, j->k, as_bench_at(K, j->a, first * j->k), j->k, j->packed, NULL, false,
-                as_bench_at(K, j->c, first * j->n), j->n);
+        as_gemm_of_part(K, &part, j->k, j->a, j->k, j->packed, NULL, false, j->c, j->n);
     }
 }
 

@@ -1,5 +1,6 @@
 /* The packed product equals its definition bit for bit: any shape, any variant; packing by pieces equals packing at
  * once. */
+#include "kernels/share.h"
 #include "unit/kernel_cases.h"
 
 typedef struct shape3 {
@@ -78,6 +79,45 @@ static void tuned_products(const as_kernels *K)
         free_reals(K, a, s.m * lda), free_reals(K, w, s.k * s.n), free_reals(K, bias, s.n);
         free_reals(K, packed, reals), free_reals(K, plain, s.m * s.n);
     }
+}
+
+/* The parts of all threads, rows or columns, are the product, and lie inside it. */
+static void shared_products(const as_kernels *K)
+{
+    static const shape3 cases[] = {{1, 300, 33}, {2, 64, 9},  {3, 129, 21}, {0, 40, 4},    {5, 0, 3},
+                                   {9, 10, 20},  {40, 97, 8}, {4, 33, 0},   {17, 512, 70}, {1, 1, 1}};
+    for (size_t q = 0; q < sizeof cases / sizeof cases[0]; q++) {
+        const shape3 s = cases[q];
+        const int64_t lda = s.k + 1, ldc = s.n + 3, reals = K->pack_reals(s.k, s.n);
+        void *const a = random_reals(K, s.m * lda, 1), *const w = random_reals(K, s.k * s.n, 2);
+        void *const bias = random_reals(K, s.n, 3), *const packed = new_reals(K, reals);
+        void *const plain = new_reals(K, s.m * ldc);
+        K->pack(s.k, s.n, w, 0, s.k * s.n, packed, NULL);
+        K->gemm_plain(s.m, s.n, s.k, a, lda, w, s.n, bias, true, plain, ldc);
+        for (int run = 0; run < 15; run++) {
+            const int threads = 1 + run / 3;
+            int64_t covered = 0;
+            void *const got = new_reals(K, s.m * ldc);
+            for (int t = threads - 1; t >= 0; t--) {
+                const as_gemm_part part = as_gemm_share(K, (as_force)(run % 3), s.m, s.n, s.k, t, threads);
+                assert_true(part.row >= 0 && part.rows >= 0 && part.row + part.rows <= s.m);
+                assert_true(part.column >= 0 && part.columns >= 0 && part.column + part.columns <= s.n);
+                covered += part.rows * part.columns;
+                as_gemm_of_part(K, &part, s.k, a, lda, packed, bias, true, got, ldc);
+            }
+            assert_int_equal(covered, s.m * s.n);
+            assert_same_reals(K, got, plain, s.m * ldc, "parts of gemm");
+            free_reals(K, got, s.m * ldc);
+        }
+        free_reals(K, a, s.m * lda), free_reals(K, w, s.k * s.n), free_reals(K, bias, s.n);
+        free_reals(K, packed, reals), free_reals(K, plain, s.m * ldc);
+    }
+}
+
+static void test_sharing_changes_no_bit(void **state)
+{
+    (void)state;
+    for_each_variant(shared_products);
 }
 
 static void test_tuning_changes_no_bit(void **state)
@@ -248,7 +288,7 @@ int main(void)
         cmocka_unit_test(test_plain_gemm_is_a_product), cmocka_unit_test(test_gemm_equals_its_definition),
         cmocka_unit_test(test_tuning_changes_no_bit),   cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
         cmocka_unit_test(test_relu_keeps_nan),          cmocka_unit_test(test_packing_by_pieces),
-        cmocka_unit_test(test_a_chain_is_continued),
+        cmocka_unit_test(test_a_chain_is_continued),    cmocka_unit_test(test_sharing_changes_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,6 +140,24 @@ static void force(as_estimator *estimator, const forced *how)
     }
 }
 
+static as_setup setup_of(const fixture *f, as_team *team, as_tuning tuning)
+{
+    return (as_setup){.document = f->setup->document,
+                      .model = as_node_get(f->root, "model"),
+                      .optimizer = as_node_get(f->root, "optimizer"),
+                      .kernels = f->kernels,
+                      .world = f->setup->world,
+                      .team = team,
+                      .lanes = &f->lanes,
+                      .data = &f->data,
+                      .normalization = &f->normalization,
+                      .seed = 1,
+                      .capacity = as_sampler_capacity(f->sampler),
+                      .total_steps = 100,
+                      .steps_per_epoch = as_sampler_batches(f->sampler),
+                      .tuning = tuning};
+}
+
 static outcome train_forced(const fixture *f, int threads, as_tuning tuning, const forced *how)
 {
     outcome out = {0};
@@ -148,20 +166,7 @@ static outcome train_forced(const fixture *f, int threads, as_tuning tuning, con
     as_estimator *estimator;
     assert_ok(as_team_create(threads, &team));
     assert_ok(as_sampler_batch_create(f->sampler, &batch));
-    const as_setup setup = {.document = f->setup->document,
-                            .model = as_node_get(f->root, "model"),
-                            .optimizer = as_node_get(f->root, "optimizer"),
-                            .kernels = f->kernels,
-                            .world = f->setup->world,
-                            .team = team,
-                            .lanes = &f->lanes,
-                            .data = &f->data,
-                            .normalization = &f->normalization,
-                            .seed = 1,
-                            .capacity = as_sampler_capacity(f->sampler),
-                            .total_steps = 100,
-                            .steps_per_epoch = as_sampler_batches(f->sampler),
-                            .tuning = tuning};
+    const as_setup setup = setup_of(f, team, tuning);
     assert_ok(as_estimator_create(&setup, &estimator));
     force(estimator, how);
     assert_ok(estimator->ops->init(estimator));
@@ -321,6 +326,69 @@ static void test_speed_never_changes_a_message(void **state)
     close_fixture(&f);
 }
 
+/* Predictions of a few rows and of all, and an evaluation, after a step. */
+static outcome predict(const fixture *f, int threads, as_force together)
+{
+    static const int64_t few[] = {1, 2, 3, 5, 17, BATCH};
+    outcome out = {0};
+    as_team *team;
+    as_batch batch;
+    as_estimator *estimator;
+    as_step_report report;
+    as_text json = {0};
+    double loss;
+    assert_ok(as_team_create(threads, &team));
+    assert_ok(as_sampler_batch_create(f->sampler, &batch));
+    const as_setup setup = setup_of(f, team, (as_tuning){.together = together});
+    assert_ok(as_estimator_create(&setup, &estimator));
+    assert_ok(estimator->ops->init(estimator));
+    as_sampler_fill(f->sampler, 0, 0, &batch);
+    assert_ok(estimator->ops->accumulate(estimator, &batch, 0));
+    assert_ok(estimator->ops->update(estimator, 0, &report));
+    const int64_t rows = batch.rows;
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
+        double y[BATCH * 10];
+        batch.rows = few[i] < rows ? few[i] : rows;
+        assert_ok(estimator->ops->predict(estimator, &batch, y));
+        keep(&out, y, (size_t)batch.rows * 10 * sizeof *y);
+    }
+    batch.rows = rows;
+    assert_ok(estimator->ops->evaluate(estimator, f->sampler, &batch, &json, &loss));
+    keep(&out, &loss, sizeof loss);
+    keep(&out, json.data, json.size);
+    as_text_free(&json);
+    estimator->ops->destroy(&estimator);
+    as_sampler_batch_destroy(&batch);
+    as_team_destroy(&team);
+    return out;
+}
+
+/* Wide enough that outputs are divided, beside what is not. */
+static const char wide[] =
+    "{model: {layers: [{dense: {units: 100, activation: tanh}}, {dropout: 0.2}, {dense: {units: 129, activation: "
+    "relu}}, "
+    "layer_norm, {dense: {units: 64, activation: gelu}}, {dense: {units: 96, lora: 2}}, {dense: {units: 10}}], loss: "
+    "cross_entropy}, optimizer: {type: adam, lr: 1.0e-2}}";
+
+static void test_sharing_layers_never_changes_a_prediction(void **state)
+{
+    static const char *const texts[] = {wide, sequences, images, GRAPH("true")};
+    for (size_t c = 0; c < sizeof texts / sizeof *texts; c++) {
+        fixture f;
+        open_fixture(*state, texts[c], 5, &f);
+        outcome first = predict(&f, 1, AS_AUTO);
+        for (int run = 0; run < 3 * THREADS_MAX; run++) {
+            outcome found = predict(&f, 1 + run / 3, (as_force)(run % 3));
+            if (found.size != first.size || memcmp(found.bytes, first.bytes, first.size) != 0) {
+                fail_msg("%s: %d threads, together %d: another prediction", texts[c], 1 + run / 3, run % 3);
+            }
+            free(found.bytes);
+        }
+        free(first.bytes);
+        close_fixture(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_pieces_name_the_layer),
         cmocka_unit_test(test_recomputing_never_changes_a_bit),
         cmocka_unit_test(test_speed_never_changes_a_message),
+        cmocka_unit_test(test_sharing_layers_never_changes_a_prediction),
     };
     return cmocka_run_group_tests(tests, setup_begin, setup_end);
 }
