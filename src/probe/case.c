@@ -43,10 +43,13 @@ bool as_case_beats_chance(const as_case *c)
     return f->loss < c->chance - 4 * f->loss_se;
 }
 
-/* Means and squared standard errors of the third and the fourth quarter of a series. */
+/* Means of the third and the fourth quarter of a series, the standard error of their difference, and the probability
+   of one as large by chance. */
 typedef struct quarters {
-    double mean[2], error;
+    double mean[2], error, p;
 } quarters;
+
+static const double by_chance = 2.7e-3; /* three standard errors of many values; few need more */
 
 static quarters last_quarters(const double *v, int64_t n)
 {
@@ -64,6 +67,8 @@ static quarters last_quarters(const double *v, int64_t n)
         q.error += size > 1 ? squares / (double)(size - 1) / (double)size : 0;
     }
     q.error = sqrt(q.error);
+    const double t = (q.mean[1] - q.mean[0]) / q.error;
+    q.p = size > 1 ? as_tail_f(t * t, 1, 2 * (double)(size - 1)) : 0;
     return q;
 }
 
@@ -88,7 +93,7 @@ bool as_case_plateau(const as_case *c)
     if (n >= (epochs ? EPOCHS_LEAST : LEAST) && !(c->cold && on->steps > 0)) {
         const quarters q = last_quarters(v, n);
         const double fall = fabs(q.mean[0] - q.mean[1]), mean = fabs(q.mean[1]);
-        return fall <= 0.02 * mean || (fall <= 3 * q.error && fall <= 0.1 * mean);
+        return fall <= 0.02 * mean || (q.p > by_chance && fall <= 0.1 * mean);
     }
     return on->steps > 0 && on->last > 0.98 * on->first && !(c->cold && slow->last < 0.98 * slow->first);
 }

@@ -52,7 +52,7 @@ typedef struct as_case {
     int64_t missing_column;       /* in it */
     char missing_message[256];    /* where targets are missing: the reader's words */
     double duplicate_share;       /* share of rows held out that are rows of training */
-    double duplicate_expected;    /* the same by chance, if columns were independent */
+    double duplicate_expected;    /* the same by chance, at most (repeats.h) */
     double duplicate_rows;        /* rows held out that were compared */
     as_columns columns;           /* of the training sample */
     const as_data_parts *answers; /* names of the targets; NULL or empty: they have numbers. Borrowed */
@@ -92,8 +92,8 @@ typedef struct as_case {
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
 double as_case_learnt(const as_case *c);
 /* Not collective. Whether the loss of training stands still: means of the last two quarters of what was logged within 2
-   % or 3 standard errors (at most 10 %); where too little was logged, or the rate has come to nothing, whether a short
-   training on from here does not lower it by 2 %.
+   %, or within 10 % and Student's test does not tell them apart (0.27 %, which is 3 standard errors of many); where too
+   little was logged, or the rate has come to nothing, whether a short training on from here does not lower it by 2 %.
  */
 bool as_case_plateau(const as_case *c);
 /* Not collective. The largest stable rate by curvature at the start, by the formula of the optimizer; for those with a

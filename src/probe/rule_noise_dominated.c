@@ -1,4 +1,7 @@
-/* NOISE_DOMINATED: gradient noise that keeps the loss above its minimum. */
+/* NOISE_DOMINATED: gradient noise that keeps the loss above its minimum. Far below the noise scale means 10 times; but
+   noise that is large enough moves the parameters to where the gradient is not small. Plain steps hover with
+   |G|^2 = lr tr(H Sigma) / 2B on the mean (Mandt et al. 2017), so that the scale is 2B / (lr lambda_max) at the least;
+   half of that is enough, since a single point scatters. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -21,12 +24,14 @@ static as_verdict judge(const as_case *c, as_finding *f)
         !c->cold && still->steps > 0 && slow->steps > 0 && still->last > 0 ? 1 - slow->last / still->last : 0;
     const double predicted = p->loss > 0 ? lr * p->trace * (1 - b / n) / (4 * b) / p->loss : 0;
     const double share = plain && predicted > seen ? predicted : seen;
+    const double hovers = 1 / (lr * p->lambda_max), least = hovers > 1 ? hovers : 1;
+    const double times = plain && least < scale_limit ? least : scale_limit;
     as_json_real(&f->evidence, "noise_scale", scale);
     as_json_real(&f->evidence, "batch", b);
     as_json_real(&f->evidence, "share_predicted", predicted);
     as_json_real(&f->evidence, "share_seen", seen);
     as_json_real(&f->evidence, "limit", excess_limit);
-    if (b >= n || !(p->loss > 0.1 * c->chance) || !(scale > scale_limit * b) || !as_case_plateau(c) ||
+    if (b >= n || !(p->loss > 0.1 * c->chance) || !(scale > times * b) || !as_case_plateau(c) ||
         !(share > excess_limit)) {
         return AS_CLEAR;
     }
@@ -34,16 +39,17 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_action(f, "train.batch=%.0f", most < 2 ? 2.0 : most);
     return as_found(
         f, AS_FAULT,
-        "batch %.0f is far below the noise scale %.3g (limit %.0f times), and gradient noise keeps about %.0f %% "
+        "batch %.0f is far below the noise scale %.3g (limit %.2g times), and gradient noise keeps about %.0f %% "
         "of the loss %.3g (limit %.0f %%) at learning rate %.3g",
-        b, scale, scale_limit, 100 * (share < 1 ? share : 1), p->loss, 100 * excess_limit, c->lr_now);
+        b, scale, times, 100 * (share < 1 ? share : 1), p->loss, 100 * excess_limit, c->lr_now);
 }
 
 static const char *const explains[] = {"PLATEAU_NEEDS_DECAY", "CONVERGED_NOISE_FLOOR", "MODEL_TOO_SIMPLE", NULL};
 
 const as_rule as_rule_noise_dominated = {
     .code = "NOISE_DOMINATED",
-    .help = "noise scale over 10 batches, a loss that stands still, and over 10 % of it is noise: lr tr(Sigma) (1 - "
+    .help = "noise scale over 10 batches (or half of what steps of this rate leave), a loss that stands still, and "
+            "over 10 % of it is noise: lr tr(Sigma) (1 - "
             "B/N) / 4B",
     .source = "McCandlish et al. 2018; Mandt et al. 2017",
     .evidence = "gradients of 16 batches of the rows after training",

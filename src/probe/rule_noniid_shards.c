@@ -39,9 +39,16 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!apart(s, rows)) {
         return AS_CLEAR;
     }
-    as_action(f, batches ? "data.shuffle=true data.assign=shuffled" : "data.assign=shuffled");
+    const bool dealt = !batches && !c->contiguous;
+    if (dealt) {
+        as_advice(f,
+                  "rows that are neighbours in the file are alike: bring them into a random order there, if lanes are "
+                  "to be compared (batch_norm, the noise of gradients)");
+    } else {
+        as_action(f, batches ? "data.shuffle=true data.assign=shuffled" : "data.assign=shuffled");
+    }
     return as_found(
-        f, AS_FAULT,
+        f, dealt ? AS_INFO : AS_FAULT,
         "variance between %s is %.3g +- %.2g times that of exchangeable ones, %.3g in a batch (limit %.2g): rows "
         "come in an order that says what they are",
         batches ? "batches" : "lanes", s->ratio, s->error, in_batch(s, rows), ratio_limit);
@@ -54,8 +61,8 @@ static const char *const explains[] = {
 const as_rule as_rule_noniid_shards = {
     .code = "NONIID_SHARDS",
     .help = "mean square between lanes over that inside of them, of inputs and targets, over 1.3 in a batch and 5 "
-            "standard errors "
-            "over 1; the same between batches where rows are not shuffled",
+            "standard errors over 1; the same between batches where rows are not shuffled; a note where blocks of rows "
+            "were dealt to lanes at random",
     .source = "1 for exchangeable rows; measured 0.99 to 1.05 on healthy runs",
     .evidence = "inputs and targets of up to 4096 rows, by lane and by batch",
     .cure = "data.assign: shuffled, data.shuffle: true",

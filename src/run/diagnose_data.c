@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "kernels/scalar_math.h"
+#include "probe/repeats.h"
 #include "run/patient.h"
 
 enum { SAMPLE_ROWS = 4096, SAMPLE_ELEMENTS = 1 << 20 };
@@ -162,24 +163,12 @@ static as_status compare_rows(as_patient *p, const as_run_data *other, const as_
     return AS_OK;
 }
 
-/* What independent columns with these frequencies would repeat by chance. */
-static double expected_duplicates(const as_case *c, double rows)
-{
-    double collide = 1;
-    for (int64_t j = 0; j < c->columns.n; j++) {
-        const as_column_facts *x = &c->columns.column[j];
-        collide *= x->distinct > 0.5 * (double)c->train.rows ? 0 : x->collide;
-    }
-    const double none = rows * collide; /* 1 - (1 - q)^n for small q, and its limit */
-    return c->columns.n == 0 || none > 30 ? 1 : none < 1e-4 ? none : 1 - as_pow_f64(1 - collide, rows);
-}
-
 static as_status find_duplicates(as_patient *p)
 {
     const as_run *run = &p->run;
     const double most = 4e6, rows = (double)run->train.data.rows, keep = rows > most ? most / rows : 1;
     as_row_hashes train = {0};
-    p->c.duplicate_expected = expected_duplicates(&p->c, rows);
+    p->c.duplicate_expected = as_repeats_chance(&p->c.train, &p->c.columns, rows);
     if (!run->validation.present && !run->test.present) {
         return AS_OK;
     }

@@ -71,8 +71,8 @@ run_one() { # name seed mode data model overrides bar
     fashion*) sets+=(-s 'data.train={format: idx, x: /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz, y: /usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz}') ;;
     coads*) sets+=(-s 'data.train={format: netcdf, file: /usr/share/ferret-vis/data/coads_climatology.cdf, x: [TIME, COADSY, COADSX, UWND, VWND, SLP], y: [SST, AIRT, SPEH]}') ;;
     burgers*)
-        [ -e "burgers-${data#* }-$2.h5" ] || "$program" data generate burgers -o "burgers-${data#* }-$2.h5" -n "${data#* }" --set seed="$2" >/dev/null 2>text.err || return 1
-        sets+=(-s "data.train={format: hdf5, file: burgers-${data#* }-$2.h5, x: /x, y: /y}")
+        [ -e "${data// /-}-$2.h5" ] || "$program" data generate "${data% *}" -o "${data// /-}-$2.h5" -n "${data#* }" --seed "$2" >/dev/null 2>text.err || return 1
+        sets+=(-s "data.train={format: hdf5, file: ${data// /-}-$2.h5, x: /x, y: /y}")
         ;;
     bible*)
         [ -e bible.txt ] || bible gen1:1-gen12:20 >bible.txt || return 1

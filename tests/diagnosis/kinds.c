@@ -22,6 +22,16 @@ double normal(table *t)
     return r * cos(2 * pi * uniform(t));
 }
 
+static double poisson(table *t, double rate)
+{
+    double count = 0, left = exp(-rate), p = uniform(t), at = left;
+    for (; p > at && count < 100; ++count) {
+        left *= rate / (count + 1);
+        at += left;
+    }
+    return count;
+}
+
 /* ---- classes ---- */
 
 /* A centre for each class. */
@@ -203,6 +213,62 @@ static void tokens(table *t, double *x, double *y, const double *centre)
     *y = more < 0 ? 0 : more == 0 ? 1 : 2;
 }
 
+/* Counts of sixteen things; each class has four that are three times as frequent. */
+static void clicks(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const int k = (int)(4 * uniform(t));
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = poisson(t, j / 4 == k ? 1.2 : 0.4);
+    }
+    *y = k;
+}
+
+/* Centres that differ less than what all columns share. */
+static void ellipse(table *t, double *x, double *y, const double *centre)
+{
+    const int k = (int)(t->classes * uniform(t));
+    const double shared = 1.8 * normal(t);
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = 0.9 * centre[k * t->columns + j] + shared + 0.5 * x[j];
+    }
+    *y = k;
+}
+
+/* Answers from 1 to 5 that a hidden quantity moves; which third of it. */
+static void survey(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const double hidden = normal(t);
+    for (int j = 0; j < t->columns; j++) {
+        const double answer = floor(3.5 + 1.1 * (0.8 * hidden + 0.6 * x[j]));
+        x[j] = answer < 1 ? 1 : answer > 5 ? 5 : answer;
+    }
+    *y = (hidden > -0.43) + (hidden > 0.43);
+}
+
+/* Whether there is a bump somewhere in the noise. */
+static void motif(table *t, double *x, double *y, const double *centre)
+{
+    static const double bump[5] = {0.8, 1.6, 2, 1.6, 0.8};
+    (void)centre;
+    const int at = (int)((t->columns - 5) * uniform(t)), k = uniform(t) < 0.5;
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = 0.5 * x[j] + (k && j >= at && j < at + 5 ? bump[j - at] : 0);
+    }
+    *y = k;
+}
+
+/* Sixths of a circle, and a column of nothing. */
+static void angles(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const double turn = uniform(t);
+    x[0] = cos(2 * pi * turn) + 0.1 * x[0];
+    x[1] = sin(2 * pi * turn) + 0.1 * x[1];
+    *y = (int)(6 * turn);
+}
+
 /* ---- real targets ---- */
 
 static void linear(table *t, double *x, double *y, const double *centre)
@@ -228,12 +294,7 @@ static void ripple(table *t, double *x, double *y, const double *centre)
 static void counts(table *t, double *x, double *y, const double *centre)
 {
     (void)centre;
-    const double rate = exp(0.5 * x[0] - 0.3 * x[1] + 0.5);
-    double left = exp(-rate), p = uniform(t), at = left;
-    for (*y = 0; p > at && *y < 100; ++*y) {
-        left *= rate / (*y + 1);
-        at += left;
-    }
+    *y = poisson(t, exp(0.5 * x[0] - 0.3 * x[1] + 0.5));
 }
 
 /* Columns that are correlated. */
@@ -328,6 +389,28 @@ static void broad(table *t, double *x, double *y, const double *centre)
     *y = 0.5 * (x[0] - x[1] + x[2] - x[3]) + 0.5 * normal(t);
 }
 
+static void pendulum(table *t, double *x, double *y, const double *centre)
+{
+    (void)t, (void)centre;
+    *y = 0.8 * x[1] - 0.7 * sin(2 * x[0]);
+}
+
+/* A target of a long tail. */
+static void auction(table *t, double *x, double *y, const double *centre)
+{
+    linear(t, x, y, centre);
+    *y = exp(0.6 * *y + 0.25 * normal(t));
+}
+
+/* Places on a map of 12 x 12. */
+static void grid(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    x[0] = (int)(12 * uniform(t));
+    x[1] = (int)(12 * uniform(t));
+    *y = sin(0.5 * x[0]) * cos(0.4 * x[1]) + 0.1 * normal(t);
+}
+
 static const kind kinds[] = {{"blobs", 6, 3, blobs},
                              {"two", 6, 2, two},
                              {"far", 6, 2, far},
@@ -360,7 +443,15 @@ static const kind kinds[] = {{"blobs", 6, 3, blobs},
                              {"lags", 12, 0, lags},
                              {"gauge", 6, 0, gauge},
                              {"skew", 8, 0, skew},
-                             {"broad", 60, 0, broad}};
+                             {"broad", 60, 0, broad},
+                             {"clicks", 16, 4, clicks},
+                             {"ellipse", 4, 3, ellipse},
+                             {"survey", 12, 3, survey},
+                             {"motif", 24, 2, motif},
+                             {"angles", 3, 6, angles},
+                             {"pendulum", 2, 0, pendulum},
+                             {"auction", 6, 0, auction},
+                             {"grid", 2, 0, grid}};
 
 const kind *kind_find(const char *name)
 {
