@@ -115,10 +115,8 @@ static as_status to_choice(const value *v, const char *text, int *out)
     return near == NULL ? status : as_error_set(status, "%s (did you mean '%s'?)", as_error_message(), near);
 }
 
-/* "500 steps", "2 epochs", "1.5 hours", "never", "500". */
-static as_status to_every(const value *v, const char *text, as_every *out)
+bool as_every_read(const char *text, as_every *out)
 {
-    static const char *const expected = "a number of steps, epochs, seconds, minutes or hours, or never";
     static const struct {
         const char *name;
         int kind; /* 0 steps, 1 epochs, 2 time */
@@ -129,12 +127,12 @@ static as_status to_every(const value *v, const char *text, as_every *out)
                  {"hours", 2, 60},          {"hour", 2, 60}};
     *out = (as_every){0};
     if (strcmp(text, "never") == 0) {
-        return AS_OK;
+        return true;
     }
     char number[40];
     const size_t n = strcspn(text, " ");
     if (n == 0 || n >= sizeof number) {
-        return wrong(v, expected, text);
+        return false;
     }
     memcpy(number, text, n);
     number[n] = '\0';
@@ -147,14 +145,20 @@ static as_status to_every(const value *v, const char *text, as_every *out)
         }
         if (units[i].kind == 2 && as_text_to_real(number, &amount) && isfinite(amount) && amount > 0) {
             out->minutes = amount * units[i].minutes;
-            return AS_OK;
+            return true;
         }
         if (units[i].kind < 2 && as_text_to_int(number, &count) && count > 0) {
             *(units[i].kind == 0 ? &out->steps : &out->epochs) = count;
-            return AS_OK;
+            return true;
         }
     }
-    return wrong(v, expected, text);
+    return false;
+}
+
+static as_status to_every(const value *v, const char *text, as_every *out)
+{
+    return as_every_read(text, out) ? AS_OK
+                                    : wrong(v, "a number of steps, epochs, seconds, minutes or hours, or never", text);
 }
 
 static const char *const list_names[] = {[AS_FIELD_REALS] = "a list of numbers",

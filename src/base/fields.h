@@ -35,6 +35,9 @@ typedef struct as_every {
     double minutes;
 } as_every; /* 0: not by this unit */
 
+/* Not collective. "500 steps", "2 epochs", "1.5 hours", "never", "500"; false: none of them. */
+bool as_every_read(const char *text, as_every *out);
+
 /* One option. A table ends with a row whose name is NULL. */
 typedef struct as_field {
     const char *name;

@@ -1,5 +1,4 @@
 /* The table of instruments, and the section `probe:` of a configuration. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -93,13 +92,12 @@ static as_status read_pulse(const as_node *node, as_probe_options *out)
         out->pulse_steps = text[0] == 'a' ? 0 : -1;
         return AS_OK;
     }
-    char *end = NULL;
-    out->pulse_steps = strtoll(text, &end, 10);
-    if (end == text || out->pulse_steps < 1 || out->pulse_steps > 1000000000000 ||
-        (*end != '\0' && strcmp(end, " steps") != 0 && strcmp(end, " step") != 0)) {
+    as_every every;
+    if (!as_every_read(text, &every) || every.steps == 0) {
         AS_FAIL(AS_CONFIG, "%s: probe.pulse: expected auto, off, or a number of steps such as '20 steps', found '%s'",
                 as_node_place(place), text);
     }
+    out->pulse_steps = every.steps;
     return AS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* DEAD_RELU: units that give zero on every row. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "probe/remedy.h"
@@ -21,6 +22,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_text(&f->evidence, "layer", name);
     as_json_real(&f->evidence, "share", share);
     as_json_real(&f->evidence, "limit", limit);
+    char since[48] = "";
+    if (f->late && c->course.dead.value > limit && strcmp(c->course.dead.name, name) == 0) {
+        as_json_int(&f->evidence, "since_step", c->course.dead.step);
+        snprintf(since, sizeof since, ", and in records since step %lld", (long long)c->course.dead.step);
+    }
     if (!(share > limit)) {
         return AS_CLEAR;
     }
@@ -29,8 +35,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     }
     const bool learnt = c->trained && (as_case_learnt(c) > 0.8 || (f->late && as_case_told(c)));
     return as_found(f, learnt ? AS_INFO : AS_FAULT,
-                    "%.0f %% of the units of layer %s are zero on all %.0f rows (limit %.0f %%)%s", 100 * share, name,
-                    c->start.rows, 100 * limit, f->late ? ", after training" : ", at the start");
+                    "%.0f %% of the units of layer %s are zero on all %.0f rows (limit %.0f %%)%s%s", 100 * share, name,
+                    c->start.rows, 100 * limit, f->late ? ", after training" : ", at the start", since);
 }
 
 static const char *const explains[] = {"VANISHING_GRAD",
@@ -51,7 +57,7 @@ const as_rule as_rule_dead_relu = {
     .code = "DEAD_RELU",
     .help = "over 50 % of the units of a relu layer are zero on all probe rows",
     .source = "they pass no gradient on; healthy nets measured up to 28 %",
-    .evidence = "units on up to 1024 rows, at the start and after training",
+    .evidence = "units on up to 1024 rows, at the start and after training; records tell since when",
     .cure = "leaky_relu or gelu, inputs of mean 0, a lower rate",
     .explains = explains,
     .network = true,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernels/scalar_math.h"
+#include "math/moments.h"
 #include "probe/rule.h"
 
 static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone */
@@ -67,22 +68,18 @@ static double tail_of(double t, double n)
 static bool pair_rows(const as_case *c, const as_history_evaluation *low, double *mean, double *error)
 {
     const as_fit *a = &c->best, *b = &c->held_out;
-    const double n = (double)a->rows;
-    double sum = 0, squares = 0;
+    double n = 0, squares = 0;
     if (a->rows < 2 || a->rows != b->rows || c->best_step != low->step) {
         return false;
     }
+    *mean = 0;
     for (int64_t r = 0; r < a->rows; r++) {
+        const double d = b->row_loss[r] - a->row_loss[r];
         if (a->id[r] != b->id[r]) {
             return false;
         }
-        sum += (b->row_loss[r] - a->row_loss[r]) / n;
+        as_moments_add(&n, mean, &squares, 1, 1, &d);
     }
-    for (int64_t r = 0; r < a->rows; r++) {
-        const double d = b->row_loss[r] - a->row_loss[r] - sum;
-        squares += d * d;
-    }
-    *mean = sum;
     *error = sqrt(squares / (n - 1) / n);
     return isfinite(*error) && *error > 0;
 }
@@ -90,15 +87,10 @@ static bool pair_rows(const as_case *c, const as_history_evaluation *low, double
 /* Mean logarithm of the losses of rows, and its squared standard error: what one outlier does not decide. */
 static double mean_log(const as_fit *f, double floor, double *square)
 {
-    const double n = (double)f->rows;
-    double mean = 0, squares = 0;
+    double n = 0, mean = 0, squares = 0;
     for (int64_t r = 0; r < f->rows; r++) {
-        const double x = f->row_loss[r];
-        mean += as_log_f64(x > floor ? x : floor) / n;
-    }
-    for (int64_t r = 0; r < f->rows; r++) {
-        const double x = f->row_loss[r], d = as_log_f64(x > floor ? x : floor) - mean;
-        squares += d * d;
+        const double x = as_log_f64(f->row_loss[r] > floor ? f->row_loss[r] : floor);
+        as_moments_add(&n, &mean, &squares, 1, 1, &x);
     }
     *square = n > 1 ? squares / (n - 1) / n : (double)INFINITY;
     return mean;
