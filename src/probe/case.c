@@ -98,6 +98,11 @@ bool as_case_plateau(const as_case *c)
     return on->steps > 0 && on->last > 0.98 * on->first && !(c->cold && slow->last < 0.98 * slow->first);
 }
 
+bool as_case_quadratic(const as_case *c)
+{
+    return c->linear && c->family == AS_FAMILY_PLAIN && strcmp(c->network->model.head[0].loss->name, "mse") == 0;
+}
+
 double as_case_rate_limit(const as_case *c)
 {
     const double lambda = c->start.lambda_max, b = c->momentum;

@@ -96,6 +96,9 @@ double as_case_learnt(const as_case *c);
    little was logged, or the rate has come to nothing, whether a short training on from here does not lower it by 2 %.
  */
 bool as_case_plateau(const as_case *c);
+/* Not collective. Whether the loss is a quadratic function of the parameters and steps go down its gradient, so that
+   limits are theorems. */
+bool as_case_quadratic(const as_case *c);
 /* Not collective. The largest stable rate by curvature at the start, by the formula of the optimizer; for those with a
    rate of their own for each element that of plain descent. Infinite without curvature. */
 double as_case_rate_limit(const as_case *c);

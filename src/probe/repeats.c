@@ -5,20 +5,26 @@
 
    Columns that hang together (levels of one factor, patterns of classes) agree more often. There the rows of the sample
    tell: with a mean of m equal ones for each row, at most 1 - exp(-m) of them have one at all, by Jensen's inequality,
-   whatever the probabilities of single rows are; copies lie above that. It counts where rows of this table can be equal
-   by chance: each column has values that many rows share, and rows that differ in a few columns are as frequent as
-   equal ones. Copies of rows that chance does not make equal have no such rows beside them.
+   whatever the probabilities of single rows are. It counts where rows of this table can be equal by chance:
+   - each column has values that many rows share;
+   - rows that differ in a few columns are as frequent as equal ones;
+   - the numbers f_k of rows that are there k times are those of independent draws. Such counts are mixed Poisson:
+     k! f_k are moments of a measure, so that (k! f_k)^2 <= (k-1)! f_(k-1) (k+1)! f_(k+1), whatever the rows are. Where
+     each row was written twice, f_3 is 0 and f_2 is not.
 
-   Cost: at most 5e7 comparisons. */
+   Cost: at most 5e7 comparisons, and a sort of the sample. */
 #include "probe/repeats.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/error.h"
 #include "kernels/scalar_math.h"
+#include "math/special.h"
 
-enum { ASKED_MOST = 512, SHARED = 10, FEW = 2, PART = 4 };
+enum { ASKED_MOST = 512, SHARED = 10, FEW = 2, PART = 4, TIMES_MOST = 8 };
 
-static const double work = 5e7;
+static const double work = 5e7, errors = 2, p_limit = 1e-3;
 
 /* The share of rows that meet one of n with probability q each. */
 static double meets(double q, double n)
@@ -79,14 +85,62 @@ static double equals(const as_sample *s, int64_t vary)
     return asked > 0 && near >= equal ? equal / (double)asked : 0;
 }
 
-double as_repeats_chance(const as_sample *s, const as_columns *columns, double rows)
+static int by_hash(const void *a, const void *b)
 {
-    if (columns->n == 0 || s->rows < 2) {
-        return 1;
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* How many different rows are there once, twice ...: count[k]. */
+static as_status count_times(const as_sample *s, double count[TIMES_MOST + 2])
+{
+    uint64_t *hash = malloc((size_t)s->rows * sizeof *hash);
+    if (hash == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for hashes of %lld rows", (long long)s->rows);
     }
-    const double alone = meets(independent(s, columns), rows);
+    for (int64_t r = 0; r < s->rows; r++) {
+        hash[r] = as_sample_hash(s, r);
+    }
+    qsort(hash, (size_t)s->rows, sizeof *hash, by_hash);
+    for (int64_t r = 0, end; r < s->rows; r = end) {
+        for (end = r; end < s->rows && hash[end] == hash[r]; end++) {
+        }
+        if (end - r < TIMES_MOST + 2) {
+            count[end - r]++;
+        }
+    }
+    free(hash);
+    return AS_OK;
+}
+
+/* Whether counts break the inequality of independent draws: f_(k+1) is far below k f_k^2 / ((k + 1) f_(k-1)), with f_k
+   two standard errors less, and f_(k-1) more, than was counted. */
+static bool written_again(const double count[TIMES_MOST + 2])
+{
+    for (int k = 2; k <= TIMES_MOST; k++) {
+        const double here = count[k] - errors * sqrt(count[k]), below = count[k - 1] + errors * sqrt(count[k - 1] + 1);
+        const double least = here > 0 ? k * here * here / ((k + 1) * below) : 0;
+        if (as_gamma_q(count[k + 1] + 1, least) < p_limit) { /* a Poisson count with this mean is not above it */
+            return true;
+        }
+    }
+    return false;
+}
+
+as_status as_repeats_chance(const as_sample *s, const as_columns *columns, double rows, double *out)
+{
+    double count[TIMES_MOST + 2] = {0};
+    *out = 1;
+    if (columns->n == 0 || s->rows < 2) {
+        return AS_OK;
+    }
+    *out = meets(independent(s, columns), rows);
     const int64_t vary = few_values(s, columns);
-    const double among = vary > 0 ? equals(s, vary) / (double)(s->rows - 1) : 0;
-    const double together = 1 - as_exp_f64(-among * rows);
-    return together > alone ? together : alone;
+    if (vary > 0) {
+        AS_TRY(count_times(s, count));
+        const double among = written_again(count) ? 0 : equals(s, vary) / (double)(s->rows - 1);
+        const double together = 1 - as_exp_f64(-among * rows);
+        *out = together > *out ? together : *out;
+    }
+    return AS_OK;
 }

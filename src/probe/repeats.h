@@ -5,7 +5,7 @@
 #include "probe/column.h"
 
 /* Not collective. At most so many rows of the same source, as a share, have the inputs of one of `rows` others without
-   anybody having copied them; 1 without columns. */
-double as_repeats_chance(const as_sample *sample, const as_columns *columns, double rows);
+   anybody having copied them; 1 without columns. Errors: NOMEM. */
+as_status as_repeats_chance(const as_sample *sample, const as_columns *columns, double rows, double *out);
 
 #endif

@@ -10,6 +10,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const as_dependence *d = &c->dependence;
     char name[AS_COLUMN_NAME_MAX];
     const bool matters = c->linear || c->likelihood;
+    const bool told = c->network != NULL && c->trained && as_case_learnt(c) > 0.5; /* steps need no single solution */
+    const as_severity severity = c->likelihood && !told ? AS_FAULT : AS_INFO;
     if (d->columns == 0) {
         return as_not_judged(f, "inputs are no columns of numbers, or too many for a factorisation");
     }
@@ -24,18 +26,17 @@ static as_verdict judge(const as_case *c, as_finding *f)
         if (d->column >= 0 && d->relation[0] != '\0') {
             as_columns_name(&c->columns, d->column, name);
             as_advice(f, "leave %s out", name);
-            return as_found(f, c->likelihood ? AS_FAULT : AS_INFO,
+            return as_found(f, severity,
                             "%s = %s (up to a constant, to within %.0e of its spread): %lld of %lld columns "
                             "are independent, so coefficients are not determined",
                             name, d->relation, d->tolerance, (long long)d->rank, (long long)d->columns);
         }
-        return as_found(f, c->likelihood ? AS_FAULT : AS_INFO,
-                        "%lld of %lld columns are independent: coefficients are not determined", (long long)d->rank,
-                        (long long)d->columns);
+        return as_found(f, severity, "%lld of %lld columns are independent: coefficients are not determined",
+                        (long long)d->rank, (long long)d->columns);
     }
     if (d->smallest < nearly && matters) {
         as_action(f, c->network != NULL ? "model.l2=1e-4" : "model.type=ridge");
-        return as_found(f, AS_WARN,
+        return as_found(f, told ? AS_INFO : AS_WARN,
                         "the others give all but %.2g of a column (limit %.0e): its coefficient has %.2g times the "
                         "variance that it would have alone",
                         d->smallest, nearly, 1 / (d->smallest * d->smallest));

@@ -20,12 +20,6 @@ static const as_short *better(const as_case *c, double reached, double share)
     return best != NULL && (isnan(reached) || best->last < share * reached) ? best : NULL;
 }
 
-/* Whether the loss is a quadratic function of the parameters, so that the limit is a theorem. */
-static bool is_quadratic(const as_case *c)
-{
-    return c->linear && c->family == AS_FAMILY_PLAIN && strcmp(c->network->model.head[0].loss->name, "mse") == 0;
-}
-
 /* Mean over epochs, as training saw it, of the last quarter of them. */
 static double late_loss(const as_case *c)
 {
@@ -65,7 +59,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "loss_start", t->first);
     as_json_real(&f->evidence, "loss_as_is", t->last);
     as_json_real(&f->evidence, "loss_reached", reached);
-    if (is_quadratic(c) && rho > (c->start.whole ? 1.0 : 1.1) && !(c->trained && learnt > 0.5)) {
+    if (as_case_quadratic(c) && rho > (c->start.whole ? 1.0 : 1.1) && !(c->trained && learnt > 0.5)) {
         propose(c, f, NULL);
         return as_found(
             f, AS_FAULT,

@@ -14,6 +14,8 @@ static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone
 static const double gap_rise = 0.15, gap_p = 0.1, gap_z = 3.3; /* a rise beside a gap to the training rows */
 static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chance_limit = 0.3;
 static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learnt well may lose a little */
+static const double heart_loss = 0.05, heart_hits = 0.2;        /* known by heart, and far from as good on others */
+static const double heart_rise = 0.25; /* of chance: counts besides, where training rows are known by heart */
 
 /* The course of the validation losses. */
 typedef struct course {
@@ -113,8 +115,6 @@ static double gap_of(const as_case *c)
     return hits > loss || isnan(loss) ? hits : loss;
 }
 
-static const double heart_loss = 0.05, heart_hits = 0.2; /* known by heart, and far from as good on others */
-
 /* Whether training rows are known by heart, and rows held out are hardly told, or wrong far more often. */
 static bool by_heart(const as_case *c)
 {
@@ -192,7 +192,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
         fabs(c->held_out.loss - x.low->loss) <= kept_limit * fabs(x.low->loss); /* the best state is left */
     const bool certain = share > rise_limit && p < p_limit && !(rise < rise_of_chance * c->chance);
     const bool beside = share > gap_rise && p < gap_p && gap > gap_z && c->now.loss < chance_limit * c->held_out.loss &&
-                        !(c->held_out.loss < end_of_chance * c->chance);
+                        (!(c->held_out.loss < end_of_chance * c->chance) ||
+                         (c->now.loss < heart_loss * c->chance && rise > heart_rise * c->chance));
     if (kept || !fell || !lasts || !(certain || beside)) {
         return by_heart(c) ? tell_by_heart(c, f) : AS_CLEAR;
     }

@@ -49,7 +49,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     propose(c, name, f);
-    const bool learns = !c->trained && share < clear_share && c->as_is.last < learns_share * c->chance;
+    const bool learns = f->late ? !as_case_plateau(c) /* flat units that do not stop it */
+                                : !c->trained && share < clear_share && c->as_is.last < learns_share * c->chance;
     return as_found(f, learns ? AS_INFO : AS_FAULT,
                     "%.0f %% of the outputs of layer %s are where its activation is flat (limit %.0f %%)%s",
                     100 * share, name, 100 * limit, f->late ? ", after training" : ", at the start");

@@ -227,3 +227,15 @@ as_status as_row_hashes_gather(as_world *world, const as_dataset *data, double k
     }
     return status;
 }
+
+uint64_t as_sample_hash(const as_sample *s, int64_t row)
+{
+    uint64_t hash = 0;
+    for (int64_t j = 0; j < s->width; j++) {
+        uint64_t bits;
+        const double v = s->x[row * s->width + j] + 0.0; /* one zero */
+        memcpy(&bits, &v, sizeof bits);
+        hash = as_mix64(hash ^ bits);
+    }
+    return hash;
+}

@@ -42,6 +42,9 @@ static inline uint64_t as_mix64(uint64_t z)
     return z ^ (z >> 31);
 }
 
+/* Not collective. Of the inputs of a row: equal rows have equal ones. */
+uint64_t as_sample_hash(const as_sample *sample, int64_t row);
+
 /* Hashes of the inputs of rows, of all ranks: equal rows have equal hashes. Of a large set only those below a limit of
    the hash, the same for every set, so that shares stay comparable. */
 typedef struct as_row_hashes {

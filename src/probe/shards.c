@@ -131,14 +131,7 @@ static double repeated_share(const as_sample *s, const int64_t *row, const deal 
 {
     double repeated = 0;
     for (int64_t r = 0; r < d->rows; r++) {
-        uint64_t hash = 0;
-        for (int64_t j = 0; j < s->width; j++) {
-            uint64_t bits;
-            const double v = s->x[row[r] * s->width + j] + 0.0;
-            memcpy(&bits, &v, sizeof bits);
-            hash = as_mix64(hash ^ bits);
-        }
-        key[r] = (keyed){.hash = hash, .group = d->group[r]};
+        key[r] = (keyed){.hash = as_sample_hash(s, row[r]), .group = d->group[r]};
     }
     qsort(key, (size_t)d->rows, sizeof *key, by_hash);
     for (int64_t r = 0, end; r < d->rows; r = end) {

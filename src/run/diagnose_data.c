@@ -168,7 +168,8 @@ static as_status find_duplicates(as_patient *p)
     const as_run *run = &p->run;
     const double most = 4e6, rows = (double)run->train.data.rows, keep = rows > most ? most / rows : 1;
     as_row_hashes train = {0};
-    p->c.duplicate_expected = as_repeats_chance(&p->c.train, &p->c.columns, rows);
+    AS_TRY(as_world_agree(p->options->world,
+                          as_repeats_chance(&p->c.train, &p->c.columns, rows, &p->c.duplicate_expected)));
     if (!run->validation.present && !run->test.present) {
         return AS_OK;
     }

@@ -269,6 +269,50 @@ static void angles(table *t, double *x, double *y, const double *centre)
     *y = (int)(6 * turn);
 }
 
+/* Which of six is the largest. */
+static void ranks(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    *y = 0;
+    for (int j = 1; j < t->columns; j++) {
+        *y = x[j] > x[(int)*y] ? j : *y;
+    }
+}
+
+/* The majority of seven of ten votes, one in twenty miscounted. */
+static void ballot(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    int yes = 0;
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = uniform(t) < 0.5;
+        yes += j < 7 && x[j] > 0;
+    }
+    *y = (yes > 3) != (uniform(t) < 0.05);
+}
+
+/* Two letters that follow one another somewhere in ten of five. */
+static void pairs(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    *y = 0;
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = (int)(5 * uniform(t));
+        *y = j > 0 && x[j - 1] == 1 && x[j] == 2 ? 1 : *y;
+    }
+}
+
+/* Three classes along a curve in space, with noise. */
+static void helix(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const double turn = uniform(t);
+    *y = (int)(3 * uniform(t));
+    x[0] = cos(2 * pi * (turn + *y / 3)) + 0.15 * x[0];
+    x[1] = sin(2 * pi * (turn + *y / 3)) + 0.15 * x[1];
+    x[2] = 2 * turn - 1 + 0.05 * x[2];
+}
+
 /* ---- real targets ---- */
 
 static void linear(table *t, double *x, double *y, const double *centre)
@@ -411,6 +455,36 @@ static void grid(table *t, double *x, double *y, const double *centre)
     *y = sin(0.5 * x[0]) * cos(0.4 * x[1]) + 0.1 * normal(t);
 }
 
+/* Hour, weekday and wind: what repeats each day, a weekend, and noise. */
+static void tides(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    x[0] = (int)(24 * uniform(t));
+    x[1] = (int)(7 * uniform(t));
+    *y = sin(2 * pi * x[0] / 24) + 0.4 * (x[1] > 4) + 0.4 * x[2] + 0.15 * normal(t);
+}
+
+/* The rate of something that fades, from sixteen readings. */
+static void fading(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const double rate = 0.2 + 2 * uniform(t), height = 1 + uniform(t);
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = height * exp(-rate * j / 5) + 0.03 * x[j];
+    }
+    *y = rate;
+}
+
+/* What two resistors and a third in parallel let through, measured to a few percent. */
+static void circuit(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = exp(0.5 * x[j]);
+    }
+    *y = (1 + 0.03 * normal(t)) * x[3] / (x[0] + x[1] * x[2] / (x[1] + x[2]));
+}
+
 static const kind kinds[] = {{"blobs", 6, 3, blobs},
                              {"two", 6, 2, two},
                              {"far", 6, 2, far},
@@ -451,7 +525,14 @@ static const kind kinds[] = {{"blobs", 6, 3, blobs},
                              {"angles", 3, 6, angles},
                              {"pendulum", 2, 0, pendulum},
                              {"auction", 6, 0, auction},
-                             {"grid", 2, 0, grid}};
+                             {"grid", 2, 0, grid},
+                             {"pairs", 10, 2, pairs},
+                             {"helix", 3, 3, helix},
+                             {"circuit", 4, 0, circuit},
+                             {"ranks", 6, 6, ranks},
+                             {"ballot", 10, 2, ballot},
+                             {"tides", 3, 0, tides},
+                             {"fading", 16, 0, fading}};
 
 const kind *kind_find(const char *name)
 {
