@@ -29,6 +29,11 @@ typedef struct as_short {
 
 enum { AS_SLOWER = 4, AS_FASTER = 6 };
 
+/* A run that took this share of the loss away did something: what is faster has to get under this share of what it
+   reached, which noise that is learnt by heart does not. */
+#define AS_CREPT 0.05
+#define AS_FURTHER 0.8
+
 typedef struct as_case {
     bool trained;  /* a run; false: a configuration, before training */
     bool diverged; /* the run ended with a loss or parameter that is not finite */

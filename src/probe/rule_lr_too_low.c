@@ -44,11 +44,14 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return c->diverged ? AS_CLEAR : as_not_judged(f, "no state after training");
     }
     const double gain = c->start.loss - c->point.loss;
+    const bool crept = gain > AS_CREPT * c->start.loss;
     const as_short *best = NULL;
     for (int i = 0; i < AS_FASTER; i++) {
         const as_short *s = &c->faster[i];
         const double more = s->first - s->last;
-        if (s->steps > 0 && more > 2 * gain && more > 0.05 * fabs(s->first) && (best == NULL || s->last < best->last)) {
+        const bool further = more > 2 * gain && more > 0.05 * fabs(s->first);
+        if (s->steps > 0 && further && !(crept && s->last > AS_FURTHER * c->point.loss) &&
+            (best == NULL || s->last < best->last)) {
             best = s;
         }
     }

@@ -12,6 +12,7 @@
 
 static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone */
 static const double gap_rise = 0.15, gap_p = 0.1, gap_z = 3.3; /* a rise beside a gap to the training rows */
+static const double worse_p = 1e-2, worse_z = 2.5;             /* the same to a loss over that of a constant */
 static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chance_limit = 0.3;
 static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learnt well may lose a little */
 static const double heart_loss = 0.05, heart_hits = 0.2;        /* known by heart, and far from as good on others */
@@ -194,7 +195,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool beside = share > gap_rise && p < gap_p && gap > gap_z && c->now.loss < chance_limit * c->held_out.loss &&
                         (!(c->held_out.loss < end_of_chance * c->chance) ||
                          (c->now.loss < heart_loss * c->chance && rise > heart_rise * c->chance));
-    if (kept || !fell || !lasts || !(certain || beside)) {
+    const bool worse = share > gap_rise && p < worse_p && gap > worse_z && c->held_out.loss > c->chance;
+    if (kept || !fell || !lasts || !(certain || beside || worse)) {
         return by_heart(c) ? tell_by_heart(c, f) : AS_CLEAR;
     }
     as_action(f, "train.patience=5 checkpoint.best=true");
@@ -203,17 +205,20 @@ static as_verdict judge(const as_case *c, as_finding *f)
         "%s rose by %.0f %% (limit %.0f %%), %.1f standard errors over %.0f rows (p %.2g, limit %.2g), from "
         "%.3g at step %lld to %.3g, while training loss fell from %.3g to %.3g",
         paired ? "losses of the same rows held out" : "validation loss", 100 * share,
-        100 * (certain ? rise_limit : gap_rise), t, n, p, certain ? p_limit : gap_p, x.low->loss,
-        (long long)x.low->step, x.end->loss, x.low->train_loss, x.end->train_loss);
+        100 * (certain ? rise_limit : gap_rise), t, n, p,
+        certain ? p_limit
+        : worse ? worse_p
+                : gap_p,
+        x.low->loss, (long long)x.low->step, x.end->loss, x.low->train_loss, x.end->train_loss);
 }
 
 const as_rule as_rule_overfit = {
     .code = "OVERFIT",
-    .help =
-        "the same rows held out have a loss over 10 % higher at the end than at the lowest validation loss, with p "
-        "under 0.001 by their paired differences (15 % and 0.1 where training rows are far better), while the "
-        "training loss fell; or training rows known by heart (5 % of chance) and others not (half of chance, or 20 % "
-        "more mistakes; 3.3 standard errors)",
+    .help = "the same rows held out have a loss over 10 % higher at the end than at the lowest validation loss, with p "
+            "under 0.001 by their paired differences (15 % and 0.1 where training rows are far better, 0.01 where a "
+            "constant is), while the training loss fell; or training rows known by heart (5 % of chance) and others "
+            "not (half of chance, or 20 % "
+            "more mistakes; 3.3 standard errors)",
     .source = "Student's paired test; a gap alone is no fault of a network that interpolates",
     .evidence = "the same rows held out, at the step of their lowest loss (best.h5) and at the end, row by row",
     .cure = "train.patience, checkpoint.best, a penalty, dropout, more data",

@@ -158,7 +158,7 @@ as_status as_patient_try_rates(as_patient *p)
         return AS_OK;
     }
     const bool slow = c->point.finite && c->point.loss > 0.8 * c->start.loss;
-    const double gain = c->start.loss - c->point.loss;
+    const bool crept = c->start.loss - c->point.loss > AS_CREPT * c->start.loss;
     AS_TRY(run_short(p, false, 1, steps, &c->as_is));
     const bool bad =
         !falls(&c->as_is) || !(c->as_is.last < 0.9 * c->chance) || c->diverged || (c->trained && !(learnt > 0.5));
@@ -171,8 +171,8 @@ as_status as_patient_try_rates(as_patient *p)
     for (int i = 0; i < AS_FASTER && c->trained && !c->diverged && slow; i++) {
         AS_TRY(run_short(p, false, i == 0 ? 10 : 10 * c->faster[i - 1].factor, steps, &c->faster[i]));
         const as_short *s = &c->faster[i];
-        if (!(s->last > 0.9 * s->first || s->first - s->last < 2 * gain)) {
-            break; /* it gets twice as far as the run did, or diverges */
+        if (!(s->last > 0.9 * s->first) && !(crept && s->last > AS_FURTHER * c->point.loss)) {
+            break; /* it moves, and clearly further than a run that crept; or diverges */
         }
     }
     if (!c->trained || !p->saved || !c->point.finite) {
