@@ -53,8 +53,8 @@ typedef struct outer_place {
     const real *a; /* broadcast operand at the cursor's row, `step` reals between rows */
     const real *b; /* vectors, `width` reals between rows */
     int64_t step, width;
-    outer_tile *stack; /* program->depth + 1 nodes */
-    outer_tile *aside; /* nodes that wait between chunks; NULL: the only one waits in its place in the part */
+    real *const *node; /* (program->depth + 1) where the nodes of the stack are, an outer_tile each */
+    bool aside; /* those that wait between chunks do so there; else the only one waits in its place in the part */
 } outer_place;
 
 /* Walks on from a cursor through the rows before `end`, in a tile of R broadcast elements by V vectors, and returns

@@ -6,7 +6,8 @@
    two factors does not depend on their order. Rows come in chunks, whose ends are put where few nodes of the tree are
    unfinished. A chunk's panels are packed together, row by row as they lie in memory, and stay in L2 beside a block of
    packed strips. A node that is alone at the end of a chunk waits in its place in the result, so that each operand is
-   packed once; several wait aside, for a block of tiles at a time. Cost: 2 rows k n flops, and k n additions per lane.
+   packed once; several wait aside, for a block of tiles at a time: that is the lower end of a tile's stack, so that a
+   chunk moves no node that it does not use. Cost: 2 rows k n flops, and k n additions per lane.
  */
 #include "kernels/outer.h"
 #include "kernels/outer_tile.h"
@@ -39,7 +40,8 @@ typedef struct plan {
 
 typedef struct buffers {
     real *strips, *panels;
-    outer_tile *stack, *aside;
+    real **node; /* of a tile's stack: in memory that all tiles use, but for those that wait aside */
+    outer_tile *aside;
     const int8_t *depth; /* nodes that wait after a lane */
 } buffers;
 
@@ -184,6 +186,9 @@ static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, o
         const bool packed = p->pack_panels || panel_columns(o, k, j) < vectors * VL;
         for (int64_t t = 0; t < k->strips; t++) {
             const int64_t i = k->count * t / k->strips, columns = k->count * (t + 1) / k->strips - i;
+            for (int q = 0; p->aside && q < p->waiting; q++) {
+                m->node[q] = m->aside[(j * k->strips + t) * p->waiting + q];
+            }
             const outer_place at = {
                 .u = k->u + i,
                 .w = w,
@@ -191,8 +196,8 @@ static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, o
                 .step = p->pack_strips ? OUTER_R : o->ldu,
                 .b = packed ? m->panels + j * rows * OUTER_W : o->w + from.row * o->ldw + w,
                 .width = packed ? vectors * VL : o->ldw,
-                .stack = m->stack,
-                .aside = p->aside ? m->aside + (j * k->strips + t) * p->waiting : NULL,
+                .node = m->node,
+                .aside = p->aside,
             };
             after = AS_V(as_outer_walks)[columns - 1][vectors - 1](o, &at, from, end);
         }
@@ -292,7 +297,11 @@ static __attribute__((noinline)) void outer_range(const outer *o, const as_outer
     _Alignas(64) outer_tile aside[BYTES_ASIDE / sizeof(outer_tile)];
     _Alignas(64) outer_tile stack[AS_TREE_DEPTH_MAX + 1];
     int8_t depth[AS_LANES_MAX];
-    const buffers m = {strips, panels, stack, aside, depth};
+    real *node[AS_TREE_DEPTH_MAX + 1];
+    for (int i = 0; i <= AS_TREE_DEPTH_MAX; i++) {
+        node[i] = stack[i];
+    }
+    const buffers m = {strips, panels, node, aside, depth};
     find_depths(o->program, depth);
     const plan p = make_plan(o, choices, depth, count, columns);
     const int64_t tall = ceiling(count, OUTER_R), wide = ceiling(columns, OUTER_W);

@@ -164,28 +164,15 @@ AS_INLINE void tile_expect(const int R, const int V, const outer *o, const outer
     }
 }
 
-/* Brings the nodes that the last chunk left back to the stack, or what a resumed chain starts from. */
+/* Brings the node that the last chunk left in the part back to the stack, or what a resumed chain starts from. */
 static void bring(const outer *o, const outer_place *at, int R, int V, outer_cursor *c)
 {
     const int waiting = outer_waiting(*c);
     if (o->resume && waiting == 0) {
-        node_in(o, at, R, V, 0, at->stack[0]);
+        node_in(o, at, R, V, 0, at->node[0]);
         c->open = true;
-    } else if (at->aside != NULL) {
-        memcpy(at->stack, at->aside, (size_t)waiting * sizeof(outer_tile));
-    } else if (waiting > 0) {
-        node_in(o, at, R, V, c->part, at->stack[0]);
-    }
-}
-
-/* Leaves them for the next one. */
-static void leave(const outer *o, const outer_place *at, int R, int V, const outer_cursor *c)
-{
-    const int waiting = outer_waiting(*c);
-    if (at->aside != NULL) {
-        memcpy(at->aside, at->stack, (size_t)waiting * sizeof(outer_tile));
-    } else if (waiting > 0) {
-        node_out(o, at, R, V, c->part, at->stack[0]);
+    } else if (waiting > 0 && !at->aside) {
+        node_in(o, at, R, V, c->part, at->node[0]);
     }
 }
 
@@ -196,10 +183,10 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
     const int64_t a_step = at->step, b_step = at->width;
     const int64_t *const lane_end = o->lane_row + 1;
     const real *a = at->a, *b = at->b;
-    if (o->resume || outer_waiting(c) > 0) {
+    if (o->resume || (outer_waiting(c) > 0 && !at->aside)) {
         bring(o, at, R, V, &c);
     }
-    real *top = at->stack[c.top];
+    real *const *top = at->node + c.top;
     tile_expect(R, V, o, at, c.part);
     while (step < stop_step) {
         const int64_t stop = lane_end[*step];
@@ -208,7 +195,7 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
         }
         tile s;
         if (c.open) {
-            tile_get(R, V, top, s);
+            tile_get(R, V, *top, s);
         } else {
             tile_zero(R, V, s);
         }
@@ -218,25 +205,24 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
         c.open = stop > end;
         step += c.open ? 0 : 1;
         for (; !c.open && step < stop_step && *step == AS_TREE_MERGE; step++) {
-            top -= OUTER_R * OUTER_W;
-            tile_merge(R, V, top, s);
+            tile_merge(R, V, *--top, s);
         }
-        tile_put(R, V, s, top);
+        tile_put(R, V, s, *top);
         if (c.open) {
             break;
         }
         if (step < stop_step && *step == AS_TREE_EMIT) {
-            node_out(o, at, R, V, c.part++, top);
+            node_out(o, at, R, V, c.part++, *top);
             tile_expect(R, V, o, at, c.part);
             step++;
         } else {
-            top += OUTER_R * OUTER_W;
+            top++;
         }
     }
     c.step = (int)(step - o->program->step);
-    c.top = (int)((top - at->stack[0]) / (OUTER_R * OUTER_W));
-    if (outer_waiting(c) > 0) {
-        leave(o, at, R, V, &c);
+    c.top = (int)(top - at->node);
+    if (outer_waiting(c) > 0 && !at->aside) {
+        node_out(o, at, R, V, c.part, at->node[0]); /* for the next chunk */
     }
     return c;
 }
