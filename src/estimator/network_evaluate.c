@@ -54,7 +54,7 @@ static void forward_phase(const evaluation *e, int thread, int phase)
    are worth a barrier for each layer. */
 static bool goes_together(const as_network *network, int64_t rows)
 {
-    enum { ROWS = 8, WORTH = 128 * 1024 }; /* of a thread; bytes of a layer */
+    enum { ROWS = 16, WORTH = 128 * 1024 }; /* of a thread; bytes of a layer */
     const as_model *model = &network->model;
     const as_force asked = network->setup.tuning.together;
     const int threads = as_team_size(network->setup.team);
