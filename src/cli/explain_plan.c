@@ -196,13 +196,16 @@ static void print_step(const as_plan *p)
     }
 }
 
-/* Bytes of the activations and their gradients for the rows of one rank. */
-static as_status work_bytes(const as_plan *p, int64_t rows, double *out)
+/* Bytes of the activations and their gradients for `rows` of all rows of one rank, whose gradients pass where these are
+   fewer. */
+static as_status work_bytes(const as_plan *p, int64_t rows, int64_t all, double *out)
 {
     as_arena *arena = NULL;
     as_model_work work = {0};
     AS_TRY(as_arena_create(&arena));
-    const as_status status = as_model_work_plan(&p->model, rows, 1, 1, true, NULL, arena, &work);
+    const as_model_passing passing = {
+        .layers = rows < all ? p->model.nlayers : 0, .rows = rows, .owners = 1, .threads = 1};
+    const as_status status = as_model_work_plan(&p->model, rows, 1, 1, true, &passing, arena, &work);
     *out = (double)as_arena_bytes(arena);
     as_model_work_destroy(&work);
     as_arena_destroy(&arena);
@@ -216,8 +219,9 @@ as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
     as_forecast_parts parts;
     *out = (as_plan_cost){.ranks = ranks, .rows = (p->batch + ranks - 1) / ranks};
     AS_TRY(as_forecast_count(p->lanes, ranks, &parts));
-    const int64_t tile = micro > 0 ? micro : network_sequence_tile(&p->model, out->rows, 1);
-    AS_TRY(work_bytes(p, tile < out->rows ? tile : out->rows, &out->work));
+    const int64_t lane_rows = (p->batch + p->lanes - 1) / p->lanes;
+    const int64_t tile = micro > 0 ? micro : network_tile_alone(&p->model, out->rows, lane_rows);
+    AS_TRY(work_bytes(p, tile < out->rows ? tile : out->rows, micro > 0 ? 0 : out->rows, &out->work));
     out->weights = real * (n + (double)p->model.packed_reals);
     const bool halves = ranks == 1 && p->lanes > 1 && p->config->probe.pulse_steps >= 0; /* for the pulse */
     out->gradient = real * n * ((double)parts.most + (halves ? 1 : 0));

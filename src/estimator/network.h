@@ -202,6 +202,9 @@ as_status network_predict_random(as_estimator *estimator, const as_batch *batch,
 /* Not collective. How many of `rows` rows `threads` threads work on at a time where rows are sequences, whose
    activations take more memory than anything else; all of others. */
 int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads);
+/* Not collective. How many of `rows` rows, `lane_rows` of them in a lane, a thread works on that has them for itself:
+   sequences, or images, whose gradients pass then. */
+int64_t network_tile_alone(const as_model *model, int64_t rows, int64_t lane_rows);
 /* Not collective. How many of a piece's rows to work on at a time: nearly a chunk, or all where layers see lanes. */
 int64_t network_piece_rows(const as_network *network, int64_t rows);
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */

@@ -203,13 +203,13 @@ int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads)
 }
 
 /* Bytes of the parameters of the first `layers` layers. */
-static int64_t bytes_of_weights(const as_network *network, int layers)
+static int64_t bytes_of_weights(const as_model *model, int layers)
 {
     int64_t weights = 0;
     for (int l = 0; l < layers; l++) {
-        const as_layer *layer = &network->model.layer[l];
+        const as_layer *layer = &model->layer[l];
         for (int q = 0; q < layer->nparams; q++) {
-            weights += layer->param[q].count * (int64_t)network->setup.kernels->real_bytes;
+            weights += layer->param[q].count * (int64_t)model->kernels->real_bytes;
         }
     }
     return weights;
@@ -221,19 +221,25 @@ static bool is_alone(const as_network *network)
     return network->owners > 1 || as_team_size(network->setup.team) == 1;
 }
 
-/* Rows of a tile of a network of images, with `lane_rows` in a lane; 0: they are no images, or do not want such tiles.
- */
-static int64_t image_tile(const as_network *network, int64_t rows, int64_t lane_rows)
+/* Rows of a tile of a network of images, with `lane_rows` in a lane, of a thread that has its rows for itself; 0: they
+   are no images, or do not want such tiles. */
+static int64_t image_tile(const as_model *model, int64_t rows, int64_t lane_rows)
 {
-    const as_model *model = &network->model;
     bool images = false;
     for (int l = 0; l < model->nlayers; l++) {
         images = images || (model->layer[l].out.rank >= 3 && model->layer[l].nparams > 0);
     }
     const int64_t least = lane_rows < 2 * CHUNK_IMAGES && lane_rows > CHUNK_IMAGES ? lane_rows : CHUNK_IMAGES;
-    const bool pays =
-        rows * row_bytes(network) > (int64_t)FAR_BYTES && bytes_of_weights(network, model->nlayers) <= CACHE_BYTES / 2;
-    return images && pays && is_alone(network) && !model->ties && model->segments == 0 ? least : 0;
+    const bool pays = rows * bytes_of_row(model, model->nlayers) > (int64_t)FAR_BYTES &&
+                      bytes_of_weights(model, model->nlayers) <= CACHE_BYTES / 2;
+    const bool can = !model->ties && model->segments == 0 && model->scope != AS_SCOPE_BATCH;
+    return images && pays && can ? least : 0;
+}
+
+int64_t network_tile_alone(const as_model *model, int64_t rows, int64_t lane_rows)
+{
+    const int64_t images = image_tile(model, rows, lane_rows);
+    return images == 0 ? network_sequence_tile(model, rows, 1) : images < lane_rows ? lane_rows : images;
 }
 
 /* How many of the `rows` rows of an owner to work on at a time. */
@@ -249,7 +255,7 @@ static int64_t choose_tile_rows(const as_network *network, int64_t rows, int64_t
     if (setup->tuning.tile_rows > 0) {
         return setup->tuning.tile_rows;
     }
-    const int64_t images = image_tile(network, rows, lane_rows);
+    const int64_t images = is_alone(network) ? image_tile(&network->model, rows, lane_rows) : 0;
     if (images > 0) {
         return images;
     }
@@ -272,7 +278,7 @@ static int choose_chunk_layers(const as_network *network)
         return asked < model->nlayers ? asked : model->nlayers;
     }
     int layers = 0;
-    while (layers < model->nlayers && bytes_of_weights(network, layers + 1) <= CACHE_BYTES / 2) {
+    while (layers < model->nlayers && bytes_of_weights(model, layers + 1) <= CACHE_BYTES / 2) {
         layers++;
     }
     const bool pays = !whole && network->tile_rows * bytes_of_row(&network->model, layers) > CACHE_BYTES;
@@ -319,7 +325,7 @@ static bool choose_early(const as_network *network, int64_t capacity)
                      (network->chunk_layers == 0 || network->chunk_layers == model->nlayers) &&
                      network->chunk >= network->tile_rows;
     const bool pays = network->tile_rows * row_bytes(network) > (int64_t)FAR_BYTES ||
-                      image_tile(network, capacity, network->tile_rows) > 0;
+                      (is_alone(network) && image_tile(model, capacity, network->tile_rows) > 0);
     return can && asked != AS_NEVER && (asked == AS_ALWAYS || pays);
 }
 

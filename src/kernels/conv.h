@@ -22,7 +22,8 @@ enum { AS_AXES = 3 }; /* depth, height, width */
 typedef enum as_conv_walk { AS_CONV_AUTO, AS_CONV_SAMPLES, AS_CONV_HEIGHT, AS_CONV_WIDTH } as_conv_walk;
 
 /* How tiles of the weight gradient are made: AUTO takes kernel positions, or lines of them, together where the channels
-   are few, and reads d in place where it lies well. No choice changes a result. */
+   are few, four vectors of output channels where there are as many, and reads d in place where it lies well. No choice
+   changes a result. */
 typedef enum as_conv_sums { AS_CONV_SUMS_AUTO, AS_CONV_SUMS_ALONE, AS_CONV_SUMS_COPIED } as_conv_sums;
 
 /* Output o of an axis reads inputs o * stride - low + k * dilation, k in [0, kernel). Kernel, stride, dilation >= 1,

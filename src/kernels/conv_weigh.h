@@ -18,10 +18,20 @@ typedef struct weigh {
     int64_t rows, runs;             /* rows of a run; runs of a group, for paired of every kw pair */
     int lines;                      /* kernel lines that a tile may have; more than 1: merged, over two axes */
     bool copied;                    /* d is always packed */
+    int64_t wide;                   /* columns of a panel: NR, or QUAD vectors */
     int64_t cg, ng;                 /* channels of a group; depthwise: 1 and all */
     int64_t strips, panels, groups;
     int64_t panel_tiles; /* tiles of a panel, that of the bias among them */
 } weigh;
+
+/* Many registers: tiles of fewer rows and QUAD vectors of a row load less for each multiply-add (see outer_tile.h). 0:
+   there are no such tiles. */
+#if defined(AS_ISA_AVX512)
+enum { QUAD = 4, QUAD_R = 6 };
+#define EACH_QUAD(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+enum { QUAD = 0, QUAD_R = 0 };
+#endif
 
 /* What one tile sums. Offsets are in reals from the first of a sample. */
 typedef struct tile_plan {
@@ -65,13 +75,15 @@ static tile_plan plan_tile(const weigh *o, int64_t index)
     const as_conv *const c = o->c;
     const int64_t panel = index / o->panel_tiles, inside = index % o->panel_tiles;
     const int64_t strip = inside % o->strips, run = inside / o->strips;
-    const int64_t g = panel / o->panels, j = panel % o->panels * NR;
+    const int64_t g = panel / o->panels, j = panel % o->panels * o->wide;
     const int64_t line = c->in[2] * c->cin, sheet = c->in[1] * line;
     const int64_t line_runs = o->lines > 1 ? 1 : o->runs / (c->kernel[0] * c->kernel[1]),
                   kw = run % line_runs * (o->paired ? 2 : 1);
     int64_t kh = run / line_runs % c->kernel[1], kd = run / line_runs / c->kernel[1];
-    tile_plan t = {
-        .lines = 1, .cols = o->ng - j, .width = panel_width(o->ng, j), .pair = o->paired && kw + 1 < c->kernel[2]};
+    tile_plan t = {.lines = 1,
+                   .cols = o->ng - j,
+                   .width = o->wide > NR ? o->wide : panel_width(o->ng, j),
+                   .pair = o->paired && kw + 1 < c->kernel[2]};
     if (o->lines > 1) {
         kd = 0;
         t.lines = strip_rows(c->kernel[1], o->runs, run, &kh);
@@ -230,6 +242,63 @@ AS_INLINE void tile_add(const int R, const int V, const bool depthwise, const we
     }
 }
 
+#if defined(EACH_QUAD)
+/* The outputs of a line that read an input: of one kernel position all rows read alike. */
+AS_INLINE void quad_line(const int R, int64_t steps, const real *x, int64_t x_step, const real *d, int64_t d_step,
+                         vreal s[QUAD_R][QUAD])
+{
+    for (int64_t p = 0; p < steps; p++, x += x_step, d += d_step) {
+        vreal y[QUAD];
+        AS_UNROLL
+        for (int v = 0; v < QUAD; v++) {
+            y[v] = v_load(d + v * VL);
+        }
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            const vreal a = v_splat(x[r]);
+            AS_UNROLL
+            for (int v = 0; v < QUAD; v++) {
+                s[r][v] = fma_into(s[r][v], a, y[v]);
+            }
+        }
+    }
+}
+
+/* node += a chunk of one sample: QUAD vectors of output channels, one kernel position. */
+AS_INLINE void tile_add_quad(const int R, const weigh *o, const tile_plan *t, const chunk *k, const real *x,
+                             const real *panel, bool fresh, real *node)
+{
+    const int64_t height = o->c->out[1], d_line = (k->w_end - k->w) * t->d_step, x_line = t->x_step[1];
+    const int64_t first = t->first > k->w ? t->first : k->w, stop_w = t->end < k->w_end ? t->end : k->w_end;
+    const int64_t steps = stop_w > first ? stop_w - first : 0;
+    vreal s[QUAD_R][QUAD];
+    AS_UNROLL
+    for (int r = 0; r < R; r++) {
+        AS_UNROLL
+        for (int v = 0; v < QUAD; v++) {
+            s[r][v] = fresh ? v_splat(0) : v_load(node + (r * QUAD + v) * VL);
+        }
+    }
+    for (int64_t z = t->reach[0].first; z < t->reach[0].end && steps > 0; z++) {
+        const int64_t y0 = k->first - z * height, y1 = k->end - z * height;
+        const int64_t stop = y1 < t->reach[1].end ? y1 : t->reach[1].end;
+        int64_t y = y0 > t->reach[1].first ? y0 : t->reach[1].first;
+        int64_t a = t->x + z * t->x_step[0] + y * x_line + first * t->x_step[2];
+        int64_t b = (y - y0) * d_line + (first - k->w) * t->d_step;
+        for (; y < stop; y++, a += x_line, b += d_line) {
+            quad_line(R, steps, x + a, t->x_step[2], panel + b, t->d_step, s);
+        }
+    }
+    AS_UNROLL
+    for (int r = 0; r < R; r++) {
+        AS_UNROLL
+        for (int v = 0; v < QUAD; v++) {
+            v_store(node + (r * QUAD + v) * VL, s[r][v]);
+        }
+    }
+}
+#endif
+
 /* Output channels in one vector: outputs [w, end) for vector v alone. */
 AS_INLINE void lone_steps(const int R, const int v, int64_t w, int64_t end, const real *x, int64_t step, const real *d,
                           int64_t d_step, vreal s[MR][2])
@@ -346,8 +415,6 @@ AS_INLINE void lines_steps(const int L, const int G, const int V, const weigh *o
         if (V == 2) {
             __builtin_prefetch(d + AHEAD * t->d_step + VL);
         }
-        if (V == 2)
-            __builtin_prefetch(d + AHEAD * t->d_step + VL);
         if (!all) {
             rows_at(o, t, w, &low, &high);
         }
@@ -415,6 +482,18 @@ typedef void add_function(const weigh *o, const tile_plan *t, const chunk *k, co
     ADD(add, false, R, 2)                                                                                              \
     ADD(add_depthwise, true, R, 1) ADD(add_depthwise, true, R, 2) ADD_PAIR(R)
 #define ROW(R) {add_##R##_1, add_##R##_2, add_pair_##R, add_depthwise_##R##_1, add_depthwise_##R##_2},
+
+#if defined(EACH_QUAD)
+#define ADD_QUAD(R)                                                                                                    \
+    static void add_quad_##R(const weigh *o, const tile_plan *t, const chunk *k, const real *x, const real *panel,     \
+                             bool fresh, real *node)                                                                   \
+    {                                                                                                                  \
+        tile_add_quad(R, o, t, k, x, panel, fresh, node);                                                              \
+    }
+#define ROW_QUAD(R) add_quad_##R,
+EACH_QUAD(ADD_QUAD)
+static add_function *const adds_quad[QUAD_R] = {EACH_QUAD(ROW_QUAD)};
+#endif
 
 EACH_R(ADDS)
 static add_function *const adds[MR][5] = {EACH_R(ROW)};
@@ -497,6 +576,11 @@ static add_function *add_of(const weigh *o, const tile_plan *t)
     if (t->run < 0) {
         return add_bias;
     }
+#if defined(EACH_QUAD)
+    if (o->wide > NR) {
+        return adds_quad[t->rows - 1];
+    }
+#endif
     EACH_LINES(CHOOSE_LINES)
     return adds[t->rows - 1][t->pair ? 2 : (o->depthwise ? 3 : 0) + t->width / VL - 1];
 }

@@ -5,7 +5,8 @@
    one output reads, or of c alone where positions are dilated; so x is broadcast, in place, and d is read as vectors
    from panels that are packed once for all tiles beside each other, or in place where all its columns are vectors. Few
    input channels: a tile has the rows of several kernel lines, each with a pointer of its own. A tile stays in
-   registers over all pixels of a chunk of a sample. At the borders some rows of a tile have no input: these pixels take
+   registers over all pixels of a chunk of a sample. With many registers and 4 vectors of output channels a tile has all
+   of them and fewer rows. At the borders some rows of a tile have no input: these pixels take
    steps of their own that leave those rows out. The walk goes lane by lane, chunk by chunk over a block of tiles whose
    tree stack fits L2. Depthwise: rows are kernel positions, and x is read as vectors too. Cost: 2 flops for each
    weight, sample and pixel that reads an input. */
@@ -103,8 +104,8 @@ static void block_copy(const weigh *o, const tile_plan *plan, int64_t count, int
         real *const array = t->run < 0 ? o->bias[p] : o->part[p];
         for (int v = 0; v <= (t->pair ? 1 : 0); v++) {
             for (int r = 0; r < t->rows * t->lines; r++) {
-                real *const at = array + t->weight + (v * o->cg + r) * o->c->cout, *const own =
-                                                                                       node[i] + r * NR + v * VL;
+                real *const at = array + t->weight + (v * o->cg + r) * o->c->cout;
+                real *const own = node[i] + r * (t->width > NR ? t->width : NR) + v * VL;
                 if (out) {
                     memcpy(at, own, bytes);
                 } else {
@@ -163,7 +164,10 @@ void AS_V(as_conv_weight_lanes)(const as_conv *c, const void *x, int64_t ldx, co
     const bool paired = !depthwise && !merged && !alone && ng <= VL && c->stride[2] == c->dilation[2];
     const bool flat = c->kernel[0] == 1 && c->out[0] == 1 && c->in[0] == 1 && c->low[0] == 0;
     const int together = merged && flat && !alone ? lines_of(c->kernel[2] * cg) : 1;
+    const bool quad =
+        QUAD > 0 && !depthwise && !merged && c->sums == AS_CONV_SUMS_AUTO && ng == QUAD * VL && c->cout == ng;
     weigh o = {.c = c,
+               .wide = quad ? QUAD * VL : NR,
                .x = x,
                .d = d,
                .ldx = ldx,
@@ -188,8 +192,9 @@ void AS_V(as_conv_weight_lanes)(const as_conv *c, const void *x, int64_t ldx, co
     if (o.lines > 1) {
         o.runs = (c->kernel[1] + o.lines - 1) / o.lines;
     }
-    o.strips = (o.rows + MR - 1) / MR > 0 ? (o.rows + MR - 1) / MR : 1;
-    o.panels = (o.ng + NR - 1) / NR;
+    const int64_t most = quad ? QUAD_R : MR;
+    o.strips = (o.rows + most - 1) / most > 0 ? (o.rows + most - 1) / most : 1;
+    o.panels = (o.ng + o.wide - 1) / o.wide;
     o.panel_tiles = (o.rows > 0 ? o.runs * o.strips : 0) + (bias != NULL ? 1 : 0);
     int64_t first, count;
     as_team_share(o.groups * o.panels * o.panel_tiles, 1, thread, threads, &first, &count);
