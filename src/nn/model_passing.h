@@ -1,4 +1,5 @@
-/* Places of gradients that pass (as_model_passing of model.h): inside of the model, called by as_model_work_plan. */
+/* Places of gradients and values that pass (as_model_passing of model.h), of which values are called brief: inside of
+   the model, called by as_model_work_plan. */
 #ifndef AS_NN_MODEL_PASSING_H
 #define AS_NN_MODEL_PASSING_H
 
