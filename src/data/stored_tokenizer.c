@@ -43,7 +43,7 @@ as_status as_stored_tokenizer_open(const char *path, as_tokenizer **out)
     const as_log quiet = {0};
     as_h5_contents *file = NULL;
     *out = NULL;
-    AS_TRY(as_state_find(path, &quiet, found, sizeof found));
+    AS_TRY(as_state_resolve(path, &quiet, found, sizeof found));
     as_status status = as_h5_contents_open(found, &file);
     status = status == AS_OK ? as_h5_contents_check(file, 0, 1) : status;
     status = status == AS_OK ? as_stored_tokenizer_read(file, out) : status;

@@ -155,7 +155,7 @@ as_status as_state_none(const char *path)
             path, path, path);
 }
 
-as_status as_state_find(const char *path, const as_log *log, char *out, size_t bytes)
+as_status as_state_resolve(const char *path, const as_log *log, char *out, size_t bytes)
 {
     AS_TRY(as_state_seek(path, log, out, bytes));
     return out[0] != '\0' ? AS_OK : as_state_none(path);

@@ -25,7 +25,7 @@ as_status as_state_check(const char *path, int64_t step, int part, int parts);
    are rejected are named on the log. Errors: NOINPUT for a path that is not there; NOMEM. */
 as_status as_state_seek(const char *path, const as_log *log, char *out, size_t bytes);
 /* The same, but a directory without is DATA, naming what was looked for. */
-as_status as_state_find(const char *path, const as_log *log, char *out, size_t bytes);
+as_status as_state_resolve(const char *path, const as_log *log, char *out, size_t bytes);
 /* Not collective. That error. */
 as_status as_state_none(const char *path);
 

@@ -43,7 +43,7 @@ as_status as_checkpoint_save(as_world *world, const char *dir, const char *path,
    rejected file is named on the log with file, place and reason. */
 as_status as_checkpoint_find(as_world *world, const char *dir, const as_log *log, char *path, size_t bytes);
 
-/* Collective. The state that a path stands for, as rank 0 sees it: as_state_seek and as_state_find. */
+/* Collective. The state that a path stands for, as rank 0 sees it: as_state_seek and as_state_resolve. */
 as_status as_checkpoint_seek(as_world *world, const char *path, const as_log *log, char *out, size_t bytes);
 as_status as_checkpoint_resolve(as_world *world, const char *path, const as_log *log, char *out, size_t bytes);
 
