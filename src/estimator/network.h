@@ -1,5 +1,12 @@
-/* Inside of the network estimator, shared by its files: plan (estimator_network.c), accumulate (network_accumulate.c),
-   update (network_update.c), evaluate and predict (network_evaluate.c). */
+/* Inside of the network estimator, shared by its files:
+
+     plan and state            estimator_network.c, network_check.c (the data)
+     a step                    network_tiles.c (who works on what), network_accumulate.c, network_update.c,
+                               network_tensors.c and network_pieces.c (sums of whole tensors)
+     a felt step               network_pulse.c
+     evaluation, prediction    network_evaluate.c, network_extend.c (sequences that go on)
+     gradients anywhere        network_gradients.c and _plan.c, network_branches.c, network_spread.c,
+                               network_stability.c (for instruments and probes: gradients.h) */
 #ifndef AS_ESTIMATOR_NETWORK_H
 #define AS_ESTIMATOR_NETWORK_H
 
