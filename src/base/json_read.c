@@ -60,22 +60,33 @@ bool as_json_next(const char **cursor, as_json_member *out)
     return true;
 }
 
-static bool number_of(const as_json_member *member, double *out)
+bool as_json_is(const as_json_member *member, const char *key)
+{
+    return member->key_length == strlen(key) && strncmp(member->key, key, member->key_length) == 0;
+}
+
+const char *as_json_value(const char *object, const char *key)
+{
+    as_json_member member;
+    while (as_json_next(&object, &member)) {
+        if (as_json_is(&member, key)) {
+            return member.value;
+        }
+    }
+    return NULL;
+}
+
+static bool number_of(const char *value, double *out)
 {
     char *end;
-    *out = strtod(member->value, &end);
-    return end > member->value && (member->value[0] == '-' || (member->value[0] >= '0' && member->value[0] <= '9'));
+    *out = strtod(value, &end);
+    return end > value && (value[0] == '-' || (value[0] >= '0' && value[0] <= '9'));
 }
 
 bool as_json_number(const char *object, const char *key, double *out)
 {
-    as_json_member member;
-    while (as_json_next(&object, &member)) {
-        if (member.key_length == strlen(key) && strncmp(member.key, key, member.key_length) == 0) {
-            return number_of(&member, out);
-        }
-    }
-    return false;
+    const char *value = as_json_value(object, key);
+    return value != NULL && number_of(value, out);
 }
 
 /* Four decimals where they say something; counts as they are. */
@@ -92,7 +103,7 @@ void as_json_brief(const char *object, as_text *text)
     double value;
     bool first = true;
     while (as_json_next(&object, &member)) {
-        if (number_of(&member, &value)) {
+        if (number_of(member.value, &value)) {
             as_text_add(text, "%s%.*s ", first ? "" : ", ", (int)member.key_length, member.key);
             add_brief(value, text);
             first = false;

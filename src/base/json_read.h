@@ -1,4 +1,5 @@
-/* Reading back the flat JSON objects that Allsum writes (metrics, status): top-level members only. */
+/* Reading JSON objects: those that Allsum writes (metrics, status), headers of safetensors. Members of one object at a
+   time, in the order of the text. */
 #ifndef AS_BASE_JSON_READ_H
 #define AS_BASE_JSON_READ_H
 
@@ -13,6 +14,12 @@ typedef struct as_json_member {
 /* Not collective. Next top-level member of the object at *cursor (set *cursor to the object's '{' before the first
    call). false at the end, or when the text is no object. */
 bool as_json_next(const char **cursor, as_json_member *out);
+
+/* Not collective. Whether a member is called `key`. */
+bool as_json_is(const as_json_member *member, const char *key);
+
+/* Not collective. Where the value of the top-level member `key` begins; NULL: there is none. */
+const char *as_json_value(const char *object, const char *key);
 
 /* Not collective. The top-level number `key`; false if there is none. */
 bool as_json_number(const char *object, const char *key, double *out);

@@ -32,14 +32,8 @@ static bool next_number(const char **cursor, double *out)
 static const char *find(const char *json, const char *prefix, const char *name)
 {
     char key[KEY_MAX];
-    as_json_member member;
     snprintf(key, sizeof key, "%s%s", prefix, name);
-    while (as_json_next(&json, &member)) {
-        if (member.key_length == strlen(key) && strncmp(member.key, key, member.key_length) == 0) {
-            return member.value;
-        }
-    }
-    return NULL;
+    return as_json_value(json, key);
 }
 
 static void print_title(const char *prefix, const char *what)

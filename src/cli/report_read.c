@@ -20,22 +20,10 @@ const char *const as_report_time_names[AS_REPORT_TIMES] = {"data", "forward", "b
 
 static const double smoothing = 0.8; /* of the loss, with its start corrected */
 
-/* A member of an object as a slice; NULL: it has none. */
-static const char *member(const char *object, const char *key)
-{
-    as_json_member m;
-    while (as_json_next(&object, &m)) {
-        if (m.key_length == strlen(key) && strncmp(m.key, key, m.key_length) == 0) {
-            return m.value;
-        }
-    }
-    return NULL;
-}
-
 static as_series *metric_named(as_report_run *run, const as_json_member *m)
 {
     for (int i = 0; i < run->nmetrics; i++) {
-        if (strlen(run->metric[i].name) == m->key_length && strncmp(run->metric[i].name, m->key, m->key_length) == 0) {
+        if (as_json_is(m, run->metric[i].name)) {
             return &run->metric[i];
         }
     }
@@ -53,7 +41,7 @@ static void read_evaluation(as_report_run *run, const char *line, double step)
     if (as_json_number(line, "train_loss", &value)) {
         as_series_add(&run->train, step, value);
     }
-    const char *validation = member(line, "validation");
+    const char *validation = as_json_value(line, "validation");
     as_json_member m;
     while (validation != NULL && as_json_next(&validation, &m)) {
         char text[64];
@@ -61,7 +49,7 @@ static void read_evaluation(as_report_run *run, const char *line, double step)
         if (m.value[0] == '[' || m.value[0] == '{' || !as_text_to_real(text, &value)) {
             continue;
         }
-        const bool loss = m.key_length == 4 && strncmp(m.key, "loss", 4) == 0;
+        const bool loss = as_json_is(&m, "loss");
         as_series *s = loss ? &run->validation : metric_named(run, &m);
         if (s != NULL) {
             as_series_add(s, step, value);
@@ -90,7 +78,7 @@ static void read_step(as_report_run *run, const char *line, double step)
 static as_status read_line(as_report_run *run, const char *line)
 {
     double step = 0;
-    const char *kind = member(line, "kind");
+    const char *kind = as_json_value(line, "kind");
     size_t n = strlen(line);
     while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == ' ')) {
         n--;
@@ -99,7 +87,7 @@ static as_status read_line(as_report_run *run, const char *line)
         run->unreadable++;
         return AS_OK;
     }
-    const char *timing = member(line, "timing");
+    const char *timing = as_json_value(line, "timing");
     for (int i = 0; i < AS_REPORT_TIMES && timing != NULL; i++) {
         as_json_number(timing, as_report_time_names[i], &run->time[i]);
     }

@@ -125,11 +125,6 @@ as_status as_safetensors_write(const char *path, const char *metadata, int n, co
     return status;
 }
 
-static bool key_is(const as_json_member *member, const char *key)
-{
-    return member->key_length == strlen(key) && strncmp(member->key, key, member->key_length) == 0;
-}
-
 /* Whole numbers of a JSON list; -1: malformed, or more than `most`. */
 static int read_list(const char *text, int most, int64_t *out)
 {
@@ -196,7 +191,7 @@ static as_status read_tensor(as_tensor_file *file, const as_json_member *member,
     as_json_member m;
     const char *cursor = member->value;
     while (as_json_next(&cursor, &m)) {
-        if (key_is(&m, "dtype")) {
+        if (as_json_is(&m, "dtype")) {
             for (int e = 0; e < ELEMENTS; e++) {
                 const size_t length = strlen(types[e].name);
                 if (m.value_length >= length + 2 && strncmp(m.value + 1, types[e].name, length) == 0 &&
@@ -204,10 +199,10 @@ static as_status read_tensor(as_tensor_file *file, const as_json_member *member,
                     t->type = types[e].name;
                 }
             }
-        } else if (key_is(&m, "shape")) {
+        } else if (as_json_is(&m, "shape")) {
             t->rank = read_list(m.value, AS_TENSOR_RANK_MAX, t->dim);
             shaped = t->rank >= 0;
-        } else if (key_is(&m, "data_offsets") && read_list(m.value, 2, offsets) != 2) {
+        } else if (as_json_is(&m, "data_offsets") && read_list(m.value, 2, offsets) != 2) {
             offsets[1] = -1;
         }
     }
@@ -243,7 +238,7 @@ as_status as_safetensors_list(as_tensor_file *file)
             as_error_set(AS_DATA, "%s: expected a safetensors or NPZ file: its header is no JSON object", file->path);
     }
     while (status == AS_OK && as_json_next(&cursor, &member)) {
-        if (!key_is(&member, "__metadata__")) {
+        if (!as_json_is(&member, "__metadata__")) {
             status = read_tensor(file, &member, 8 + (int64_t)length);
         }
     }

@@ -23,21 +23,16 @@ static int64_t whole_number(const char *object, const char *key)
 /* The object that is the value of a key; NULL: there is none. */
 static const char *object_of(const char *object, const char *key)
 {
-    as_json_member member;
-    while (as_json_next(&object, &member)) {
-        if (member.key_length == strlen(key) && strncmp(member.key, key, member.key_length) == 0) {
-            return member.value[0] == '{' ? member.value : NULL;
-        }
-    }
-    return NULL;
+    const char *value = as_json_value(object, key);
+    return value != NULL && value[0] == '{' ? value : NULL;
 }
 
 static bool is_kind(const char *object, const char *kind)
 {
     as_json_member member;
     const size_t length = strlen(kind);
-    return as_json_next(&object, &member) && member.key_length == 4 && strncmp(member.key, "kind", 4) == 0 &&
-           member.value_length == length + 2 && strncmp(member.value + 1, kind, length) == 0;
+    return as_json_next(&object, &member) && as_json_is(&member, "kind") && member.value_length == length + 2 &&
+           strncmp(member.value + 1, kind, length) == 0;
 }
 
 static void add_step(const char *line, as_history *out)

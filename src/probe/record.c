@@ -164,17 +164,12 @@ static void copy_text(const char *value, size_t length, char *out, size_t bytes)
     out[n] = '\0';
 }
 
-static bool is_key(const as_json_member *member, const char *key)
-{
-    return member->key_length == strlen(key) && strncmp(member->key, key, member->key_length) == 0;
-}
-
 static void read_numbers(const char *object, const quantity *q, int n, void *base)
 {
     as_json_member member;
     while (as_json_next(&object, &member)) {
         for (int i = 0; i < n; i++) {
-            if (is_key(&member, q[i].key)) {
+            if (as_json_is(&member, q[i].key)) {
                 char *end;
                 const double value = strtod(member.value, &end);
                 *number_at(base, &q[i]) = end > member.value && member.value[0] != 'n' ? value : (double)INFINITY;
@@ -211,7 +206,7 @@ static int read_layers(const char *array, as_probe_layer *layer)
             clear_layer(&layer[n]);
             read_numbers(s, of_layer, LAYER_QUANTITIES, &layer[n]);
             while (as_json_next(&cursor, &member)) {
-                if (is_key(&member, "name")) {
+                if (as_json_is(&member, "name")) {
                     copy_text(member.value, member.value_length, layer[n].name, sizeof layer[n].name);
                 }
             }
@@ -251,10 +246,10 @@ static bool find_parts(const char *line, line_parts *out)
     as_json_member member;
     const char *cursor = line;
     while (as_json_next(&cursor, &member)) {
-        out->probe = out->probe || (is_key(&member, "kind") && strncmp(member.value, "\"probe\"", 7) == 0);
-        out->total = is_key(&member, "total") ? member.value : out->total;
-        out->layers = is_key(&member, "layers") ? member.value : out->layers;
-        out->states = is_key(&member, "states") ? member.value : out->states;
+        out->probe = out->probe || (as_json_is(&member, "kind") && strncmp(member.value, "\"probe\"", 7) == 0);
+        out->total = as_json_is(&member, "total") ? member.value : out->total;
+        out->layers = as_json_is(&member, "layers") ? member.value : out->layers;
+        out->states = as_json_is(&member, "states") ? member.value : out->states;
     }
     return *cursor == '}';
 }

@@ -290,8 +290,7 @@ static as_status find_metric(const char *object, const char *name)
     as_json_member member;
     as_text known = {0};
     while (as_json_next(&object, &member)) {
-        if (member.key_length == strlen(name) && strncmp(member.key, name, member.key_length) == 0 &&
-            member.value[0] != '[' && member.value[0] != '{') {
+        if (as_json_is(&member, name) && member.value[0] != '[' && member.value[0] != '{') {
             as_text_free(&known);
             return AS_OK;
         }
