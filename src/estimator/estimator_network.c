@@ -272,11 +272,11 @@ static void destroy(as_estimator **estimator)
     for (int t = 0; t < network->ntiles; t++) {
         as_tree_program_destroy(&network->tile[t].program);
     }
-    for (int t = 0; t < network->npieces; t++) {
-        as_tree_program_destroy(&network->piece[t].program);
+    for (int t = 0; t < network->nportions; t++) {
+        as_tree_program_destroy(&network->portion[t].program);
     }
     free(network->tile);
-    free(network->piece);
+    free(network->portion);
     free(network->spare);
     free(network->join);
     free(network->part_slot);

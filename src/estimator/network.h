@@ -134,10 +134,10 @@ typedef struct as_network {
     int64_t chunk;    /* rows of a chunk */
     bool early;       /* sums of a layer are taken when backward is through it, not through all (as_model_rows.sums) */
     as_model_passing passing; /* what need not stay then */
-    /* Or backward takes the first chunk_layers layers, through which rows go in chunks, piece by piece of the only
+    /* Or backward takes the first chunk_layers layers, through which rows go in chunks, portion by portion of the only
        tile, each with its sums: their elements of a vector, which are the first `first_reals`. */
-    int npieces;
-    network_tile *piece; /* (npieces); vectors are those of the tile as far as it has parts, then spare ones */
+    int nportions;
+    network_tile *portion; /* (nportions); vectors are those of the tile as far as it has parts, then spare ones */
     int nspares;
     int64_t first_reals;
     void **spare; /* (nspares); the first ones, where the tile has its parts, are NULL */
@@ -212,8 +212,8 @@ int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads);
 /* Not collective. How many of `rows` rows, `lane_rows` of them in a lane, a thread works on that has them for itself:
    sequences, or images, whose gradients pass then. */
 int64_t network_tile_alone(const as_model *model, int64_t rows, int64_t lane_rows);
-/* Not collective. How many of a piece's rows to work on at a time: nearly a chunk, or all where layers see lanes. */
-int64_t network_piece_rows(const as_network *network, int64_t rows);
+/* Not collective. How many of a portion's rows to work on at a time: nearly a chunk, or all where layers see lanes. */
+int64_t network_portion_rows(const as_network *network, int64_t rows);
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
 /* Not collective; one thread. Puts `count` rows of the batch from row `from` on, not augmented, normalised, at rows

@@ -266,25 +266,25 @@ static as_model_sums sums_of(tile_job *job, void *const *part)
                            .context = job};
 }
 
-/* A vector of the pieces of a tile. */
-static void *piece_vector(const tile_job *job, int slot)
+/* A vector of the portions of a tile. */
+static void *portion_vector(const tile_job *job, int slot)
 {
     return slot < job->tile->program.parts ? job->network->vector[job->tile->slot + slot] : job->network->spare[slot];
 }
 
-/* The first layers backward on a piece, and its sums; a long lane in several passes. */
-static void backward_of_piece(const tile_job *job, const network_tile *piece)
+/* The first layers backward on a portion, and its sums; a long lane in several passes. */
+static void backward_of_portion(const tile_job *job, const network_tile *portion)
 {
     as_network *network = job->network;
-    const int64_t *const row = job->lane_row + piece->lane, first = row[0], last = row[piece->lanes];
-    const int64_t most = network_piece_rows(network, last - first);
-    void *const part = piece_vector(job, piece->slot);
+    const int64_t *const row = job->lane_row + portion->lane, first = row[0], last = row[portion->lanes];
+    const int64_t most = network_portion_rows(network, last - first);
+    void *const part = portion_vector(job, portion->slot);
     const stretch back = {.first = 0, .last = network->chunk_layers, .backward = true, .chunk = most};
     int64_t from = first;
     do {
         const int64_t to = last - from < most ? last : from + most, lane_row[2] = {from, to};
         tile_job pass = *job;
-        pass.tile = piece;
+        pass.tile = portion;
         pass.from = job->from + from - job->at;
         pass.at = pass.work.near = from;
         pass.rows = to - from;
@@ -292,23 +292,23 @@ static void backward_of_piece(const tile_job *job, const network_tile *piece)
         pass.resume = from > first;
         pass.early = true;
         pass.sums = sums_of(&pass, &part);
-        pass_rows(&pass, 0, &back, from, to - from, 0, piece->lanes);
+        pass_rows(&pass, 0, &back, from, to - from, 0, portion->lanes);
         from = to;
     } while (from < last);
 }
 
-/* The same of all pieces: the sums of siblings are added as soon as both are there. Who feels the step adds the last
+/* The same of all portions: the sums of siblings are added as soon as both are there. Who feels the step adds the last
    two by itself. */
-static void backward_of_pieces(const tile_job *job)
+static void backward_of_portions(const tile_job *job)
 {
     const as_network *network = job->network;
     const bool split = network->pulse != NULL && job->tile == &network->pulse->tile;
-    for (int t = 0; t < network->npieces; t++) {
-        const network_tile *piece = &network->piece[t];
-        backward_of_piece(job, piece);
-        for (int m = 0; m < piece->nmerges - (split && t == network->npieces - 1 ? 1 : 0); m++) {
-            void *const left = piece_vector(job, piece->merge[m]);
-            network->setup.kernels->add(network->first_reals, left, piece_vector(job, piece->merge[m] + 1), left);
+    for (int t = 0; t < network->nportions; t++) {
+        const network_tile *portion = &network->portion[t];
+        backward_of_portion(job, portion);
+        for (int m = 0; m < portion->nmerges - (split && t == network->nportions - 1 ? 1 : 0); m++) {
+            void *const left = portion_vector(job, portion->merge[m]);
+            network->setup.kernels->add(network->first_reals, left, portion_vector(job, portion->merge[m] + 1), left);
         }
     }
 }
@@ -324,8 +324,8 @@ static void phase_of_tile(tile_job *job, int thread, int phase)
     }
     stretch_of_tile(job, thread, &(stretch){phase, 0, cut, true, false, network->chunk});
     stretch_of_tile(job, thread, &(stretch){phase, cut, layers, true, true, network->tile_rows});
-    if (network->npieces > 0) {
-        backward_of_pieces(job);
+    if (network->nportions > 0) {
+        backward_of_portions(job);
         return;
     }
     stretch_of_tile(job, thread, &(stretch){phase, 0, cut, false, true, network->chunk});
@@ -482,7 +482,7 @@ static void work_on_tile(tile_job *job, int thread)
     if (thread == 0) {
         sum_heads(job);
     }
-    if (network->npieces > 0) {
+    if (network->nportions > 0) {
         as_model_accumulate_layers(&network->model, &job->work, network->chunk_layers, network->model.nlayers,
                                    &job->sums, thread);
     } else if (!network->early) {

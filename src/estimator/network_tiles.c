@@ -9,7 +9,11 @@
    Tiles cost one pass over a vector each, so they pay only where a tile's activations fit the cache and the vector is
    small beside them. Those of an image are many more: there a tile has as few samples as convolutions take side by
    side, each layer is summed as soon as backward is through it, and gradients use the same memory one after another, so
-   that what one layer writes the next one finds near. */
+   that what one layer writes the next one finds near.
+
+   Words: a tile is the lanes that go from the data to the sums together; a chunk, rows of a tile that a thread takes
+   through layers at a time; a portion, lanes of the only tile whose first layers go backward, and are summed, before
+   the next ones do. Pieces are parts of the flat vector: network_pieces.c. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -352,9 +356,9 @@ static void cut_node(const as_network *network, const lane_range *range, const i
     cut_node(network, range, split + (middle - a), middle, b, most, n, tiles);
 }
 
-/* Whether the first layers go backward in pieces: where their rows are far from the cache, as those of convolutions
+/* Whether the first layers go backward in portions: where their rows are far from the cache, as those of convolutions
    before wide dense layers, whose vectors are too long for tiles. */
-static bool choose_pieces(const as_network *network, int64_t rows)
+static bool choose_portions(const as_network *network, int64_t rows)
 {
     const as_model *model = &network->model;
     const int cut = network->chunk_layers;
@@ -366,26 +370,26 @@ static bool choose_pieces(const as_network *network, int64_t rows)
     return can && asked != AS_NEVER && (asked == AS_ALWAYS || pays);
 }
 
-int64_t network_piece_rows(const as_network *network, int64_t rows)
+int64_t network_portion_rows(const as_network *network, int64_t rows)
 {
     const int64_t passes = network->model.scope == AS_SCOPE_ROW ? (rows + network->chunk / 2) / network->chunk : 1;
     return passes > 1 ? (rows + passes - 1) / passes : rows;
 }
 
 /* Pieces of as many whole lanes as a chunk has rows, and at least one. */
-static as_status plan_pieces(as_network *network, int64_t lane_rows)
+static as_status plan_portions(as_network *network, int64_t lane_rows)
 {
     const as_lanes *lanes = network->setup.lanes;
     const lane_range range = {0, 0, lanes->count};
     node_stack stack = {0};
     int most = network->chunk / lane_rows > 1 ? (int)(network->chunk / lane_rows) : 1;
-    network->piece = calloc((size_t)lanes->count, sizeof *network->piece);
-    if (network->piece == NULL) {
-        AS_FAIL(AS_NOMEM, "out of memory for %d pieces", lanes->count);
+    network->portion = calloc((size_t)lanes->count, sizeof *network->portion);
+    if (network->portion == NULL) {
+        AS_FAIL(AS_NOMEM, "out of memory for %d portions", lanes->count);
     }
     most = most < lanes->count ? most : lanes->count;
-    cut_node(network, &range, lanes->tree.split, 0, lanes->lanes, most, &network->npieces, network->piece);
-    AS_TRY(plan_merges(lanes, network->npieces, network->piece, 0, 0, &stack, &network->nspares));
+    cut_node(network, &range, lanes->tree.split, 0, lanes->lanes, most, &network->nportions, network->portion);
+    AS_TRY(plan_merges(lanes, network->nportions, network->portion, 0, 0, &stack, &network->nspares));
     network->spare = calloc((size_t)network->nspares, sizeof *network->spare);
     if (network->spare == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for %d vectors", network->nspares);
@@ -449,8 +453,8 @@ as_status network_plan_tiles(as_network *network)
         network->passing.forward_layers = network->chunk_layers;
         network->passing.chunk = network->chunk;
     }
-    if (!network->early && choose_pieces(network, rows)) {
-        AS_TRY(plan_pieces(network, lane_rows));
+    if (!network->early && choose_portions(network, rows)) {
+        AS_TRY(plan_portions(network, lane_rows));
     }
     return plan_vectors(network);
 }

@@ -273,7 +273,7 @@ static void test_images_keep_every_bit_whatever_is_forced(void **state)
     }
 }
 
-static void test_pieces_keep_every_bit(void **state)
+static void test_portions_keep_every_bit(void **state)
 {
     static const int lanes[] = {1, 5, 24};
     for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
@@ -285,7 +285,7 @@ static void test_pieces_keep_every_bit(void **state)
 }
 
 /* The layer that is named first gave what is not finite, also where its values were not kept. */
-static void test_pieces_name_the_layer(void **state)
+static void test_portions_name_the_layer(void **state)
 {
     fixture f;
     open_fixture(*state, huge, 5, &f);
@@ -395,8 +395,8 @@ int main(void)
         cmocka_unit_test(test_speed_never_changes_a_bit),
         cmocka_unit_test(test_sequences_keep_every_bit),
         cmocka_unit_test(test_images_keep_every_bit_whatever_is_forced),
-        cmocka_unit_test(test_pieces_keep_every_bit),
-        cmocka_unit_test(test_pieces_name_the_layer),
+        cmocka_unit_test(test_portions_keep_every_bit),
+        cmocka_unit_test(test_portions_name_the_layer),
         cmocka_unit_test(test_recomputing_never_changes_a_bit),
         cmocka_unit_test(test_speed_never_changes_a_message),
         cmocka_unit_test(test_sharing_layers_never_changes_a_prediction),
