@@ -123,9 +123,9 @@ static as_status plan_memory(as_network *network)
     for (int s = 0; s < network->nslots; s++) {
         AS_TRY(reserve(network, network->count, &network->slot[s]));
     }
+    network->augment_reals = (network->setup.data->width + 63) / 64 * 64 * (network->mixing >= 0 ? 2 : 1);
     if (network->setup.data->augment != NULL) {
         const size_t rows = (size_t)(setup->capacity > 0 ? setup->capacity : 1);
-        network->augment_reals = (network->setup.data->width + 63) / 64 * 64 * (network->mixing >= 0 ? 2 : 1);
         AS_TRY(as_arena_reserve(network->arena, rows * sizeof *network->partner, (void **)&network->partner));
         AS_TRY(as_arena_reserve(network->arena, rows * sizeof *network->share, (void **)&network->share));
         AS_TRY(reserve(network, network->augment_reals * as_team_size(network->setup.team), &network->augment_work));

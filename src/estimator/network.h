@@ -1,8 +1,8 @@
 /* Inside of the network estimator, shared by its files:
 
      plan and state            estimator_network.c, network_check.c (the data)
-     a step                    network_tiles.c (who works on what), network_accumulate.c, network_update.c,
-                               network_tensors.c and network_pieces.c (sums of whole tensors)
+     a step                    network_tiles.c (who works on what), network_gather.c, network_accumulate.c,
+                               network_update.c, network_tensors.c and network_pieces.c (sums of whole tensors)
      a felt step               network_pulse.c
      evaluation, prediction    network_evaluate.c, network_extend.c (sequences that go on)
      gradients anywhere        network_gradients.c and _plan.c, network_branches.c, network_spread.c,
@@ -117,7 +117,7 @@ typedef struct as_network {
     network_tensors whole;
     as_arena *arena;
     void *augment_work;    /* (threads, augment_reals): a sample for each thread; NULL: no augmentation */
-    int64_t augment_reals; /* twice as many where samples are mixed */
+    int64_t augment_reals; /* of a sample; of two where samples are mixed */
     int mixing;            /* row of the list that mixes samples, or -1 */
     int64_t *partner;      /* (capacity) of the running step: as_model_rows.partner and share, by row of the batch */
     double *share;
@@ -154,6 +154,18 @@ typedef struct as_network {
     int nitems;
     as_state_item *item;
 } as_network;
+
+/* Rows of a batch on their way into a work space. */
+typedef struct network_gathering {
+    const as_kernels *kernels;
+    const as_normalization *normalization; /* NULL: none */
+    const as_model_work *work;             /* whose x[0] gets them */
+    void *augment_work;                    /* as those of the network: */
+    int64_t augment_reals;
+    int mixing;
+    int64_t *partner;
+    double *share;
+} network_gathering;
 
 /* One update, on its way. */
 typedef struct network_step {
@@ -216,9 +228,16 @@ int64_t network_tile_alone(const as_model *model, int64_t rows, int64_t lane_row
 int64_t network_portion_rows(const as_network *network, int64_t rows);
 /* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
-/* Not collective; one thread. Puts `count` rows of the batch from row `from` on, not augmented, normalised, at rows
-   [first, first + count) of the work space. */
-void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count);
+/* Not collective; one thread. Puts `count` rows of the batch from row `from` on, normalised, at rows
+   [first, first + count) of the work space. augments: first changed and mixed, where the data say so; slot: a number of
+   the caller among all threads. */
+void network_gather_rows(const network_gathering *g, const as_batch *batch, int64_t from, int64_t first, int64_t count,
+                         bool augments, int slot);
+/* Not collective. Who is mixed with whom: the next sample of the lane, the last one with the first. */
+void network_gather_partners(const network_gathering *g, const as_batch *batch, int lanes);
+/* Not collective. Into the work space of training; the second, rows that are not augmented. */
+network_gathering network_gathering_of(const as_network *network);
+void network_gather(const as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count);
 /* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices
    are packed here; otherwise their owners have done it. */
 as_status network_share(as_network *network, void *params, void *packed, bool all);

@@ -41,80 +41,10 @@ as_model_rows network_rows(const as_network *network, const as_batch *batch, int
     };
 }
 
-/* raw: as stored. */
-static void gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count, bool raw)
-{
-    const as_kernels *k = network->setup.kernels;
-    const as_dataset *data = batch->data;
-    const as_normalization *norm = network->setup.normalization;
-    const bool plain = raw || norm == NULL || norm->identity;
-    const as_model_work *work = &network->work;
-    k->gather(count, data->width, data->x, data->type, data->stride, batch->at + from, plain ? NULL : norm->scale_real,
-              plain ? NULL : norm->shift_real, (char *)work->x[0] + (size_t)(first * work->ld[0]) * k->real_bytes,
-              work->ld[0]);
-}
-
-void network_gather(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count)
-{
-    gather(network, batch, from, first, count, false);
-}
-
 /* Whether this thread is the one whose time is taken. */
 static bool clocked(const tile_job *job, int thread)
 {
     return thread == 0 && job->owner == 0;
-}
-
-/* Changes the gathered rows as `data.augment` says, and normalises them. slot: of the work space, one for each thread
-   that gathers. */
-static void augment_rows(as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count,
-                         int slot)
-{
-    const as_dataset *data = batch->data;
-    const as_normalization *norm = network->setup.normalization;
-    const bool plain = norm == NULL || norm->identity;
-    const size_t bytes = network->setup.kernels->real_bytes;
-    const as_augment_rows rows = {
-        .shape = &data->shape,
-        .rows = count,
-        .x = (char *)network->work.x[0] + (size_t)(first * network->work.ld[0]) * bytes,
-        .ld = network->work.ld[0],
-        .id = batch->id + from,
-        .seed = data->seed,
-        .epoch = batch->epoch,
-        .scale = plain ? NULL : norm->scale_real,
-        .shift = plain ? NULL : norm->shift_real,
-        .work = (char *)network->augment_work + (size_t)(slot * network->augment_reals) * bytes,
-    };
-    const as_augment_run *run = as_augment_run_get(network->setup.kernels);
-    run->rows(data->augment, &rows);
-    for (int64_t r = 0; network->mixing >= 0 && r < count; r++) {
-        const int64_t other = from + r + network->partner[from + r];
-        char *x = (char *)rows.work + (size_t)(network->augment_reals / 2) * bytes;
-        as_augment_rows one = rows;
-        one.rows = 1;
-        one.x = x;
-        one.id = batch->id + other;
-        network->setup.kernels->gather(1, data->width, data->x, data->type, data->stride, batch->at + other, NULL, NULL,
-                                       x, data->width);
-        run->rows(data->augment, &one);
-        run->mix(data->width, network->share[from + r], x, (char *)rows.x + (size_t)(r * rows.ld) * bytes);
-    }
-}
-
-/* Who is mixed with whom: the next sample of the lane, the last one with the first. */
-static void find_partners(as_network *network)
-{
-    const as_batch *batch = network->batch;
-    const as_dataset *data = batch->data;
-    for (int l = 0; l < network->setup.lanes->count; l++) {
-        const int64_t first = batch->lane_row[l], end = batch->lane_row[l + 1];
-        for (int64_t r = first; r < end; r++) {
-            network->partner[r] = r + 1 < end ? 1 : first - r;
-            network->share[r] =
-                as_augment_mix_share(data->augment, network->mixing, data->seed, batch->epoch, batch->id[r]);
-        }
-    }
 }
 
 /* What is done with some rows before others are begun: layers [first, last), forward (which the first of them precede
@@ -125,17 +55,6 @@ typedef struct stretch {
     bool forward, backward;
     int64_t chunk; /* rows at a time */
 } stretch;
-
-/* The data of rows [first, first + count) of the work space. */
-static void fetch_rows(const tile_job *job, int thread, int64_t from, int64_t first, int64_t count)
-{
-    as_network *network = job->network;
-    const bool changes = network->batch->data->augment != NULL; /* which normalises afterwards */
-    gather(network, network->batch, from, first, count, changes);
-    if (changes) {
-        augment_rows(network, network->batch, from, first, count, job->owner + thread);
-    }
-}
 
 /* Whether values that forward alone looks at are not kept: who feels the step looks at all of them. */
 static bool is_brief(const as_network *network, const stretch *s, int64_t count)
@@ -163,7 +82,8 @@ static void pass_rows(tile_job *job, int thread, const stretch *s, int64_t first
     const bool clock = clocked(job, thread), again = model->segments > 0;
     const double t0 = clock ? as_clock_seconds() : 0;
     if (s->phase == 0 && s->forward && s->first == 0) {
-        fetch_rows(job, thread, from, first, count);
+        const network_gathering gathering = network_gathering_of(network);
+        network_gather_rows(&gathering, network->batch, from, first, count, true, job->owner + thread);
     }
     const double t1 = clock ? as_clock_seconds() : 0;
     as_model_work work = job->work;
@@ -607,9 +527,8 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     network->step = step;
     network->bad.count = 0;
     network->meeting.status = AS_OK;
-    if (network->mixing >= 0) {
-        find_partners(network);
-    }
+    const network_gathering gathering = network_gathering_of(network);
+    network_gather_partners(&gathering, batch, network->setup.lanes->count);
     network->use_params = network->params;
     network->use_packed = network->packed;
     for (int owner = 0; owner < network->owners; owner++) {

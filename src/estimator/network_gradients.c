@@ -64,59 +64,17 @@ static as_tree_program program_of(as_gradients *g, int leaves)
                              .part_lanes = g->lanes};
 }
 
-/* The thread's rows: gathered and, where the data say so, augmented. */
-static void gather_rows(tile_job *job, int64_t first, int64_t count, int thread)
+/* Into the own work space, mixed as the task's data want it. */
+static network_gathering gathering_of(const as_gradients *g)
 {
-    as_gradients *g = job->g;
-    const as_batch *batch = job->task->batch;
-    const as_dataset *data = batch->data;
-    const bool plain = g->normalization == NULL || g->normalization->identity, changed = data->augment != NULL;
-    const void *scale = plain ? NULL : g->normalization->scale_real,
-               *shift = plain ? NULL : g->normalization->shift_real;
-    void *x = network_gradients_at(g, g->work.x[0], first * g->work.ld[0]);
-    const int64_t from = job->from + first;
-    g->kernels->gather(count, data->width, data->x, data->type, data->stride, batch->at + from, changed ? NULL : scale,
-                       changed ? NULL : shift, x, g->work.ld[0]);
-    if (!changed) {
-        return;
-    }
-    const int64_t sample = (data->width + 63) / 64 * 64, slot = thread * sample * (g->network->mixing >= 0 ? 2 : 1);
-    const as_augment_run *run = as_augment_run_get(g->kernels);
-    as_augment_rows rows = {.shape = &data->shape,
-                            .rows = count,
-                            .x = x,
-                            .ld = g->work.ld[0],
-                            .id = batch->id + from,
-                            .seed = data->seed,
-                            .epoch = batch->epoch,
-                            .scale = scale,
-                            .shift = shift,
-                            .work = network_gradients_at(g, g->augment_work, slot)};
-    run->rows(data->augment, &rows);
-    rows.rows = 1;
-    rows.x = network_gradients_at(g, g->augment_work, slot + sample);
-    for (int64_t r = 0; g->mixing >= 0 && r < count; r++) { /* as in network_accumulate.c */
-        const int64_t other = from + r + g->partner[from + r];
-        rows.id = batch->id + other;
-        g->kernels->gather(1, data->width, data->x, data->type, data->stride, batch->at + other, NULL, NULL, rows.x,
-                           data->width);
-        run->rows(data->augment, &rows);
-        run->mix(data->width, g->share[from + r], rows.x, network_gradients_at(g, x, r * g->work.ld[0]));
-    }
-}
-
-/* Who is mixed with whom: a pure function of the batch. */
-static void find_partners(as_gradients *g, const as_batch *batch)
-{
-    const as_dataset *data = batch->data;
-    g->mixing = data->augment != NULL ? g->network->mixing : -1;
-    for (int l = 0; g->mixing >= 0 && l < g->network->setup.lanes->count; l++) {
-        const int64_t first = batch->lane_row[l], end = batch->lane_row[l + 1];
-        for (int64_t r = first; r < end; r++) {
-            g->partner[r] = r + 1 < end ? 1 : first - r;
-            g->share[r] = as_augment_mix_share(data->augment, g->mixing, data->seed, batch->epoch, batch->id[r]);
-        }
-    }
+    return (network_gathering){.kernels = g->kernels,
+                               .normalization = g->normalization,
+                               .work = &g->work,
+                               .augment_work = g->augment_work,
+                               .augment_reals = g->network->augment_reals,
+                               .mixing = g->mixing,
+                               .partner = g->partner,
+                               .share = g->share};
 }
 
 static as_model_rows rows_of(const tile_job *job, int64_t first, int64_t count)
@@ -151,7 +109,8 @@ static void pass_rows(tile_job *job, int64_t first, int64_t count, int lane, int
     rows.lane_row = job->lane_row + lane;
     rows.first_lane = job->lane + lane;
     rows.meeting = g->model.scope == AS_SCOPE_BATCH ? &g->network->meeting.base : NULL;
-    gather_rows(job, first, count, thread);
+    const network_gathering gathering = gathering_of(g);
+    network_gather_rows(&gathering, job->task->batch, job->from + first, first, count, true, thread);
     as_model_forward(&g->model, &g->work, &rows, true);
     as_model_loss(&g->model, &g->work, &rows, !job->task->loss_alone || job->task->source != AS_GRADIENTS_LOSS);
     if (job->task->source != AS_GRADIENTS_LOSS) {
@@ -462,7 +421,9 @@ as_status as_gradients_run(as_gradients *g, const as_gradients_task *task, as_gr
     *out = (as_gradients_result){.finite = true};
     AS_ASSERT(task->source != AS_GRADIENTS_KEEP_SOURCE || task->loss_alone);
     AS_ASSERT(!task->spread || (g->options.spread && !task->loss_alone));
-    find_partners(g, task->batch);
+    g->mixing = task->batch->data->augment != NULL ? g->network->mixing : -1;
+    const network_gathering gathering = gathering_of(g);
+    network_gather_partners(&gathering, task->batch, g->network->setup.lanes->count);
     AS_TRY(place(g, task->at));
     if (task->branches == AS_GRADIENTS_KEEP) {
         AS_TRY(as_world_agree(g->network->setup.world, network_branches_open(g, task->batch->rows)));

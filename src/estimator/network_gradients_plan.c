@@ -88,7 +88,7 @@ static as_status plan_memory(as_gradients *g)
     const as_setup *setup = &g->network->setup;
     const size_t vector = (size_t)g->n * g->kernels->real_bytes;
     const size_t own = (size_t)setup->lanes->count, blocks = (size_t)(g->n / AS_BLOCK + 1);
-    const int64_t sample = (setup->data->width + 63) / 64 * 64 * (g->network->mixing >= 0 ? 2 : 1);
+    const int64_t samples = g->network->augment_reals * as_team_size(setup->team);
     const int depth = setup->lanes->program.depth > 1 ? setup->lanes->program.depth : 1;
     AS_TRY(as_arena_create(&g->arena));
     for (int h = 0; h < HALVES; h++) {
@@ -106,8 +106,7 @@ static as_status plan_memory(as_gradients *g)
         AS_TRY(as_arena_reserve(g->arena, rows * sizeof *g->partner, (void **)&g->partner));
         AS_TRY(as_arena_reserve(g->arena, rows * sizeof *g->share, (void **)&g->share));
     }
-    AS_TRY(as_arena_reserve(g->arena, (size_t)(sample * as_team_size(setup->team)) * g->kernels->real_bytes,
-                            &g->augment_work));
+    AS_TRY(as_arena_reserve(g->arena, (size_t)samples * g->kernels->real_bytes, &g->augment_work));
     AS_TRY(plan_kept(g));
     AS_TRY(plan_spread(g));
     AS_TRY(as_model_work_plan(&g->model, g->tile, as_team_size(setup->team), depth, true, NULL, g->arena, &g->work));
