@@ -26,6 +26,7 @@ typedef struct as_gemm_tuning {
     as_force wide;       /* tiles of several panels, where rows are few */
     as_force narrow;     /* vectors over rows, where columns are few */
     as_force stream;     /* rows of a fetched ahead, where they are used once */
+    as_force sparse;     /* without the zeros of a, where there are many */
 } as_gemm_tuning;
 
 typedef struct as_kernels {

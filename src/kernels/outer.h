@@ -15,6 +15,7 @@ typedef struct as_outer_choices {
     as_outer_operand broadcast; /* the operand whose elements are broadcast; the other one is read as vectors */
     as_outer_reading strips;    /* the broadcast operand */
     as_outer_reading panels;    /* the vector operand; in place where its last panel is whole */
+    as_force sparse;            /* without the zeros of the broadcast operand, where there are many */
     as_outer_nodes nodes;       /* where tiles wait between chunks: never in their places in the result */
     int64_t chunk;              /* rows that are packed at once, at the most */
     int64_t block_strips;       /* size of a block of tiles */

@@ -8,6 +8,7 @@
    instead of leaving a short one at the end. With few rows, tiles are wider, for enough chains and streams at once.
    Cost: 2 m n k flops. */
 #include "kernels/narrow.h"
+#include "kernels/sparse_gemm.h"
 #include "kernels/table.h"
 #include "kernels/tile.h"
 
@@ -25,6 +26,8 @@ enum {
     TURN_TALL = 3,                /* ... of a tall tile: as many instructions as the processor's loop buffer holds */
     TALL = MR - 2,                /* rows of a tall tile at least */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
+    SPARSE_ROWS = 16,             /* with fewer rows B is read anew too often ... */
+    SPARSE_COLUMNS = 8 * VL,      /* ... and with fewer columns nothing is vectorised without the zeros of A */
     GROUP = 5,                    /* rows of A that are addressed from one pointer */
     SLOTS = 2 * MR                /* accumulators */
 };
@@ -302,6 +305,7 @@ typedef struct choice {
     int64_t rows, steps; /* of a block at most */
     bool copy, wide, narrow;
     bool stream; /* rows of A come from beyond L2 and are used once: fetch the next strip's */
+    as_force sparse;
 } choice;
 
 static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, int64_t lda)
@@ -313,6 +317,7 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
                 .copy = lda * bytes % CONFLICT == 0 && n > COPY_PANELS * NR && m > WIDE_ROWS,
                 .wide = m <= WIDE_ROWS,
                 .narrow = n <= NARROW && k >= VL,
+                .sparse = m >= SPARSE_ROWS && n >= SPARSE_COLUMNS ? AS_AUTO : AS_NEVER,
                 .stream = n <= NR && lda == k && k <= STREAM_K && m * k * bytes > L2_ALL / 2};
     if (tuning != NULL) {
         c.rows = tuning->rows > 0 && tuning->rows < c.rows ? tuning->rows : c.rows;
@@ -321,9 +326,30 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
         c.wide = tuning->wide == AS_AUTO ? c.wide : tuning->wide == AS_ALWAYS && m <= WIDE_ROWS;
         c.narrow = tuning->narrow == AS_AUTO ? c.narrow : tuning->narrow == AS_ALWAYS && n <= NARROW;
         c.stream = tuning->stream == AS_AUTO ? c.stream : tuning->stream == AS_ALWAYS;
+        c.sparse = tuning->sparse == AS_AUTO ? c.sparse : tuning->sparse;
     }
     c.narrow = c.narrow && n > 0 && m >= VL;
     return c;
+}
+
+/* The columns of a block without the zeros of A, where that pays; returns the first column that is left. */
+static int64_t sparse_block(const choice *by, const product *g, int64_t m, const real *a, int64_t lda, int64_t p0,
+                            int64_t p1)
+{
+    const sparse_product s = {.m = m,
+                              .n = g->n,
+                              .k = p1 - p0,
+                              .a = a,
+                              .lda = lda,
+                              .b = g->b + p0 * NR,
+                              .k_all = g->k,
+                              .panel = NR * g->k,
+                              .bias = g->bias,
+                              .onto = p0 > 0 || g->onto,
+                              .relu = g->relu && p1 == g->k,
+                              .c = g->c,
+                              .ldc = g->ldc};
+    return AS_V(as_gemm_sparse)(&s, by->sparse == AS_ALWAYS);
 }
 
 static void multiply(const choice *by, const product *whole, int64_t m, const real *a, int64_t lda)
@@ -337,11 +363,15 @@ static void multiply(const choice *by, const product *whole, int64_t m, const re
         g.c += i * g.ldc;
         for (int64_t q = 0; q < parts; q++) {
             const int64_t p0 = k * q / parts, p1 = k * (q + 1) / parts;
-            if (by->copy) {
-                copied_block(&g, rows, from + p0, lda, p0, p1);
-            } else {
-                const int64_t j = by->wide ? wide_block(&g, rows, from + p0, lda, p0, p1) : 0;
-                strips_block(&g, rows, from + p0, lda, j, p0, p1);
+            const real *const part = from + p0;
+            int64_t j = by->sparse != AS_NEVER ? sparse_block(by, &g, rows, part, lda, p0, p1) : 0;
+            if (by->copy && j == 0) {
+                copied_block(&g, rows, part, lda, p0, p1);
+                continue;
+            }
+            j = by->wide && j == 0 ? wide_block(&g, rows, part, lda, p0, p1) : j;
+            if (j < g.n) {
+                strips_block(&g, rows, part, lda, j, p0, p1);
             }
         }
     }

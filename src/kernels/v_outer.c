@@ -10,7 +10,7 @@
    chunk moves no node that it does not use. Cost: 2 rows k n flops, and k n additions per lane.
  */
 #include "kernels/outer.h"
-#include "kernels/outer_tile.h"
+#include "kernels/outer_sparse.h"
 #include "kernels/team.h"
 
 enum {
@@ -25,6 +25,9 @@ enum {
     TOGETHER = 8,                /* rows of strips that are packed at once */
     NEAR = 1280,                 /* rows no more bytes apart than this are read as fast where they lie */
     ROWS_AHEAD = 4,              /* rows that packing prefetches ahead */
+    SAMPLES = 8,                 /* rows in which zeros are counted */
+    MOST = 40,                   /* per cent that are not zero: with more, tiles are faster ... */
+    MOST_TURNED = 30,            /* ... than columns whose result is turned */
     COPY = OUTER_R == 6 ? 8 : 4, /* reals that are copied for a row of a strip, at least OUTER_R */
     PAD = VL                     /* reals at least between strips, so that they do not share cache sets */
 };
@@ -288,6 +291,31 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
     return p;
 }
 
+/* Chunks that fit the lists of sparse columns; false where they are too many. */
+static bool sparse_chunks(const outer *o, const int8_t *depth, outer_chunks *k)
+{
+    int lane = 0, waiting;
+    k->chunks = 0;
+    for (int64_t row = o->lane_row[0]; k->chunks == 0 || row < o->lane_row[o->program->lanes]; k->chunks++) {
+        if (k->chunks == OUTER_SPARSE_CHUNKS) {
+            return false;
+        }
+        row = chunk_end(o, depth, row, OUTER_SPARSE_ROWS, &lane, &waiting);
+        k->end[k->chunks] = row;
+    }
+    return true;
+}
+
+/* Those of the columns that are computed without zeros; returns how many of [w, w + columns). */
+static __attribute__((noinline)) int64_t sparse_range(const outer *o, int64_t u, int64_t count, int64_t w,
+                                                      int64_t columns)
+{
+    int8_t depth[AS_LANES_MAX];
+    outer_chunks chunks;
+    find_depths(o->program, depth);
+    return sparse_chunks(o, depth, &chunks) ? AS_V(as_outer_sparse)(o, &chunks, u, count, w, columns) : 0;
+}
+
 /* The thread's columns [u, u + count) by [w, w + columns). */
 static __attribute__((noinline)) void outer_range(const outer *o, const as_outer_choices *choices, int64_t u,
                                                   int64_t count, int64_t w, int64_t columns)
@@ -325,11 +353,46 @@ static bool broadcasts_d(const as_outer_choices *choices, int64_t k, int64_t n, 
     return k > n ? n < NR : k >= NR && k < REUSE * NR && rows > ROWS_MANY;
 }
 
+/* Whether few enough elements of an operand are not zero, by some of its rows. */
+static bool has_zeros(const real *x, int64_t ldx, int64_t columns, int64_t first, int64_t rows, int most)
+{
+    int64_t found = 0;
+    for (int64_t t = 0; t < SAMPLES; t++) {
+        const real *const row = x + (first + rows * t / SAMPLES) * ldx;
+        int some = 0;
+        for (int64_t j = 0; j < columns; j++) {
+            some += row[j] != 0 ? 1 : 0;
+        }
+        found += some;
+    }
+    return found * 100 <= SAMPLES * columns * most;
+}
+
+/* The operand whose zeros are left out (as_outer_operand), which is then the broadcast one; AUTO: none. */
+static as_outer_operand sparse_operand(const as_outer_choices *choices, int64_t k, int64_t n, const real *x,
+                                       int64_t ldx, const real *d, int64_t ldd, const as_tree_program *program,
+                                       const int64_t *lane_row, bool resume)
+{
+    const int64_t first = lane_row[0], rows = lane_row[program->lanes] - first, wide = SPARSE_V * VL;
+    const bool turns = program->parts == 1 && !resume, always = choices->sparse == AS_ALWAYS;
+    const bool x_may = choices->broadcast != AS_OUTER_D && n >= wide;
+    const bool d_may = choices->broadcast != AS_OUTER_X && k >= wide && turns;
+    if (choices->sparse == AS_NEVER || rows == 0) {
+        return AS_OUTER_AUTO;
+    }
+    if (x_may && (always || has_zeros(x, ldx, k, first, rows, MOST))) {
+        return AS_OUTER_X;
+    }
+    return d_may && (always || has_zeros(d, ldd, n, first, rows, MOST_TURNED)) ? AS_OUTER_D : AS_OUTER_AUTO;
+}
+
 static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, const void *x, int64_t ldx,
                         const void *d, int64_t ldd, const as_tree_program *program, const int64_t *lane_row,
                         bool resume, void *const *part, int64_t ldp, int thread, int threads)
 {
-    const bool swap = broadcasts_d(choices, k, n, lane_row[program->lanes] - lane_row[0]);
+    const int64_t rows = lane_row[program->lanes] - lane_row[0];
+    const as_outer_operand sparse = sparse_operand(choices, k, n, x, ldx, d, ldd, program, lane_row, resume);
+    const bool swap = sparse == AS_OUTER_AUTO ? broadcasts_d(choices, k, n, rows) : sparse == AS_OUTER_D;
     const int64_t U = swap ? n : k, W = swap ? k : n;
     const outer o = {.u = swap ? d : x,
                      .w = swap ? x : d,
@@ -343,14 +406,19 @@ static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, c
                      .part = part,
                      .su = swap ? 1 : ldp,
                      .sw = swap ? ldp : 1};
+    const int64_t grain = sparse == AS_OUTER_AUTO ? OUTER_W : SPARSE_V * VL;
     int64_t u = 0, count = U, w = 0, columns = W;
-    if (W / OUTER_W > U / OUTER_R) {
-        as_team_share(W, OUTER_W, thread, threads, &w, &columns);
+    if (W / grain > U / OUTER_R) {
+        as_team_share(W, grain, thread, threads, &w, &columns);
     } else {
-        as_team_share(U, 1, thread, threads, &u, &count);
+        as_team_share(U, sparse == AS_OUTER_AUTO ? 1 : VL, thread, threads, &u, &count);
     }
-    if (count > 0 && columns > 0) {
-        outer_range(&o, choices, u, count, w, columns);
+    if (count == 0 || columns == 0) {
+        return;
+    }
+    const int64_t done = sparse == AS_OUTER_AUTO ? 0 : sparse_range(&o, u, count, w, columns);
+    if (done < columns) {
+        outer_range(&o, choices, u, count, w + done, columns - done);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Matrix products and weight gradients at the shapes of small and large networks, beside the arithmetic peak. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -80,7 +81,27 @@ static as_status matrices(as_bench_job *j, as_arena **arena)
     return AS_OK;
 }
 
-static as_status measure_gemm(const as_bench_report *r, int64_t m, int64_t n, int64_t k)
+/* Makes some of n elements zero, scattered as behind relu. */
+static void put_zeros(const as_kernels *kernels, void *p, int64_t n, int per_cent)
+{
+    const double zero = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if ((uint32_t)(i * 2654435761) / 65536 % 100 < (uint32_t)per_cent) {
+            kernels->from_double(1, &zero, as_bench_at(kernels, p, i));
+        }
+    }
+}
+
+static void name_zeros(char *name, size_t size, int per_cent)
+{
+    const size_t used = strlen(name);
+    if (per_cent > 0) {
+        snprintf(name + used, size - used, ", %d %% zeros", per_cent);
+    }
+}
+
+/* zeros: per cent of the left factor that are zero; their terms count as work. */
+static as_status measure_gemm(const as_bench_report *r, int64_t m, int64_t n, int64_t k, int zeros)
 {
     as_bench_job j = {.kernels = r->kernels, .threads = as_team_size(r->team), .m = m, .n = n, .k = k};
     as_arena *arena = NULL;
@@ -88,7 +109,9 @@ static as_status measure_gemm(const as_bench_report *r, int64_t m, int64_t n, in
     const as_status status = matrices(&j, &arena);
     if (status == AS_OK) {
         j.work = 2.0 * (double)m * (double)n * (double)k;
+        put_zeros(r->kernels, j.a, m * k, zeros);
         snprintf(name, sizeof name, "product %lld x %lld x %lld", (long long)m, (long long)n, (long long)k);
+        name_zeros(name, sizeof name, zeros);
         as_bench_row(r, r->team, name, run_gemm, &j);
     }
     as_arena_destroy(&arena);
@@ -96,7 +119,7 @@ static as_status measure_gemm(const as_bench_report *r, int64_t m, int64_t n, in
 }
 
 static as_status measure_outer(const as_bench_report *r, const as_tree_program *program, int64_t k, int64_t n,
-                               int64_t rows)
+                               int64_t rows, int zeros)
 {
     int64_t lane_row[AS_LANES_MAX + 1];
     for (int l = 0; l <= program->lanes; l++) {
@@ -116,13 +139,16 @@ static as_status measure_outer(const as_bench_report *r, const as_tree_program *
         j.work = 2.0 * (double)rows * (double)n * (double)k;
         snprintf(name, sizeof name, "gradient %lld x %lld, %lld rows, %d lane%s", (long long)k, (long long)n,
                  (long long)rows, program->lanes, program->lanes == 1 ? "" : "s");
+        put_zeros(r->kernels, j.a, rows * k, zeros);
+        name_zeros(name, sizeof name, zeros);
         as_bench_row(r, r->team, name, run_outer, &j);
     }
     as_arena_destroy(&arena);
     return status;
 }
 
-static as_status measure_outers(const as_bench_report *r, int lanes, int64_t shapes, const int64_t shape[][3])
+static as_status measure_outers(const as_bench_report *r, int lanes, int64_t shapes, const int64_t shape[][3],
+                                int zeros)
 {
     as_tree tree;
     as_tree_program program;
@@ -130,7 +156,7 @@ static as_status measure_outers(const as_bench_report *r, int lanes, int64_t sha
     as_status status = as_tree_program_make(&tree, 0, lanes, &program);
     if (status == AS_OK) {
         for (int64_t i = 0; i < shapes && status == AS_OK; i++) {
-            status = measure_outer(r, &program, shape[i][0], shape[i][1], shape[i][2]);
+            status = measure_outer(r, &program, shape[i][0], shape[i][1], shape[i][2], zeros);
         }
         as_tree_program_destroy(&program);
     }
@@ -151,11 +177,16 @@ as_status as_bench_gemm(as_team *team, const as_kernels *kernels, bool json, as_
     AS_TRY(as_bench_begin(&r, "matrix products", true));
     AS_TRY(measure_peaks(&r));
     for (size_t i = 0; i < sizeof products / sizeof products[0]; i++) {
-        AS_TRY(measure_gemm(&r, products[i][0], products[i][1], products[i][2]));
+        AS_TRY(measure_gemm(&r, products[i][0], products[i][1], products[i][2], 0));
     }
-    AS_TRY(measure_outers(&r, 1, 1, few));
-    AS_TRY(measure_outers(&r, 16, (int64_t)(sizeof few / sizeof few[0]), few));
-    AS_TRY(measure_outers(&r, 24, (int64_t)(sizeof many / sizeof many[0]), many));
+    AS_TRY(measure_outers(&r, 1, 1, few, 0));
+    AS_TRY(measure_outers(&r, 16, (int64_t)(sizeof few / sizeof few[0]), few, 0));
+    AS_TRY(measure_outers(&r, 24, (int64_t)(sizeof many / sizeof many[0]), many, 0));
+    for (int zeros = 60; zeros <= 80; zeros += 10) {
+        AS_TRY(measure_gemm(&r, 128, 512, 512, zeros));
+        AS_TRY(measure_gemm(&r, 1024, 512, 512, zeros));
+        AS_TRY(measure_outers(&r, 24, 1, many + 2, zeros));
+    }
     as_bench_end(&r);
     return AS_OK;
 }

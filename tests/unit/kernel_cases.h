@@ -80,6 +80,21 @@ static inline void *random_reals(const as_kernels *kernels, int64_t n, uint64_t 
     return p;
 }
 
+/* Two of three are zeros of either sign, some of the others so small that products with another one underflow to zeros
+ * of either sign, as chains of them do. */
+static inline void *sparse_reals(const as_kernels *kernels, int64_t n, uint64_t stream)
+{
+    const double tiny = kernels->precision == AS_FLOAT32 ? 0x1p-100 : 0x1p-700;
+    void *const p = new_reals(kernels, n);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t w[4];
+        as_rng_words(7, AS_RNG_TEST, (uint32_t)stream, 1, (uint64_t)i, w);
+        const double x = value_at(stream, i);
+        set_real(kernels, p, i, w[0] % 3 > 0 ? (w[1] % 2 == 0 ? 0.0 : -0.0) : w[2] % 4 == 0 ? x * tiny : x);
+    }
+    return p;
+}
+
 /* Address of element i. */
 static inline void *at(const as_kernels *kernels, const void *p, int64_t i)
 {

@@ -55,6 +55,9 @@ static void tuned_products(const as_kernels *K)
         {.narrow = AS_ALWAYS},
         {.stream = AS_NEVER},
         {.stream = AS_ALWAYS},
+        {.sparse = AS_NEVER},
+        {.sparse = AS_ALWAYS},
+        {.rows = 7, .steps = 150, .sparse = AS_ALWAYS},
         {.rows = 4, .stream = AS_ALWAYS, .narrow = AS_NEVER, .wide = AS_NEVER},
         {.rows = 3, .steps = 4, .copy = AS_ALWAYS, .wide = AS_ALWAYS},
         {.rows = 17, .steps = 29, .copy = AS_NEVER, .wide = AS_ALWAYS},
@@ -124,6 +127,63 @@ static void test_tuning_changes_no_bit(void **state)
 {
     (void)state;
     for_each_variant(tuned_products);
+}
+
+/* What b or the start of the chains holds in a test of zeros. */
+typedef enum extreme { NOTHING, NOT_A_NUMBER, INFINITE, ALL_TINY } extreme;
+
+/* Zeros that are left out, or not, give the bits of the definition: with terms that underflow, with weights that are
+ * not finite and would make a zero count, and where all that is left of a chain is -0. */
+static void check_zeros(const as_kernels *K, shape3 s, extreme what)
+{
+    static const as_gemm_tuning tunings[] = {{.sparse = AS_AUTO},
+                                             {.sparse = AS_NEVER},
+                                             {.sparse = AS_ALWAYS},
+                                             {.rows = 5, .steps = 100, .sparse = AS_ALWAYS},
+                                             {.copy = AS_ALWAYS, .wide = AS_ALWAYS, .sparse = AS_ALWAYS}};
+    const int64_t lda = s.k + 1, ldc = s.n + 2, reals = K->pack_reals(s.k, s.n);
+    void *const a = sparse_reals(K, s.m * lda, 1), *const w = random_reals(K, s.k * s.n, 2);
+    void *const bias = random_reals(K, s.n, 3), *const packed = new_reals(K, reals);
+    void *const plain = new_reals(K, s.m * ldc);
+    const double tiny = K->precision == AS_FLOAT32 ? 0x1p-120 : 0x1p-900;
+    for (int64_t i = 0; i < s.k * s.n && what == ALL_TINY; i++) {
+        set_real(K, w, i, get_real(K, w, i) * tiny);
+    }
+    for (int64_t j = 0; j < s.n && what == ALL_TINY; j++) {
+        set_real(K, bias, j, j % 2 == 0 ? -0.0 : 0.0);
+    }
+    if (what == NOT_A_NUMBER || what == INFINITE) {
+        set_real(K, w, s.k / 2 * s.n + s.n / 3, what == INFINITE ? INFINITY : NAN);
+    }
+    K->pack(s.k, s.n, w, 0, s.k * s.n, packed, NULL);
+    for (int with = 0; with < 4; with++) {
+        const void *const start = with % 2 == 0 ? NULL : bias;
+        K->gemm_plain(s.m, s.n, s.k, a, lda, w, s.n, start, with > 1, plain, ldc);
+        for (size_t t = 0; t < sizeof tunings / sizeof tunings[0]; t++) {
+            void *const got = new_reals(K, s.m * ldc);
+            K->gemm_tuned(&tunings[t], s.m, s.n, s.k, a, lda, packed, start, with > 1, got, ldc);
+            assert_same_reals(K, got, plain, s.m * ldc, "gemm of many zeros");
+            free_reals(K, got, s.m * ldc);
+        }
+    }
+    free_reals(K, a, s.m * lda), free_reals(K, w, s.k * s.n), free_reals(K, bias, s.n);
+    free_reals(K, packed, reals), free_reals(K, plain, s.m * ldc);
+}
+
+static void zeros(const as_kernels *K)
+{
+    static const shape3 cases[] = {{20, 300, 150}, {1, 128, 40}, {17, 131, 1100}, {33, 40, 7}, {16, 256, 1}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        for (extreme what = NOTHING; what <= ALL_TINY; what++) {
+            check_zeros(K, cases[c], what);
+        }
+    }
+}
+
+static void test_zeros_that_are_left_out_change_no_bit(void **state)
+{
+    (void)state;
+    for_each_variant(zeros);
 }
 
 static void products(const as_kernels *K)
@@ -285,10 +345,15 @@ static void test_packing_by_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_gemm_is_a_product), cmocka_unit_test(test_gemm_equals_its_definition),
-        cmocka_unit_test(test_tuning_changes_no_bit),   cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
-        cmocka_unit_test(test_relu_keeps_nan),          cmocka_unit_test(test_packing_by_pieces),
-        cmocka_unit_test(test_a_chain_is_continued),    cmocka_unit_test(test_sharing_changes_no_bit),
+        cmocka_unit_test(test_plain_gemm_is_a_product),
+        cmocka_unit_test(test_gemm_equals_its_definition),
+        cmocka_unit_test(test_tuning_changes_no_bit),
+        cmocka_unit_test(test_zeros_that_are_left_out_change_no_bit),
+        cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
+        cmocka_unit_test(test_relu_keeps_nan),
+        cmocka_unit_test(test_packing_by_pieces),
+        cmocka_unit_test(test_a_chain_is_continued),
+        cmocka_unit_test(test_sharing_changes_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

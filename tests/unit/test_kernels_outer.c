@@ -117,6 +117,10 @@ static void test_outer_lanes_of_large_shapes(void **state)
  * cut.
  */
 static const as_outer_choices choices[] = {
+    {.sparse = AS_NEVER},
+    {.sparse = AS_ALWAYS},
+    {.sparse = AS_ALWAYS, .broadcast = AS_OUTER_X},
+    {.sparse = AS_ALWAYS, .broadcast = AS_OUTER_D},
     {.broadcast = AS_OUTER_X},
     {.broadcast = AS_OUTER_D},
     {.strips = AS_OUTER_IN_PLACE},
@@ -187,6 +191,79 @@ static void test_no_choice_changes_a_bit(void **state)
     for_each_variant(outer_over_choices);
 }
 
+/* Zeros of either operand that are left out, or not, give the bits of the definition. Extreme: all is tiny, so that
+ * chains end at zeros of either sign; or something is not finite and makes a zero count. */
+static void check_zeros(const as_kernels *K, int64_t k, int64_t n, const case_program *c, const int64_t *lane_row,
+                        bool resume, bool of_d, double extreme)
+{
+    static const as_outer_choices ways[] = {{.sparse = AS_AUTO},
+                                            {.sparse = AS_NEVER},
+                                            {.sparse = AS_ALWAYS, .broadcast = AS_OUTER_X},
+                                            {.sparse = AS_ALWAYS, .broadcast = AS_OUTER_D}};
+    const int parts = c->program.parts;
+    const int64_t rows = lane_row[c->program.lanes], ldx = k + 1, ldd = n + 2, ldp = n + 3, size = k * ldp;
+    void *const x = of_d ? random_reals(K, rows * ldx, 1) : sparse_reals(K, rows * ldx, 1);
+    void *const d = of_d ? sparse_reals(K, rows * ldd, 2) : random_reals(K, rows * ldd, 2);
+    void *const work = new_reals(K, (c->program.depth + 1) * k * n), *part[16];
+    if (isfinite(extreme)) {
+        void *const other = of_d ? x : d;
+        for (int64_t i = 0; i < rows * (of_d ? ldx : ldd); i++) {
+            set_real(K, other, i, get_real(K, other, i) * extreme);
+        }
+    } else {
+        set_real(K, of_d ? x : d, rows / 2 * (of_d ? ldx : ldd) + 1, extreme);
+    }
+    void *const plain = parts_of(K, size, parts, part);
+    K->outer_lanes_plain(k, n, x, ldx, d, ldd, &c->program, lane_row, resume, part, ldp, work);
+    for (size_t q = 0; q < sizeof ways / sizeof ways[0]; q++) {
+        for (int threads = 1; threads <= 3; threads += 2) {
+            void *const fast = parts_of(K, size, parts, part);
+            for (int t = 0; t < threads; t++) {
+                as_outer_get(K)->lanes(&ways[q], k, n, x, ldx, d, ldd, &c->program, lane_row, resume, part, ldp, t,
+                                       threads);
+            }
+            assert_same_reals(K, fast, plain, size * parts, "weight gradient of many zeros");
+            free_reals(K, fast, size * parts);
+        }
+    }
+    free_reals(K, x, rows * ldx), free_reals(K, d, rows * ldd), free_reals(K, plain, size * parts);
+    free_reals(K, work, (c->program.depth + 1) * k * n);
+}
+
+static void zeros(const as_kernels *K)
+{
+    static const int64_t shapes[][2] = {{35, 150}, {150, 35}, {1, 128}};
+    const double extremes[] = {1, K->precision == AS_FLOAT32 ? 0x1p-120 : 0x1p-900, INFINITY, NAN};
+    case_program c;
+    int64_t lane_row[32];
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        for (size_t e = 0; e < sizeof extremes / sizeof extremes[0]; e++) {
+            const int64_t k = shapes[s][0], n = shapes[s][1];
+            make_program(&c, 2, (const int[]){8, 3});
+            deal_rows(11, 12, true, lane_row); /* ragged, with empty lanes */
+            check_zeros(K, k, n, &c, lane_row, false, false, extremes[e]);
+            make_program(&c, 1, (const int[]){8});
+            deal_rows(8, K->set == AS_PORTABLE ? 20 : 80, false, lane_row); /* lanes of several chunks */
+            check_zeros(K, k, n, &c, lane_row, false, s % 2 == 0, extremes[e]);
+            deal_rows(8, 16, false, lane_row);
+            check_zeros(K, k, n, &c, lane_row, false, true, extremes[e]);
+            make_program(&c, 1, (const int[]){1});
+            deal_rows(1, 90, false, lane_row);
+            check_zeros(K, k, n, &c, lane_row, true, false, extremes[e]);
+            check_zeros(K, k, n, &c, lane_row, true, true, extremes[e]);
+            deal_rows(1, 3, false, lane_row); /* chains of few terms, of which all may underflow */
+            check_zeros(K, k, n, &c, lane_row, false, false, extremes[e]);
+            check_zeros(K, k, n, &c, lane_row, false, true, extremes[e]);
+        }
+    }
+}
+
+static void test_zeros_that_are_left_out_change_no_bit(void **state)
+{
+    (void)state;
+    for_each_variant(zeros);
+}
+
 /* Bias gradients are the weight gradients of a constant input 1: fma(1, d, s) is s + d, rounded once. */
 static void columns(const as_kernels *K)
 {
@@ -246,9 +323,13 @@ static void test_a_resumed_column_sum_continues(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outer_lanes_equals_plain),        cmocka_unit_test(test_a_resumed_chain_continues),
-        cmocka_unit_test(test_empty_lanes_give_positive_zeros), cmocka_unit_test(test_outer_lanes_of_large_shapes),
-        cmocka_unit_test(test_no_choice_changes_a_bit),         cmocka_unit_test(test_column_sums_equal_plain),
+        cmocka_unit_test(test_outer_lanes_equals_plain),
+        cmocka_unit_test(test_a_resumed_chain_continues),
+        cmocka_unit_test(test_empty_lanes_give_positive_zeros),
+        cmocka_unit_test(test_outer_lanes_of_large_shapes),
+        cmocka_unit_test(test_no_choice_changes_a_bit),
+        cmocka_unit_test(test_zeros_that_are_left_out_change_no_bit),
+        cmocka_unit_test(test_column_sums_equal_plain),
         cmocka_unit_test(test_a_resumed_column_sum_continues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
