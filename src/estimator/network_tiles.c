@@ -272,7 +272,8 @@ static int64_t choose_tile_rows(const as_network *network, int64_t rows, int64_t
 }
 
 /* A thread's rows go through layers in chunks only where their weights stay in cache as well: through all, or through
-   the first ones, as the convolutions of a network that ends in wide dense layers. */
+   the first ones, as the convolutions of a network that ends in wide dense layers. Sequences have sums that come early
+   instead, which want all layers to take the same rows. */
 static int choose_chunk_layers(const as_network *network)
 {
     const as_model *model = &network->model;
@@ -285,7 +286,8 @@ static int choose_chunk_layers(const as_network *network)
     while (layers < model->nlayers && bytes_of_weights(model, layers + 1) <= CACHE_BYTES / 2) {
         layers++;
     }
-    const bool pays = !whole && network->tile_rows * bytes_of_row(&network->model, layers) > CACHE_BYTES;
+    const bool pays =
+        !whole && positions_of(model) == 1 && network->tile_rows * bytes_of_row(&network->model, layers) > CACHE_BYTES;
     return layers == model->nlayers || pays ? layers : 0;
 }
 
