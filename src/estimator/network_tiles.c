@@ -447,12 +447,13 @@ as_status network_plan_tiles(as_network *network)
     network->chunk_layers = choose_chunk_layers(network);
     network->chunk = choose_chunk(network);
     network->early = choose_early(network, rows);
-    network->passing.layers = network->early && is_alone(network) ? network->model.nlayers : 0;
+    network->passing.layers = network->early ? network->model.nlayers : 0;
     network->passing.rows = network->tile_rows;
     network->passing.owners = network->owners;
     network->passing.threads = as_team_size(setup->team);
-    if (network->model.scope == AS_SCOPE_ROW && network->chunk < network->tile_rows) {
-        network->passing.forward_layers = network->chunk_layers;
+    network->passing.together = !is_alone(network);
+    if (network->model.scope == AS_SCOPE_ROW && (network->chunk < network->tile_rows || network->early)) {
+        network->passing.forward_layers = network->early ? network->model.nlayers : network->chunk_layers;
         network->passing.chunk = network->chunk;
     }
     if (!network->early && choose_portions(network, rows)) {

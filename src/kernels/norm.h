@@ -29,7 +29,8 @@ typedef struct as_norm_rows {
     void *stat; /* (rows, 2): mean, r; written by forward */
     int64_t lds;
     const void *dy; /* backward: (rows, n), ld = ldy */
-    void *dx;       /* backward: (rows, n), ld = ldx; may be dy when ldx = ldy */
+    void *dx;       /* backward: (rows, n), ld = ldx; may be dy when ldx = ldy ... */
+    bool add;       /* ... and it is added to what dx holds */
 } as_norm_rows;
 
 /* Parameter gradients along the lanes, as column_sum_lanes: rows of x, dy and stat from lane_row. */

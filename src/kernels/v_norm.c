@@ -76,7 +76,8 @@ static void rows_backward(const as_norm_rows *a)
         V_MAP(a->n, j, mask, {
             const vreal g = v_load_masked(dy + j, mask) * v_load_masked(gamma + j, mask);
             const vreal h = (v_load_masked(x + j, mask) - mean) * r;
-            v_store_masked(dx + j, r * (g - v_fma(h, slope, level)), mask);
+            const vreal d = r * (g - v_fma(h, slope, level));
+            v_store_masked(dx + j, a->add ? v_load_masked(dx + j, mask) + d : d, mask);
         })
     }
 }

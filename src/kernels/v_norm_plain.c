@@ -38,7 +38,8 @@ static void rows_backward(const as_norm_rows *a)
         }
         const real level = a->centre ? as_row_tree(sum) / (real)a->n : 0, slope = as_row_tree(dot) / (real)a->n;
         for (int64_t j = 0; j < a->n; j++) {
-            dx[j] = r * (dy[j] * gamma[j] - as_fma((x[j] - mean) * r, slope, level));
+            const real d = r * (dy[j] * gamma[j] - as_fma((x[j] - mean) * r, slope, level));
+            dx[j] = a->add ? dx[j] + d : d;
         }
     }
 }

@@ -104,7 +104,8 @@ typedef struct as_pass {
     int64_t lds; /* (rows, layer->saved), kept from forward to backward; padded where x and y have one axis; or NULL */
     void *dy;    /* backward: d loss / d y (rows, out), ld = ldy; may be overwritten in place */
     void *dx[AS_INPUTS_MAX]; /* backward: d loss / d x[k] (rows, in), ld = ldx[k], to be written; NULL: not wanted.
-                                Never the same memory as dy or as each other. */
+                                Never the same memory as dy or as each other, but where ops->passes_dy. */
+    bool add_dx;             /* backward, where ops->adds_dx: dx[0] is to be added to what is there */
     void *scratch;           /* (layer->scratch) reals of the calling thread, on a cache line; content is not kept */
     int lanes;               /* lanes among the rows; 0 where they are not known (evaluation, or scope row) */
     const int64_t *lane_row; /* (lanes + 1) first row of each, from 0 */
@@ -157,6 +158,7 @@ struct as_layer {
     bool
         looks_ahead; /* an output at a position depends on inputs at later ones; set by plan where extend is not NULL */
     bool divides;    /* heeds as_pass.shares; set by plan */
+    bool keeps_dy;   /* backward leaves dy as it is; set by plan */
     bool wants_dx;   /* some layer below trains; set by the model after all layers are planned */
     /* Set by the model: backward of input k gives a gradient that nobody wants (skips), or that is added to what later
        layers gave (adds). */
@@ -181,6 +183,8 @@ struct as_layer_ops {
     int min_inputs, max_inputs; /* both 0: exactly one */
     bool gives_relu;            /* heeds as_layer.relu_held where nonlinearity is relu */
     bool takes_relu; /* heeds as_layer.holds_relu: one input, each output of which is one of its elements or 0 */
+    bool passes_dy;  /* no parameters, and each dx is dy as it is: some are the same memory already */
+    bool adds_dx;    /* heeds as_pass.add_dx: one input */
     bool transposes; /* heeds as_param.transposed: can share a matrix that another kind stores the other way round */
     /* Not collective. layer->ninputs, in, in_size, options are set: checks them (and reads the AS_FIELD_NODE ones),
        sets out, saved, scratch, scratch_row, scope, nparams and param[] (names, shapes, init, fans); the model sets

@@ -1,6 +1,6 @@
 /* Layer add: y = x_1 + x_2 + ..., elementwise, from the first input to the last; all inputs have one shape. The join of
-   residual connections. Cost: one pass over the inputs forward, one copy for each input backward. The template of a
-   layer with several inputs. */
+   residual connections. Cost: one pass over the inputs forward, one copy for each input backward, of those that do not
+   share memory. The template of a layer with several inputs. */
 #include <string.h>
 
 #include "kernels/real.h"
@@ -11,6 +11,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     (void)document;
     (void)kernels;
     layer->out = layer->in[0];
+    layer->keeps_dy = layer->forgets_x = layer->forgets_y = true;
     return as_layer_same_shapes(layer);
 }
 
@@ -29,7 +30,7 @@ static void forward(const as_layer *layer, const as_pass *pass)
 static void backward(const as_layer *layer, const as_pass *pass)
 {
     for (int k = 0; k < layer->ninputs; k++) {
-        for (int64_t r = 0; r < pass->rows && pass->dx[k] != NULL; r++) {
+        for (int64_t r = 0; r < pass->rows && pass->dx[k] != NULL && pass->dx[k] != pass->dy; r++) {
             memcpy((real *)pass->dx[k] + r * pass->ldx[k], (const real *)pass->dy + r * pass->ldy,
                    (size_t)layer->out_size * sizeof(real));
         }
@@ -51,6 +52,7 @@ const as_layer_ops AS_V(as_layer_add) = {
     .min_inputs = 2,
     .max_inputs = AS_INPUTS_MAX,
     .plan = plan,
+    .passes_dy = true,
     .each_position = true,
     .forward = forward,
     .backward = backward,

@@ -136,6 +136,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
         AS_TRY(make_turns(layer, o, document));
     }
     layer->looks_ahead = !o->causal;
+    layer->keeps_dy = layer->forgets_y = true;
     layer->out = layer->in[0];
     layer->out.rank = layer->out.rank == 0 ? 1 : layer->out.rank;
     layer->out.dim[layer->out.rank - 1] = o->units;

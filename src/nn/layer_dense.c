@@ -105,6 +105,7 @@ static as_status plan(as_layer *layer, as_document *document, const as_kernels *
     options->kept = options->z + 2 * options->low.rank;
     layer->saved = options->positions * options->kept;
     layer->divides = options->low.rank == 0;
+    layer->keeps_dy = layer->forgets_y = options->f.ops == NULL;
     layer->nparams = options->bias ? 2 : 1;
     layer->param[0] = (as_param){.name = "weight",
                                  .shape = {.rank = 2, .dim = {options->in, options->units}},

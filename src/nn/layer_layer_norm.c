@@ -59,6 +59,7 @@ const as_layer_ops AS_V(as_layer_layer_norm) = {
     .fields = fields,
     .options_bytes = sizeof(as_norm_options),
     .plan = plan,
+    .adds_dx = true,
     .each_position = true,
     .forward = forward,
     .backward = backward,

@@ -52,6 +52,7 @@ const as_layer_ops AS_V(as_layer_rms_norm) = {
     .fields = fields,
     .options_bytes = sizeof(as_norm_options),
     .plan = plan,
+    .adds_dx = true,
     .each_position = true,
     .forward = forward,
     .backward = backward,

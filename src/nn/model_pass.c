@@ -333,14 +333,15 @@ static void layer_backward(const as_model *model, as_model_work *work, const as_
     pass.meeting = rows->meeting;
     pass.lane_row = lane_row;
     pass.dy = gradient_at(model, work, i + 1, rows->first);
+    pass.add_dx = layer->ops->adds_dx && layer->adds[0];
     for (int k = 0; k < layer->ninputs; k++) {
-        pass.dx[k] = layer->skips[k]  ? NULL
-                     : layer->adds[k] ? more_at(model, work, k, rows->first)
-                                      : gradient_at(model, work, layer->from[k], rows->first);
+        pass.dx[k] = layer->skips[k]                  ? NULL
+                     : layer->adds[k] && !pass.add_dx ? more_at(model, work, k, rows->first)
+                                                      : gradient_at(model, work, layer->from[k], rows->first);
     }
     layer->ops->backward(layer, &pass);
     for (int k = 0; k < layer->ninputs; k++) {
-        if (layer->adds[k] && rows->count > 0) {
+        if (layer->adds[k] && !pass.add_dx && rows->count > 0) {
             add_gradient(model, work, rows, layer->from[k], k);
         }
     }
@@ -353,6 +354,17 @@ static bool has_sums(const as_model *model, const as_model_work *work, int i, in
 {
     const as_layer *layer = &model->layer[i];
     return layer->trains && layer->nparams > 0 && layer->recompute == segment && work->chain[i] == NULL;
+}
+
+/* One thread looks at all rows, when all have made theirs: met, or to meet. */
+static void show_done(const as_model_rows *rows, int i, bool met)
+{
+    if (rows->sums->threads > 1 && !met) {
+        as_team_barrier(rows->sums->team);
+    }
+    if (rows->thread == 0) {
+        rows->sums->done(rows->sums->context, i);
+    }
 }
 
 static void backward_part(const as_model *model, as_model_work *work, const as_model_rows *rows, int first, int last)
@@ -373,7 +385,7 @@ static void backward_part(const as_model *model, as_model_work *work, const as_m
             layer_sums(model, work, i, rows->sums, rows->thread);
         }
         if (rows->sums != NULL && rows->sums->done != NULL) {
-            rows->sums->done(rows->sums->context, i);
+            show_done(rows, i, has_sums(model, work, i, 0));
         }
     }
 }

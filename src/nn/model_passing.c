@@ -1,6 +1,10 @@
 /* Places of gradients that pass. Backward goes from the last layer to the first: the gradient at a value lives from its
    last reader to the layer that makes it, and what lives at the same time lies side by side. Each takes the lowest
-   place that is free when it begins: the one that was left last, and so is near. */
+   place that is free when it begins: the one that was left last, and so is near. Where threads share rows, others may
+   still be at that layer: it lives until they have met before the sums of a layer below.
+
+   A layer that passes its gradient on as it is (add) need not copy it: value and inputs have one place, as far as none
+   changes while another lives. So the gradient of a residual stream stays where it is, and layers add to it. */
 #include "nn/model_passing.h"
 
 #include <stdlib.h>
@@ -84,17 +88,67 @@ static void begin(places *p, int v)
     p->most = place + size > p->most ? place + size : p->most;
 }
 
-static void place_gradients(places *p, int layers)
+/* The layer below which nobody reads the gradient at value v. */
+static int done_at(const as_model *model, const as_model_passing *passing, int v)
 {
-    for (int i = layers - 1; i >= 0; i--) {
-        const as_layer *layer = &p->model->layer[i];
-        for (int k = 0; k < layer->ninputs && p->model->wants[i + 1]; k++) {
-            const int v = layer->from[k];
-            if (p->work->passes[v] && !p->lives[v]) {
-                begin(p, v);
-            }
+    int i = v - 1;
+    if (passing->together) {
+        do {
+            i--;
+        } while (i >= 0 && !(model->layer[i].trains && model->layer[i].nparams > 0));
+    }
+    return i;
+}
+
+/* Whether the gradient at value v changes in one of the layers up to `last` that may still read that at u. */
+static bool disturbs(const as_model *model, const as_model_passing *passing, int v, int u, int last)
+{
+    const int done = done_at(model, passing, u);
+    bool changes = !model->layer[v - 1].keeps_dy && v - 1 >= done;
+    for (int i = v; i <= last; i++) {
+        for (int k = 0; k < model->layer[i].ninputs; k++) {
+            changes = changes || (model->layer[i].from[k] == v && model->layer[i].adds[k] && i >= done);
         }
-        p->lives[i + 1] = false;
+    }
+    return changes;
+}
+
+/* Whether input k of layer i can have the place of its output; host: the value whose place a value has. */
+static bool may_share(const places *p, const as_model_passing *passing, const int *host, int i, int k)
+{
+    const as_layer *layer = &p->model->layer[i];
+    const int v = layer->from[k];
+    bool may = layer->ops->passes_dy && p->work->passes[v] && p->work->passes[i + 1] && !layer->skips[k] &&
+               !layer->adds[k] && p->work->ld[v] == p->work->ld[i + 1];
+    for (int u = 1; u <= p->model->nlayers && may; u++) {
+        if (host[u] == host[i + 1] && u != v) {
+            may = !disturbs(p->model, passing, v, u, i) && (u > i || !disturbs(p->model, passing, u, v, i));
+        }
+    }
+    return may;
+}
+
+/* done: of a host, the last layer that reads one of those that have its place; (nlayers + 1) zeros, as host. */
+static void place_gradients(places *p, const as_model_passing *passing, int *host, int *done)
+{
+    for (int i = passing->layers - 1; i >= 0; i--) {
+        const as_layer *layer = &p->model->layer[i];
+        for (int u = 1; u <= p->model->nlayers; u++) {
+            p->lives[u] = p->lives[u] && done[u] <= i;
+        }
+        for (int k = 0; k < layer->ninputs && p->model->wants[i + 1]; k++) {
+            const int v = layer->from[k], own = done_at(p->model, passing, v);
+            if (!p->work->passes[v] || host[v] != 0) {
+                continue;
+            }
+            host[v] = may_share(p, passing, host, i, k) ? host[i + 1] : v;
+            if (host[v] == v) {
+                begin(p, v);
+                done[v] = own;
+            }
+            p->place[v] = p->place[host[v]];
+            done[host[v]] = own < done[host[v]] ? own : done[host[v]];
+        }
     }
 }
 
@@ -132,18 +186,21 @@ as_status as_model_passing_plan(const as_model *model, const as_model_passing *p
         return AS_OK;
     }
     bool *lives = calloc(2 * n, sizeof *lives);
+    int *host = calloc(2 * n, sizeof *host);
     work->brief_place = calloc(n, sizeof *work->brief_place);
     work->briefs = calloc(n * (size_t)passing->threads + 1, sizeof *work->briefs);
-    if (lives == NULL || work->brief_place == NULL || work->briefs == NULL) {
+    if (lives == NULL || host == NULL || work->brief_place == NULL || work->briefs == NULL) {
         free(lives);
+        free(host);
         AS_FAIL(AS_NOMEM, "out of memory for the places of %d layers", model->nlayers);
     }
     places gradients = {.model = model, .work = work, .rows = passing->rows, .lives = lives, .place = work->place};
     places values = {
         .model = model, .work = work, .rows = passing->chunk, .lives = lives + n, .place = work->brief_place};
-    place_gradients(&gradients, passing->layers);
+    place_gradients(&gradients, passing, host, host + n);
     place_values(&values, passing->forward_layers);
     free(lives);
+    free(host);
     work->passing_bytes = gradients.most;
     work->brief_bytes = values.most;
     work->brief_layers = values.most > 0 ? passing->forward_layers : 0;

@@ -22,6 +22,7 @@ static inline void as_norm_rows_plan(as_layer *layer, bool bias)
 {
     const int64_t n = as_shape_channels(&layer->in[0]);
     layer->out = layer->in[0];
+    layer->keeps_dy = true;
     layer->saved = 2 * as_shape_positions(&layer->in[0]);
     layer->nparams = bias ? 2 : 1;
     layer->param[0] = (as_param){.name = "gain",
@@ -50,7 +51,8 @@ static inline as_norm_rows as_norm_rows_of(const as_layer *layer, const as_pass 
                           .stat = pass->saved,
                           .lds = as_position_stride(positions, 2, pass->lds),
                           .dy = pass->dy,
-                          .dx = pass->dx[0]};
+                          .dx = pass->dx[0],
+                          .add = pass->add_dx};
 }
 
 static inline void as_norm_rows_forward(const as_layer *layer, const as_pass *pass, bool centre)

@@ -13,7 +13,7 @@ static void compare(const as_kernels *kernels, const void *found, const void *ex
 }
 
 /* Forward and backward of rows; dx into another array and in place of dy. */
-static void check_rows(const as_kernels *kernels, int64_t rows, int64_t n, bool centre, bool in_place)
+static void check_rows(const as_kernels *kernels, int64_t rows, int64_t n, bool centre, bool in_place, bool add)
 {
     const int64_t ldx = n + 3, ldy = in_place ? ldx : n + 1;
     void *const x = random_reals(kernels, rows * ldx, 1), *const gamma = random_reals(kernels, n, 2);
@@ -24,7 +24,7 @@ static void check_rows(const as_kernels *kernels, int64_t rows, int64_t n, bool 
         y[k] = new_reals(kernels, rows * ldy);
         stat[k] = new_reals(kernels, rows * 3);
         dy[k] = random_reals(kernels, rows * ldy, 4);
-        dx[k] = new_reals(kernels, rows * ldx);
+        dx[k] = random_reals(kernels, rows * ldx, 5);
         const as_norm_rows a = {.rows = rows,
                                 .n = n,
                                 .centre = centre,
@@ -38,7 +38,8 @@ static void check_rows(const as_kernels *kernels, int64_t rows, int64_t n, bool 
                                 .stat = stat[k],
                                 .lds = 3,
                                 .dy = dy[k],
-                                .dx = in_place ? dy[k] : dx[k]};
+                                .dx = in_place ? dy[k] : dx[k],
+                                .add = add};
         N->rows_forward(&a);
         N->rows_backward(&a);
     }
@@ -154,9 +155,10 @@ static void everything(const as_kernels *kernels)
     static const int64_t widths[] = {1, 2, 7, 15, 16, 17, 31, 33, 64, 65, 100, 257};
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
         const int64_t n = widths[i];
-        check_rows(kernels, 5, n, true, false);
-        check_rows(kernels, 3, n, false, true);
-        check_rows(kernels, 0, n, true, true);
+        check_rows(kernels, 5, n, true, false, false);
+        check_rows(kernels, 4, n, i % 2 == 0, false, true);
+        check_rows(kernels, 3, n, false, true, false);
+        check_rows(kernels, 0, n, true, true, true);
         check_sums(kernels, n, 1 + (int)(i % 3), i % 2 == 0);
         for (int k = 0; k < 4; k++) {
             const as_norm_block b = {.samples = 3, .positions = 1 + 6 * (k % 2), .channels = n, .ld = 7 * n + 5};

@@ -158,6 +158,22 @@ static as_setup setup_of(const fixture *f, as_team *team, as_tuning tuning)
                       .tuning = tuning};
 }
 
+/* Gradients that are done with make room for others, where sums come early. */
+static void assert_passing_is_small(const as_estimator *estimator)
+{
+    const as_network *network = (const as_network *)estimator;
+    const as_model *model = &network->model;
+    size_t all = 0, most = 0;
+    for (int v = 1; v <= model->nlayers; v++) {
+        const size_t bytes = (size_t)(network->tile_rows * network->work.ld[v]) * model->kernels->real_bytes;
+        all += network->work.passes[v] ? bytes : 0;
+        most = network->work.passes[v] && bytes > most ? bytes : most;
+    }
+    assert_true(!network->early || network->work.passing_bytes > 0);
+    assert_true(network->work.passing_bytes >= most * (network->early ? 1 : 0));
+    assert_true(network->work.passing_bytes <= all + (size_t)model->nlayers * 128);
+}
+
 static outcome train_forced(const fixture *f, int threads, as_tuning tuning, const forced *how)
 {
     outcome out = {0};
@@ -169,6 +185,7 @@ static outcome train_forced(const fixture *f, int threads, as_tuning tuning, con
     const as_setup setup = setup_of(f, team, tuning);
     assert_ok(as_estimator_create(&setup, &estimator));
     force(estimator, how);
+    assert_passing_is_small(estimator);
     assert_ok(estimator->ops->init(estimator));
     as_status status = AS_OK;
     for (int64_t t = 0; t < STEPS && status == AS_OK; t++) {
