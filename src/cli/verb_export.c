@@ -4,12 +4,14 @@
 
 #include "base/error.h"
 #include "cli/model_verb.h"
+#include "io/file_kind.h"
 #include "run/weights.h"
 
 static as_status write_model(const as_context *context, const as_model_file *model)
 {
     const char *format = as_option_get(context, "to"), *out = as_option_get(context, "out");
     const char *layout = as_option_get(context, "layout");
+    AS_TRY(as_model_file_spare(model, out));
     if (model->estimator->ops->fold != NULL) {
         model->estimator->ops->fold(model->estimator);
     }
@@ -31,10 +33,17 @@ static as_status check_options(const as_context *context, const char *format)
 {
     const char *layout = as_option_get(context, "layout");
     if (format == NULL || as_option_get(context, "out") == NULL) {
-        AS_FAIL(AS_USAGE, "export: --to FORMAT and --out FILE are needed");
+        AS_FAIL(AS_USAGE, "export: --to FORMAT and --out FILE are needed (safetensors, npz or onnx)");
     }
     if (strcmp(format, "safetensors") != 0 && strcmp(format, "npz") != 0 && strcmp(format, "onnx") != 0) {
         AS_FAIL(AS_USAGE, "--to %s: expected safetensors, npz or onnx", format);
+    }
+    static const char *const others[] = {".h5", ".hdf5", ".nc", ".csv", ".npy", ".yaml", ".json", NULL};
+    for (int i = 0; others[i] != NULL; i++) {
+        if (as_file_ends(as_option_get(context, "out"), others[i])) {
+            AS_FAIL(AS_USAGE, "--out %s: expected a name that ends in .%s, found %s", as_option_get(context, "out"),
+                    format, others[i]);
+        }
     }
     if (layout != NULL && strcmp(layout, "torch") != 0 && strcmp(layout, "native") != 0) {
         AS_FAIL(AS_USAGE, "--layout %s: expected torch or native", layout);

@@ -167,6 +167,7 @@ static as_status predict(const as_context *context, const as_model_file *m)
     const char *in = as_option_get(context, "in"), *out = as_option_get(context, "out");
     const char *format = NULL;
     AS_TRY(find_format(in, as_option_get(context, "format"), &format));
+    AS_TRY(as_world_agree(m->world, as_model_file_spare(m, out)));
     AS_TRY(as_uncertainty_parse(context, &p.uncertainty));
     AS_TRY(as_source_inputs(m->config.document, format, in, &m->config.data.train, &source));
     as_status status = as_model_file_data(m, AS_PREDICT, &source, &data, &sampler, &batch);

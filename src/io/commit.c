@@ -50,6 +50,11 @@ static as_status open_temporary(as_commit *file, int flags)
 
 as_status as_commit_create(as_commit *file)
 {
+    struct stat state; /* renaming would put a file in the place of a device such as /dev/null */
+    if (stat(file->path, &state) == 0 && !S_ISREG(state.st_mode)) {
+        AS_FAIL(AS_CANTCREAT, "%s: expected a file or a new name, found %s", file->path,
+                S_ISDIR(state.st_mode) ? "a directory" : "a device or pipe");
+    }
     return open_temporary(file, O_CREAT | O_EXCL);
 }
 

@@ -26,7 +26,7 @@ typedef struct as_commit {
 as_status as_commit_plan(const char *path, as_commit *out);
 
 /* Not collective. Creates the temporary file (which must not exist), or opens the one that another process created, for
-   reading and writing. Errors: CANTCREAT. */
+   reading and writing. Errors: CANTCREAT, also where the name to be is a directory, device or pipe. */
 as_status as_commit_create(as_commit *file);
 as_status as_commit_join(as_commit *file);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "data/stored_tokenizer.h"
@@ -195,4 +196,44 @@ as_status as_model_file_data(const as_model_file *m, as_role role, const as_sour
         status = as_sampler_batch_create(*sampler, batch);
     }
     return as_world_agree(m->world, status);
+}
+
+/* The first text below a node that names the file. */
+static const char *names_file(const as_node *node, const struct stat *file)
+{
+    struct stat other;
+    if (node == NULL) {
+        return NULL;
+    }
+    if (node->kind == AS_NODE_SCALAR) {
+        const bool same = stat(node->text, &other) == 0 && other.st_dev == file->st_dev && other.st_ino == file->st_ino;
+        return same ? node->text : NULL;
+    }
+    const char *found = NULL;
+    for (int64_t i = 0; i < node->count && found == NULL; i++) {
+        found = names_file(node->item[i], file);
+    }
+    return found;
+}
+
+as_status as_model_file_spare(const as_model_file *model, const char *out)
+{
+    struct stat file, read;
+    if (stat(out, &file) != 0) {
+        return AS_OK;
+    }
+    if (stat(model->path, &read) == 0 && read.st_dev == file.st_dev && read.st_ino == file.st_ino) {
+        AS_FAIL(AS_USAGE, "--out %s: is the model itself, and would be replaced", out);
+    }
+    if (names_file(as_node_get(model->config.root, "data"), &file) != NULL) {
+        AS_FAIL(AS_USAGE, "--out %s: is data of %s, and would be replaced", out, model->path);
+    }
+    as_h5_contents *contents = NULL;
+    const bool checkpoint =
+        as_h5_contents_open(out, &contents) == AS_OK && as_h5_contents_find(contents, "/config") != NULL;
+    as_h5_contents_close(&contents);
+    if (checkpoint) {
+        AS_FAIL(AS_USAGE, "--out %s: is a checkpoint, and would be replaced", out);
+    }
+    return AS_OK;
 }

@@ -25,6 +25,10 @@ as_status as_model_file_open(as_world *world, int threads, as_isa isa, const cha
                              const char *const *set, const as_log *log, as_model_file *out);
 void as_model_file_close(as_model_file *model);
 
+/* Not collective. Refuses to write to a file that would be lost by it: the one the model was read from, another
+   checkpoint, and the data that the configuration names. Errors: USAGE. */
+as_status as_model_file_spare(const as_model_file *model, const char *out);
+
 /* Collective. Opens a data set for the model: AS_TEST and AS_VALIDATION as configured, AS_PREDICT from `source` (or
    AS_TEST, when source is given). Missing values are filled as in training. Batches have up to 1024 rows. */
 as_status as_model_file_data(const as_model_file *model, as_role role, const as_source *source, as_dataset *data,

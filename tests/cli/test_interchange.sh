@@ -128,6 +128,15 @@ done
 expect 64 'expected safetensors, npz or onnx' export ../model --to keras -o x
 expect 64 '--to FORMAT and --out FILE are needed' export ../model
 expect 73 '' export ../model --to npz -o ../absent/x.npz
+# What is written replaces no device, data or model.
+expect 73 '/dev/null: expected a file or a new name, found a device or pipe' export ../model --to npz -o /dev/null
+expect 73 'expected a file or a new name, found a directory' export ../model --to npz -o ../in
+expect 64 '--out \.\./in/data\.h5: expected a name that ends in \.onnx, found \.h5' export ../model --to onnx -o ../in/data.h5
+before=$(sha256sum ../model/final.h5)
+cp ../model/final.h5 ../in/copy
+expect 64 'is a checkpoint, and would be replaced' export ../model --to npz -o ../in/copy
+expect 64 'is the model itself, and would be replaced' export ../in/copy --to npz -o ../in/copy
+[ -c /dev/null ] && [ "$(sha256sum ../model/final.h5)" = "$before" ] && cmp -s ../in/copy ../model/final.h5 || complain 'a file was replaced'
 
 # The work space of an export or evaluation is that of a step of training: 1024 rows of this model would need 34 GiB.
 for i in $(seq 400); do echo "a line of text, number $i"; done >../in/lines.txt

@@ -34,6 +34,13 @@ before=$(sha256sum $h5)
 expect 64 '--out p\.csv: predictions are an HDF5 file; expected a name that ends in \.h5, found \.csv' predict ../model -i ../in/all.csv -o p.csv
 expect 64 'is the input itself' predict ../model -i $h5 -o ../run/../predictions.h5
 [ "$(sha256sum $h5)" = "$before" ] || complain 'the input was replaced'
+before=$(sha256sum ../in/all.csv ../model/final.h5)
+ln -s all.csv ../in/data
+expect 64 '--out ../in/data: is data of ../model/final\.h5, and would be replaced' predict ../model -i ../in/inputs.csv -o ../in/data
+expect 64 'is the model itself, and would be replaced' predict ../model -i ../in/inputs.csv -o ../model/final.h5
+expect 64 'is a checkpoint, and would be replaced' predict ../model -i ../in/inputs.csv -o ../chosen/final.h5
+expect 73 'expected a file or a new name, found a device or pipe' predict ../model -i ../in/inputs.csv -o /dev/null
+[ "$(sha256sum ../in/all.csv ../model/final.h5)" = "$before" ] || complain 'data or a model was replaced'
 expect 73 'expected a file, found a directory' predict ../model -i ../in/all.csv -o ../in
 expect 64 '--in FILE and --out FILE.h5 are needed' predict ../model -i ../in/all.csv
 expect 66 'absent\.npy: cannot open' predict ../model -i absent.npy -o p.h5
