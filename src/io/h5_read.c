@@ -66,7 +66,8 @@ static as_status open_file(as_h5 *file)
         AS_FAIL(code, "%s: cannot open: %s", file->path, strerror(errno));
     }
     if (!S_ISREG(state.st_mode)) {
-        AS_FAIL(AS_DATA, "%s: expected a regular file", file->path);
+        AS_FAIL(AS_DATA, "%s: expected a regular file, found %s", file->path,
+                S_ISDIR(state.st_mode) ? "a directory" : "a device or pipe");
     }
     if (access(file->path, R_OK) != 0) {
         AS_FAIL(AS_IO, "%s: cannot open: %s", file->path, strerror(errno));
@@ -244,14 +245,38 @@ as_h5_storage as_h5_storage_of(hid_t dataset, int64_t file_bytes)
     return out;
 }
 
+static const char *class_text(H5T_class_t type)
+{
+    switch (type) {
+    case H5T_INTEGER:
+    case H5T_FLOAT:
+        return "numbers of a width that is not known here";
+    case H5T_STRING:
+        return "texts";
+    case H5T_COMPOUND:
+        return "records of several members (a table, or complex numbers)";
+    case H5T_ENUM:
+        return "an enumeration of numbers of another width";
+    case H5T_VLEN:
+        return "rows of varying length";
+    case H5T_ARRAY:
+        return "elements that are arrays";
+    case H5T_REFERENCE:
+        return "references";
+    default:
+        return "another type";
+    }
+}
+
 static as_status check_dataset(as_h5_dataset *d)
 {
     const char *path = d->file->path;
     const hid_t type = H5Dget_type(d->id);
     const bool number = as_h5_number_type(type, &d->type);
+    const H5T_class_t class = H5Tget_class(type);
     H5Tclose(type);
     if (!number) {
-        AS_FAIL(AS_DATA, "%s:%s: expected integers or floats, found another type", path, d->name);
+        AS_FAIL(AS_DATA, "%s:%s: expected integers or floats, found %s", path, d->name, class_text(class));
     }
     d->space = H5Dget_space(d->id);
     d->rank = H5Sget_simple_extent_ndims(d->space);

@@ -15,7 +15,8 @@ enum { FILE_MAX = 1 << 20, DEPTH_MAX = 32, KEYS_MAX = 4096 };
 
 typedef struct reader {
     as_document *document;
-    const char *file;
+    const char *file, *text;
+    size_t size;
     yaml_parser_t parser;
 } reader;
 
@@ -34,6 +35,19 @@ static as_status no_memory(const reader *r)
     AS_FAIL(AS_NOMEM, "%s: out of memory", r->file);
 }
 
+/* Whether a tab indents a line (from 0), the most frequent reason of a syntax error. */
+static bool indented_by_tab(const reader *r, size_t line)
+{
+    size_t at = 0;
+    for (; line > 0 && at < r->size; at++) {
+        line -= r->text[at] == '\n';
+    }
+    while (at < r->size && r->text[at] == ' ') {
+        at++;
+    }
+    return line == 0 && at < r->size && r->text[at] == '\t';
+}
+
 static as_status next_event(reader *r, yaml_event_t *event)
 {
     if (yaml_parser_parse(&r->parser, event)) {
@@ -45,6 +59,10 @@ static as_status next_event(reader *r, yaml_event_t *event)
     }
     if (p->error == YAML_READER_ERROR) {
         AS_FAIL(AS_CONFIG, "%s: byte %zu: %s", r->file, p->problem_offset, p->problem);
+    }
+    if (indented_by_tab(r, p->problem_mark.line)) {
+        AS_FAIL(AS_CONFIG, "%s:%d:%d: expected spaces before the first word of a line, found a tab", r->file,
+                line_of(p->problem_mark), column_of(p->problem_mark));
     }
     AS_FAIL(AS_CONFIG, "%s:%d:%d: %s%s%s", r->file, line_of(p->problem_mark), column_of(p->problem_mark),
             p->problem != NULL ? p->problem : "syntax error", p->context != NULL ? ", " : "",
@@ -221,8 +239,12 @@ static as_status parse(as_document *document, const char *name, const char *text
     if (size > FILE_MAX) {
         AS_FAIL(AS_CONFIG, "%s: larger than %d bytes: not a configuration", name, FILE_MAX);
     }
+    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* the byte order mark that some editors write */
+        text += 3;
+        size -= 3;
+    }
     AS_TRY(check_bytes(name, text, size));
-    reader r = {.document = document, .file = as_document_copy(document, name)};
+    reader r = {.document = document, .file = as_document_copy(document, name), .text = text, .size = size};
     if (r.file == NULL || !yaml_parser_initialize(&r.parser)) {
         AS_FAIL(AS_NOMEM, "%s: out of memory", name);
     }

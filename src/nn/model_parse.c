@@ -294,9 +294,13 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
     const char *place = as_node_place(layer->node != NULL ? layer->node : node);
     const long long things = (long long)(labels ? model->data.classes : head->targets);
     if (positions == 1 && head->outputs != found) {
-        AS_FAIL(AS_CONFIG, "%s: layer %s: loss %s of data with %lld %s expects %lld outputs, found %lld", place,
-                layer->name, head->loss->name, things, labels ? "classes" : "targets", (long long)head->outputs,
-                (long long)found);
+        AS_FAIL(AS_CONFIG, "%s: layer %s: loss %s of data with %lld %s%s expects %lld output%s, found %lld%s", place,
+                layer->name, head->loss->name, things, labels ? "class" : "real target",
+                things == 1 ? ""
+                : labels    ? "es"
+                            : "s",
+                (long long)head->outputs, head->outputs == 1 ? "" : "s", (long long)found,
+                !labels && things == 1 ? " (labels: true of data.train reads whole numbers as labels)" : "");
     }
     if (positions > 1 && (as_shape_positions(out) != positions || as_shape_channels(out) != head->outputs)) {
         char text[64];

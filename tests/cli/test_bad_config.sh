@@ -75,6 +75,12 @@ head -c 4000 /dev/urandom | write random.yaml
 expect 78 'random\.yaml' train ../in/random.yaml
 printf 'not an idx file at all' | write wrong.idx
 expect 65 'wrong\.idx' train $base -s 'data.train={format: idx, x: ../in/wrong.idx, y: ../in/wrong.idx}'
+printf 'seed: 3\ntrain:\n\tsteps: 2\n' | write tab.yaml
+expect 78 'tab\.yaml:3:1: expected spaces before the first word of a line, found a tab' train ../in/tab.yaml
+{ printf '\357\273\277' && cat $base; } | write marked.yaml # as Windows' editors begin a file
+expect 0 ' 2 steps ' train ../in/marked.yaml -q -o ../marked
+expect 78 '1 real target expects 1 output, found 2 \(labels: true of data\.train' train $base -s 'data.train={format: builtin, name: linear}' -s 'model.layers=[{dense: 2}]'
+expect 65 'expected a regular file, found a directory' train $base -s 'data.train={format: hdf5, file: ../in, x: x, y: y}'
 printf '' | write empty.idx
 expect 65 'empty\.idx' train $base -s 'data.train={format: idx, x: ../in/empty.idx, y: ../in/empty.idx}'
 printf 'a,b,c\n1,2,0\n3,4\n' | write ragged.csv
