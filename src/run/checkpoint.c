@@ -17,7 +17,7 @@
 #include "run/config.h"
 #include "run/stored_names.h"
 
-enum { FIXED_MAX = 40 };
+enum { FIXED_MAX = 40, KEYS_SHOWN = 8 };
 
 static const struct {
     const char *name;
@@ -273,13 +273,56 @@ static as_status compare_array(const loading *l, const char *name, as_dtype type
     return status;
 }
 
+/* Keeps of the differing keys those that are not allowed and not `but`, as "a, b"; of many the first and their number.
+ */
+static void refused_keys(const loading *l, const char *keys, const char *but, as_text *out)
+{
+    int count = 0;
+    for (const char *key = keys; *key != '\0';) {
+        const size_t length = strcspn(key, "\n, ");
+        const bool skipped = strlen(but) == length && strncmp(key, but, length) == 0;
+        if (length > 0 && !skipped && !allowed(l, key, length) && ++count <= KEYS_SHOWN) {
+            as_text_add(out, "%s%.*s", out->size == 0 ? "" : ", ", (int)length, key);
+        }
+        key += length + (key[length] != '\0');
+    }
+    if (count > KEYS_SHOWN) {
+        as_text_add(out, " and %d more", count - KEYS_SHOWN);
+    }
+}
+
+/* The keys in which the configuration of the file and that of the run differ, one a line. */
+static as_status differing_keys(const loading *l, as_text *out)
+{
+    char *old = NULL;
+    AS_TRY(as_h5_contents_text(l->file, "/config", &old));
+    const as_status status = as_config_compare(old, l->parts->config, out);
+    free(old);
+    return status;
+}
+
+/* Other lanes, and, because lanes: auto follows from the rest, the other keys that differ. */
+static as_status other_lanes(const loading *l, long long made)
+{
+    as_text keys = {0}, list = {0};
+    if (l->parts->config != NULL && differing_keys(l, &keys) == AS_OK && keys.size > 0) {
+        refused_keys(l, keys.data, "lanes", &list);
+    }
+    const bool more = list.size > 0 && !list.failed;
+    const as_status status = as_error_set(
+        AS_CONFIG, "%s: made with lanes: %lld, this run has %d%s%s; lanes are part of the result, set lanes: %lld%s",
+        l->file->path, made, l->parts->lanes->lanes, more ? ", and these keys differ: " : "", more ? list.data : "",
+        made, more ? ", or give another run directory" : "");
+    as_text_free(&keys);
+    as_text_free(&list);
+    return status;
+}
+
 static as_status check_lanes(const loading *l)
 {
     const as_h5_attribute *lanes = as_h5_contents_attribute(l->file, "lanes");
     if (lanes == NULL || lanes->value != l->parts->lanes->lanes) {
-        AS_FAIL(AS_CONFIG, "%s: made with lanes: %lld, this run has %d; lanes are part of the result, set lanes: %lld",
-                l->file->path, (long long)(lanes == NULL ? 0 : lanes->value), l->parts->lanes->lanes,
-                (long long)(lanes == NULL ? 0 : lanes->value));
+        return other_lanes(l, lanes == NULL ? 0 : (long long)lanes->value);
     }
     bool same = false;
     AS_TRY(compare_array(l, "/tree/splits", AS_I16, l->parts->lanes->lanes - 1, l->parts->lanes->tree.split, &same));
@@ -350,27 +393,12 @@ static as_status check_data(const loading *l)
     return AS_OK;
 }
 
-/* Keeps of the differing keys those that are not allowed, as "a, b". */
-static void refused_keys(const loading *l, const char *keys, as_text *out)
-{
-    for (const char *key = keys; *key != '\0';) {
-        const size_t length = strcspn(key, "\n, ");
-        if (length > 0 && !allowed(l, key, length)) {
-            as_text_add(out, "%s%.*s", out->size == 0 ? "" : ", ", (int)length, key);
-        }
-        key += length + (key[length] != '\0');
-    }
-}
-
 static as_status check_config(const loading *l)
 {
-    char *old = NULL;
     as_text differing = {0}, refused = {0};
-    AS_TRY(as_h5_contents_text(l->file, "/config", &old));
-    as_status status = as_config_compare(old, l->parts->config, &differing);
-    free(old);
+    as_status status = differing_keys(l, &differing);
     if (status == AS_OK && differing.size > 0) {
-        refused_keys(l, differing.data, &refused);
+        refused_keys(l, differing.data, "", &refused);
     }
     if (status == AS_OK && (differing.failed || refused.failed)) {
         status = as_error_set(AS_NOMEM, "out of memory for the keys that differ");
