@@ -12,10 +12,11 @@
 #include "cli/launch.h"
 #include "cli/verb.h"
 #include "run/bench.h"
+#include "run/config_sections.h"
 #include "run/lr_range.h"
 #include "run/run.h"
 
-enum { FORK_BYTES = 4200, LIST_MAX = 64 };
+enum { FORK_BYTES = 4200, LIST_MAX = 64, FIELDS_MAX = 64 };
 
 static volatile sig_atomic_t stop_asked;
 
@@ -188,11 +189,17 @@ static as_status train(as_context *context, const as_config *config, as_run_opti
         if (result.test.size > 0) {
             as_text_add(&line, "; test ");
             as_json_brief(result.test.data, &line);
+        } else if (result.validation.size > 0) {
+            as_text_add(&line, "; validation ");
+            as_json_brief(result.validation.data, &line);
+        } else if (isfinite(result.train_loss)) {
+            as_text_add(&line, "; train loss %.4f", result.train_loss);
         }
         puts(line.data);
         as_text_free(&line);
     }
     as_text_free(&result.test);
+    as_text_free(&result.validation);
     return status;
 }
 
@@ -298,6 +305,32 @@ static as_status fork_set(const char *from, char out[FORK_BYTES])
     return AS_OK;
 }
 
+/* --allow-change of a section that is none would be of no use, silently. */
+static as_status check_allowed(int n, const char *const *allowed)
+{
+    const char *names[FIELDS_MAX + 1];
+    int count = 0;
+    for (const as_field *f = as_root_fields; f->name != NULL && count < FIELDS_MAX; f++) {
+        names[count++] = f->name;
+    }
+    names[count] = NULL;
+    for (int i = 0; i < n; i++) {
+        char section[64];
+        const int length = (int)strcspn(allowed[i], ".");
+        snprintf(section, sizeof section, "%.*s", length, allowed[i]);
+        bool known = false;
+        for (int k = 0; k < count; k++) {
+            known |= strcmp(section, names[k]) == 0;
+        }
+        const char *near = as_nearest_name(section, names);
+        if (!known) {
+            AS_FAIL(AS_USAGE, "--allow-change %s: unknown key '%s'%s%s%s", allowed[i], section,
+                    near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
+        }
+    }
+    return AS_OK;
+}
+
 static as_status run(as_context *context)
 {
     const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
@@ -310,6 +343,7 @@ static as_status run(as_context *context)
     if (nsets > LIST_MAX || nallow > LIST_MAX || context->narguments > LIST_MAX) {
         AS_FAIL(AS_USAGE, "train: at most %d files, --set and --allow-change each", LIST_MAX);
     }
+    AS_TRY(check_allowed(nallow, allowed));
     const char *const from = as_option_get(context, "fork");
     char fork_text[FORK_BYTES];
     if (from != NULL) {

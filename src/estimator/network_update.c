@@ -194,6 +194,8 @@ static void optimize_body(void *argument, int thread)
    the gradient of every rank is spoiled by a sample of one. */
 static as_status diverged(as_network *network, int64_t step, double loss, double norm)
 {
+    loss = isnan(loss) ? (double)NAN : loss; /* its sign says nothing, and would be printed */
+    norm = isnan(norm) ? (double)NAN : norm;
     const as_model *model = &network->model;
     as_status mine = AS_OK;
     if (network->bad.count > 0) {

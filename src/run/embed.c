@@ -35,6 +35,7 @@ static as_status train_config(const as_job *job, as_world *world, const as_confi
     as_run_result result;
     const as_status status = as_run_train(&options, &result);
     as_text_free(&result.test);
+    as_text_free(&result.validation);
     return status;
 }
 

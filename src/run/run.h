@@ -40,7 +40,8 @@ typedef struct as_run_options {
 typedef struct as_run_result {
     int64_t steps;
     bool finished;
-    as_text test; /* JSON members of the test metrics; free with as_text_free */
+    as_text test, validation; /* JSON members of the metrics, empty where there are none; free with as_text_free */
+    double train_loss;        /* mean over the last epoch; NaN where it is not known */
     double seconds;
 } as_run_result;
 

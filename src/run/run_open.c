@@ -305,6 +305,33 @@ static as_status compare_ranks(const as_run *run)
     return as_world_agree(run->world, status);
 }
 
+/* Whether a kind of layer stands anywhere in the model. */
+static bool uses(const as_node *node, const char *kind)
+{
+    bool found = false;
+    for (int64_t i = 0; node != NULL && i < node->count && !found; i++) {
+        found = (node->kind == AS_NODE_MAP && strcmp(node->key[i], kind) == 0) || uses(node->item[i], kind);
+    }
+    return found;
+}
+
+/* Images with the channels first would be convolved over the wrong axes, without an error. */
+static void warn_of_channels(const as_run *run)
+{
+    const as_shape *s = &run->train.data.shape;
+    const as_source *source = &run->config->data.train;
+    char text[64];
+    if (s->rank != 3 || s->dim[0] > 4 || s->dim[1] < 8 || s->dim[2] < 8 || source->layout != AS_LAYOUT_NHWC ||
+        !uses(run->config->model, "conv2d")) {
+        return;
+    }
+    as_log_line(run->log, AS_LOG_WARN,
+                "samples of %s are read as images of height %lld and width %lld with %lld channels; %s",
+                as_shape_text(s, text, sizeof text), (long long)s->dim[0], (long long)s->dim[1], (long long)s->dim[2],
+                source->shape.n > 0 ? "shape has the order height, width, channels"
+                                    : "where the file has channels first, data.train needs layout: nchw");
+}
+
 static as_status open_all(as_run *run)
 {
     const as_run_options *o = run->options;
@@ -339,6 +366,7 @@ static as_status open_all(as_run *run)
         snprintf(length, sizeof length, "%lld steps of %lld batches an epoch", (long long)run->total_steps,
                  (long long)as_sampler_batches(run->train.sampler));
     }
+    warn_of_channels(run);
     as_log_line(run->log, AS_LOG_INFO, "%d rank%s x %d thread%s, %s%s%s; %lld samples of %s in %d lanes; %s",
                 as_world_size(run->world), as_world_size(run->world) > 1 ? "s" : "", as_team_size(run->team),
                 as_team_size(run->team) > 1 ? "s" : "", run->kernels->isa, as_world_size(run->world) > 1 ? ", " : "",

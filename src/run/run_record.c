@@ -416,6 +416,8 @@ as_status as_run_finish(as_run *run, as_status status, as_run_result *result)
     free(message);
     result->steps = run->progress.step;
     result->finished = run->progress.finished;
+    as_text_add(&result->validation, "%s", run->validation_metrics.data != NULL ? run->validation_metrics.data : "");
+    result->train_loss = run->train_loss;
     result->seconds = as_clock_seconds() - run->start;
     return status;
 }

@@ -81,6 +81,16 @@ expect 78 'tab\.yaml:3:1: expected spaces before the first word of a line, found
 expect 0 ' 2 steps ' train ../in/marked.yaml -q -o ../marked
 expect 78 '1 real target expects 1 output, found 2 \(labels: true of data\.train' train $base -s 'data.train={format: builtin, name: linear}' -s 'model.layers=[{dense: 2}]'
 expect 65 'expected a regular file, found a directory' train $base -s 'data.train={format: hdf5, file: ../in, x: x, y: y}'
+expect 64 "unknown key 'optimizr' \(did you mean 'optimizer'\?\)" train $base --allow-change optimizr.lr
+# What cannot be wrong for sure is a warning: images with the channels first.
+conv='model={layers: [{conv2d: {channels: 2, kernel: 3}}, {dense: 10}]}'
+expect 0 ' 2 steps in .*; train loss [0-9.]+$' train $base -s 'data.train={format: builtin, name: digits, shape: [1, 8, 8]}' -s "$conv" -q -o ../first
+grep -q '^warning: samples of 1x8x8 are read as images of height 1 and width 8 with 8 channels; .*the order height, width, channels$' ../err || complain 'no warning'
+expect 0 ' 2 steps in .*; validation loss [0-9.]+,' train $base -s 'data.train={format: builtin, name: digits, layout: nchw}' -s "$conv" -s data.validation=0.2 -q -o ../moved
+[ -s ../err ] && complain 'a warning without reason'
+printf 'a,c,d,b\n1e300,1e300,1e300,1.5\n-1e300,1e300,-1e300,2.5\n' | write huge.csv
+"$program" train -s 'data={train: {format: csv, file: ../in/huge.csv, target: [b]}}' -s 'model={layers: [{dense: 1}]}' -s 'train={batch: 2, steps: 2}' -q -o ../huge >../out 2>../err
+[ $? -eq 3 ] && grep -Eq '^error: step 0: loss is (nan|inf); not finite first in the input, for samples' ../err || complain 'values that overflow'
 printf '' | write empty.idx
 expect 65 'empty\.idx' train $base -s 'data.train={format: idx, x: ../in/empty.idx, y: ../in/empty.idx}'
 printf 'a,b,c\n1,2,0\n3,4\n' | write ragged.csv
