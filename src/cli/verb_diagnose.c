@@ -76,7 +76,9 @@ static as_status report(const as_context *context, const as_diagnose_options *o,
         status = as_error_set(AS_NOMEM, "out of memory for the diagnosis");
     } else if (result->trained) {
         snprintf(path, sizeof path, "%.1100s/diagnosis.json", o->path);
-        status = as_file_write(path, json.data, json.size);
+        if (as_file_write(path, json.data, json.size) != AS_OK) { /* someone else's run: what was found is told */
+            as_log_line(&context->log, AS_LOG_WARN, "%s", as_error_message());
+        }
     }
     if (status == AS_OK) {
         fputs(as_option_get(context, "json") != NULL ? json.data : text.data, stdout);

@@ -53,6 +53,11 @@ expect 66 'it has no config.yaml' diagnose ../in/empty
 expect 0 'healthy' diagnose ../in/run
 grep -Eq '"healthy": ?true, ?"findings": ?\[\]' ../in/run/diagnosis.json || complain 'expected diagnosis.json'
 grep -Eq '"during": ?\{"records": ?[1-9]' ../in/run/diagnosis.json || complain 'expected what the pulse of the run said'
+# Findings are told also where they cannot be kept, as in the run of somebody else.
+mv ../in/run/diagnosis.json ../in/kept.json && mkdir ../in/run/diagnosis.json
+expect 0 'healthy' diagnose ../in/run
+grep -q '^warning: .*diagnosis.json: expected a file or a new name, found a directory$' ../err || complain 'expected a warning'
+rmdir ../in/run/diagnosis.json && mv ../in/kept.json ../in/run/diagnosis.json
 
 # A run that a rate held up is not told that there is no more to learn.
 "$program" train ../in/config.yaml -q -o ../in/slow -s optimizer.lr=1e-6 >/dev/null 2>&1 || complain 'expected a slow run'
