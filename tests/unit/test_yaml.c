@@ -82,7 +82,9 @@ static void test_refused(void **state)
         {"a: 1\n---\nb: 2\n", "t:2:1: a second document"},
         {"a: [1, 2\nb: 3\n", "t:2:2: did not find expected ',' or ']'"},
         {"a: 1\n b: 2\n", "t:2:3: mapping values are not allowed in this context"},
-        {"a:\n\t- 1\n", "t:2:1: found character that cannot start any token"},
+        {"a:\n\t- 1\n", "t:2:1: expected spaces before the first word of a line, found a tab"},
+        {"a: @\n", "t:1:4: found character that cannot start any token"},
+        {"\xEF\xBB\xBF[a]: 1\n", "t:1:1: a key must be a name"}, /* the mark is no column */
         {"[a]: 1\n", "t:1:1: a key must be a name"},
         {"? {a: 1}\n: 2\n", "t:1:3: a key must be a name"},
         {"'': 1\n", "t:1:1: empty key"},
