@@ -76,8 +76,8 @@ const as_field as_source_fields[] = {
      .standard = "",
      .min = 1,
      .max = 1 << 30,
-     .help =
-         "shape of one sample of x, such as [28, 28, 1] for grey images; it has as many elements as the stored one"},
+     .help = "shape of one sample of x, such as [28, 28, 1] for grey images, or [3, 32, 32] with layout: nchw; it has "
+             "as many elements as the stored one"},
     {.name = "window",
      .type = AS_FIELD_NODE,
      .offset = offsetof(common, window),

@@ -29,32 +29,54 @@ static void channels_last(as_load *load, as_part part)
     load->first[part] = true;
 }
 
+/* The shape that `shape:` names in the place of the stored one, with as many elements. */
+static as_status named_shape(const as_source *source, const as_column *x, as_shape *out)
+{
+    *out = (as_shape){.rank = (int)source->shape.n};
+    char found[128], given[128];
+    for (int64_t i = 0; i < source->shape.n && i < AS_SHAPE_MAX; i++) {
+        out->dim[i] = source->shape.v[i];
+    }
+    if (out->rank > AS_SHAPE_MAX || as_shape_size(out) != as_shape_size(&x->shape)) {
+        out->rank = out->rank > AS_SHAPE_MAX ? AS_SHAPE_MAX : out->rank;
+        AS_FAIL(AS_CONFIG, "%s: shape: expected %lld elements as in the stored %s, found %s", x->place,
+                (long long)as_shape_size(&x->shape), as_shape_text(&x->shape, found, sizeof found),
+                as_shape_text(out, given, sizeof given));
+    }
+    return AS_OK;
+}
+
+/* Whether a shape is that of the stored samples after their channels have moved to the end. */
+static bool is_moved(const as_shape *stored, const as_shape *shape)
+{
+    bool same = shape->rank == stored->rank && shape->dim[shape->rank - 1] == stored->dim[0];
+    for (int i = 0; same && i + 1 < shape->rank; i++) {
+        same = shape->dim[i] == stored->dim[i + 1];
+    }
+    return same;
+}
+
 as_status as_load_arrange(const as_source *source, as_load *load)
 {
     as_column *x = &load->stored[AS_PART_X], *y = &load->stored[AS_PART_Y];
-    if (source->layout == AS_LAYOUT_NCHW) {
+    const bool first = source->layout == AS_LAYOUT_NCHW;
+    const int stored_rank = x->shape.rank;
+    if (source->shape.n > 0) { /* of the samples in the file, and so with the channels where they are there */
+        as_shape shape;
+        AS_TRY(named_shape(source, x, &shape));
+        if (!first || !is_moved(&x->shape, &shape)) {
+            x->shape = shape;
+        }
+    }
+    if (first) {
         if (x->shape.rank < 2) {
             AS_FAIL(AS_CONFIG, "%s: layout: nchw expects samples of channels first, found %d ax%cs", x->place,
                     x->shape.rank, x->shape.rank == 1 ? 'i' : 'e');
         }
-        if (y->present && y->shape.rank == x->shape.rank) {
+        if (y->present && y->shape.rank == stored_rank && stored_rank >= 2) {
             channels_last(load, AS_PART_Y);
         }
         channels_last(load, AS_PART_X);
-    }
-    if (source->shape.n > 0) {
-        as_shape shape = {.rank = (int)source->shape.n};
-        char found[128], given[128];
-        for (int64_t i = 0; i < source->shape.n && i < AS_SHAPE_MAX; i++) {
-            shape.dim[i] = source->shape.v[i];
-        }
-        if (shape.rank > AS_SHAPE_MAX || as_shape_size(&shape) != as_shape_size(&x->shape)) {
-            shape.rank = shape.rank > AS_SHAPE_MAX ? AS_SHAPE_MAX : shape.rank;
-            AS_FAIL(AS_CONFIG, "%s: shape: expected %lld elements as in the stored %s, found %s", x->place,
-                    (long long)as_shape_size(&x->shape), as_shape_text(&x->shape, found, sizeof found),
-                    as_shape_text(&shape, given, sizeof given));
-        }
-        x->shape = shape;
     }
     load->column[AS_PART_X].shape = x->shape;
     load->column[AS_PART_Y].shape = y->shape;

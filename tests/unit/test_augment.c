@@ -319,6 +319,28 @@ static void test_layout_and_shape_of_a_source(void **state)
     assert_null(test.augment);
     as_dataset_close(&test);
     as_dataset_close(&data);
+    /* With a shape, which names what is in the file, the same values: that of the file, or the one that comes out. */
+    static const char *const shapes[] = {"[2, 3, 4]", "[3, 4, 2]"};
+    for (int k = 0; k < 2; k++) {
+        char text[200];
+        snprintf(text, sizeof text, "train: {format: idx, x: %s, layout: nchw, shape: %s}\n", SCRATCH("chw.idx"),
+                 shapes[k]);
+        assert_ok(parse_data(s, text, &options));
+        assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+        assert_memory_equal(&data.shape, &expected, sizeof expected);
+        for (int64_t i = 0; i < 24; i++) {
+            assert_int_equal(((uint8_t *)data.x)[i], data.id[0] * 24 + i % 2 * 12 + i / 2);
+        }
+        as_dataset_close(&data);
+    }
+    assert_ok(
+        parse_data(s, "train: {format: idx, x: " SCRATCH("chw.idx") ", layout: nchw, shape: [4, 6]}\n", &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_int_equal(data.shape.dim[1], 4);
+    for (int64_t i = 0; i < 24; i++) {
+        assert_int_equal(((uint8_t *)data.x)[i], data.id[0] * 24 + i % 4 * 6 + i / 4);
+    }
+    as_dataset_close(&data);
     assert_ok(parse_data(s, "train: {format: idx, x: " SCRATCH("chw.idx") ", shape: [4, 6, 1]}\n", &options));
     assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     assert_int_equal(data.shape.dim[1], 6);
