@@ -131,8 +131,9 @@ static as_status compare(const as_column *x, as_role role, const as_dataset *lik
     }
     if (role != AS_PREDICT &&
         (out->target != like->target || out->targets != like->targets || out->positions != like->positions)) {
-        AS_FAIL(AS_DATA, "%s: expected %s as in %s, found %s", out->place, target_text(like, expected), like->place,
-                target_text(out, found));
+        const bool labels = like->target == AS_TARGET_LABELS && out->target == AS_TARGET_REALS;
+        AS_FAIL(AS_DATA, "%s: expected %s as in %s, found %s%s", out->place, target_text(like, expected), like->place,
+                target_text(out, found), labels ? " (labels: true of its source reads whole numbers as labels)" : "");
     }
     return AS_OK;
 }
