@@ -21,27 +21,36 @@ _Static_assert(SPARSE_STEPS <= 256, "places are bytes");
 
 extern const uint8_t AS_V(as_every_step)[256]; /* the list of all places */
 
-/* The places of what is not zero among a[0 .. count). Returns how many. */
-static inline int sparse_list(int64_t count, const real *a, uint8_t *list)
+AS_INLINE int64_t sparse_least(int64_t a, int64_t b)
 {
-    int n = 0;
-    int64_t p = 0;
+    return a < b ? a : b;
+}
+
+/* Adds what is not zero among x[0 .. count), count <= VL, to the end of a list: places from `first` on, and values
+   unless NULL; up to VL entries behind the end are written. Returns how many it adds. */
+AS_INLINE int sparse_add(int64_t count, const real *x, int first, uint8_t *place, real *value)
+{
 #if defined(AS_ISA_AVX512) && AS_PRECISION == 32
-    const __m512i first = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    for (; p < count; p += VL) {
-        const __m512 x = (__m512)v_load_masked(a + p, v_first(count - p));
-        const __mmask16 keep = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-        const __m512i places = _mm512_maskz_compress_epi32(keep, _mm512_add_epi32(first, _mm512_set1_epi32((int)p)));
-        _mm_storeu_si128((__m128i *)(list + n), _mm512_cvtepi32_epi8(places));
-        n += __builtin_popcount(keep);
+    const __m512 v = (__m512)v_load_masked(x, v_first(count));
+    const __mmask16 keep = _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    const __m512i steps = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i places = _mm512_maskz_compress_epi32(keep, _mm512_add_epi32(steps, _mm512_set1_epi32(first)));
+    _mm_storeu_si128((__m128i *)place, _mm512_cvtepi32_epi8(places));
+    if (value != NULL) {
+        _mm512_storeu_ps(value, _mm512_maskz_compress_ps(keep, v));
     }
+    return __builtin_popcount(keep);
 #else
-    for (; p < count; p++) {
-        list[n] = (uint8_t)p;
-        n += a[p] != 0 ? 1 : 0;
+    int n = 0;
+    for (int i = 0; i < (int)count; i++) {
+        place[n] = (uint8_t)(first + i);
+        if (value != NULL) {
+            value[n] = x[i];
+        }
+        n += x[i] != 0 ? 1 : 0;
     }
-#endif
     return n;
+#endif
 }
 
 /* s = fma(x, *y, s) */

@@ -37,11 +37,6 @@ typedef struct slab {
     bool all; /* something in it is not finite: zeros count */
 } slab;
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Adds the lists of up to VL columns from u of the rows [first, end); false where there is no room. */
 static bool list_columns(const outer *o, int64_t u, int64_t count, int64_t first, int64_t end, lists *l, int32_t *start)
 {
@@ -49,28 +44,12 @@ static bool list_columns(const outer *o, int64_t u, int64_t count, int64_t first
     slot to[VL];
     int n[VL] = {0};
     for (int64_t r = first; r < end; r += VL) {
-        const int64_t rows = least(end - r, VL);
+        const int64_t rows = sparse_least(end - r, VL);
         v_transpose(rows, count, o->u + r * o->ldu + u, o->ldu, block, VL);
         for (int64_t c = 0; c < count; c++) {
             slot *const s = &to[c];
             const real *const x = block + c * VL;
-            const int base = (int)(r - first);
-#if defined(AS_ISA_AVX512) && AS_PRECISION == 32
-            const __m512 v = (__m512)v_load(x);
-            const __mmask16 keep = _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-            const __m512i count16 = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-            const __m512i places =
-                _mm512_maskz_compress_epi32(keep, _mm512_add_epi32(count16, _mm512_set1_epi32(base)));
-            _mm512_storeu_ps(s->value + n[c], _mm512_maskz_compress_ps(keep, v));
-            _mm_storeu_si128((__m128i *)(s->place + n[c]), _mm512_cvtepi32_epi8(places));
-            n[c] += __builtin_popcount(keep);
-#else
-            for (int i = 0; i < (int)rows; i++) {
-                s->value[n[c]] = x[i];
-                s->place[n[c]] = (uint8_t)(base + i);
-                n[c] += x[i] != 0 ? 1 : 0;
-            }
-#endif
+            n[c] += sparse_add(VL, x, (int)(r - first), s->place + n[c], s->value + n[c]);
         }
     }
     for (int64_t c = 0; c < count; c++) {
@@ -94,7 +73,7 @@ static bool list_chunks(const outer *o, const outer_chunks *k, int64_t u, int64_
     for (int q = 0; q < k->chunks; q++) {
         const int64_t first = q == 0 ? o->lane_row[0] : k->end[q - 1];
         for (int64_t t = 0; t < count && room; t += VL) {
-            room = list_columns(o, u + t, least(VL, count - t), first, k->end[q], l, l->start + q * count + t);
+            room = list_columns(o, u + t, sparse_least(VL, count - t), first, k->end[q], l, l->start + q * count + t);
         }
     }
     return room;
@@ -132,7 +111,7 @@ static outer_cursor find_pieces(const outer *o, outer_cursor c, int64_t end, pie
     const int16_t *step = o->program->step + c.step, *const stop_step = o->program->step + o->program->steps;
     const int64_t first = c.row;
     for (*count = 0; step < stop_step; *count += 1) {
-        const int64_t stop = o->lane_row[*step + 1], to = least(stop, end);
+        const int64_t stop = o->lane_row[*step + 1], to = sparse_least(stop, end);
         if (c.row == end && stop > end) {
             break;
         }
@@ -278,13 +257,14 @@ int64_t AS_V(as_outer_sparse)(const outer *o, const outer_chunks *k, int64_t u, 
     lists l = {.value = value, .place = place, .start = start, .room = ENTRIES};
     const int64_t done = columns / W * W, node = (o->program->depth + 1) * W * (int64_t)sizeof(real);
     const int64_t rows = o->lane_row[o->program->lanes] - o->lane_row[0];
-    const int64_t least_columns = least(VL, count), most = least(COLUMNS, OUTER_SPARSE_NODES / node / VL * VL);
+    const int64_t least_columns = sparse_least(VL, count),
+                  most = sparse_least(COLUMNS, OUTER_SPARSE_NODES / node / VL * VL);
     if (least_columns * (rows + k->chunks) > ENTRIES || most == 0) {
         return 0;
     }
     int64_t some;
     for (int64_t i = 0; i < count; i += some) {
-        for (some = least(most, count - i); !list_chunks(o, k, u + i, some, &l);) {
+        for (some = sparse_least(most, count - i); !list_chunks(o, k, u + i, some, &l);) {
             some = (some / 2 + VL - 1) / VL * VL;
         }
         for (int64_t j = 0; j < done; j += W) {

@@ -19,15 +19,10 @@ typedef struct lists {
     int16_t *count;
 } lists;
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Steps of a stretch that are not zero, in some rows. */
 static int64_t sample(int64_t m, const real *a, int64_t lda, int64_t k, int64_t *of)
 {
-    int64_t found = 0, rows = least(m, SAMPLES);
+    int64_t found = 0, rows = sparse_least(m, SAMPLES);
     for (int64_t t = 0; t < rows; t++) {
         const real *const row = a + m * t / rows * lda;
         for (int64_t p = 0; p < k; p++) {
@@ -38,6 +33,16 @@ static int64_t sample(int64_t m, const real *a, int64_t lda, int64_t k, int64_t 
     return found;
 }
 
+/* The places of what is not zero among a[0 .. count). Returns how many. */
+static int list_steps(int64_t count, const real *a, uint8_t *list)
+{
+    int n = 0;
+    for (int64_t p = 0; p < count; p += VL) {
+        n += sparse_add(sparse_least(count - p, VL), a + p, (int)p, list + n, NULL);
+    }
+    return n;
+}
+
 /* All lists of the block; returns how many elements they name. */
 static int64_t make_lists(int64_t m, const real *a, int64_t lda, int64_t k, const lists *l)
 {
@@ -46,7 +51,7 @@ static int64_t make_lists(int64_t m, const real *a, int64_t lda, int64_t k, cons
     for (int64_t i = 0; i < m; i++) {
         for (int64_t q = 0; q < stretches; q++) {
             const int64_t p = q * SPARSE_STEPS, at = q * m + i;
-            const int n = sparse_list(least(k - p, SPARSE_STEPS), a + i * lda + p, l->place[at]);
+            const int n = list_steps(sparse_least(k - p, SPARSE_STEPS), a + i * lda + p, l->place[at]);
             l->count[at] = (int16_t)n;
             found += n;
         }
@@ -97,7 +102,7 @@ typedef struct ahead {
 
 AS_INLINE void fetch(const ahead *next, int64_t *line)
 {
-    for (int64_t stop = least(*line + next->each, next->lines); *line < stop; *line += 1) {
+    for (int64_t stop = sparse_least(*line + next->each, next->lines); *line < stop; *line += 1) {
         AS_UNROLL
         for (int p = 0; p < PANELS; p++) {
             __builtin_prefetch(next->b + p * next->panel + *line * LINE, 0, 2);
@@ -117,7 +122,7 @@ static bool panels_finite(int64_t steps, const real *b, int64_t panel)
 /* All rows through the stretch q of the columns from j. */
 static void rows_through(const sparse_product *g, const lists *l, int64_t j, int64_t q, const ahead *next)
 {
-    const int64_t p = q * SPARSE_STEPS, steps = least(g->k - p, SPARSE_STEPS);
+    const int64_t p = q * SPARSE_STEPS, steps = sparse_least(g->k - p, SPARSE_STEPS);
     const real *const b = g->b + j * g->k_all + p * NR;
     const bool all = !panels_finite(steps, b, g->panel), relu = g->relu && p + steps == g->k;
     const int64_t panel = g->panel * (int64_t)sizeof(real);
@@ -167,7 +172,7 @@ int64_t AS_V(as_gemm_sparse)(const sparse_product *g, bool always)
         for (int64_t q = 0; q < stretches; q++) {
             const bool down = q + 1 < stretches;
             const int64_t p1 = down ? (q + 1) * SPARSE_STEPS : 0, j1 = down ? j : j + wide < columns ? j + wide : 0;
-            const int64_t lines = least(g->k - p1, SPARSE_STEPS) * NR * (int64_t)sizeof(real) / LINE;
+            const int64_t lines = sparse_least(g->k - p1, SPARSE_STEPS) * NR * (int64_t)sizeof(real) / LINE;
             const ahead next = {.b = (const char *)(g->b + j1 * g->k_all + p1 * NR),
                                 .panel = g->panel * (int64_t)sizeof(real),
                                 .lines = lines,
