@@ -193,7 +193,7 @@ static as_status train(as_context *context, const as_config *config, as_run_opti
             as_text_add(&line, "; validation ");
             as_json_brief(result.validation.data, &line);
         } else if (isfinite(result.train_loss)) {
-            as_text_add(&line, "; train loss %.4f", result.train_loss);
+            as_text_add(&line, "; train loss %.5g", result.train_loss);
         }
         puts(line.data);
         as_text_free(&line);
