@@ -53,6 +53,23 @@ AS_INLINE int sparse_add(int64_t count, const real *x, int first, uint8_t *place
 #endif
 }
 
+/* Whether at most `most` per cent of x (rows, columns) are not zero, by some of its rows. */
+static inline bool sparse_enough(int64_t rows, int64_t columns, const real *x, int64_t ld, int most)
+{
+    enum { SAMPLES = 8 };
+    const int64_t samples = sparse_least(rows, SAMPLES);
+    int64_t found = 0;
+    for (int64_t t = 0; t < samples; t++) {
+        const real *const row = x + rows * t / samples * ld;
+        int some = 0;
+        for (int64_t j = 0; j < columns; j++) {
+            some += row[j] != 0 ? 1 : 0;
+        }
+        found += some;
+    }
+    return found * 100 <= samples * columns * most;
+}
+
 /* s = fma(x, *y, s) */
 AS_INLINE vreal fma_from(vreal s, vreal x, const real *y)
 {

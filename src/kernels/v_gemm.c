@@ -26,8 +26,6 @@ enum {
     TURN_TALL = 3,                /* ... of a tall tile: as many instructions as the processor's loop buffer holds */
     TALL = MR - 2,                /* rows of a tall tile at least */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
-    SPARSE_ROWS = 16,             /* with fewer rows B is read anew too often ... */
-    SPARSE_COLUMNS = 8 * VL,      /* ... and with fewer columns nothing is vectorised without the zeros of A */
     GROUP = 5,                    /* rows of A that are addressed from one pointer */
     SLOTS = 2 * MR                /* accumulators */
 };
@@ -304,8 +302,8 @@ static __attribute__((noinline)) void copied_block(const product *g, int64_t m, 
 typedef struct choice {
     int64_t rows, steps; /* of a block at most */
     bool copy, wide, narrow;
-    bool stream; /* rows of A come from beyond L2 and are used once: fetch the next strip's */
-    as_force sparse;
+    bool stream;     /* rows of A come from beyond L2 and are used once: fetch the next strip's */
+    as_force sparse; /* AUTO: by what is in A */
 } choice;
 
 static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t k, int64_t lda)
@@ -317,7 +315,6 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
                 .copy = lda * bytes % CONFLICT == 0 && n > COPY_PANELS * NR && m > WIDE_ROWS,
                 .wide = m <= WIDE_ROWS,
                 .narrow = n <= NARROW && k >= VL,
-                .sparse = m >= SPARSE_ROWS && n >= SPARSE_COLUMNS ? AS_AUTO : AS_NEVER,
                 .stream = n <= NR && lda == k && k <= STREAM_K && m * k * bytes > L2_ALL / 2};
     if (tuning != NULL) {
         c.rows = tuning->rows > 0 && tuning->rows < c.rows ? tuning->rows : c.rows;
@@ -326,7 +323,7 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
         c.wide = tuning->wide == AS_AUTO ? c.wide : tuning->wide == AS_ALWAYS && m <= WIDE_ROWS;
         c.narrow = tuning->narrow == AS_AUTO ? c.narrow : tuning->narrow == AS_ALWAYS && n <= NARROW;
         c.stream = tuning->stream == AS_AUTO ? c.stream : tuning->stream == AS_ALWAYS;
-        c.sparse = tuning->sparse == AS_AUTO ? c.sparse : tuning->sparse;
+        c.sparse = tuning->sparse;
     }
     c.narrow = c.narrow && n > 0 && m >= VL;
     return c;

@@ -25,7 +25,6 @@ enum {
     TOGETHER = 8,                /* rows of strips that are packed at once */
     NEAR = 1280,                 /* rows no more bytes apart than this are read as fast where they lie */
     ROWS_AHEAD = 4,              /* rows that packing prefetches ahead */
-    SAMPLES = 8,                 /* rows in which zeros are counted */
     MOST = 40,                   /* per cent that are not zero: with more, tiles are faster ... */
     MOST_TURNED = 30,            /* ... than columns whose result is turned */
     COPY = OUTER_R == 6 ? 8 : 4, /* reals that are copied for a row of a strip, at least OUTER_R */
@@ -353,21 +352,6 @@ static bool broadcasts_d(const as_outer_choices *choices, int64_t k, int64_t n, 
     return k > n ? n < NR : k >= NR && k < REUSE * NR && rows > ROWS_MANY;
 }
 
-/* Whether few enough elements of an operand are not zero, by some of its rows. */
-static bool has_zeros(const real *x, int64_t ldx, int64_t columns, int64_t first, int64_t rows, int most)
-{
-    int64_t found = 0;
-    for (int64_t t = 0; t < SAMPLES; t++) {
-        const real *const row = x + (first + rows * t / SAMPLES) * ldx;
-        int some = 0;
-        for (int64_t j = 0; j < columns; j++) {
-            some += row[j] != 0 ? 1 : 0;
-        }
-        found += some;
-    }
-    return found * 100 <= SAMPLES * columns * most;
-}
-
 /* The operand whose zeros are left out (as_outer_operand), which is then the broadcast one; AUTO: none. */
 static as_outer_operand sparse_operand(const as_outer_choices *choices, int64_t k, int64_t n, const real *x,
                                        int64_t ldx, const real *d, int64_t ldd, const as_tree_program *program,
@@ -380,10 +364,10 @@ static as_outer_operand sparse_operand(const as_outer_choices *choices, int64_t 
     if (choices->sparse == AS_NEVER || rows == 0) {
         return AS_OUTER_AUTO;
     }
-    if (x_may && (always || has_zeros(x, ldx, k, first, rows, MOST))) {
+    if (x_may && (always || sparse_enough(rows, k, x + first * ldx, ldx, MOST))) {
         return AS_OUTER_X;
     }
-    return d_may && (always || has_zeros(d, ldd, n, first, rows, MOST_TURNED)) ? AS_OUTER_D : AS_OUTER_AUTO;
+    return d_may && (always || sparse_enough(rows, n, d + first * ldd, ldd, MOST_TURNED)) ? AS_OUTER_D : AS_OUTER_AUTO;
 }
 
 static void outer_lanes(const as_outer_choices *choices, int64_t k, int64_t n, const void *x, int64_t ldx,

@@ -33,8 +33,8 @@ typedef struct slab {
     const outer *o;
     int64_t w;
     const real *panel; /* (rows, W) */
-    int64_t first, end;
-    bool all; /* something in it is not finite: zeros count */
+    int64_t first;     /* row of the panel's first */
+    bool all;          /* something in it is not finite: zeros count */
 } slab;
 
 /* Adds the lists of up to VL columns from u of the rows [first, end); false where there is no room. */
@@ -65,13 +65,19 @@ static bool list_columns(const outer *o, int64_t u, int64_t count, int64_t first
     return true;
 }
 
+/* Where chunk q begins. */
+static int64_t chunk_first(const outer *o, const outer_chunks *k, int q)
+{
+    return q == 0 ? o->lane_row[0] : k->end[q - 1];
+}
+
 /* The lists of the columns [u, u + count); false where there is no room. */
 static bool list_chunks(const outer *o, const outer_chunks *k, int64_t u, int64_t count, lists *l)
 {
     bool room = true;
     l->used = 0;
     for (int q = 0; q < k->chunks; q++) {
-        const int64_t first = q == 0 ? o->lane_row[0] : k->end[q - 1];
+        const int64_t first = chunk_first(o, k, q);
         for (int64_t t = 0; t < count && room; t += VL) {
             room = list_columns(o, u + t, sparse_least(VL, count - t), first, k->end[q], l, l->start + q * count + t);
         }
@@ -104,6 +110,12 @@ typedef struct piece {
     int part; /* the part that it then is, or NO_PART */
 } piece;
 enum { FROM_ZERO = -1, FROM_PART = -2, NO_PART = -1 };
+
+/* Of all chunks: those of chunk q are piece[first[q]] to piece[first[q + 1] - 1]. */
+typedef struct pieces {
+    int first[OUTER_SPARSE_CHUNKS + 1];
+    piece piece[AS_LANES_MAX + OUTER_SPARSE_CHUNKS];
+} pieces;
 
 /* The pieces of the chunk that ends at `end`, and where the walk stands after it. */
 static outer_cursor find_pieces(const outer *o, outer_cursor c, int64_t end, piece *found, int *count)
@@ -139,6 +151,17 @@ static outer_cursor find_pieces(const outer *o, outer_cursor c, int64_t end, pie
     }
     c.step = (int)(step - o->program->step);
     return c;
+}
+
+static void find_all_pieces(const outer *o, const outer_chunks *k, pieces *found)
+{
+    outer_cursor c = {.row = o->lane_row[0]};
+    found->first[0] = 0;
+    for (int q = 0; q < k->chunks; q++) {
+        int count;
+        c = find_pieces(o, c, k->end[q], found->piece + found->first[q], &count);
+        found->first[q + 1] = found->first[q] + count;
+    }
 }
 
 /* One column through one chunk. nodes: the column's; out: where a finished part goes if not to its place. */
@@ -212,13 +235,13 @@ static void write_turned(const outer *o, const real *nodes, int64_t u, int64_t c
 }
 
 /* All columns through one chunk. node: reals of a column's nodes. */
-static __attribute__((noinline)) void columns_chunk(const slab *b, const piece *p, int pieces, int64_t u, int64_t count,
-                                                    const lists *l, const int32_t *start, real *nodes, int64_t node)
+static __attribute__((noinline)) void columns_chunk(const slab *b, const piece *p, const piece *stop, int64_t u,
+                                                    int64_t count, const lists *l, const int32_t *start, real *nodes,
+                                                    int64_t node)
 {
-    const piece *const stop = p + pieces;
     _Alignas(64) real turned[VL * W];
     const bool turn = b->o->sw != 1;
-    const bool ends = turn && pieces > 0 && stop[-1].part != NO_PART; /* the only part is that of the last piece */
+    const bool ends = turn && p < stop && stop[-1].part != NO_PART; /* the only part is that of the last piece */
     for (int64_t i = 0; i < count; i++) {
         walk(b, p, stop, u + i, l->place + start[i], l->value + start[i], nodes + i * node,
              turn ? turned + i % VL * W : NULL);
@@ -229,22 +252,15 @@ static __attribute__((noinline)) void columns_chunk(const slab *b, const piece *
 }
 
 /* Columns [u, u + count) by the vectors from w, through all chunks. */
-static void columns_through(const outer *o, const outer_chunks *k, int64_t u, int64_t count, int64_t w, const lists *l,
-                            real *nodes)
+static void columns_through(const outer *o, const outer_chunks *k, const pieces *p, int64_t u, int64_t count, int64_t w,
+                            const lists *l, real *nodes)
 {
     _Alignas(64) real panel[OUTER_SPARSE_ROWS * W];
-    piece pieces[AS_LANES_MAX];
-    outer_cursor c = {.row = o->lane_row[0]};
     for (int q = 0; q < k->chunks; q++) {
-        const slab b = {.o = o,
-                        .w = w,
-                        .panel = panel,
-                        .first = c.row,
-                        .end = k->end[q],
-                        .all = !pack(o, w, c.row, k->end[q], panel)};
-        int found;
-        c = find_pieces(o, c, k->end[q], pieces, &found);
-        columns_chunk(&b, pieces, found, u, count, l, l->start + q * count, nodes, (o->program->depth + 1) * W);
+        const int64_t first = chunk_first(o, k, q), end = k->end[q];
+        const slab b = {.o = o, .w = w, .panel = panel, .first = first, .all = !pack(o, w, first, end, panel)};
+        columns_chunk(&b, p->piece + p->first[q], p->piece + p->first[q + 1], u, count, l, l->start + q * count, nodes,
+                      (o->program->depth + 1) * W);
     }
 }
 
@@ -262,13 +278,15 @@ int64_t AS_V(as_outer_sparse)(const outer *o, const outer_chunks *k, int64_t u, 
     if (least_columns * (rows + k->chunks) > ENTRIES || most == 0) {
         return 0;
     }
+    pieces p;
+    find_all_pieces(o, k, &p);
     int64_t some;
     for (int64_t i = 0; i < count; i += some) {
         for (some = sparse_least(most, count - i); !list_chunks(o, k, u + i, some, &l);) {
             some = (some / 2 + VL - 1) / VL * VL;
         }
         for (int64_t j = 0; j < done; j += W) {
-            columns_through(o, k, u + i, some, w + j, &l, nodes);
+            columns_through(o, k, &p, u + i, some, w + j, &l, nodes);
         }
     }
     return done;

@@ -6,10 +6,10 @@
 
 enum {
     PANELS = SPARSE_V / 2,
-    SAMPLES = 4,      /* rows that are counted before all lists are made */
     MOST = 42,        /* per cent that are not zero: with more, the dense product is faster */
     SLOTS = 4096,     /* lists of a block */
-    LEAST_STEPS = 16, /* shorter chains are not worth a list */
+    LEAST_ROWS = 16,  /* with fewer, B is read anew too often ... */
+    LEAST_STEPS = 16, /* ... and shorter chains are not worth a list */
     LINE = 64
 };
 
@@ -18,20 +18,6 @@ typedef struct lists {
     uint8_t (*place)[SPARSE_SLOT];
     int16_t *count;
 } lists;
-
-/* Steps of a stretch that are not zero, in some rows. */
-static int64_t sample(int64_t m, const real *a, int64_t lda, int64_t k, int64_t *of)
-{
-    int64_t found = 0, rows = sparse_least(m, SAMPLES);
-    for (int64_t t = 0; t < rows; t++) {
-        const real *const row = a + m * t / rows * lda;
-        for (int64_t p = 0; p < k; p++) {
-            found += row[p] != 0 ? 1 : 0;
-        }
-    }
-    *of = rows * k;
-    return found;
-}
 
 /* The places of what is not zero among a[0 .. count). Returns how many. */
 static int list_steps(int64_t count, const real *a, uint8_t *list)
@@ -157,11 +143,10 @@ int64_t AS_V(as_gemm_sparse)(const sparse_product *g, bool always)
     const lists l = {place, count};
     const int64_t wide = SPARSE_V * VL, columns = g->n / wide * wide;
     const int64_t stretches = (g->k + SPARSE_STEPS - 1) / SPARSE_STEPS;
-    int64_t of;
     if (columns == 0 || g->m == 0 || g->k == 0 || stretches * g->m > SLOTS) {
         return 0;
     }
-    if (!always && (g->k < LEAST_STEPS || sample(g->m, g->a, g->lda, g->k, &of) * 100 > of * MOST)) {
+    if (!always && (g->m < LEAST_ROWS || g->k < LEAST_STEPS || !sparse_enough(g->m, g->k, g->a, g->lda, MOST))) {
         return 0;
     }
     const int64_t found = make_lists(g->m, g->a, g->lda, g->k, &l);
