@@ -3,7 +3,8 @@
 #
 # usage: same_bits.sh PROGRAM [cover|full|control] SCRATCH
 #   cover    a Latin square: every pair of (ranks, threads, instruction set) occurs; 18 runs for optimizers that see elements alone;
-#            for those that see norms or whole tensors every number of ranks once, 6 runs, and one that stops and goes on
+#            for those that see norms or whole tensors, and for zeros that are left out, every number of ranks once, 6 runs, and one that
+#            stops and goes on
 #   full     the whole product; 54 runs for each optimizer, for a network of images and for one of sequences
 #   control  for a program that sums by MPI_Allreduce: succeeds only if a difference is found
 set -uo pipefail
@@ -30,22 +31,22 @@ resumes() {
     rm -rf "$scratch/run"
     for ranks in 3 1 4 2; do
         code=0
-        on "$ranks" 2 train "$here/network.yaml" -s "optimizer=$1" -o "$scratch/run" -q --max-steps-this-run 7 || code=$?
-        [ "$code" = 0 ] || [ "$code" = 75 ] || complain "resumed on $ranks ranks, optimizer $1: exit code $code"
+        on "$ranks" 2 train "$here/$1.yaml" -s "optimizer=$2" -o "$scratch/run" -q --max-steps-this-run 7 || code=$?
+        [ "$code" = 0 ] || [ "$code" = 75 ] || complain "resumed on $ranks ranks, $1, optimizer $2: exit code $code"
     done
     if [ "$code" != 0 ] || [ "$(fingerprint "$scratch/run" final)" != "$(fingerprint "$scratch/first" final)" ]; then
-        complain "stopped and continued, optimizer $1: differs"
+        complain "stopped and continued, $1, optimizer $2: differs"
     fi
 }
 
 runs=0
 optimizers=('{type: sgd, lr: 0.05, momentum: 0.9}' '{type: adam, lr: 2.0e-3}' '{type: lamb, lr: 0.01, weight_decay: 0.01}'
     '{type: lars, lr: 1.0, trust: 0.02}' '{type: adafactor, lr: 0.02}' '{type: muon, lr: 2.0e-3, weight_decay: 0.01}')
-networks=("${optimizers[@]/#/network }")
+networks=("${optimizers[@]/#/network }" 'zeros {type: adam, lr: 2.0e-3}')
 [ "$mode" = full ] && networks+=('images {type: adam, lr: 2.0e-3}' 'sequences {type: adam, lr: 2.0e-3}')
 for case in "${networks[@]}"; do
     network=${case%% *} optimizer=${case#* }
-    case $optimizer in *sgd* | *adam,*) short=no ;; *) short=yes ;; esac
+    case $case in zeros* | *lamb* | *lars* | *adafactor* | *muon*) short=yes ;; *) short=no ;; esac
     [ "$mode" = control ] && [ $short = yes ] && continue
     reference=''
     for r in "${!all_ranks[@]}"; do
@@ -81,7 +82,7 @@ for case in "${networks[@]}"; do
             done
         done
     done
-    [ "$mode" != control ] && [ $short = yes ] && resumes "$optimizer"
+    [ "$mode" != control ] && [ $short = yes ] && resumes "$network" "$optimizer"
 done
 
 if [ "$mode" = control ]; then
