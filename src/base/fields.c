@@ -45,42 +45,77 @@ static bool has_range(const as_field *field)
 }
 
 /* "a number", "a whole number >= 1", "a number from 0 to 1 (seconds)". */
-static void expected_number(const as_field *field, const char *what, char text[160])
+static void add_number(const as_field *field, const char *what, as_text *text)
 {
     char low[32], high[32];
-    const char *unit = field->unit != NULL ? field->unit : "";
-    const char *open = field->unit != NULL ? " (" : "", *close = field->unit != NULL ? ")" : "";
-    as_real_text(field->min, low);
-    as_real_text(field->max, high);
-    if (!has_range(field)) {
-        snprintf(text, 160, "%s%s%s%s", what, open, unit, close);
-    } else if (field->max >= 9e18) {
-        snprintf(text, 160, "%s >= %s%s%s%s", what, low, open, unit, close);
-    } else {
-        snprintf(text, 160, "%s from %s to %s%s%s%s", what, low, high, open, unit, close);
+    as_text_add(text, "%s", what);
+    if (has_range(field) && field->max >= 9e18) {
+        as_text_add(text, " >= %s", as_real_text(field->min, low));
+    } else if (has_range(field)) {
+        as_text_add(text, " from %s to %s", as_real_text(field->min, low), as_real_text(field->max, high));
     }
+    if (field->unit != NULL) {
+        as_text_add(text, " (%s)", field->unit);
+    }
+}
+
+/* What a value of the field has to be, in words. */
+static void add_expected(const as_field *field, as_text *text)
+{
+    switch (field->type) {
+    case AS_FIELD_BOOL:
+        as_text_add(text, "true or false");
+        break;
+    case AS_FIELD_INT:
+    case AS_FIELD_INTS:
+        add_number(field, "a whole number", text);
+        break;
+    case AS_FIELD_REAL:
+    case AS_FIELD_REALS:
+        add_number(field, "a number", text);
+        break;
+    case AS_FIELD_CHOICE:
+        for (int i = 0; field->choices[i] != NULL; i++) {
+            as_text_add(text, "%s%s", i == 0 ? "" : " | ", field->choices[i]);
+        }
+        break;
+    case AS_FIELD_EVERY:
+        as_text_add(text, "a number of steps, epochs, seconds, minutes or hours, or never");
+        break;
+    default:
+        if (field->choices != NULL) {
+            as_text_add(text, "%s or ", field->choices[0]);
+            add_number(field, "a whole number", text);
+        } else {
+            as_text_add(text, "a text");
+        }
+    }
+}
+
+/* The error of a value that its field cannot take. */
+static as_status refuse(const value *v, const char *found)
+{
+    as_text expected = {0};
+    add_expected(v->field, &expected);
+    const as_status status = wrong(v, expected.failed ? "another value" : expected.data, found);
+    as_text_free(&expected);
+    return status;
 }
 
 static as_status to_int(const value *v, const char *text, int64_t *out)
 {
-    char expected[160];
     const as_field *f = v->field;
-    if (!as_text_to_int(text, out) || (has_range(f) && ((double)*out < f->min || (double)*out > f->max))) {
-        expected_number(f, "a whole number", expected);
-        return wrong(v, expected, text);
-    }
-    return AS_OK;
+    const bool good = as_text_to_int(text, out) && !(has_range(f) && ((double)*out < f->min || (double)*out > f->max));
+    return good ? AS_OK : refuse(v, text);
 }
 
 static as_status to_real(const value *v, const char *text, double *out)
 {
-    char expected[160];
     const as_field *f = v->field;
     const bool standard = f->standard != NULL && strcmp(f->standard, text) == 0; /* a default may be "nan" or "inf" */
     if (!as_text_to_real(text, out) || (!standard && !isfinite(*out)) ||
         (!standard && has_range(f) && (*out < f->min || *out > f->max))) {
-        expected_number(f, "a number", expected);
-        return wrong(v, expected, text);
+        return refuse(v, text);
     }
     return AS_OK;
 }
@@ -94,24 +129,20 @@ static as_status to_bool(const value *v, const char *text, bool *out)
             return AS_OK;
         }
     }
-    return wrong(v, "true or false", text);
+    return refuse(v, text);
 }
 
 static as_status to_choice(const value *v, const char *text, int *out)
 {
     const char *const *choices = v->field->choices;
-    as_text list = {0};
     for (int i = 0; choices[i] != NULL; i++) {
         if (strcmp(text, choices[i]) == 0) {
-            as_text_free(&list);
             *out = i;
             return AS_OK;
         }
-        as_text_add(&list, "%s%s", i == 0 ? "" : " | ", choices[i]);
     }
     const char *near = as_nearest_name(text, choices);
-    const as_status status = wrong(v, list.failed || list.data == NULL ? "another word" : list.data, text);
-    as_text_free(&list);
+    const as_status status = refuse(v, text);
     return near == NULL ? status : as_error_set(status, "%s (did you mean '%s'?)", as_error_message(), near);
 }
 
@@ -157,8 +188,7 @@ bool as_every_read(const char *text, as_every *out)
 
 static as_status to_every(const value *v, const char *text, as_every *out)
 {
-    return as_every_read(text, out) ? AS_OK
-                                    : wrong(v, "a number of steps, epochs, seconds, minutes or hours, or never", text);
+    return as_every_read(text, out) ? AS_OK : refuse(v, text);
 }
 
 static const char *const list_names[] = {[AS_FIELD_REALS] = "a list of numbers",
@@ -220,7 +250,7 @@ static as_status convert(const value *v, void *options)
         return to_list(v, out);
     }
     if (v->node->kind != AS_NODE_SCALAR) {
-        return wrong(v, type == AS_FIELD_TEXT ? "a text" : "a single value", describe(v->node));
+        return refuse(v, describe(v->node));
     }
     const char *text = v->node->text;
     switch (type) {

@@ -45,7 +45,8 @@ typedef struct as_field {
     size_t offset;              /* offsetof in the options struct */
     const char *standard;       /* default as text; NULL: the key is required */
     double min, max;            /* inclusive range of INT/REAL (and each element of lists); both 0: no range */
-    const char *const *choices; /* AS_FIELD_CHOICE: NULL-terminated */
+    const char *const *choices; /* CHOICE: NULL-terminated; TEXT: the word that stands beside whole numbers, for
+                                   messages (its owner reads it) */
     const char *unit;           /* "samples", "seconds"; NULL if none */
     const char *help;           /* one sentence, required */
     bool free;                  /* may change on resume: it cannot change the trajectory */

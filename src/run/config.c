@@ -32,6 +32,10 @@ static const char *const precisions[] = {"float32", "float64", NULL};
         .name = #key, .type = AS_FIELD_NODE, .offset = offsetof(root_options, key), .standard = "", .help = text       \
     }
 
+/* Words beside whole numbers. */
+static const char *const lanes_word[] = {"auto", NULL}, *const batch_word[] = {"full", NULL};
+#define BATCH_MAX (INT64_C(1) << 40)
+
 const as_field as_root_fields[] = {
     {.name = "name",
      .type = AS_FIELD_TEXT,
@@ -50,6 +54,9 @@ const as_field as_root_fields[] = {
      .type = AS_FIELD_TEXT,
      .offset = offsetof(root_options, lanes),
      .standard = "auto",
+     .min = 1,
+     .max = AS_LANES_MAX,
+     .choices = lanes_word,
      .help =
          "Lanes that every batch is cut into, 1 to 4096, at least as many as ranks: part of the numbers like the seed; "
          "auto: 24 where the batch is full or each gets 16 samples of it (of a text: a sample, and 16 tokens), else "
@@ -79,6 +86,9 @@ const as_field as_train_fields[] = {
      .type = AS_FIELD_TEXT,
      .offset = offsetof(train_section, batch),
      .standard = "128",
+     .min = 1,
+     .max = BATCH_MAX,
+     .choices = batch_word,
      .unit = "samples",
      .help = "Samples of a step over all ranks and threads; full: all of them in every step."},
     {TRAIN(epochs, AS_FIELD_INT, "Passes over the training data; give this or steps."), .standard = "0", .min = 0,
@@ -209,7 +219,7 @@ static as_status parse_root(as_config *c, root_options *o)
     c->model = o->model;
     c->optimizer = o->optimizer;
     c->schedule = o->schedule;
-    return count_or_word(c->root, "lanes", "lanes", o->lanes, "auto", AS_LANES_MAX, &c->lanes);
+    return count_or_word(c->root, "lanes", "lanes", o->lanes, lanes_word[0], AS_LANES_MAX, &c->lanes);
 }
 
 /* "accuracy >= 0.9" */
@@ -249,7 +259,7 @@ static as_status parse_train(as_config *c, const as_node *node)
     const as_fields_part part = {as_train_fields, &s};
     AS_TRY(as_fields_parse(&part, 1, c->document, node, "train"));
     c->train = s.options;
-    AS_TRY(count_or_word(node, "batch", "train.batch", s.batch, "full", INT64_C(1) << 40, &c->train.batch));
+    AS_TRY(count_or_word(node, "batch", "train.batch", s.batch, batch_word[0], BATCH_MAX, &c->train.batch));
     if (c->train.epochs > 0 && c->train.steps > 0) {
         AS_FAIL(AS_CONFIG, "%s: train.steps: give epochs (%s) or steps, not both",
                 as_node_place(as_node_get(node, "steps")), as_node_place(as_node_get(node, "epochs")));
@@ -287,6 +297,19 @@ static as_status check_kinds(const as_config *c)
     return status;
 }
 
+/* Neither epochs nor steps, or 0 of them. An override, which has no line, is the one that was meant. */
+static as_status no_length(const as_node *train, const as_node *root)
+{
+    const as_node *const epochs = as_node_get(train, "epochs"), *const steps = as_node_get(train, "steps");
+    if (epochs == NULL && steps == NULL) {
+        AS_FAIL(AS_CONFIG, "%s: train: expected epochs or steps, found neither",
+                as_node_place(train != NULL ? train : root));
+    }
+    const bool by_epochs = epochs != NULL && (steps == NULL || epochs->line == 0);
+    AS_FAIL(AS_CONFIG, "%s: train.%s: expected a whole number >= 1 here or for train.%s, found '0'",
+            as_node_place(by_epochs ? epochs : steps), by_epochs ? "epochs" : "steps", by_epochs ? "steps" : "epochs");
+}
+
 static as_status parse_sections(as_config *c)
 {
     root_options o = {0};
@@ -319,8 +342,7 @@ static as_status parse_sections(as_config *c)
         AS_TRY(settle_statistic(c, o.train, o.log));
     }
     if (c->train.epochs == 0 && c->train.steps == 0) {
-        AS_FAIL(AS_CONFIG, "%s: train: expected epochs or steps, found neither",
-                as_node_place(o.train != NULL ? o.train : c->root));
+        return no_length(o.train, c->root);
     }
     return check_kinds(c);
 }
