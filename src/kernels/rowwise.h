@@ -200,11 +200,4 @@ static inline void as_row_softmax(int64_t n, const real *x, real *y)
     }
 }
 
-/* log(sum_j e^x[j]); -inf for n = 0. */
-static inline real as_row_log_sum_exp(int64_t n, const real *x)
-{
-    const real max = as_row_max(n, x);
-    return n == 0 ? -AS_INF : max + as_log(as_row_exp(n, x, max, NULL));
-}
-
 #endif

@@ -7,7 +7,6 @@ double as_exp_f64(double x);
 double as_expm1_f64(double x);
 double as_log_f64(double x);
 double as_log1p_f64(double x);
-double as_tanh_f64(double x);
 double as_erf_f64(double x);
 double as_sin_f64(double x); /* |x| <= 2^48, else NaN */
 double as_cos_f64(double x); /* |x| <= 2^48, else NaN */

@@ -25,7 +25,7 @@
 #define ROW_REDUCTION_TABLE                                                                                            \
     ROW_REDUCTION(max)                                                                                                 \
     ROW_REDUCTION(sum)                                                                                                 \
-    ROW_REDUCTION(log_sum_exp)
+    ROW_REDUCTION(exp_sum)
 
 enum {
 #define MATH_UNARY(name) PROBE_##name,

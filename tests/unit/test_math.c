@@ -325,12 +325,14 @@ static void test_all_variants_and_builds_give_the_same_bits(void **state)
 static void test_scalar_functions_equal_the_double_variant(void **state)
 {
     (void)state;
-    double (*const scalar[])(double) = {as_exp_f64,  as_expm1_f64, as_log_f64, as_log1p_f64,
-                                        as_tanh_f64, as_erf_f64,   as_sin_f64, as_cos_f64};
+    double (*const scalar[PROBE_UNARY])(double) = {
+        [PROBE_exp] = as_exp_f64, [PROBE_expm1] = as_expm1_f64, [PROBE_log] = as_log_f64, [PROBE_log1p] = as_log1p_f64,
+        [PROBE_erf] = as_erf_f64, [PROBE_sin] = as_sin_f64,     [PROBE_cos] = as_cos_f64}; /* tanh has none */
     const as_kernels *kernels = as_kernels_get(as_isa_detect(), AS_FLOAT64);
     for (int k = 0; k < FUNCTIONS; k++) {
-        for (int64_t i = 0; i < 10000; i++) {
-            const double x = point(kernels, &functions[k], i), got = scalar[k](x);
+        double (*const f)(double) = scalar[functions[k].index];
+        for (int64_t i = 0; i < 10000 && f != NULL; i++) {
+            const double x = point(kernels, &functions[k], i), got = f(x);
             double y;
             math_probe_get(kernels)->unary[functions[k].index](1, &x, &y);
             assert_true(isnan(y) ? isnan(got) : memcmp(&y, &got, sizeof y) == 0);

@@ -40,6 +40,12 @@ static void binary_pow(int64_t n, const void *x, const void *y, void *z)
     }
 }
 
+/* What softmax divides by, and likelihoods are made of. */
+static real as_row_exp_sum(int64_t n, const real *x)
+{
+    return as_row_exp(n, x, as_row_max(n, x), NULL);
+}
+
 #define ROW_REDUCTION(name)                                                                                            \
     static void reduce_##name(int64_t n, const void *x, void *result)                                                  \
     {                                                                                                                  \
