@@ -166,8 +166,9 @@ static void add_status(const char *path, as_description *d)
             const as_node *const value = root->item[i];
             if (value->kind == AS_NODE_SCALAR) {
                 const bool first = strcmp(root->key[i], "status") == 0;
+                const bool none = strcmp(root->key[i], "checkpoint") == 0 && value->text[0] == '\0';
                 as_text_add(&d->text, "%s %s%s%s", i == 0 ? "" : ",", first ? "" : root->key[i], first ? "" : " ",
-                            value->text);
+                            none ? "none" : value->text);
                 (value->quoted ? as_json_text : as_json_raw)(&d->json, root->key[i], value->text);
             }
         }
