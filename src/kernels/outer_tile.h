@@ -54,6 +54,7 @@ typedef struct outer_place {
     const real *b; /* vectors, `width` reals between rows */
     int64_t step, width;
     real *const *node; /* (program->depth + 1) where the nodes of the stack are, an outer_tile each */
+    int64_t next;      /* columns to the next tile of the panel, whose lines in the part are fetched; 0: none */
     bool aside; /* those that wait between chunks do so there; else the only one waits in its place in the part */
 } outer_place;
 

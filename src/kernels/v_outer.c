@@ -14,10 +14,11 @@
 #include "kernels/team.h"
 
 enum {
-    ROWS = 512,       /* of a chunk, where it is for the kernel to choose ... */
-    ROWS_LONG = 256,  /* ... and where lanes are longer: then one node waits wherever a chunk ends */
-    ROWS_MOST = 1024, /* of any chunk */
-    ROWS_MANY = 1024, /* more rows than this make packing the fewer columns worth a tile written less easily */
+    ROWS = 512,           /* of a chunk, where it is for the kernel to choose ... */
+    ROWS_LONG = 256,      /* ... and where lanes are longer, so that one node waits wherever a chunk ends, ... */
+    RESULT = 1024 * 1024, /* ... unless nodes take more bytes than this: they wait in the far cache, for fewer ends */
+    ROWS_MOST = 1024,     /* of any chunk */
+    ROWS_MANY = 1024,     /* more rows than this make packing the fewer columns worth a tile written less easily */
     BYTES_PANELS = 1024 * 1024,  /* packed panels */
     BYTES_STRIPS = 512 * 1024,   /* packed strips */
     BYTES_ASIDE = 512 * 1024,    /* nodes that wait aside */
@@ -199,6 +200,7 @@ static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, o
                 .b = packed ? m->panels + j * rows * OUTER_W : o->w + from.row * o->ldw + w,
                 .width = packed ? vectors * VL : o->ldw,
                 .node = m->node,
+                .next = t + 1 < k->strips ? columns : 0,
                 .aside = p->aside,
             };
             after = AS_V(as_outer_walks)[columns - 1][vectors - 1](o, &at, from, end);
@@ -264,7 +266,8 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
 {
     const int64_t all = o->lane_row[o->program->lanes] - o->lane_row[0];
     const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
-    const int64_t usual = all > ROWS_LONG * 2 * o->program->lanes ? ROWS_LONG : ROWS;
+    const bool near = count * columns * (int64_t)sizeof(real) <= RESULT;
+    const int64_t usual = near && all > ROWS_LONG * 2 * o->program->lanes ? ROWS_LONG : ROWS;
     plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : usual, ROWS_MOST)};
     p.waiting = most_waiting(o, depth, p.most);
     if (choices->chunk == 0 && p.waiting > 1 && most_waiting(o, depth, ROWS_MOST) <= 1) {

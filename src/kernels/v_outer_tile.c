@@ -187,7 +187,11 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
         bring(o, at, R, V, &c);
     }
     real *const *top = at->node + c.top;
-    tile_expect(R, V, o, at, c.part);
+    if (at->next != 0) {
+        outer_place next = *at;
+        next.u += at->next;
+        tile_expect(R, V, o, &next, c.part);
+    }
     while (step < stop_step) {
         const int64_t stop = lane_end[*step];
         if (c.row == end && stop > end) {
