@@ -44,15 +44,22 @@ typedef struct tile_end {
     const real *fetch_c; /* first row of C to fetch */
 } tile_end;
 
+/* Vector w of a step of B, V of them in a panel and `panel` bytes between panels: addresses that an instruction holds,
+   for up to four panels. */
+AS_INLINE const char *vector_of(const char *b, const int V, int w, int64_t panel, int64_t panel3)
+{
+    return b + (w / V == 3 ? panel3 : w / V * panel) + w % V * V_BYTES;
+}
+
 /* One step: s[r][w] = fma(a_r, b_w, s[r][w]); row r of A is r % GROUP rows of `row` bytes from x[r / GROUP]. */
 AS_INLINE void step(const int R, const int W, const char *const x[], int64_t row, int64_t row3, int64_t at,
-                    const real *b, int64_t panel, vreal s[SLOTS])
+                    const char *b, int64_t panel, int64_t panel3, vreal s[SLOTS])
 {
     const int V = W == 1 ? 1 : 2;
     vreal y[8];
     AS_UNROLL
     for (int w = 0; w < W; w++) {
-        y[w] = v_load(b + w / V * panel + (at * V + w % V) * VL);
+        y[w] = v_load((const real *)(vector_of(b, V, w, panel, panel3) + at * V * V_BYTES));
         if (W > 2 && R > 1) {
             v_hold(&y[w]);
         }
@@ -73,16 +80,17 @@ AS_INLINE void step(const int R, const int W, const char *const x[], int64_t row
    more takes power, which limits the frequency. Nor does a wide tile of one or two rows: it waits for nothing but B,
    and what fetches ahead takes the place of loads; with more rows, every other line is enough. The compiler is kept
    from choosing other addresses: it would spill them. */
-AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t lda, const real *b, const tile_end *e,
+AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t lda, const char *b, const tile_end *e,
                      vreal s[SLOTS])
 {
     const int V = W == 1 ? 1 : 2, groups = (R + GROUP - 1) / GROUP;
     const bool tall = W == 2 && R >= TALL, fetch = !tall && (W <= 2 || R > 2);
     const int turn = tall ? TURN_TALL : TURN, every = W > 2 ? 2 : 1;
-    const int64_t panel = e->panel, next_turn = turn * e->next_step;
+    const int64_t next_turn = turn * e->next_step;
     const char *x[(MR + GROUP - 1) / GROUP], *next = e->next;
     int64_t row = lda * (int64_t)sizeof(real), row3 = 3 * row;
-    __asm__("" : "+r"(row), "+r"(row3));
+    int64_t panel = e->panel * (int64_t)sizeof(real), panel3 = 3 * panel;
+    __asm__("" : "+r"(row), "+r"(row3), "+r"(panel), "+r"(panel3));
     AS_UNROLL
     for (int g = 0; g < groups; g++) {
         x[g] = (const char *)a + GROUP * g * row;
@@ -92,7 +100,8 @@ AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t
         if (fetch) {
             AS_UNROLL
             for (int q = 0; q < TURN * W; q += every) {
-                __builtin_prefetch(b + q / (TURN * V) * panel + AHEAD_B * V * VL + q % (TURN * V) * VL);
+                const int w = q / (TURN * V) * V;
+                __builtin_prefetch(vector_of(b, V, w, panel, panel3) + (AHEAD_B * V + q % (TURN * V)) * V_BYTES);
             }
         }
         if (W <= 2) {
@@ -101,17 +110,17 @@ AS_INLINE void chain(const int R, const int W, int64_t k, const real *a, int64_t
         }
         AS_UNROLL
         for (int u = 0; u < turn; u++) {
-            step(R, W, x, row, row3, u, b, panel, s);
+            step(R, W, x, row, row3, u, b, panel, panel3, s);
         }
-        b += turn * V * VL;
+        b += turn * V * V_BYTES;
         AS_UNROLL
         for (int g = 0; g < groups; g++) {
             x[g] += turn * (int)sizeof(real);
         }
     }
     for (; k > 0; k--) {
-        step(R, W, x, row, row3, 0, b, panel, s);
-        b += V * VL;
+        step(R, W, x, row, row3, 0, b, panel, panel3, s);
+        b += V * V_BYTES;
         AS_UNROLL
         for (int g = 0; g < groups; g++) {
             x[g] += sizeof(real);
@@ -154,7 +163,7 @@ AS_INLINE void tile(const int R, const int W, int64_t k, const real *a, int64_t 
             __asm__("" : "+r"(from));
         }
     }
-    chain(R, W, k, a, lda, b, e, s);
+    chain(R, W, k, a, lda, (const char *)b, e, s);
     if (e->relu) {
         AS_UNROLL
         for (int r = 0; r < R * W; r++) {
