@@ -243,6 +243,36 @@ static as_status add_model(const char *path, bool some, as_description *out)
     return status;
 }
 
+/* The runs of an ensemble, one after another. */
+static as_status describe_members(const char *path, int64_t n, const int64_t *member, as_description *out)
+{
+    char name[4096];
+    as_text_add(&out->text, "%s: %lld member%s of an ensemble\n", path, (long long)n, n == 1 ? "" : "s");
+    as_json_text(&out->json, "kind", "members");
+    as_json_text(&out->json, "path", path);
+    as_json_open(&out->json, "members", '[');
+    for (int64_t i = n - 1; i >= 0; i--) {
+        snprintf(name, sizeof name, "%s/member-%lld", path, (long long)member[i]);
+        as_json_open(&out->json, NULL, '{');
+        AS_TRY(as_describe_run(name, out));
+        as_json_close(&out->json, '}');
+    }
+    as_json_close(&out->json, ']');
+    return AS_OK;
+}
+
+/* A folder that is no run: of members, or of something else. */
+static as_status describe_folder(const char *path, as_description *out)
+{
+    int64_t *member = NULL, n = 0;
+    AS_TRY(as_state_members(path, &member, &n));
+    const as_status status =
+        n > 0 ? describe_members(path, n, member, out)
+              : as_error_set(AS_DATA, "%s: not a run directory (no status.json, no checkpoints)", path);
+    free(member);
+    return status;
+}
+
 as_status as_describe_run(const char *path, as_description *out)
 {
     char name[4096];
@@ -251,7 +281,7 @@ as_status as_describe_run(const char *path, as_description *out)
     AS_TRY(as_state_list(path, &step, &n));
     if (n == 0 && access(name, F_OK) != 0) {
         free(step);
-        AS_FAIL(AS_DATA, "%s: not a run directory (no status.json, no checkpoints)", path);
+        return describe_folder(path, out);
     }
     as_text_add(&out->text, "%s: run directory\n", path);
     as_json_text(&out->json, "kind", "run");

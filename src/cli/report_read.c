@@ -11,6 +11,7 @@
 #include "cli/describe.h"
 #include "cli/report.h"
 #include "io/h5_contents.h"
+#include "io/states.h"
 #include "io/yaml.h"
 #include "math/dense.h"
 
@@ -268,7 +269,9 @@ as_status as_report_read(const char *path, bool data, as_report_run *out)
     char metrics[600];
     snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", out->path);
     if (!S_ISDIR(info.st_mode) || access(metrics, R_OK) != 0) {
-        AS_FAIL(AS_DATA, "%s: not a run directory (no metrics.jsonl in it)", path);
+        char members[AS_MEMBERS_TEXT];
+        AS_FAIL(AS_DATA, "%s: not a run directory (no metrics.jsonl in it)%s", path,
+                as_state_members_text(path, members));
     }
     AS_TRY(as_document_create(&out->document));
     out->summary = read_object(out, "summary.json");

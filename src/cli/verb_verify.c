@@ -66,7 +66,8 @@ static as_status verify_run(tally *t, const char *dir)
         }
     }
     if (t->files == before) {
-        AS_FAIL(AS_DATA, "%s: no checkpoints in this folder", dir);
+        char members[AS_MEMBERS_TEXT];
+        AS_FAIL(AS_DATA, "%s: no checkpoints in this folder%s", dir, as_state_members_text(dir, members));
     }
     return AS_OK;
 }

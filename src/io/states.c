@@ -15,7 +15,7 @@
 
 enum { DIGITS = 12 };
 
-static int compare_newest_first(const void *a, const void *b)
+static int compare_largest_first(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x < y) - (x > y);
@@ -31,23 +31,30 @@ static int64_t step_of(const char *name)
     return strtoll(name + 5, NULL, 10);
 }
 
+/* The number of "member-N", or -1. */
+static int64_t member_of(const char *name)
+{
+    const size_t digits = strncmp(name, "member-", 7) == 0 ? strspn(name + 7, "0123456789") : 0;
+    const bool good = digits > 0 && digits <= 9 && name[7] != '0' && name[7 + digits] == '\0';
+    return good ? strtoll(name + 7, NULL, 10) : -1;
+}
+
 void as_state_path(const char *dir, int64_t step, char *path, size_t bytes)
 {
     snprintf(path, bytes, "%s/checkpoints/step-%0*lld.h5", dir, DIGITS, (long long)step);
 }
 
-as_status as_state_list(const char *dir, int64_t **out, int64_t *n)
+/* The numbers of the entries of a folder that have one, largest first. */
+static as_status list_numbers(const char *folder, int64_t (*number_of)(const char *name), int64_t **out, int64_t *n)
 {
-    char folder[AS_PATH_MAX];
-    snprintf(folder, sizeof folder, "%s/checkpoints", dir);
     *out = NULL;
     *n = 0;
     int64_t capacity = 0;
     DIR *handle = opendir(folder);
     const struct dirent *entry = NULL;
     while (handle != NULL && (entry = readdir(handle)) != NULL) {
-        const int64_t step = step_of(entry->d_name);
-        if (step < 0) {
+        const int64_t number = number_of(entry->d_name);
+        if (number < 0) {
             continue;
         }
         if (*n == capacity) {
@@ -61,15 +68,45 @@ as_status as_state_list(const char *dir, int64_t **out, int64_t *n)
             }
             *out = grown;
         }
-        (*out)[(*n)++] = step;
+        (*out)[(*n)++] = number;
     }
     if (handle != NULL) {
         closedir(handle);
     }
     if (*n > 0) {
-        qsort(*out, (size_t)*n, sizeof **out, compare_newest_first);
+        qsort(*out, (size_t)*n, sizeof **out, compare_largest_first);
     }
     return AS_OK;
+}
+
+as_status as_state_list(const char *dir, int64_t **out, int64_t *n)
+{
+    char folder[AS_PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/checkpoints", dir);
+    return list_numbers(folder, step_of, out, n);
+}
+
+as_status as_state_members(const char *dir, int64_t **out, int64_t *n)
+{
+    return list_numbers(dir, member_of, out, n);
+}
+
+const char *as_state_members_text(const char *dir, char text[AS_MEMBERS_TEXT])
+{
+    int64_t *member = NULL, n = 0;
+    text[0] = '\0';
+    if (as_state_members(dir, &member, &n) != AS_OK || n == 0) {
+        return text;
+    }
+    const long long first = (long long)member[n - 1], last = (long long)member[0];
+    free(member);
+    if (n == 1) {
+        snprintf(text, AS_MEMBERS_TEXT, "; its member %s/member-%lld is a run", dir, first);
+    } else {
+        snprintf(text, AS_MEMBERS_TEXT, "; its %lld members %s/member-%lld %s %s/member-%lld are runs", (long long)n,
+                 dir, first, n == 2 ? "and" : "...", dir, last);
+    }
+    return text;
 }
 
 as_status as_state_step(const char *path, int64_t *step)
@@ -151,8 +188,9 @@ as_status as_state_seek(const char *path, const as_log *log, char *out, size_t b
 
 as_status as_state_none(const char *path)
 {
-    AS_FAIL(AS_DATA, "%s: no state of a run: looked for %s/final.h5 and valid checkpoints %s/checkpoints/step-*.h5",
-            path, path, path);
+    char members[AS_MEMBERS_TEXT];
+    AS_FAIL(AS_DATA, "%s: no state of a run: looked for %s/final.h5 and valid checkpoints %s/checkpoints/step-*.h5%s",
+            path, path, path, as_state_members_text(path, members));
 }
 
 as_status as_state_resolve(const char *path, const as_log *log, char *out, size_t bytes)

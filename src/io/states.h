@@ -13,6 +13,13 @@
 as_status as_state_list(const char *dir, int64_t **step, int64_t *n);
 void as_state_path(const char *dir, int64_t step, char *path, size_t bytes);
 
+/* Not collective. The numbers N of all DIR/member-N, where `allsum train --members` keeps its runs, largest first (n
+   may be 0), free() them. Errors: NOMEM. And for the end of a message: "; its 3 members DIR/member-1 ... DIR/member-3
+   are runs", or "" where there are none. Returns text. */
+enum { AS_MEMBERS_TEXT = 1200 };
+as_status as_state_members(const char *dir, int64_t **member, int64_t *n);
+const char *as_state_members_text(const char *dir, char text[AS_MEMBERS_TEXT]);
+
 /* Not collective. The step that a file was saved after (only its list of contents is verified). Errors: NOINPUT, DATA,
    IO. */
 as_status as_state_step(const char *path, int64_t *step);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json_read.h"
+#include "io/states.h"
 #include "probe/graph.h"
 #include "run/patient.h"
 #include "run/weights.h"
@@ -84,7 +85,9 @@ static as_status load_config(as_patient *p)
         }
         snprintf(path, sizeof path, "%.1000s%s", o->path, p->c.trained ? "/config.yaml" : "");
         if (p->c.trained && stat(path, &info) != 0) {
-            AS_FAIL(AS_NOINPUT, "%s: no run: it has no config.yaml", o->path);
+            char members[AS_MEMBERS_TEXT];
+            AS_FAIL(AS_NOINPUT, "%s: no run: it has no config.yaml%s", o->path,
+                    as_state_members_text(o->path, members));
         }
     }
     p->configured = true;

@@ -1,6 +1,37 @@
-# Folders of runs, where another thing was expected, or nothing has come of them.
+# Folders of runs where something else was expected: what they are is said, and the command that is meant.
 . "$(dirname "$0")/expect.sh"
+runs=../runs
+trains() { # NAME WORDS...
+    "$program" train -q -o "$runs/$1" "${@:2}" >../out 2>../err
+}
+trains one -s train.epochs=1
+trains part -s train.steps=9 --max-steps-this-run 5
+trains whole -s train.steps=9
+trains diverged -s 'optimizer={type: sgd, lr: 1e6}'
+trains three -s train.epochs=1 --members 3
+trains ols "$source_dir/tests/statistics/ols.yaml"
 
-"$program" train -q -s 'optimizer={type: sgd, lr: 1e6}' -o ../diverged >../out 2>../err
-expect 0 'status: diverged, step [0-9]+, .*, checkpoint none$' info ../diverged
+expect 0 'status: diverged, step [0-9]+, .*, checkpoint none$' info $runs/diverged
+expect 64 'runs/diverged: expected a configuration, found a run, diverged at step [0-9]+; to go on: allsum train ../runs/diverged/config.yaml' train $runs/diverged
+expect 64 'runs/ols: expected a configuration, found a run, finished at step [0-9]+; to judge it: allsum eval ' train $runs/ols
+
+# The commands that are named do what is said.
+expect 64 'runs/part: expected a configuration, found a run, stopped at step 5; to go on: allsum train [^ ]* -o [^ ]*$' train $runs/part
+eval "\"$program\" $(sed 's/.*to go on: allsum//' ../err) -q" >../out 2>../err
+expect 0 'the same' info --diff $runs/part/final.h5 $runs/whole/final.h5
+expect 64 'runs/one: expected a configuration, found a run, finished at step 23; to train on: ' train $runs/one
+eval "\"$program\" $(sed 's/.*to train on: allsum//; s/MORE/2/' ../err) -q" >../out 2>../err
+expect 0 'status: finished, step 46,' info $runs/one
+
+# An ensemble is no run, its members are.
+members='its 3 members [^ ]*three/member-1 \.\.\. [^ ]*three/member-3 are runs'
+expect 64 "runs/three: expected a configuration, found the folder of an ensemble; $members" train $runs/three
+for verb in eval report verify probe; do expect 65 "$members" $verb $runs/three; done
+expect 66 "$members" diagnose $runs/three
+expect 65 "$members" predict $runs/three --in x.csv --out x.h5
+expect 0 '3 members of an ensemble' info $runs/three
+[ "$(grep -c 'status: finished, step 23,' ../out)" = 3 ] || complain 'not every member is described'
+expect 0 '"kind": "members", .*"kind": "run", .*member-3' info --json $runs/three
+rm -r $runs/three/member-[23]
+expect 65 'its member [^ ]*/member-1 is a run' eval $runs/three
 finish
