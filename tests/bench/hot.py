@@ -2,7 +2,7 @@
 
 usage: python3 tests/bench/hot.py [--tasks "softmax b256,..."] [--threads 1] [--top 6] [--program build/allsum]
 Needs perf, and Python with numpy and torch for the made-up data (as tests/bench/compare). Functions that the compiler merged into
-their callers count as those; names of kernels end in their variant.
+their callers count as those; names of kernels end in their variant. Prints the rows of a table of docs/performance.md.
 """
 import argparse
 import os
@@ -26,13 +26,14 @@ def main():
     program = os.path.abspath(args.program)
     kinds = {line.split()[0] for line in subprocess.run([program, "list"], check=True, capture_output=True, text=True).stdout.splitlines()
              if line.startswith("  ")}
+    print("| workload | hottest |\n| --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, os.path.join(HERE, "peers", "train.py"), "--make-data", folder], check=True)
         for name in args.tasks.split(","):
             task = TASKS[name]
             missing = [kind for kind in task.needs if kind not in kinds]
             if missing:
-                print(f"{name}: left out: this build has no {', '.join(missing)}")
+                print(f"| {name} | left out: this build has no {', '.join(missing)} |")
                 continue
             path, data = os.path.join(folder, "hot.yaml"), os.path.join(folder, "perf.data")
             with open(path, "w") as f:
@@ -43,7 +44,7 @@ def main():
                                     check=True, capture_output=True, text=True).stdout
             found = re.findall(r"^\s+([\d.]+)%\s+\[[.k]\]\s+(\S+)", report, re.M)
             found = sorted(found, key=lambda row: -float(row[0]))[:args.top]
-            print(f"{name}: " + ", ".join(f"{symbol} {share} %" for share, symbol in found), flush=True)
+            print(f"| {name} | " + ", ".join(f"`{symbol}` {float(share):.0f} %" for share, symbol in found) + " |", flush=True)
 
 
 if __name__ == "__main__":
