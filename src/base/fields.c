@@ -291,7 +291,7 @@ static as_status list_of(as_document *document, const char *text, as_node *list)
 
 as_status as_fields_default(const as_field *table, as_document *document, void *options)
 {
-    for (const as_field *f = table; f->name != NULL; f++) {
+    for (const as_field *f = table; f != NULL && f->name != NULL; f++) {
         as_node node = {.kind = AS_NODE_SCALAR, .file = "default", .text = f->standard};
         if (f->standard == NULL || f->type == AS_FIELD_NODE) {
             continue; /* required keys are filled by the parser; nodes start as NULL, as the struct does */
@@ -377,9 +377,7 @@ as_status as_fields_parse(const as_fields_part *parts, int nparts, as_document *
                           const char *path)
 {
     for (int p = 0; p < nparts; p++) {
-        if (parts[p].table != NULL) {
-            AS_TRY(as_fields_default(parts[p].table, document, parts[p].options));
-        }
+        AS_TRY(as_fields_default(parts[p].table, document, parts[p].options));
     }
     const bool is_short = map != NULL && (map->kind == AS_NODE_SCALAR || map->kind == AS_NODE_LIST);
     if (is_short) {

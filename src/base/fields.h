@@ -38,7 +38,7 @@ typedef struct as_every {
 /* Not collective. "500 steps", "2 epochs", "1.5 hours", "never", "500"; false: none of them. */
 bool as_every_read(const char *text, as_every *out);
 
-/* One option. A table ends with a row whose name is NULL. */
+/* One option. A table ends with a row whose name is NULL; where a table is asked for, NULL is one without options. */
 typedef struct as_field {
     const char *name;
     as_field_type type;

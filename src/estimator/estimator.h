@@ -78,7 +78,7 @@ enum { AS_TIME_DATA, AS_TIME_FORWARD, AS_TIME_BACKWARD, AS_TIME_SUM, AS_TIME_UPD
 
 struct as_estimator_ops {
     const char *name, *help, *formula;
-    const as_field *fields; /* the keys of `model:` beside `type`; NULL: a network, which reads them by itself */
+    const as_field *fields; /* the keys of `model:` beside `type`; NULL: none (a network reads its own by itself) */
     size_t options_bytes;
     const as_statistic_ops *statistic; /* NULL: a network */
     bool iterates;                     /* takes several passes until a tolerance is met */

@@ -6,8 +6,6 @@
 
 #include "base/error.h"
 
-const as_field as_no_fields[] = {AS_FIELDS_END};
-
 as_status as_kind_find(const as_node *node, const char *what, const char *name, const char *const *names, int *index)
 {
     for (int i = 0; names[i] != NULL; i++) {

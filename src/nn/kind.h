@@ -1,12 +1,10 @@
-/* Choosing a row of a table of kinds by the name that a configuration gives, and the empty table of options. */
+/* Choosing a row of a table of kinds by the name that a configuration gives. */
 #ifndef AS_NN_KIND_H
 #define AS_NN_KIND_H
 
 #include "base/fields.h"
 
 enum { AS_KINDS_MAX = 64 };
-
-extern const as_field as_no_fields[]; /* for kinds without options */
 
 /* Not collective. Index of `name` in names (NULL-terminated). Errors: CONFIG at the node's place, naming what was
    expected (`what`: "optimizer"), with the nearest name or all of them. */

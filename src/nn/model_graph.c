@@ -71,9 +71,9 @@ static as_fields_part own_part(const as_layer *layer, const as_kernels *kernels)
 {
     if (layer->ops == as_layer_activation_get(kernels)) {
         const as_nonlinearity *f = layer->options;
-        return (as_fields_part){f->ops->fields != NULL ? f->ops->fields : as_no_fields, f->options};
+        return (as_fields_part){f->ops->fields, f->options};
     }
-    return (as_fields_part){layer->ops->fields != NULL ? layer->ops->fields : as_no_fields, layer->options};
+    return (as_fields_part){layer->ops->fields, layer->options};
 }
 
 /* Sets ops and default options of the layer from the name of its kind: a row of the layers or of the activations. */

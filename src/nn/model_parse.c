@@ -272,7 +272,7 @@ static as_status choose_loss(as_document *document, const as_node *node, const a
     if (head->options == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for the options of loss %s", name);
     }
-    const as_fields_part part = {head->loss->fields != NULL ? head->loss->fields : as_no_fields, head->options};
+    const as_fields_part part = {head->loss->fields, head->options};
     AS_TRY(as_fields_parse(&part, 1, document, options, name));
     if (head->loss->target != AS_TARGET_NONE && target != AS_TARGET_NONE && head->loss->target != target) {
         AS_FAIL(AS_CONFIG, "%s: loss %s learns %s, but the data have %s", as_node_place(node), name,

@@ -12,7 +12,7 @@ as_status as_nonlinearity_make(as_document *document, const as_activation_ops *o
     if (out->options == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for the options of activation %s", ops->name);
     }
-    return as_fields_default(ops->fields != NULL ? ops->fields : as_no_fields, document, out->options);
+    return as_fields_default(ops->fields, document, out->options);
 }
 
 as_status as_nonlinearity_parse(as_document *document, const as_node *node, const as_kernels *kernels, const char *path,
@@ -36,7 +36,7 @@ as_status as_nonlinearity_parse(as_document *document, const as_node *node, cons
         return AS_OK;
     }
     AS_TRY(as_nonlinearity_make(document, table[index - 1], out));
-    const as_fields_part part = {out->ops->fields != NULL ? out->ops->fields : as_no_fields, out->options};
+    const as_fields_part part = {out->ops->fields, out->options};
     return as_fields_parse(&part, 1, document, options, path);
 }
 

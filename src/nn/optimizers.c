@@ -46,9 +46,8 @@ as_status as_optimizer_parse(as_document *document, const as_node *node, const a
         AS_FAIL(AS_NOMEM, "out of memory for the options of optimizer %s", out->ops->name);
     }
     const char *type = NULL;
-    const as_fields_part parts[] = {{as_optimizer_fields, out},
-                                    {out->ops->fields != NULL ? out->ops->fields : as_no_fields, out->options},
-                                    {as_type_fields, &type}};
+    const as_fields_part parts[] = {
+        {as_optimizer_fields, out}, {out->ops->fields, out->options}, {as_type_fields, &type}};
     AS_TRY(
         as_fields_parse(parts, 3, document, node != NULL && node->kind == AS_NODE_SCALAR ? NULL : node, "optimizer"));
     return as_groups_parse(document, out->groups_node, &out->groups);
@@ -63,6 +62,5 @@ as_status as_optimizer_write(const as_optimizer *optimizer, int indent, struct a
         as_node_write(optimizer->groups_node, text);
         as_text_add(text, "\n");
     }
-    return as_fields_write(optimizer->ops->fields != NULL ? optimizer->ops->fields : as_no_fields, optimizer->options,
-                           indent, text);
+    return as_fields_write(optimizer->ops->fields, optimizer->options, indent, text);
 }

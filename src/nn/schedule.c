@@ -45,9 +45,8 @@ as_status as_schedule_parse(as_document *document, const as_node *node, as_sched
         AS_FAIL(AS_NOMEM, "out of memory for the options of schedule %s", out->ops->name);
     }
     const char *type = NULL;
-    const as_fields_part parts[] = {{as_schedule_fields, out},
-                                    {out->ops->fields != NULL ? out->ops->fields : as_no_fields, out->options},
-                                    {as_type_fields, &type}};
+    const as_fields_part parts[] = {
+        {as_schedule_fields, out}, {out->ops->fields, out->options}, {as_type_fields, &type}};
     AS_TRY(as_fields_parse(parts, 3, document, node != NULL && node->kind == AS_NODE_SCALAR ? NULL : node, "schedule"));
     if (out->ops->begin != NULL) {
         out->ops->begin(out->state);
@@ -59,8 +58,7 @@ as_status as_schedule_write(const as_schedule *schedule, int indent, struct as_t
 {
     as_text_add(text, "%*stype: %s\n", indent, "", schedule->ops->name);
     AS_TRY(as_fields_write(as_schedule_fields, schedule, indent, text));
-    return as_fields_write(schedule->ops->fields != NULL ? schedule->ops->fields : as_no_fields, schedule->options,
-                           indent, text);
+    return as_fields_write(schedule->ops->fields, schedule->options, indent, text);
 }
 
 double as_schedule_factor(const as_schedule *schedule, int64_t step, int64_t total, int64_t steps_per_epoch)

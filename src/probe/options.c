@@ -55,7 +55,7 @@ static as_status add(as_document *document, const as_node *options, int kind, vo
     }
     char path[64] = "probe.instruments.";
     strncat(path, ops->name, sizeof path - strlen(path) - 1);
-    const as_fields_part part = {ops->fields != NULL ? ops->fields : as_no_fields, found[kind]};
+    const as_fields_part part = {ops->fields, found[kind]};
     return as_fields_parse(&part, 1, document, options, path);
 }
 

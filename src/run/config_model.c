@@ -20,7 +20,7 @@ static void add_name(kind_names *kinds, const char *name, const as_field *fields
 {
     if (kinds->n < 2 * AS_KINDS_MAX) {
         kinds->name[kinds->n] = name;
-        kinds->fields[kinds->n++] = fields != NULL ? fields : as_no_fields;
+        kinds->fields[kinds->n++] = fields;
     }
 }
 
@@ -39,7 +39,7 @@ static as_status resolve(as_document *document, const as_field *own, const as_fi
     AS_TRY(as_fields_parse(parts, nparts, document, node, path));
     for (int i = 0; i < nparts; i++) {
         AS_TRY(as_fields_write(parts[i].table, parts[i].options, indent, text));
-        for (const as_field *f = parts[i].table; f->name != NULL; f++) {
+        for (const as_field *f = parts[i].table; f != NULL && f->name != NULL; f++) {
             const as_node *nested = f->type == AS_FIELD_NODE ? as_node_get(node, f->name) : NULL;
             if (nested != NULL && nested->kind != AS_NODE_NULL) {
                 as_text_add(text, "%*s%s: ", indent, "", f->name);
@@ -99,7 +99,7 @@ static as_status write_loss(as_document *document, const as_node *model, const a
     }
     AS_TRY(as_kind_read(loss, "loss", &kind, &options));
     AS_TRY(as_kind_find(loss, "loss", kind, kinds.name, &index));
-    if (kinds.fields[index]->name == NULL) {
+    if (kinds.fields[index] == NULL) {
         as_text_add(text, "%*sloss: %s\n", indent, "", kind);
     } else {
         as_text_add(text, "%*sloss:\n%*s%s:\n", indent, "", indent + 2, "", kind);

@@ -224,6 +224,10 @@ static void test_two_tables_and_required(void **state)
     assert_int_equal(as_yaml_parse(document, "t", "rate: 0.5", &node), AS_OK);
     assert_int_equal(as_fields_parse(&none, 1, document, node, "relu"), AS_CONFIG);
     assert_string_equal(as_error_message(), "t:1:1: unknown key 'relu.rate' (known: none)");
+    as_text text = {0};
+    assert_int_equal(as_fields_default(NULL, document, NULL), AS_OK);
+    assert_int_equal(as_fields_write(NULL, NULL, 2, &text), AS_OK);
+    assert_true(text.data == NULL && as_fields_bytes(NULL) == 0);
 }
 
 static void test_written_text_reads_back(void **state)
