@@ -149,6 +149,9 @@ static void test_required_members_are_there(void **state)
     for (const as_activation_ops *const *k = as_activations_get(kernels); *k != NULL; k++) {
         REQUIRE(*k, forward);
         REQUIRE(*k, backward);
+        if ((*k)->needs_input) {
+            REQUIRE(*k, forward_slope);
+        }
     }
     for (const as_loss_ops *const *k = as_losses_get(kernels); *k != NULL; k++) {
         REQUIRE(*k, outputs);

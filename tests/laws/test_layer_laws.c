@@ -348,6 +348,96 @@ static void test_rows_are_independent(void **state)
     for_each_network(f64(), check_rows);
 }
 
+/* Rows of a value in the work space. */
+static size_t bytes_of_value(const network *net, int v)
+{
+    return (size_t)(ROWS * net->work.ld[v]) * sizeof(double);
+}
+
+/* Puts NaN in the place of a value, or puts it back. */
+static void hide(network *net, int v, bool hidden, void *kept[])
+{
+    const size_t bytes = bytes_of_value(net, v);
+    if (!hidden) {
+        memcpy(net->work.x[v], kept[v], bytes);
+        free(kept[v]);
+        return;
+    }
+    kept[v] = malloc(bytes);
+    assert_non_null(kept[v]);
+    memcpy(kept[v], net->work.x[v], bytes);
+    for (size_t i = 0; i < bytes / sizeof(double); i++) {
+        ((double *)net->work.x[v])[i] = NAN;
+    }
+}
+
+/* What layer i says that it forgets: its inputs, its output. */
+static void hide_of_layer(network *net, int i, bool hidden, void *kept[])
+{
+    const as_layer *layer = &net->model.layer[i];
+    for (int k = 0; k < layer->ninputs && layer->forgets_x; k++) {
+        bool first = true; /* it may read a value twice */
+        for (int j = 0; j < k; j++) {
+            first = first && layer->from[j] != layer->from[k];
+        }
+        if (first) {
+            hide(net, layer->from[k], hidden, kept);
+        }
+    }
+    if (layer->forgets_y) {
+        hide(net, i + 1, hidden, kept);
+    }
+}
+
+/* Backward and sums of a layer do not look at what its plan says that they do not (forgets_x, forgets_y), and leave dy
+   as it is where it says so (keeps_dy): the memory of such values is used for others. */
+static void check_forgotten(const char *text)
+{
+    network net;
+    network_open(&net, f64(), text);
+    network_gradient(&net, ROWS, 1);
+    const size_t bytes = (size_t)net.model.nparams * sizeof(double);
+    double *whole = malloc(bytes);
+    void **kept = calloc((size_t)net.model.nlayers + 1, sizeof *kept);
+    assert_true(whole != NULL && kept != NULL);
+    memcpy(whole, net.gradient[0], bytes);
+    memset(net.gradient[0], 0, bytes);
+    as_tree_program program;
+    assert_int_equal(as_tree_program_make(&net.tree, 0, LANES, &program), AS_OK);
+    const as_model_sums sums = {.program = &program, .lane_row = lane_row, .part = net.gradient, .threads = 1};
+    as_model_rows rows = network_piece(&net, 0, ROWS);
+    as_model_forward(&net.model, &net.work, &rows, true);
+    as_model_loss(&net.model, &net.work, &rows, true);
+    rows.sums = &sums;
+    for (int i = net.model.nlayers - 1; i >= 0 && !net.model.ties; i--) {
+        const bool keeps = net.model.layer[i].keeps_dy && net.model.wants[i + 1];
+        const size_t dy_bytes = keeps ? bytes_of_value(&net, i + 1) : 0;
+        void *dy = malloc(dy_bytes + 1);
+        assert_non_null(dy);
+        memcpy(dy, net.work.dy[i + 1], dy_bytes);
+        hide_of_layer(&net, i, true, kept);
+        as_model_backward_layers(&net.model, &net.work, &rows, i, i + 1);
+        hide_of_layer(&net, i, false, kept);
+        if (memcmp(dy, net.work.dy[i + 1], dy_bytes) != 0) {
+            fail_msg("%s: layer %s sets keeps_dy, and changes dy", text, net.model.layer[i].name);
+        }
+        free(dy);
+    }
+    if (!net.model.ties) {
+        assert_same(f64(), net.gradient[0], whole, net.model.nparams, text, "gradient without what layers forget");
+    }
+    as_tree_program_destroy(&program);
+    free(kept);
+    free(whole);
+    network_close(&net);
+}
+
+static void test_what_is_forgotten_is_not_looked_at(void **state)
+{
+    (void)state;
+    for_each_network(f64(), check_forgotten);
+}
+
 /* One set of bits for all instruction sets, in both precisions. */
 static void check_bits(const char *text)
 {
@@ -472,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_sums_split_over_lanes),
         cmocka_unit_test(test_lanes_resume),
         cmocka_unit_test(test_rows_are_independent),
+        cmocka_unit_test(test_what_is_forgotten_is_not_looked_at),
         cmocka_unit_test(test_bits_do_not_depend_on_the_instruction_set),
         cmocka_unit_test(test_dropout_belongs_to_the_sample_and_the_step),
         cmocka_unit_test(test_dropout_is_off_in_evaluation),
