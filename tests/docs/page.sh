@@ -70,7 +70,7 @@ settle() {
         cat "$scratch/shown" >>"$scratch/found.md"
     else
         complain "it is no longer what is printed by: $command"
-        diff --label page --label program -u0 "$scratch/shown" "$scratch/out" | head -20
+        diff --ignore-trailing-space --label page --label program -u0 "$scratch/shown" "$scratch/out" | head -20
         head -3 "$scratch/err"
         cat "$scratch/out" >>"$scratch/found.md"
     fi
