@@ -9,8 +9,9 @@
 
    Contract of the passes: a thread calls forward for its own rows of a batch, layer after layer, then backward from the
    last layer to the first, for the same rows; no layer looks at another row, unless its scope says so. Sums over
-   samples happen only in accumulate, after all rows are done, in lane order. Forward and backward of a row do not
-   depend on which rows are beside it. Forward may be called a second time before backward, with the same result. */
+   samples happen only in accumulate, in lane order, after backward of the rows that it sees: all of the batch, those
+   of a tile or a portion of it, or some of a long lane (docs/step.md). Forward and backward of a row do not depend on
+   which rows are beside it. Forward may be called a second time before backward, with the same result. */
 #ifndef AS_NN_LAYER_H
 #define AS_NN_LAYER_H
 
@@ -121,7 +122,8 @@ typedef struct as_pass {
     int share, shares;
 } as_pass;
 
-/* What accumulate sees: all rows of the rank's batch, after backward of all of them. */
+/* What accumulate sees: the rows of some consecutive lanes, after backward of all of them; or more rows of a lane whose
+   first ones it has seen (resume). */
 typedef struct as_accumulate {
     const as_kernels *kernels;
     const void *x[AS_INPUTS_MAX]; /* input (rows, in_size[k]) */
@@ -130,9 +132,10 @@ typedef struct as_accumulate {
     int64_t ldy; /* what backward left in dy (dense: gradient before the activation) */
     const void *saved;
     int64_t lds;
-    void *scratch; /* (layer->scratch + rows * layer->scratch_row) reals of the calling thread */
+    void *scratch; /* (layer->scratch + rows * layer->scratch_row) reals of the calling thread; rows: most of a work
+                      space */
     const as_tree_program *program;
-    const int64_t *lane_row; /* (program->lanes + 1) */
+    const int64_t *lane_row; /* (program->lanes + 1) rows of x, dy and saved; not always from 0 */
     bool resume;             /* see as_kernels.outer_lanes */
     void *const *part;       /* (nparams * program->parts): part[q * parts + p] is parameter q's share of part p */
     int thread, threads;
@@ -148,7 +151,7 @@ struct as_layer {
     int64_t in_size[AS_INPUTS_MAX], out_size;
     int64_t saved;       /* reals per row kept between forward and backward */
     int64_t scratch;     /* reals per thread that are free during a call, and in accumulate ... */
-    int64_t scratch_row; /* ... so many more for each row of the rank's batch */
+    int64_t scratch_row; /* ... so many more for each row of the work space */
     as_scope scope;
     int64_t meets; /* of scope batch: the widest meeting, in doubles */
     int nparams;
