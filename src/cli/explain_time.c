@@ -8,7 +8,7 @@
 #include "base/json_read.h"
 #include "cli/explain_plan.h"
 
-enum { LAYOUTS_MAX = 24, SUMMARY_MAX = 1 << 20 };
+enum { LAYOUTS_MAX = 40, SUMMARY_MAX = 1 << 20 };
 static const double pays = 0.5; /* efficiency down to which another node is said to pay */
 
 typedef struct row {
@@ -48,7 +48,7 @@ static void add_row(forecast *f, int nodes, int ranks, int threads)
 /* Layouts of one node, then the fastest of them on more. */
 static void make_rows(forecast *f)
 {
-    static const int nodes[] = {2, 3, 4, 6, 8, 12, 16, 24};
+    static const int nodes[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024};
     const int cores = f->options->threads;
     for (int c = 1; c < cores; c *= 2) {
         add_row(f, 1, 1, c);

@@ -1,6 +1,7 @@
 /* A step of a rank: t(rows) = a + b rows for what is done with rows, fitted through two measured sizes; the update is
    shared by all ranks; inside a node the sum reads every part once, at the measured bandwidth of memory; between nodes
-   it sends its bytes in three rounds of messages (heads, slices to their owners, slices to all) that nothing hides.
+   it sends its bytes in three rounds of messages (heads, slices to their owners, slices to all) that nothing hides, and
+   each message to another node takes its rank some time: one for each part of the node, and one for the slice.
    Threads between one and all speed up linearly. */
 #include "run/forecast.h"
 
@@ -12,8 +13,9 @@
 #include "base/error.h"
 #include "run/bench_rate.h"
 
-static const double step_seconds = 0.08; /* of measuring each kind of step */
-static const double flops_most = 2e9;    /* of a measured step, unless one row has more */
+static const double step_seconds = 0.08;      /* of measuring each kind of step */
+static const double flops_most = 2e9;         /* of a measured step, unless one row has more */
+static const double message_seconds = 0.5e-6; /* of a rank, for one of many messages (tests/bench/message_cost.c) */
 enum { ROUNDS = 3, BARRIERS = 3, BARRIER_TURNS = 200, ADD_LEAST = 1 << 14, ADD_MOST = 1 << 22 };
 
 static void wait_turns(void *team, int thread)
@@ -181,7 +183,8 @@ double as_forecast_step(const as_machine *m, const as_network_assumption *networ
         for (int reached = 1; reached < layout->nodes; reached *= 2) {
             rounds += ROUNDS;
         }
-        part[AS_TIME_SUM] += rounds * network->latency +
+        const double messages = ((double)sent.all / layout->nodes + 1) * (layout->nodes - 1);
+        part[AS_TIME_SUM] += rounds * network->latency + messages * message_seconds +
                              as_forecast_sent(model->vector_bytes, layout->nodes, sent.all) / network->bandwidth;
     }
     for (int i = 0; i < AS_TIMES; i++) {

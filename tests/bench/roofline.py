@@ -6,10 +6,10 @@ of the comparison use together. Prints three tables of docs/performance.md: floo
 and what they would take, and where the next 10 % are. Nothing is measured here.
 
 Counted are the multiply-adds of dense layers, convolutions (without those on padding) and attention (of pairs that are seen; backward
-makes the scores anew), two flops each (the program's own count has the padding, and scores once), and the bytes that an update reads and writes (parameters, slots of the optimizer, gradient;
-not the packing). A product: forward and input gradients; a weight gradient: over lanes. All terms count, zeros behind relu too: where
-they are left out a step can do better than this. The rate of bytes is that of adding arrays of the size at hand: up to 2 MiB for a
-thread in its near cache, up to 32 MiB in the far one, more in memory.
+makes the scores anew), two flops each (the program's own count has the padding, and the scores once), and the bytes that an update
+reads and writes (parameters, slots of the optimizer, gradient; not the packing). A product: forward and input gradients; a weight
+gradient: over lanes. All terms count, zeros behind relu too: where they are left out a step can do better than this. The rate of bytes
+is that of adding arrays of the size at hand: up to 2 MiB for a thread in its near cache, up to 32 MiB in the far one, more in memory.
 """
 import json
 import sys
