@@ -2,7 +2,8 @@
 
 For each task and layout (processes x threads) the fastest variant of torch is found first: optimizer default, foreach, fused; images
 channels-last; torch.compile of the model where a compiler is there. Two processes: once with gloo/DDP, once with one flat mpi4py
-Allreduce a step, a row each. Then --pairs rounds are run, a seed each. A row gives the median rate of both, the median and range of
+Allreduce a step, a row each. Then --pairs rounds are run, a seed each. The rate of a run, of either side, is the median over ten equal
+chunks of its steps but the first three. A row gives the median rate of both, the median and range of
 the ratio over the rounds, and the mean training loss of the last tenth of the steps, mean over the rounds. Processes have the batch
 of the one-process run each.
 
@@ -12,6 +13,7 @@ over the seeds is measured; the means may differ by 4 standard errors of their d
 marked and the exit code is 1.
 """
 import argparse
+import copy
 import json
 import os
 import platform
@@ -44,12 +46,23 @@ def launcher(ranks, threads):
 
 def torch(task, steps, ranks, threads, variant, how, seed, folder):
     command = [sys.executable, os.path.join(HERE, "peers", "train.py"), "--task", task.peer, "--batch", str(task.batch), "--steps", str(steps),
-               "--threads", str(threads), "--data", folder, "--variant", variant, "--seed", str(seed)]
+               "--threads", str(threads), "--data", folder, "--variant", variant, "--seed", str(seed), "--warmup", str(WARMUP), "--chunks", str(CHUNKS)]
     if how == "mpi4py":
         command = launcher(ranks, threads) + command + ["--mpi"]
     elif ranks > 1:
         command += ["--spawn", str(ranks)]
     return json.loads(run(command, threads).strip().splitlines()[-1])
+
+
+WARMUP, CHUNKS = 3, 10  # of the peer: both rates are medians over the same chunks of steps
+LONG = 1000  # steps; a third of a run, but of no longer one, finds the fastest variant
+
+
+def median_rate(seconds, batch):
+    """Samples per second: the median over equal chunks of the steps after the first ones, by the clock at the end of each step."""
+    chunks = min(CHUNKS, len(seconds) - WARMUP)
+    bounds = [WARMUP + (len(seconds) - WARMUP) * c // chunks for c in range(chunks + 1)]
+    return statistics.median((b - a) * batch / (seconds[b - 1] - seconds[a - 1]) for a, b in zip(bounds, bounds[1:]))
 
 
 def allsum(program, task, steps, ranks, threads, seed, folder):
@@ -62,8 +75,9 @@ def allsum(program, task, steps, ranks, threads, seed, folder):
         with open(os.path.join(out, "run", "summary.json")) as f:
             summary = json.load(f)
         with open(os.path.join(out, "run", "metrics.jsonl")) as f:
-            losses = [m["loss"] for m in map(json.loads, f) if "lr" in m]
-    return {"rate": summary["samples_per_second"] * task.unit, "loss": statistics.fmean(losses[-max(1, steps // 10):]), "isa": summary["isa"]}
+            log = [m for m in map(json.loads, f) if "lr" in m]
+    losses, rate = [m["loss"] for m in log], median_rate([m["timing"]["seconds"] for m in log], task.batch * ranks * task.unit)
+    return {"rate": rate, "loss": statistics.fmean(losses[-max(1, steps // 10):]), "isa": summary["isa"]}
 
 
 def fastest(task, ranks, threads, how, folder, variants):
@@ -71,7 +85,7 @@ def fastest(task, ranks, threads, how, folder, variants):
     rates = {}
     for variant in variants:
         try:
-            rates[variant] = torch(task, max(12, task.steps // 3), ranks, threads, variant, how, 1, folder)["rate"]
+            rates[variant] = torch(task, max(12, min(task.steps, LONG) // 3), ranks, threads, variant, how, 1, folder)["rate"]
         except RuntimeError as error:
             print(f"    torch {variant} {how}: left out: {error}", file=sys.stderr)
     print(f"    torch {how}: " + ", ".join(f"{v} {r:,.0f}/s" for v, r in rates.items()), file=sys.stderr)
@@ -100,7 +114,7 @@ def compare(name, task, ranks, threads, args, program, folder):
     for how, runs in theirs.items():
         ratios = sorted(o["rate"] / t["rate"] for o, t in zip(ours, runs))
         same, tolerance = agree([o["loss"] for o in ours], [t["loss"] for t in runs])
-        rows.append({"task": name, "ranks": ranks, "threads": threads, "peer": how, "variant": best[how],
+        rows.append({"task": name, "steps": task.steps, "ranks": ranks, "threads": threads, "peer": how, "variant": best[how],
                      "allsum": statistics.median(o["rate"] for o in ours), "torch": statistics.median(t["rate"] for t in runs),
                      "ratio": statistics.median(ratios), "least": ratios[0], "most": ratios[-1],
                      "loss": statistics.fmean(o["loss"] for o in ours), "torch_loss": statistics.fmean(t["loss"] for t in runs),
@@ -123,6 +137,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--pairs", type=int, default=5, help="rounds of each row")
     p.add_argument("--tasks", default=",".join(TASKS), help="of: " + ", ".join(TASKS))
+    p.add_argument("--steps", type=int, help="of each run, instead of those of the task")
     p.add_argument("--layouts", default="1x1,1x2,2x1", help="processes x threads")
     p.add_argument("--program", default="build/allsum")
     p.add_argument("--variants", help="of torch, instead of those of the task")
@@ -140,8 +155,10 @@ def main():
             if missing:
                 print(f"{name}: left out: this build has no {', '.join(missing)}")
                 continue
+            task = copy.copy(TASKS[name])
+            task.steps = args.steps or task.steps
             for layout in args.layouts.split(","):
-                new, what = compare(name, TASKS[name], *map(int, layout.split("x")), args, program, folder)
+                new, what = compare(name, task, *map(int, layout.split("x")), args, program, folder)
                 rows += new
                 ran.add(what)
     head = " | ".join([run([program, "--version"]).strip(), *sorted(ran), platform.platform(), f"{os.cpu_count()} cores"])
