@@ -56,6 +56,22 @@ static as_status check_subject(const char *subject)
             near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
 }
 
+/* An option of another subject would be of no use, silently. */
+static as_status check_options(const as_context *context)
+{
+    static const char *const own[][2] = {{"dir", "io"}, {"sweep", "step"}};
+    for (int i = 0; i < 2; i++) {
+        const char *const value = as_option_get(context, own[i][0]);
+        if (value != NULL && strcmp(context->argument[0], own[i][1]) != 0) {
+            AS_FAIL(AS_USAGE, "bench %s: --%s belongs to bench %s", context->argument[0], own[i][0], own[i][1]);
+        }
+        if (value != NULL && value[0] == '\0') {
+            AS_FAIL(AS_USAGE, "bench: --%s: expected a value, found none", own[i][0]);
+        }
+    }
+    return AS_OK;
+}
+
 static as_status run(as_context *context)
 {
     int threads;
@@ -65,6 +81,7 @@ static as_status run(as_context *context)
     as_text text = {0};
     int64_t bits = 32;
     AS_TRY(check_subject(context->argument[0]));
+    AS_TRY(check_options(context));
     AS_TRY(as_option_int(context, "precision", 32, 64, &bits));
     if (bits != 32 && bits != 64) {
         AS_FAIL(AS_USAGE, "--precision: expected 32 or 64, found %lld", (long long)bits);

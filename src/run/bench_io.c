@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fields.h"
 #include "data/format.h"
 #include "io/h5_write.h"
 #include "io/yaml.h"
@@ -121,16 +122,19 @@ static as_status read_source(const as_source *source, void *room)
 /* format: the options of the source, with the path where %s is. */
 static as_status measure_read(bench *b, const char *name, const char *format, double bytes)
 {
-    char text[PATH + 128];
+    as_text text = {0};
     double second[REPEATS];
     as_document *document = NULL;
     as_node *root = NULL;
     as_source source;
     void *room = malloc(2 * PIECE);
-    snprintf(text, sizeof text, "{%s: %s}", format, b->path);
-    as_status status = room == NULL ? as_error_set(AS_NOMEM, "out of memory for a piece of a file") : AS_OK;
+    as_text_add(&text, "{%s: ", format);
+    as_scalar_write(b->path, &text);
+    as_text_add(&text, "}");
+    as_status status =
+        room == NULL || text.failed ? as_error_set(AS_NOMEM, "out of memory for a piece of a file") : AS_OK;
     status = status == AS_OK ? as_document_create(&document) : status;
-    status = status == AS_OK ? as_yaml_parse(document, name, text, &root) : status;
+    status = status == AS_OK ? as_yaml_parse(document, name, text.data, &root) : status;
     status = status == AS_OK ? as_source_parse(document, root, "data.train", &source) : status;
     for (int i = 0; i < REPEATS && status == AS_OK; i++) {
         const double begin = as_clock_seconds();
@@ -141,6 +145,7 @@ static as_status measure_read(bench *b, const char *name, const char *format, do
         write_row(b, name, bytes, second);
     }
     as_document_destroy(&document);
+    as_text_free(&text);
     free(room);
     return status;
 }

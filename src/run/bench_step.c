@@ -235,16 +235,18 @@ static void write_row(const bench *b, double peak, bool json, as_text *text)
 
 double as_bench_step_begin(as_world *world, as_team *team, const as_kernels *kernels, bool json, as_text *text)
 {
-    const double peak = as_bench_peak(team, kernels) * as_world_size(world);
+    const int size = as_world_size(world), threads = as_team_size(team);
+    const double peak = as_bench_peak(team, kernels) * size;
     if (json) {
         as_json_open(text, NULL, '{');
-        as_json_int(text, "ranks", as_world_size(world));
-        as_json_int(text, "threads", as_team_size(team));
+        as_json_text(text, "bench", "step");
+        as_json_int(text, "ranks", size);
+        as_json_int(text, "threads", threads);
         as_json_text(text, "isa", kernels->isa);
         as_json_real(text, "peak_flops_per_second", peak);
     } else {
-        as_text_add(text, "%d ranks x %d threads, %s, arithmetic peak %.0f GFLOP/s\n", as_world_size(world),
-                    as_team_size(team), kernels->isa, peak * 1e-9);
+        as_text_add(text, "%d rank%s x %d thread%s, %s, arithmetic peak %.0f GFLOP/s\n", size, size == 1 ? "" : "s",
+                    threads, threads == 1 ? "" : "s", kernels->isa, peak * 1e-9);
         as_text_add(text, "%-14s %9s %11s %24s %8s %7s   %% data fwd bwd sum upd\n", "step", "ms", "samples/s",
                     "least - most", "GFLOP/s", "of peak");
     }

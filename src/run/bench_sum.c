@@ -132,8 +132,8 @@ as_status as_bench_sum(as_world *world, as_team *team, const as_kernels *kernels
         as_json_text(text, "transport", as_world_transport(world));
         as_json_open(text, "rows", '[');
     } else {
-        as_text_add(text, "sum over %d ranks x %d threads, %d lanes, float%d, %s\n", size, threads, lanes.lanes,
-                    (int)kernels->precision, as_world_transport(world));
+        as_text_add(text, "sum over %d rank%s x %d thread%s, %d lanes, float%d, %s\n", size, size == 1 ? "" : "s",
+                    threads, threads == 1 ? "" : "s", lanes.lanes, (int)kernels->precision, as_world_transport(world));
         as_text_add(text, "%12s %12s %12s %12s %12s\n", "bytes", "reduce us", "least", "GB/s", "share us");
     }
     const as_status status = measure_all(world, team, &lanes, kernels, json, text);
