@@ -26,6 +26,8 @@ enum {
     TURN_TALL = 3,                /* ... of a tall tile: as many instructions as the processor's loop buffer holds */
     TALL = MR - 2,                /* rows of a tall tile at least */
     FETCH_C = 128,                /* chains of no fewer steps than this fetch the next tile's part of C */
+    SIDE = 8,                     /* panels at most that the tiles of a strip pass by in turn, ... */
+    SIDE_B = 32 * 1024,           /* and their bytes: they stay in L1 */
     GROUP = 5,                    /* rows of A that are addressed from one pointer */
     SLOTS = 2 * MR                /* accumulators */
 };
@@ -36,7 +38,7 @@ typedef struct tile_end {
     int64_t start_row; /* reals between rows of start; 0: the same row (bias) for all */
     real *c;
     int64_t ldc;
-    int64_t cols; /* valid columns */
+    vmask mask[2]; /* valid columns */
     bool relu;
     int64_t panel;       /* reals between the panels of a wide tile */
     const char *next;    /* first line of B to fetch */
@@ -135,7 +137,7 @@ AS_INLINE void tile(const int R, const int W, int64_t k, const real *a, int64_t 
     vreal s[SLOTS];
     AS_UNROLL
     for (int w = 0; w < W && w < 2; w++) {
-        mask[w] = W > 2 ? v_first(VL) : v_first(e->cols - w * VL);
+        mask[w] = W > 2 ? v_first(VL) : e->mask[w];
     }
     if (k >= FETCH_C) {
         const real *c = e->fetch_c;
@@ -171,6 +173,7 @@ AS_INLINE void tile(const int R, const int W, int64_t k, const real *a, int64_t 
         }
     }
     real *c = e->c;
+    const int64_t ldc = e->ldc;
     AS_UNROLL
     for (int r = 0; r < R; r++) {
         AS_UNROLL
@@ -181,7 +184,7 @@ AS_INLINE void tile(const int R, const int W, int64_t k, const real *a, int64_t 
                 v_store_masked(c + w * VL, s[r * W + w], mask[w % 2]);
             }
         }
-        c += e->ldc;
+        c += ldc;
         __asm__("" : "+r"(c));
     }
 }
@@ -225,22 +228,23 @@ typedef struct product {
     bool onto; /* chains start from C */
 } product;
 
-/* The end of the tile at row i and column j, for the chain steps [p0, p1). */
-static tile_end end_of(const product *g, int64_t i, int64_t j, int64_t p0, int64_t p1)
+/* The end of the tile at row 0 and column j, for the chain steps [p0, p1). Member by member: a whole that is put
+   together and copied is read before it has been written. */
+AS_INLINE void end_at(tile_end *e, const product *g, int64_t j, int64_t p0, int64_t p1)
 {
-    real *const c = g->c + i * g->ldc + j;
+    real *const c = g->c + j;
     const bool onto = p0 > 0 || g->onto;
-    return (tile_end){.start = onto              ? c
-                               : g->bias != NULL ? g->bias + j
-                                                 : NULL,
-                      .start_row = onto ? g->ldc : 0,
-                      .c = c,
-                      .ldc = g->ldc,
-                      .cols = g->n - j,
-                      .relu = g->relu && p1 == g->k,
-                      .panel = NR * g->k,
-                      .next = (const char *)c,
-                      .fetch_c = c};
+    e->start = onto ? c : g->bias != NULL ? g->bias + j : NULL;
+    e->start_row = onto ? g->ldc : 0;
+    e->c = c;
+    e->ldc = g->ldc;
+    e->mask[0] = v_first(g->n - j);
+    e->mask[1] = v_first(g->n - j - VL);
+    e->relu = g->relu && p1 == g->k;
+    e->panel = NR * g->k;
+    e->next = (const char *)c;
+    e->next_step = 0;
+    e->fetch_c = c;
 }
 
 static void fetch_rows(const real *a, int64_t count)
@@ -250,34 +254,63 @@ static void fetch_rows(const real *a, int64_t count)
     }
 }
 
-/* Rows [0, m) of a (m, p1 - p0) and of C, columns [j, n): tiles beside one panel, then beside the next. Short chains
-   take no longer than a few divisions: there are none for a tile. */
+/* A panel that the tiles of a strip pass by. */
+typedef struct passing {
+    tile_end end;
+    const real *b;
+    int64_t vectors;
+} passing;
+
+/* The panels of the columns [j, stop) for the first strip; the tiles fetch the panel at j1 after them. */
+static passing *pass_by(const product *g, int64_t j, int64_t stop, int64_t p0, int64_t p1, int64_t j1, int64_t strips,
+                        passing *q)
+{
+    const int64_t width1 = panel_width(g->n, j1), from = j1 <= j && p1 < g->k ? p1 : p0;
+    for (; j < stop; j += NR, q++) {
+        const int64_t width = panel_width(g->n, j);
+        q->b = g->b + j * g->k + p0 * width;
+        q->vectors = width / VL;
+        end_at(&q->end, g, j, p0, p1);
+        q->end.next = (const char *)(g->b + j1 * g->k + from * width1);
+        q->end.next_step = V_BYTES / strips * (width1 / VL);
+    }
+    return q;
+}
+
+/* Rows [0, m) of a (m, p1 - p0) and of C, columns [j, n): tiles beside one panel, then beside the next; where chains
+   are short, strip after strip beside several panels, so that C is written in longer pieces. Short chains take no
+   longer than a few divisions: there are none for a tile. */
 static void strips_block(const product *g, int64_t m, const real *a, int64_t lda, int64_t j, int64_t p0, int64_t p1)
 {
-    const int64_t strips = (m + MR - 1) / MR, low = m / strips, high = m - low * strips;
-    const int64_t share = (p1 - p0) * V_BYTES / strips; /* bytes of a column of vectors that a tile fetches ... */
-    const int64_t share_step = V_BYTES / strips;        /* ... and of a vector, with every step */
-    for (; j < g->n; j += NR) {
-        const bool last = j + NR >= g->n;
-        const int64_t width = panel_width(g->n, j), j1 = !last ? j + NR : p1 < g->k ? 0 : j;
-        const int64_t width1 = panel_width(g->n, j1);
-        const real *const b = g->b + j * g->k + p0 * width, *x = a;
-        tile_end e = end_of(g, 0, j, p0, p1);
-        e.next = (const char *)(g->b + j1 * g->k + (last && p1 < g->k ? p1 : p0) * width1);
-        e.next_step = share_step * (width1 / VL);
+    const int64_t k = p1 - p0, ldc = g->ldc, strips = (m + MR - 1) / MR, low = m / strips, high = m - low * strips;
+    const int64_t share = k * V_BYTES / strips; /* bytes of a column of vectors that a tile fetches */
+    const int64_t most = SIDE_B / (NR * (int64_t)sizeof(real) * (k + 1)), side = most < 1      ? 1
+                                                                                 : most < SIDE ? most
+                                                                                               : SIDE;
+    const bool stream = g->stream;
+    for (; j < g->n; j += side * NR) {
+        passing panels[SIDE];
+        const bool last = j + side * NR >= g->n;
+        const int64_t j1 = !last ? j + side * NR : p1 < g->k ? 0 : j, next = share * (panel_width(g->n, j1) / VL);
+        const passing *const stop = pass_by(g, j, last ? g->n : j1, p0, p1, j1, strips, panels);
+        const real *x = a, *const after = g->c + j1;
         for (int64_t t = 0; t < strips; t++) {
             const int64_t rows = low + (t < high ? 1 : 0);
-            if (g->stream) {
+            tile_function *const *const run = tiles[rows - 1];
+            if (stream) {
                 fetch_rows(x + rows * lda, rows * lda);
             }
-            e.fetch_c = t + 1 < strips ? e.c + rows * g->ldc : g->c + j1;
-            tiles[rows - 1][width / VL - 1](p1 - p0, x, lda, b, &e);
-            x += rows * lda;
-            e.c += rows * g->ldc;
-            e.next += share * (width1 / VL);
-            if (e.start_row > 0) {
-                e.start += rows * e.start_row;
+            for (passing *q = panels; q < stop; q++) {
+                tile_end *const e = &q->end;
+                e->fetch_c = t + 1 < strips ? e->c + rows * ldc : after;
+                run[q->vectors - 1](k, x, lda, q->b, e);
+                e->c += rows * ldc;
+                e->next += next;
+                if (e->start_row > 0) {
+                    e->start += rows * e->start_row;
+                }
             }
+            x += rows * lda;
         }
     }
 }
@@ -289,7 +322,8 @@ static int64_t wide_block(const product *g, int64_t m, const real *a, int64_t ld
     const int64_t width = wide->vectors * VL;
     int64_t j = 0;
     for (; j + width <= g->n; j += width) {
-        const tile_end e = end_of(g, 0, j, p0, p1);
+        tile_end e;
+        end_at(&e, g, j, p0, p1);
         wide->run(p1 - p0, a, lda, g->b + j * g->k + p0 * NR, &e);
     }
     return j;

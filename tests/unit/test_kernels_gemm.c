@@ -7,10 +7,12 @@ typedef struct shape3 {
     int64_t m, n, k;
 } shape3;
 
-/* Empty, one, primes, tile edges of every variant, and one large enough for every level of blocking. */
-static const shape3 shapes[] = {{0, 5, 3},    {3, 0, 5},    {3, 5, 0},    {1, 1, 1},    {2, 10, 7},   {7, 1, 13},
-                                {13, 17, 29}, {14, 32, 16}, {15, 33, 17}, {29, 31, 1},  {12, 16, 64}, {61, 67, 71},
-                                {5, 100, 37}, {128, 10, 9}, {43, 8, 70},  {27, 24, 50}, {1, 65, 301}, {16, 48, 33}};
+/* Empty, one, primes, tile edges of every variant, more panels than tiles pass by in turn, and one large enough for
+   every level of blocking. */
+static const shape3 shapes[] = {{0, 5, 3},    {3, 0, 5},    {3, 5, 0},    {1, 1, 1},    {2, 10, 7},
+                                {7, 1, 13},   {13, 17, 29}, {14, 32, 16}, {15, 33, 17}, {29, 31, 1},
+                                {12, 16, 64}, {61, 67, 71}, {5, 100, 37}, {128, 10, 9}, {43, 8, 70},
+                                {27, 24, 50}, {1, 65, 301}, {16, 48, 33}, {31, 601, 5}, {29, 299, 0}};
 
 /* m x n of gemm against gemm_plain, as forward product of w (k, n) and as transposed product of w' with w (n, k). */
 static void check_product(const as_kernels *K, shape3 s, bool with_bias, bool relu)
@@ -62,9 +64,10 @@ static void tuned_products(const as_kernels *K)
         {.rows = 3, .steps = 4, .copy = AS_ALWAYS, .wide = AS_ALWAYS},
         {.rows = 17, .steps = 29, .copy = AS_NEVER, .wide = AS_ALWAYS},
     };
-    static const shape3 cases[] = {{1, 300, 33}, {2, 301, 9},  {3, 130, 21}, {4, 97, 13}, {5, 141, 10}, {6, 64, 3},
-                                   {7, 129, 19}, {31, 70, 58}, {3, 40, 0},   {0, 9, 4},   {17, 1, 40},  {8, 2, 3},
-                                   {33, 3, 16},  {16, 4, 17},  {47, 5, 31},  {16, 6, 0},  {65, 7, 70},  {18, 8, 20}};
+    static const shape3 cases[] = {{1, 300, 33}, {2, 301, 9},  {3, 130, 21}, {4, 97, 13},  {5, 141, 10},
+                                   {6, 64, 3},   {7, 129, 19}, {31, 70, 58}, {3, 40, 0},   {0, 9, 4},
+                                   {17, 1, 40},  {8, 2, 3},    {33, 3, 16},  {16, 4, 17},  {47, 5, 31},
+                                   {16, 6, 0},   {65, 7, 70},  {18, 8, 20},  {30, 577, 11}};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         const shape3 s = cases[c];
         const int64_t lda = c % 2 == 0 ? s.k : 4096 / (int64_t)K->real_bytes, reals = K->pack_reals(s.k, s.n);
