@@ -196,16 +196,15 @@ static void print_step(const as_plan *p)
     }
 }
 
-/* Bytes of the activations and their gradients for `rows` of all rows of one rank, whose gradients pass where these are
-   fewer. */
-static as_status work_bytes(const as_plan *p, int64_t rows, int64_t all, double *out)
+/* Bytes of the activations and their gradients of a rank of one thread, for as many of its rows as it works on at a
+   time. */
+static as_status work_bytes(const as_plan *p, const network_shard *shard, double *out)
 {
     as_arena *arena = NULL;
     as_model_work work = {0};
     AS_TRY(as_arena_create(&arena));
-    const as_model_passing passing = {
-        .layers = rows < all ? p->model.nlayers : 0, .rows = rows, .owners = 1, .threads = 1};
-    const as_status status = as_model_work_plan(&p->model, rows, 1, 1, true, &passing, arena, &work);
+    const network_cuts cuts = network_cuts_make(&p->model, shard);
+    const as_status status = as_model_work_plan(&p->model, cuts.tile_rows, 1, 1, true, &cuts.passing, arena, &work);
     *out = (double)as_arena_bytes(arena);
     as_model_work_destroy(&work);
     as_arena_destroy(&arena);
@@ -215,13 +214,14 @@ static as_status work_bytes(const as_plan *p, int64_t rows, int64_t all, double 
 as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
 {
     const double real = (double)p->model.kernels->real_bytes, n = (double)p->model.nparams, r = ranks;
-    const int64_t micro = p->config->train.micro_batch;
     as_forecast_parts parts;
     *out = (as_plan_cost){.ranks = ranks, .rows = (p->batch + ranks - 1) / ranks};
     AS_TRY(as_forecast_count(p->lanes, ranks, &parts));
-    const int64_t lane_rows = (p->batch + p->lanes - 1) / p->lanes;
-    const int64_t tile = micro > 0 ? micro : network_tile_alone(&p->model, out->rows, lane_rows);
-    AS_TRY(work_bytes(p, tile < out->rows ? tile : out->rows, micro > 0 ? 0 : out->rows, &out->work));
+    const network_shard shard = {.rows = out->rows,
+                                 .lanes = (p->lanes + ranks - 1) / ranks,
+                                 .threads = 1,
+                                 .micro_batch = p->config->train.micro_batch};
+    AS_TRY(work_bytes(p, &shard, &out->work));
     out->weights = real * (n + (double)p->model.packed_reals);
     const bool halves = ranks == 1 && p->lanes > 1 && p->config->probe.pulse_steps >= 0; /* for the pulse */
     out->gradient = real * n * ((double)parts.most + (halves ? 1 : 0));

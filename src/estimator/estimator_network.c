@@ -152,8 +152,9 @@ static as_status plan_memory(as_network *network)
         depth = network->tile[t].program.depth > depth ? network->tile[t].program.depth : depth;
     }
     AS_TRY(network_tensors_plan(network));
-    AS_TRY(as_model_work_plan(&network->model, network->owners * network->tile_rows, as_team_size(setup->team), depth,
-                              true, &network->passing, network->arena, &network->work));
+    AS_TRY(as_model_work_plan(&network->model, network->cuts.owners * network->cuts.tile_rows,
+                              as_team_size(setup->team), depth, true, &network->cuts.passing, network->arena,
+                              &network->work));
     AS_TRY(plan_meeting(network));
     AS_TRY(as_arena_commit(network->arena));
     as_model_work_bind(&network->model, &network->work);

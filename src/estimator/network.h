@@ -1,8 +1,9 @@
 /* Inside of the network estimator, shared by its files:
 
      plan and state            estimator_network.c, network_check.c (the data)
-     a step                    network_tiles.c (who works on what), network_gather.c, network_accumulate.c,
-                               network_update.c, network_tensors.c and network_pieces.c (sums of whole tensors)
+     how rows are cut          network_cuts.c (the choices), network_tiles.c (tiles, vectors and how they meet)
+     a step                    network_gather.c, network_accumulate.c, network_update.c, network_tensors.c and
+                               network_pieces.c (sums of whole tensors)
      a felt step               network_pulse.c
      evaluation, prediction    network_evaluate.c, network_extend.c (sequences that go on)
      gradients anywhere        network_gradients.c and _plan.c, network_branches.c, network_spread.c,
@@ -10,7 +11,7 @@
 #ifndef AS_ESTIMATOR_NETWORK_H
 #define AS_ESTIMATOR_NETWORK_H
 
-#include "estimator/estimator.h"
+#include "estimator/network_cuts.h"
 #include "nn/metric.h"
 #include "nn/model.h"
 #include "nn/optimizer.h"
@@ -19,7 +20,7 @@
 
 enum { AS_BAD_MAX = 8 };
 
-/* Some consecutive lanes of this rank that are worked on together: at most `micro` rows, or one lane. Their program
+/* Some consecutive lanes of this rank that are worked on together: a tile or a portion (network_cuts.h). Their program
    emits parts; part i goes to vector slot + i; then merges (left += right) reduce the stack of vectors. */
 typedef struct network_tile {
     int owner;       /* the thread that works on it, where threads own lanes; else 0 */
@@ -122,21 +123,14 @@ typedef struct as_network {
     int64_t *partner;      /* (capacity) of the running step: as_model_rows.partner and share, by row of the batch */
     double *share;
 
-    int owners;        /* threads that work on tiles of their own; 1: all threads work on every tile together */
-    int64_t tile_rows; /* most rows of a tile; the work space has as many for each owner */
+    network_cuts cuts;
     int ntiles, nvectors, njoins;
     network_tile *tile; /* (ntiles) owner by owner */
     network_join *join; /* (njoins) in order */
     int16_t *part_slot; /* (parts of the rank) the vectors that are parts of the sum in the end */
     void **vector;      /* (nvectors) */
     as_model_work work;
-    int chunk_layers; /* the first layers, which a thread takes its rows through in chunks: all, some or none */
-    int64_t chunk;    /* rows of a chunk */
-    bool early;       /* sums of a layer are taken when backward is through it, not through all (as_model_rows.sums) */
-    as_model_passing passing; /* what need not stay then */
-    /* Or backward takes the first chunk_layers layers, through which rows go in chunks, portion by portion of the only
-       tile, each with its sums: their elements of a vector, which are the first `first_reals`. */
-    int nportions;
+    int nportions; /* each has the sums of its layers: their elements of a vector, which are the first `first_reals` */
     network_tile *portion; /* (nportions); vectors are those of the tile as far as it has parts, then spare ones */
     int nspares;
     int64_t first_reals;
@@ -218,15 +212,7 @@ as_status network_set_params(as_estimator *estimator, const double *w);
    with layers that look at whole lanes. */
 as_status network_predict_random(as_estimator *estimator, const as_batch *batch, int64_t draw, double *out);
 
-/* Not collective. How many of `rows` rows `threads` threads work on at a time where rows are sequences, whose
-   activations take more memory than anything else; all of others. */
-int64_t network_sequence_tile(const as_model *model, int64_t rows, int threads);
-/* Not collective. How many of `rows` rows, `lane_rows` of them in a lane, a thread works on that has them for itself:
-   sequences, or images, whose gradients pass then. */
-int64_t network_tile_alone(const as_model *model, int64_t rows, int64_t lane_rows);
-/* Not collective. How many of a portion's rows to work on at a time: nearly a chunk, or all where layers see lanes. */
-int64_t network_portion_rows(const as_network *network, int64_t rows);
-/* Not collective. Tiles, owners, vectors, chunk. Errors: NOMEM. */
+/* Not collective. Cuts; then tiles, portions and vectors by them. Errors: NOMEM. */
 as_status network_plan_tiles(as_network *network);
 /* Not collective; one thread. Puts `count` rows of the batch from row `from` on, normalised, at rows
    [first, first + count) of the work space. augments: first changed and mixed, where the data say so; slot: a number of

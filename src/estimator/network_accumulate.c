@@ -6,7 +6,7 @@
    what remains are the parts of this rank, whatever the tiles were. A lane longer than a tile continues its chains.
 
    Either all threads work on every tile, each on its own rows and then on its share of the gradients, or every thread
-   owns tiles, works on them alone, and their vectors are joined at the end (network_tiles.c). */
+   owns tiles, works on them alone, and their vectors are joined at the end (network_cuts.h). */
 #include "base/clock.h"
 #include "base/error.h"
 #include "comm/lane_sum.h"
@@ -59,8 +59,8 @@ typedef struct stretch {
 /* Whether values that forward alone looks at are not kept: who feels the step looks at all of them. */
 static bool is_brief(const as_network *network, const stretch *s, int64_t count)
 {
-    return s->forward && s->first == 0 && network->passing.forward_layers > 0 && count <= network->passing.chunk &&
-           network->pulse == NULL && network->model.segments == 0;
+    return s->forward && s->first == 0 && network->cuts.passing.forward_layers > 0 &&
+           count <= network->cuts.passing.chunk && network->pulse == NULL && network->model.segments == 0;
 }
 
 /* A stretch of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the tile, or any
@@ -197,9 +197,9 @@ static void backward_of_portion(const tile_job *job, const network_tile *portion
 {
     as_network *network = job->network;
     const int64_t *const row = job->lane_row + portion->lane, first = row[0], last = row[portion->lanes];
-    const int64_t most = network_portion_rows(network, last - first);
+    const int64_t most = network_portion_rows(&network->model, &network->cuts, last - first);
     void *const part = portion_vector(job, portion->slot);
-    const stretch back = {.first = 0, .last = network->chunk_layers, .backward = true, .chunk = most};
+    const stretch back = {.first = 0, .last = network->cuts.chunk_layers, .backward = true, .chunk = most};
     int64_t from = first;
     do {
         const int64_t to = last - from < most ? last : from + most, lane_row[2] = {from, to};
@@ -237,18 +237,18 @@ static void backward_of_portions(const tile_job *job)
 static void phase_of_tile(tile_job *job, int thread, int phase)
 {
     const as_network *network = job->network;
-    const int layers = network->model.nlayers, cut = network->chunk_layers;
+    const int layers = network->model.nlayers, cut = network->cuts.chunk_layers;
     if (cut == 0 || cut == layers) {
-        stretch_of_tile(job, thread, &(stretch){phase, 0, layers, true, true, network->chunk});
+        stretch_of_tile(job, thread, &(stretch){phase, 0, layers, true, true, network->cuts.chunk_rows});
         return;
     }
-    stretch_of_tile(job, thread, &(stretch){phase, 0, cut, true, false, network->chunk});
-    stretch_of_tile(job, thread, &(stretch){phase, cut, layers, true, true, network->tile_rows});
+    stretch_of_tile(job, thread, &(stretch){phase, 0, cut, true, false, network->cuts.chunk_rows});
+    stretch_of_tile(job, thread, &(stretch){phase, cut, layers, true, true, network->cuts.tile_rows});
     if (network->nportions > 0) {
         backward_of_portions(job);
         return;
     }
-    stretch_of_tile(job, thread, &(stretch){phase, 0, cut, false, true, network->chunk});
+    stretch_of_tile(job, thread, &(stretch){phase, 0, cut, false, true, network->cuts.chunk_rows});
 }
 
 /* All phases of the thread's rows; the sums of a segment are taken before the next one uses its memory. */
@@ -296,7 +296,7 @@ static void forward_again(const tile_job *job, int64_t row)
     const as_network *network = job->network;
     as_model_work work = job->work;
     const as_model_rows rows = network_rows(network, network->batch, job->from + row - job->at, row, 1);
-    as_model_forward_layers(&network->model, &work, &rows, 0, network->passing.forward_layers);
+    as_model_forward_layers(&network->model, &work, &rows, 0, network->cuts.passing.forward_layers);
 }
 
 /* Remembers a sample whose loss is not finite, for the message of the verdict. */
@@ -317,7 +317,7 @@ static void note_bad(const tile_job *job, int64_t row)
 static void collect_bad(as_network *network)
 {
     network_bad *all = &network->bad;
-    for (int owner = 0; owner < network->owners; owner++) {
+    for (int owner = 0; owner < network->cuts.owners; owner++) {
         const network_bad *bad = &network->owner_bad[owner];
         if (all->count == 0) {
             all->layer = bad->layer;
@@ -403,9 +403,9 @@ static void work_on_tile(tile_job *job, int thread)
         sum_heads(job);
     }
     if (network->nportions > 0) {
-        as_model_accumulate_layers(&network->model, &job->work, network->chunk_layers, network->model.nlayers,
+        as_model_accumulate_layers(&network->model, &job->work, network->cuts.chunk_layers, network->model.nlayers,
                                    &job->sums, thread);
-    } else if (!network->early) {
+    } else if (!network->cuts.early) {
         as_model_accumulate(&network->model, &job->work, &job->tile->program, job->lane_row, job->resume,
                             network->vector + job->tile->slot, together ? network->setup.team : NULL, thread,
                             job->threads);
@@ -429,9 +429,9 @@ static void tile_body(void *argument, int thread)
 /* Now, by its owner; or by all threads together. */
 static void run_job(tile_job *job)
 {
-    job->early = job->network->early;
+    job->early = job->network->cuts.early;
     job->sums = sums_of(job, job->network->vector + job->tile->slot);
-    if (job->network->owners > 1) {
+    if (job->network->cuts.owners > 1) {
         work_on_tile(job, 0);
     } else {
         as_team_run(job->network->setup.team, tile_body, job);
@@ -444,7 +444,7 @@ static void run_long_lane(tile_job job, int64_t first, int64_t last)
     const network_tile *tile = job.tile;
     const network_tile part = {
         .owner = tile->owner, .lane = tile->lane, .lanes = tile->lanes, .program = tile->program, .slot = tile->slot};
-    const int64_t most = job.network->tile_rows;
+    const int64_t most = job.network->cuts.tile_rows;
     for (int64_t from = first; from < last; from += most) {
         const bool ends = last - from <= most;
         const int64_t rows = ends ? last - from : most;
@@ -467,14 +467,14 @@ static void run_tile(as_network *network, const network_tile *tile)
                     .tile = tile,
                     .work = network->work,
                     .owner = tile->owner,
-                    .threads = network->owners > 1 ? 1 : as_team_size(network->setup.team),
+                    .threads = network->cuts.owners > 1 ? 1 : as_team_size(network->setup.team),
                     .from = first,
-                    .at = tile->owner * network->tile_rows,
+                    .at = tile->owner * network->cuts.tile_rows,
                     .rows = last - first,
                     .lane_row = lane_row};
     as_model_work_own(&network->model, &job.work, tile->owner);
-    job.work.near = network->passing.layers > 0 ? job.at : 0;
-    if (tile->lanes == 1 && last - first > network->tile_rows) {
+    job.work.near = network->cuts.passing.layers > 0 ? job.at : 0;
+    if (tile->lanes == 1 && last - first > network->cuts.tile_rows) {
         run_long_lane(job, first, last);
         return;
     }
@@ -531,11 +531,11 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     network_gather_partners(&gathering, batch, network->setup.lanes->count);
     network->use_params = network->params;
     network->use_packed = network->packed;
-    for (int owner = 0; owner < network->owners; owner++) {
+    for (int owner = 0; owner < network->cuts.owners; owner++) {
         network->owner_bad[owner].count = 0;
     }
     as_sum_clear(network->sum);
-    if (network->owners > 1) {
+    if (network->cuts.owners > 1) {
         as_team_run(network->setup.team, owner_body, network);
     } else {
         const bool split = network->pulse != NULL && network->pulse->splits;

@@ -36,8 +36,8 @@ static void forward_phase(const evaluation *e, int thread, int phase)
     const as_model *model = &network->model;
     int64_t first, count;
     as_team_share(e->rows, 1, thread, as_team_size(network->setup.team), &first, &count);
-    for (int64_t done = 0; done < count; done += network->chunk) {
-        const int64_t here = count - done < network->chunk ? count - done : network->chunk;
+    for (int64_t done = 0; done < count; done += network->cuts.chunk_rows) {
+        const int64_t here = count - done < network->cuts.chunk_rows ? count - done : network->cuts.chunk_rows;
         as_model_rows rows = network_rows(network, e->batch, e->base + first + done, first + done, here);
         rows.thread = thread;
         if (phase == 0) {

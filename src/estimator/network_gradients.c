@@ -144,7 +144,7 @@ static void pass_body(void *argument, int thread)
             }
         }
     } else {
-        const int64_t chunk = g->network->chunk;
+        const int64_t chunk = g->network->cuts.chunk_rows;
         as_team_share(job->rows, job->rows >= 64 * threads ? 8 : 1, thread, threads, &first, &count);
         for (int64_t done = 0; done < count; done += chunk) {
             pass_rows(job, first + done, count - done < chunk ? count - done : chunk, 0, 0, thread);

@@ -13,22 +13,12 @@ enum {
     KEPT_BYTES = 1 << 28     /* what kept gradients may take */
 };
 
-static int64_t row_bytes(const as_gradients *g)
-{
-    const as_model *model = &g->model;
-    int64_t reals = 2 * model->in_size;
-    for (int l = 0; l < model->nlayers; l++) {
-        reals += 2 * model->layer[l].out_size + model->layer[l].saved;
-    }
-    return reals * (int64_t)g->kernels->real_bytes;
-}
-
 /* Rows of a lane that are worked on at a time. */
 static as_status choose_tile(as_gradients *g)
 {
     const int64_t lane = g->options.lane_rows > 0 ? g->options.lane_rows : 1;
     const int64_t rows = lane * g->network->setup.lanes->count, micro = g->network->setup.micro_batch;
-    const int64_t room = WORK_BYTES / row_bytes(g);
+    const int64_t room = WORK_BYTES / network_row_bytes(&g->model, g->model.nlayers);
     int64_t tile = micro > 0 && micro < TILE_ROWS ? micro : TILE_ROWS;
     tile = tile < room ? tile : room > 0 ? room : 1;
     g->tile = tile < rows ? tile : rows;

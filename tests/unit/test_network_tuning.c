@@ -136,7 +136,7 @@ static void force(as_estimator *estimator, const forced *how)
     }
     assert_true(!how->relus || held > 0);
     if (how->relus) { /* they look at values that would have been forgotten */
-        ((as_network *)estimator)->passing.forward_layers = 0;
+        ((as_network *)estimator)->cuts.passing.forward_layers = 0;
     }
 }
 
@@ -165,12 +165,12 @@ static void assert_passing_is_small(const as_estimator *estimator)
     const as_model *model = &network->model;
     size_t all = 0, most = 0;
     for (int v = 1; v <= model->nlayers; v++) {
-        const size_t bytes = (size_t)(network->tile_rows * network->work.ld[v]) * model->kernels->real_bytes;
+        const size_t bytes = (size_t)(network->cuts.tile_rows * network->work.ld[v]) * model->kernels->real_bytes;
         all += network->work.passes[v] ? bytes : 0;
         most = network->work.passes[v] && bytes > most ? bytes : most;
     }
-    assert_true(!network->early || network->work.passing_bytes > 0);
-    assert_true(network->work.passing_bytes >= most * (network->early ? 1 : 0));
+    assert_true(!network->cuts.early || network->work.passing_bytes > 0);
+    assert_true(network->work.passing_bytes >= most * (network->cuts.early ? 1 : 0));
     assert_true(network->work.passing_bytes <= all + (size_t)model->nlayers * 128);
 }
 
