@@ -175,9 +175,7 @@ def goals(rows, limits):
         lines.append([f"{row['task']}, {row['ranks']} x {row['threads']}, {row['peer']}", f"{goal:g}", f"{row['ratio']:.2f}", ms(step(row, "allsum")),
                       ms(asked), ms(arithmetic), ms(memory), ms(asked - kernels - memory), per_cent(arithmetic / asked), per_cent(need),
                       verdict(need, limit, arithmetic / kernels)])
-    if not lines:
-        print("All goals are reached.\n")
-        return
+    lines = lines or [["all goals are reached"] + [""] * 10]
     table(["row", "goal", "reached", "step, ms", "asked", "at the peak", "update", "left beside our best kernels", "of the peak, whole step",
            "without the update", "so"], lines)
 
