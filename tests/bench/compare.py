@@ -77,7 +77,7 @@ def allsum(program, task, steps, ranks, threads, seed, folder):
         with open(os.path.join(out, "run", "metrics.jsonl")) as f:
             log = [m for m in map(json.loads, f) if "lr" in m]
     losses, rate = [m["loss"] for m in log], median_rate([m["timing"]["seconds"] for m in log], task.batch * ranks * task.unit)
-    return {"rate": rate, "loss": statistics.fmean(losses[-max(1, steps // 10):]), "isa": summary["isa"]}
+    return {"rate": rate, "loss": statistics.fmean(losses[-max(1, steps // 10):]), "isa": summary["isa"], "lanes": summary["lanes"]}
 
 
 def fastest(task, ranks, threads, how, folder, variants):

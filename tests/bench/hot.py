@@ -40,11 +40,12 @@ def main():
                 f.write(config(task, 1, 3 * task.steps, 1, folder))
             subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", data, program, "train", path, "-q", "--threads",
                             str(args.threads), "-o", os.path.join(folder, "run-" + name.replace(" ", "-"))], check=True, capture_output=True)
-            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--sort", "symbol"],
+            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--sort", "dso,symbol"],
                                     check=True, capture_output=True, text=True).stdout
-            found = re.findall(r"^\s+([\d.]+)%\s+\[[.k]\]\s+(\S+)", report, re.M)
+            found = re.findall(r"^\s+([\d.]+)%\s+(\S+)\s+\[[.k]\]\s+(\S+)", report, re.M)
             found = sorted(found, key=lambda row: -float(row[0]))[:args.top]
-            print(f"| {name} | " + ", ".join(f"`{symbol}` {float(share):.0f} %" for share, symbol in found) + " |", flush=True)
+            found = [(share, f"`{symbol}`" if not symbol.startswith("0x") else f"a function of {where}") for share, where, symbol in found]
+            print(f"| {name} | " + ", ".join(f"{symbol} {float(share):.0f} %" for share, symbol in found) + " |", flush=True)
 
 
 if __name__ == "__main__":

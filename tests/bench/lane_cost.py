@@ -3,33 +3,29 @@
 usage: python3 tests/bench/lane_cost.py [--tasks "softmax b256,..."] [--pairs 5] [--steps N] [--threads 1] [--program build/allsum]
 For each workload of workloads.py both run in turn (auto, 1, auto, 1, ...). A row gives the lanes of `auto`, the median rate of both
 and the cost: the samples per second with one lane over those with `auto`, less one, median and range over the pairs. Batch norm takes
-a lane at a time, so the losses of the two are not the same; times are what is compared. The exit code is 1 when a median is above 10 %. Some five minutes; needs Python with numpy and torch for the made-up data.
+a lane at a time, so the losses of the two are not the same; times are what is compared. The exit code is 1 when a median is above
+10 %. Some five minutes; needs Python with numpy and torch for the made-up data.
 """
 import argparse
-import json
+import copy
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 
-from workloads import TASKS, config
+import compare
+from workloads import TASKS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MOST = 0.10  # of a step
 
 
 def train(program, task, lanes, steps, threads, folder):
-    """Samples per second of a run, and its lanes."""
-    path = os.path.join(folder, "lanes.yaml")
-    with open(path, "w") as f:
-        f.write(f"lanes: {lanes}\n" + config(task, 1, steps, 1, folder))
-    with tempfile.TemporaryDirectory(dir=folder) as out:
-        subprocess.run([program, "train", path, "-q", "-t", str(threads), "-o", os.path.join(out, "run")], check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        with open(os.path.join(out, "run", "summary.json")) as f:
-            summary = json.load(f)
-    return summary["samples_per_second"], summary["lanes"]
+    """As a run of compare; its rate is the median over chunks of steps."""
+    task = copy.copy(task)
+    task.config = f"lanes: {lanes}\n" + task.config
+    return compare.allsum(program, task, steps, 1, threads, 1, folder)
 
 
 def main():
@@ -52,15 +48,16 @@ def main():
             task = TASKS[name]
             if any(kind not in kinds for kind in task.needs):
                 continue
-            steps, rates, lanes = args.steps or task.steps, {"auto": [], "1": []}, {}
+            steps, rates, lanes = args.steps or task.steps, {"auto": [], "1": []}, 0
             for _ in range(args.pairs):
                 for setting in rates:
-                    rate, lanes[setting] = train(program, task, setting, steps, args.threads, folder)
-                    rates[setting].append(rate)
+                    ran = train(program, task, setting, steps, args.threads, folder)
+                    rates[setting].append(ran["rate"])
+                    lanes = max(lanes, ran["lanes"])
             costs = sorted(one / auto - 1 for auto, one in zip(rates["auto"], rates["1"]))
             cost = statistics.median(costs)
             dear += [name] if cost > MOST else []
-            print(f"| {name} | {lanes['auto']} | {statistics.median(rates['auto']):,.0f} | {statistics.median(rates['1']):,.0f} | "
+            print(f"| {name} | {lanes} | {statistics.median(rates['auto']):,.0f} | {statistics.median(rates['1']):,.0f} | "
                   f"{100 * cost:.1f} % | {100 * costs[0]:.1f} to {100 * costs[-1]:.1f} % |", flush=True)
     if dear:
         sys.exit(f"lane_cost: above {100 * MOST:.0f} % of a step: {', '.join(dear)}")
