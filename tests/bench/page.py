@@ -5,10 +5,13 @@ A line of the page that begins with "*Table `NAME`" stands before each table tha
 are made anew; what the text around them says is for whoever reads it again. Prints what was made and what was left.
 """
 import argparse
+import glob
 import json
 import math
 import os
 import re
+
+from roofline import merged
 
 TITLES = {"softmax b256": "softmax 784-10, batch 256, SGD", "mlp b128": "MLP 784-512-512-10, batch 128, Adam", "mlp b1024": "MLP, batch 1024, Adam",
           "tabular b4096": "tabular 64-256-256-1, batch 4096, Adam", "lenet b128": "LeNet, batch 128", "rescnn b128": "residual CNN, batch 128",
@@ -62,7 +65,8 @@ class Figures:
 
     def training(self):
         rows, last = [], None
-        for r in self.objects("compare.json")[0]["rows"]:
+        names = sorted(map(os.path.basename, glob.glob(os.path.join(self.folder, "compare*.json")))) or ["compare.json"]
+        for r in merged([self.objects(name)[0] for name in names]):
             rows.append([TITLES[r["task"]] if r["task"] != last else "", f"{r['ranks']} x {r['threads']}", r["peer"], f"{r['allsum']:,.0f}",
                          f"{r['torch']:,.0f}", r["variant"], f"{r['ratio']:.2f}", f"{r['least']:.2f} - {r['most']:.2f}",
                          f"{r['loss']:.4f}, {r['torch_loss']:.4f}" + ("" if r["same_loss"] else " (not the same)")])

@@ -1,8 +1,8 @@
 """The roofline of the workloads of tests/bench/compare: what arithmetic and memory allow, beside what was measured and the goals.
 
-usage: python3 tests/bench/roofline.py COMPARE.json GEMM-1.json [GEMM-2.json ...]
-COMPARE.json: tests/bench/compare --json; GEMM-N.json: allsum bench gemm --threads N --json, for 1 thread and for as many as the rows
-of the comparison use together. Prints three tables of docs/performance.md: floors of a step on one thread, goals that are not reached
+usage: python3 tests/bench/roofline.py COMPARE.json... GEMM-1.json [GEMM-2.json ...]
+COMPARE.json: tests/bench/compare --json (of several files the last one that has a row counts); GEMM-N.json: allsum bench gemm
+--threads N --json, for 1 thread and for as many as the rows of the comparison use together. Prints three tables of docs/performance.md: floors of a step on one thread, goals that are not reached
 and what they would take, and where the next 10 % are. Nothing is measured here.
 
 Counted are the multiply-adds of dense layers, convolutions (without those on padding) and attention (of pairs that are seen; backward
@@ -128,6 +128,13 @@ def table(head, rows):
     print("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]) + "\n")
 
 
+def merged(comparisons):
+    """Their rows in the order of the tasks; a later one stands for an earlier one of the same kind."""
+    order = {name: i for i, name in enumerate(TASKS)}
+    rows = {(order[r["task"]], r["ranks"], r["threads"], r["peer"]): r for comparison in comparisons for r in comparison["rows"]}
+    return [rows[key] for key in sorted(rows)]
+
+
 def step(row, who):
     """Seconds of a step of all processes together."""
     task = TASKS[row["task"]]
@@ -197,13 +204,15 @@ def next_part(rows, limits):
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    with open(sys.argv[1]) as f:
-        rows = json.load(f)["rows"]
-    limits = {}
-    for path in sys.argv[2:]:
+    found, limits = [], {}
+    for path in sys.argv[1:]:
         with open(path) as f:
-            measured = json.load(f)
-        limits[measured["threads"]] = Limits(measured)
+            one = json.load(f)
+        if "memory" in one:
+            limits[one["threads"]] = Limits(one)
+        else:
+            found.append(one)
+    rows = merged(found)
     missing = sorted({1, *(r["ranks"] * r["threads"] for r in rows)} - limits.keys())
     if missing:
         sys.exit(f"roofline: no limits of {', '.join(map(str, missing))} threads: allsum bench gemm --threads N --json")
