@@ -60,7 +60,7 @@ typedef struct stretch {
 static bool is_brief(const as_network *network, const stretch *s, int64_t count)
 {
     return s->forward && s->first == 0 && network->cuts.passing.forward_layers > 0 &&
-           count <= network->cuts.passing.chunk && network->pulse == NULL && network->model.segments == 0;
+           count <= network->cuts.passing.forward_rows && network->pulse == NULL && network->model.segments == 0;
 }
 
 /* A stretch of rows [first, first + count) of the work space; they are lanes [lane, lane + lanes) of the tile, or any
@@ -473,7 +473,7 @@ static void run_tile(as_network *network, const network_tile *tile)
                     .rows = last - first,
                     .lane_row = lane_row};
     as_model_work_own(&network->model, &job.work, tile->owner);
-    job.work.near = network->cuts.passing.layers > 0 ? job.at : 0;
+    job.work.near = network->cuts.passing.backward_layers > 0 ? job.at : 0;
     if (tile->lanes == 1 && last - first > network->cuts.tile_rows) {
         run_long_lane(job, first, last);
         return;

@@ -266,19 +266,19 @@ int64_t network_portion_rows(const as_model *model, const network_cuts *cuts, in
 static as_model_passing passing_of(const facts *f, const network_cuts *c)
 {
     const as_model *model = f->model;
-    as_model_passing p = {.layers = c->early ? model->nlayers : 0,
-                          .rows = c->tile_rows,
+    as_model_passing p = {.backward_layers = c->early ? model->nlayers : 0,
+                          .backward_rows = c->tile_rows,
                           .owners = c->owners,
                           .threads = f->shard->threads,
                           .together = !is_alone(f, c)};
     if (model->scope == AS_SCOPE_ROW && (c->chunk_rows < c->tile_rows || c->early)) {
         p.forward_layers = c->early ? model->nlayers : c->chunk_layers;
-        p.chunk = c->chunk_rows;
+        p.forward_rows = c->chunk_rows;
     }
     if (c->portion_lanes > 0) {
         const int64_t rows = c->portion_lanes * f->lane_rows, pass = c->chunk_rows + c->chunk_rows / 2 + 1;
-        p.layers = c->chunk_layers;
-        p.rows = model->scope != AS_SCOPE_ROW || rows < pass ? rows : pass;
+        p.backward_layers = c->chunk_layers;
+        p.backward_rows = model->scope != AS_SCOPE_ROW || rows < pass ? rows : pass;
     }
     return p;
 }

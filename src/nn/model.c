@@ -1,5 +1,5 @@
-/* A network as a whole: initial parameters, work space, packing, cost. The passes are in model_pass.c, the
-   configuration in model_parse.c.
+/* A network as a whole: initial parameters, work space, packing, cost. The passes are in model_pass.c, losses
+   in model_loss.c, sums in model_sums.c, the configuration in model_parse.c.
 
    Row strides: a cache line is added to strides that are multiples of 512 bytes, because rows at such distances fall
    into few of the cache's sets. */
@@ -9,7 +9,8 @@
 
 #include "base/error.h"
 #include "nn/init.h"
-#include "nn/model_passing.h"
+#include "nn/model_places.h"
+#include "nn/model_rows.h"
 #include "nn/model_ties.h"
 
 as_status as_model_init(const as_model *model, uint64_t seed, void *params)
@@ -138,7 +139,7 @@ void as_model_work_bind(const as_model *model, as_model_work *work)
     if (work->pool != NULL) {
         visit_pool(model, work, &walk);
     }
-    as_model_passing_bind(model, work);
+    as_model_places_bind(model, work);
 }
 
 as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, int depth, bool train,
@@ -160,7 +161,7 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
         as_model_work_destroy(out);
         AS_FAIL(AS_NOMEM, "out of memory for the work space of %d layers", model->nlayers);
     }
-    as_model_passing_choose(model, passing, out);
+    as_model_places_choose(model, passing, out);
     for (int v = 0; v <= model->nlayers; v++) {
         const as_shape *shape = as_model_shape(model, v);
         out->ld[v] = row_stride(model, shape, as_shape_size(shape));
@@ -180,7 +181,7 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
     }
     if (train) {
         AS_TRY(reserve_more(model, arena, out));
-        AS_TRY(as_model_passing_plan(model, passing, arena, out));
+        AS_TRY(as_model_places_plan(model, passing, arena, out));
         AS_TRY(as_model_ties_plan(model, depth, arena, out));
         pool_walk walk = {.base = NULL};
         visit_pool(model, out, &walk);
@@ -196,6 +197,12 @@ as_status as_model_work_plan(const as_model *model, int64_t rows, int threads, i
     AS_TRY(reserve_rows(model, threads, as_model_stride(model, model->scratch + rows * model->scratch_row), arena,
                         &out->scratch));
     return as_arena_reserve(arena, (size_t)rows * sizeof *out->loss, (void **)&out->loss);
+}
+
+void *as_model_scratch(const as_model *model, const as_model_work *work, int thread)
+{
+    return as_row_at(model, work->scratch, thread,
+                     as_model_stride(model, model->scratch + work->rows * model->scratch_row));
 }
 
 void as_model_work_destroy(as_model_work *work)

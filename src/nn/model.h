@@ -116,18 +116,17 @@ typedef struct as_model_work {
     int brief_layers, threads;
 } as_model_work;
 
-/* Which gradients pass: those at values that the first `layers` layers alone write and read. Rows go backward through
-   these layers `rows` at a time, and each layer is summed before the next one (as_model_rows.sums); so the gradients
-   use the same memory one after another, and it stays in the cache. */
+/* What need not stay for all rows: what passes uses the same memory in turn, and it stays in the cache.
+
+   Gradients pass at values that the first backward_layers layers alone write and read, where rows go backward through
+   these layers at most backward_rows at a time, and each layer is summed before the next one (as_model_rows.sums).
+   Values pass that the first forward_layers layers alone read, and only forward, where a thread takes at most
+   forward_rows rows at a time through these layers. */
 typedef struct as_model_passing {
-    int layers; /* 0: none pass */
-    int64_t rows;
+    int backward_layers, forward_layers; /* 0: none pass */
+    int64_t backward_rows, forward_rows;
     int owners;    /* threads that have rows for themselves */
     bool together; /* or one owner, whose rows several threads share: they meet before the sums of a layer */
-    /* And which values: those that the first forward_layers layers alone read, and only forward, where a thread takes
-       at most `chunk` rows at a time through these layers. */
-    int forward_layers; /* 0: none pass */
-    int64_t chunk;
     int threads;
 } as_model_passing;
 

@@ -5,7 +5,7 @@
 
    A layer that passes its gradient on as it is (add) need not copy it: value and inputs have one place, as far as none
    changes while another lives. So the gradient of a residual stream stays where it is, and layers add to it. */
-#include "nn/model_passing.h"
+#include "nn/model_places.h"
 
 #include <stdlib.h>
 
@@ -131,7 +131,7 @@ static bool may_share(const places *p, const as_model_passing *passing, const in
 /* done: of a host, the last layer that reads one of those that have its place; (nlayers + 1) zeros, as host. */
 static void place_gradients(places *p, const as_model_passing *passing, int *host, int *done)
 {
-    for (int i = passing->layers - 1; i >= 0; i--) {
+    for (int i = passing->backward_layers - 1; i >= 0; i--) {
         const as_layer *layer = &p->model->layer[i];
         for (int u = 1; u <= p->model->nlayers; u++) {
             p->lives[u] = p->lives[u] && done[u] <= i;
@@ -178,8 +178,8 @@ static void place_values(places *p, int layers)
     }
 }
 
-as_status as_model_passing_plan(const as_model *model, const as_model_passing *passing, as_arena *arena,
-                                as_model_work *work)
+as_status as_model_places_plan(const as_model *model, const as_model_passing *passing, as_arena *arena,
+                               as_model_work *work)
 {
     const size_t n = (size_t)model->nlayers + 1;
     if (passing == NULL) {
@@ -194,9 +194,10 @@ as_status as_model_passing_plan(const as_model *model, const as_model_passing *p
         free(host);
         AS_FAIL(AS_NOMEM, "out of memory for the places of %d layers", model->nlayers);
     }
-    places gradients = {.model = model, .work = work, .rows = passing->rows, .lives = lives, .place = work->place};
+    places gradients = {
+        .model = model, .work = work, .rows = passing->backward_rows, .lives = lives, .place = work->place};
     places values = {
-        .model = model, .work = work, .rows = passing->chunk, .lives = lives + n, .place = work->brief_place};
+        .model = model, .work = work, .rows = passing->forward_rows, .lives = lives + n, .place = work->brief_place};
     place_gradients(&gradients, passing, host, host + n);
     place_values(&values, passing->forward_layers);
     free(lives);
@@ -209,14 +210,14 @@ as_status as_model_passing_plan(const as_model *model, const as_model_passing *p
     return as_arena_reserve(arena, (size_t)passing->threads * values.most, &work->brief_memory);
 }
 
-void as_model_passing_choose(const as_model *model, const as_model_passing *passing, as_model_work *work)
+void as_model_places_choose(const as_model *model, const as_model_passing *passing, as_model_work *work)
 {
     for (int v = 1; v <= model->nlayers && passing != NULL; v++) {
-        work->passes[v] = passes(model, v, passing->layers);
+        work->passes[v] = passes(model, v, passing->backward_layers);
     }
 }
 
-void as_model_passing_bind(const as_model *model, as_model_work *work)
+void as_model_places_bind(const as_model *model, as_model_work *work)
 {
     const int n = model->nlayers + 1;
     for (int owner = 0; owner < work->owners; owner++) {
