@@ -2,8 +2,8 @@
 
      plan and state            estimator_network.c, network_check.c (the data)
      how rows are cut          network_cuts.c (the choices), network_tiles.c (tiles, vectors and how they meet)
-     a step                    network_gather.c, network_accumulate.c, network_update.c, network_tensors.c and
-                               network_pieces.c (sums of whole tensors)
+     a step                    network_gather.c, network_passes.c, network_accumulate.c, network_update.c,
+                               network_tensors.c and network_pieces.c (sums of whole tensors)
      a felt step               network_pulse.c
      evaluation, prediction    network_evaluate.c, network_extend.c (sequences that go on)
      gradients anywhere        network_gradients.c and _plan.c, network_branches.c, network_spread.c,

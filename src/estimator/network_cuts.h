@@ -1,6 +1,6 @@
 /* How the rows of a rank are cut for a step of a network: the one plan of it, and the one function that makes it. Cuts
-   change speed and memory, never a bit. network_tiles.c lays the tiles over the lane tree, network_accumulate.c works
-   along them.
+   change speed and memory, never a bit. network_tiles.c lays the tiles over the lane tree, network_passes.c works along
+   them.
 
    Words: an owner is a thread that takes some lanes from the data to the sum by itself; a tile, lanes that go from the
    data to the sums together; a chunk, rows of a tile that a thread takes through layers at a time; a portion, lanes of
