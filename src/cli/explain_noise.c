@@ -201,8 +201,8 @@ as_status as_explain_noise(const as_explain_options *o, const as_plan *p, const 
         as_json_close(json, '}');
         return AS_OK;
     }
-    printf("noise    %lld steps of %lld samples in %d lanes, nothing written (loss now %.4g):\n         ",
-           (long long)m.steps, (long long)p->batch, p->lanes, m.loss);
+    printf("noise    %lld steps of %lld samples in %d lane%s, nothing written (loss now %.4g):\n         ",
+           (long long)m.steps, (long long)p->batch, p->lanes, p->lanes == 1 ? "" : "s", m.loss);
     if (!known) {
         printf("no critical batch (%s); more steps may tell: --noise-steps\n",
                m.why[0] != '\0' ? m.why : "the gradient is below its noise");

@@ -183,9 +183,9 @@ static void print_layers(const as_plan *p)
 static void print_step(const as_plan *p)
 {
     char flops[32];
-    printf("step     %lld samples in %d lanes; %s FLOP; %lld steps an epoch, %lld steps in all\n", (long long)p->batch,
-           p->lanes, as_count_text(as_model_flops(&p->model, true) * (double)p->batch, flops), (long long)p->per_epoch,
-           (long long)p->steps);
+    printf("step     %lld samples in %d lane%s; %s FLOP; %lld steps an epoch, %lld steps in all\n", (long long)p->batch,
+           p->lanes, p->lanes == 1 ? "" : "s", as_count_text(as_model_flops(&p->model, true) * (double)p->batch, flops),
+           (long long)p->per_epoch, (long long)p->steps);
     const as_pulse_plan pulse = as_pulse_plan_make(&p->model, p->lanes, p->batch);
     const int64_t steps = as_pulse_steps(p->config->probe.pulse_steps, pulse.price);
     if (steps > 0) {

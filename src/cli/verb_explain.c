@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/explain.h"
 #include "io/file_kind.h"
+#include "io/states.h"
 
 enum { SETS_MAX = 256, NOISE_STEPS = 16 };
 static const double latency_us = 5, bandwidth_gb = 10; /* of a common cluster: what 100 Gbit/s give */
@@ -72,6 +73,10 @@ static as_status explain_config(as_context *context, const char *path)
     if (path != NULL && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
         snprintf(file, sizeof file, "%s/config.yaml", path); /* a run */
         options.run = path;
+        char members[AS_MEMBERS_TEXT];
+        if (stat(file, &info) != 0) {
+            AS_FAIL(AS_NOINPUT, "%s: no run: it has no config.yaml%s", path, as_state_members_text(path, members));
+        }
     }
     const char *files[] = {file};
     as_config config;

@@ -10,7 +10,7 @@
 #include "base/fields.h"
 #include "base/json_read.h"
 #include "cli/launch.h"
-#include "cli/train_folder.h"
+#include "cli/refuse_run.h"
 #include "cli/verb.h"
 #include "run/bench.h"
 #include "run/config_sections.h"
@@ -337,7 +337,7 @@ static as_status run(as_context *context)
     const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
     int nfiles = 0;
     for (int i = 0; i < context->narguments && nfiles < LIST_MAX; i++) {
-        AS_TRY(as_train_folder_refuse(context->argument[i]));
+        AS_TRY(as_refuse_run(context->argument[i]));
         files[nfiles++] = context->argument[i];
     }
     int nsets = as_option_all(context, "set", LIST_MAX, sets);

@@ -367,11 +367,12 @@ static as_status open_all(as_run *run)
                  (long long)as_sampler_batches(run->train.sampler));
     }
     warn_of_channels(run);
-    as_log_line(run->log, AS_LOG_INFO, "%d rank%s x %d thread%s, %s%s%s; %lld samples of %s in %d lanes; %s",
+    as_log_line(run->log, AS_LOG_INFO, "%d rank%s x %d thread%s, %s%s%s; %lld samples of %s in %d lane%s; %s",
                 as_world_size(run->world), as_world_size(run->world) > 1 ? "s" : "", as_team_size(run->team),
                 as_team_size(run->team) > 1 ? "s" : "", run->kernels->isa, as_world_size(run->world) > 1 ? ", " : "",
                 as_world_size(run->world) > 1 ? as_world_transport(run->world) : "", (long long)d->rows,
-                as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes, length);
+                as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes, run->lanes.lanes == 1 ? "" : "s",
+                length);
     return AS_OK;
 }
 

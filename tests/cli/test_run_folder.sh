@@ -23,11 +23,13 @@ expect 64 'runs/one: expected a configuration, found a run, finished at step 23;
 eval "\"$program\" $(sed 's/.*to train on: allsum//; s/MORE/2/' ../err) -q" >../out 2>../err
 expect 0 'status: finished, step 46,' info $runs/one
 
+expect 64 'one/final\.h5: expected a configuration, found a checkpoint of step 46; .*--fork ' train $runs/one/final.h5
+
 # An ensemble is no run, its members are.
 members='its 3 members [^ ]*three/member-1 \.\.\. [^ ]*three/member-3 are runs'
 expect 64 "runs/three: expected a configuration, found the folder of an ensemble; $members" train $runs/three
 for verb in eval report verify probe; do expect 65 "$members" $verb $runs/three; done
-expect 66 "$members" diagnose $runs/three
+for verb in diagnose explain; do expect 66 "$members" $verb $runs/three; done
 expect 65 "$members" predict $runs/three --in x.csv --out x.h5
 expect 0 '3 members of an ensemble' info $runs/three
 [ "$(grep -c 'status: finished, step 23,' ../out)" = 3 ] || complain 'not every member is described'

@@ -1,5 +1,6 @@
-/* A run is named by -o, what is trained by a configuration: whoever gives the folder alone is told both. */
-#include "cli/train_folder.h"
+/* A run is named by -o, what is trained by a configuration: whoever gives the folder or a checkpoint of it alone is
+   told both. */
+#include "cli/refuse_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,11 +65,21 @@ static as_status refuse_run(const char *dir, const char *config)
             config, dir);
 }
 
-as_status as_train_folder_refuse(const char *path)
+as_status as_refuse_run(const char *path)
 {
     struct stat info;
     char config[NAME], members[AS_MEMBERS_TEXT];
-    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    int64_t step;
+    if (stat(path, &info) != 0) {
+        return AS_OK;
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        if (S_ISREG(info.st_mode) && as_state_step(path, &step) == AS_OK) {
+            AS_FAIL(AS_USAGE,
+                    "%s: expected a configuration, found a checkpoint of step %lld; to begin with its weights: "
+                    "--fork %s; to go on with its run: allsum train RUN/config.yaml -o RUN",
+                    path, (long long)step, path);
+        }
         return AS_OK;
     }
     snprintf(config, sizeof config, "%s/config.yaml", path);
