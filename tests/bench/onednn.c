@@ -68,20 +68,23 @@ static void theirs(void *argument, int64_t turns)
     }
 }
 
+/* What the weights are does not matter, but where: which of them stay in the near cache depends on the pages, and moves
+   the rate of few rows by a third. So both sides read the same memory, as if it were packed for the one and plain for
+   the other. */
 static as_status allocate(as_bench_job *j, operation what, as_arena **arena)
 {
     const as_kernels *const K = j->kernels;
-    const int64_t b = what == WEIGHT_GRADIENT ? j->m * j->n : j->k * j->n;
-    const int64_t c = what == WEIGHT_GRADIENT ? j->k * j->n : j->m * j->n;
+    const bool gradient = what == WEIGHT_GRADIENT;
+    const int64_t b = gradient ? j->m * j->n : K->pack_reals(j->k, j->n);
+    const int64_t c = gradient ? j->k * j->n : j->m * j->n;
     AS_TRY(as_arena_create(arena));
     AS_TRY(as_arena_reserve(*arena, (size_t)(j->m * j->k) * K->real_bytes, &j->a));
     AS_TRY(as_arena_reserve(*arena, (size_t)b * K->real_bytes, &j->b));
     AS_TRY(as_arena_reserve(*arena, (size_t)c * K->real_bytes, &j->c));
-    AS_TRY(as_arena_reserve(*arena, (size_t)K->pack_reals(j->k, j->n) * K->real_bytes, &j->packed));
     AS_TRY(as_arena_commit(*arena));
     as_bench_fill(K, j->a, j->m * j->k);
     as_bench_fill(K, j->b, b);
-    as_bench_fill(K, j->packed, K->pack_reals(j->k, j->n));
+    j->packed = j->b;
     return AS_OK;
 }
 
