@@ -28,6 +28,10 @@ expect 0 '"nodes_that_pay": 1[,}]' explain --json --network-latency 1e6 --thread
 expect 0 'Assumed between nodes: 3 us a message, 25 GB/s' explain --network-latency 3 --network-bandwidth 25 --threads 1
 expect 0 '^time ' explain --threads 1
 sed -n '/^time/,$p' ../out | awk 'length > 100 { exit 1 }' || complain "lines longer than 100 columns"
+# As many nodes as lanes. Each of 1024 sends its part to 1023 others and its slice to as many: half a microsecond each.
+expect 0 '"nodes": 1024' explain --json --threads 1 --network-latency 0.001 --network-bandwidth 1e6 -s lanes=1024 -s train.batch=1024
+most=$(grep -oE '"sum": *[0-9.e-]+' ../out | tail -n 1 | sed 's/.*: *//')
+holds "$most > 2 * 1023 * 0.5e-6 && $most < 4 * 1023 * 0.5e-6"
 
 # Beside a run. Both are measured on a machine that may be busy with something else at either time: four times apart either
 # way is far beyond what the model of a step leaves open (its parts are measured at the same sizes), and one try of three
