@@ -8,7 +8,7 @@
 #          followed by "weights IN UNITS OUT BIAS": the run starts with such weights of two layers, the biases of the first at BIAS
 #          "run resumed": stopped after 3 epochs and gone on with; "run ranks=N"
 #          "run exit=70": the record of the run says that it ended with this code
-#   data   a kind of tables with rows and changes, or builtin, fashion, coads (a climatology), burgers N, bible CONTEXT
+#   data   a kind of tables with rows and changes, or builtin, fashion, coads (a climatology), burgers N, heat N, bible CONTEXT
 #   model  units of hidden layers and what they share: "16 16 tanh", "32 relu init=normal init_scale=3"; linear: none; or [layers]; or statistic
 #          and the whole section: "statistic {type: ols}"
 #   overrides of the base configuration, with semicolons between
@@ -33,7 +33,7 @@ YAML
 outputs_of() { # data
     case $1 in
     *classes=*) grep -o 'classes=[0-9]*' <<<"$1" | cut -d= -f2 ;; builtin*digits* | fashion*) echo 10 ;; builtin*spirals*) echo 2 ;; builtin*) echo 1 ;;
-    coads*) echo 3 ;; burgers*) echo 128 ;; bible*) echo 256 ;; *) "$tables" outputs "${1%% *}" ;;
+    coads*) echo 3 ;; burgers*) echo 128 ;; heat*) echo 1024 ;; bible*) echo 256 ;; *) "$tables" outputs "${1%% *}" ;;
     esac
 }
 
@@ -70,7 +70,7 @@ run_one() { # name seed mode data model overrides bar
     builtin*) sets+=(-s "data.train={format: builtin, name: ${data#builtin }}") ;;
     fashion*) sets+=(-s 'data.train={format: idx, x: /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz, y: /usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz}') ;;
     coads*) sets+=(-s 'data.train={format: netcdf, file: /usr/share/ferret-vis/data/coads_climatology.cdf, x: [TIME, COADSY, COADSX, UWND, VWND, SLP], y: [SST, AIRT, SPEH]}') ;;
-    burgers*)
+    burgers* | heat*)
         [ -e "${data// /-}-$2.h5" ] || "$program" data generate "${data% *}" -o "${data// /-}-$2.h5" -n "${data#* }" --seed "$2" >/dev/null 2>text.err || return 1
         sets+=(-s "data.train={format: hdf5, file: ${data// /-}-$2.h5, x: /x, y: /y}")
         ;;

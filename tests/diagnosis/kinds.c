@@ -22,7 +22,7 @@ double normal(table *t)
     return r * cos(2 * pi * uniform(t));
 }
 
-static double poisson(table *t, double rate)
+double poisson(table *t, double rate)
 {
     double count = 0, left = exp(-rate), p = uniform(t), at = left;
     for (; p > at && count < 100; ++count) {
@@ -539,6 +539,13 @@ const kind *kind_find(const char *name)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kinds[i].name, name) == 0) {
             return &kinds[i];
+        }
+    }
+    int more;
+    const kind *other = kinds_more(&more);
+    for (int i = 0; i < more; i++) {
+        if (strcmp(other[i].name, name) == 0) {
+            return &other[i];
         }
     }
     return NULL;

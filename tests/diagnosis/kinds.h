@@ -26,6 +26,9 @@ struct table {
 /* In (0, 1); of mean 0 and variance 1. */
 double uniform(table *t);
 double normal(table *t);
+double poisson(table *t, double rate);
+/* Those of kinds_more.c. */
+const kind *kinds_more(int *count);
 /* NULL: no such kind. */
 const kind *kind_find(const char *name);
 
