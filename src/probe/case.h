@@ -9,6 +9,7 @@
 #include "probe/dependence.h"
 #include "probe/fit.h"
 #include "probe/history.h"
+#include "probe/pattern.h"
 #include "probe/point.h"
 #include "probe/sample.h"
 #include "probe/shards.h"
@@ -62,6 +63,7 @@ typedef struct as_case {
     as_columns columns;           /* of the training sample */
     const as_data_parts *answers; /* names of the targets; NULL or empty: they have numbers. Borrowed */
     as_dependence dependence;     /* of the same */
+    as_patterns patterns;         /* of the same */
     double separation;            /* share of rows that a perceptron gets right; NaN: not tried */
     as_shards lanes, batches;     /* of the same; batches only where rows are not shuffled */
     /* model */

@@ -12,7 +12,7 @@
 
 static const double work_most = 3e8;
 
-enum { ANSWERS_MOST = 16 };
+enum { ANSWERS_MOST = 16, TERMS_MOST = 6 };
 
 /* What columns may tell: an indicator for each class, or the targets; the first so many. */
 static int64_t answers_of(const as_sample *s)
@@ -77,14 +77,19 @@ static void describe(const as_columns *columns, const int64_t *index, int64_t n,
 {
     char name[AS_COLUMN_NAME_MAX];
     size_t used = 0;
+    int64_t terms = 0;
     out->column = index[j];
-    for (int64_t k = 0; k < n && used + 24 + sizeof name < sizeof out->relation; k++) {
+    for (int64_t k = 0; k < n; k++) {
         const double scale = columns->column[index[j]].sd / columns->column[index[k]].sd;
-        if (relation[j * n + k] != 0) {
+        if (relation[j * n + k] != 0 && terms++ < TERMS_MOST && used + 64 + sizeof name < sizeof out->relation) {
             used += (size_t)snprintf(out->relation + used, sizeof out->relation - used, "%s%.4g x %s",
                                      used > 0 ? " + " : "", relation[j * n + k] * scale,
                                      as_columns_name(columns, index[k], name));
+            out->terms++;
         }
+    }
+    if (terms > out->terms) {
+        snprintf(out->relation + used, sizeof out->relation - used, " + %lld more", (long long)(terms - out->terms));
     }
 }
 

@@ -13,7 +13,8 @@ typedef struct as_dependence {
     int64_t column;   /* the first dependent one; -1: none */
     double p; /* that all columns together tell labels or targets by chance: analysis of variance of the regression, the
                  smallest over classes or targets times their number; 1: not tested */
-    char relation[384]; /* "0.5 x column 'a' + 2 x column 'c'" */
+    int64_t terms;      /* that `relation` spells out */
+    char relation[768]; /* "0.5 x column 'a' + 2 x column 'c' + 3 more" */
 } as_dependence;
 
 /* Not collective. Nothing is measured where it would cost more

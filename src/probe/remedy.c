@@ -93,6 +93,20 @@ bool as_remedy_init(const as_case *c, as_finding *f)
     return !c->loads_weights && apply(&r, f);
 }
 
+static void visit_last(remedy *r, const char *path, const as_node *row)
+{
+    if (row == r->last && row->kind == AS_NODE_MAP && row->count > 0 && row->item[0]->kind == AS_NODE_MAP &&
+        as_node_get(row->item[0], "units") != NULL) {
+        add(r, "%s.%s.init_scale=%s", path, row->key[0], "0.1");
+    }
+}
+
+bool as_remedy_last(const as_case *c, as_finding *f)
+{
+    remedy r = {.c = c, .visit = visit_last};
+    return !c->loads_weights && apply(&r, f);
+}
+
 static bool wanted(const remedy *r, const as_node *name)
 {
     for (const char *const *from = r->from; *from != NULL; from++) {

@@ -11,6 +11,8 @@
 /* "model.layers.0.dense.init=auto" for each layer whose weights start in a way of their own (init, init_scale); nothing
    where weights come from a file. */
 bool as_remedy_init(const as_case *c, as_finding *f);
+/* A tenth of its start for the last layer, where it has units that are written as such. */
+bool as_remedy_last(const as_case *c, as_finding *f);
 /* Another activation for each layer but the last whose own is flat on both sides (sigmoid, tanh). */
 bool as_remedy_flat(const as_case *c, const char *better, as_finding *f);
 /* The same for those with relu. */

@@ -24,7 +24,7 @@ typedef struct as_finding {
     as_severity severity;
     char sentence[AS_SENTENCE_MAX]; /* AS_FOUND: the measured number and the limit; AS_NOT_JUDGED: why */
     char action[AS_ACTION_MAX];     /* overrides of the configuration, "optimizer.lr=0.45"; several: a blank apart */
-    char advice[AS_ACTION_MAX];     /* where no override can help: what to do; "" where there is an action */
+    char advice[AS_ACTION_MAX];     /* where no override can help: what to do; beside an action: what to do instead */
     as_text evidence;               /* JSON members */
     bool late;                      /* seen after training, not at the start: it explains nothing that came before */
     const as_rule *consequence_of;  /* NULL: a cause */

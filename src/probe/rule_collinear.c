@@ -1,9 +1,36 @@
 /* COLLINEAR: columns that others give exactly, or nearly: coefficients of a linear model are not determined. */
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "probe/rule.h"
 
 static const double nearly = 1e-3; /* a variance inflation factor of 1e6 */
+
+/* Whether a column and those that give it are levels of one category, "region=west": the first is the rest of one. */
+static bool levels(const as_case *c, const char *name)
+{
+    const char *equals = strchr(name, '=');
+    char prefix[AS_COLUMN_NAME_MAX];
+    snprintf(prefix, sizeof prefix, "%.*s", equals != NULL ? (int)(equals - name) + 1 : 0, name);
+    int64_t found = 0;
+    for (const char *at = c->dependence.relation; prefix[0] != '\0' && (at = strstr(at, prefix)) != NULL; at++) {
+        found++;
+    }
+    return found > 0 && found == c->dependence.terms;
+}
+
+static as_verdict too_few_rows(const as_case *c, as_severity severity, as_finding *f)
+{
+    const as_dependence *d = &c->dependence;
+    if (f->action[0] == '\0') {
+        as_advice(f, "more rows, or fewer columns: what rows do not determine, the penalty or the start decides");
+    }
+    return as_found(f, severity,
+                    "%lld training rows cannot determine the coefficients of %lld columns (limit: as many columns as "
+                    "rows): %lld of them are independent",
+                    (long long)c->train.rows, (long long)d->columns, (long long)d->rank);
+}
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -20,11 +47,18 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "smallest_part", d->smallest);
     as_json_real(&f->evidence, "tolerance", d->tolerance);
     if (d->rank < d->columns) {
-        if (matters) {
+        if (d->column >= 0) {
+            as_columns_name(&c->columns, d->column, name);
+        }
+        if (d->column >= 0 && levels(c, name)) {
+            as_action(f, "data.columns.drop_first=true");
+        } else if (matters) {
             as_action(f, c->network != NULL ? "model.l2=1e-4" : "model.type=ridge");
         }
+        if (c->train.rows <= d->columns) {
+            return too_few_rows(c, severity, f);
+        }
         if (d->column >= 0 && d->relation[0] != '\0') {
-            as_columns_name(&c->columns, d->column, name);
             as_advice(f, "leave %s out", name);
             return as_found(f, severity,
                             "%s = %s (up to a constant, to within %.0e of its spread): %lld of %lld columns "

@@ -5,6 +5,7 @@
 #include "probe/rule.h"
 
 static const double p_limit = 5e-3, p_doubt = 2e-2, errors_limit = 4;
+static const double pattern_limit = 1e-4; /* counts and products have no F distribution far out in its tail */
 enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
 static as_verdict judge(const as_case *c, as_finding *f)
@@ -30,9 +31,15 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const double errors = (x->neighbour_score - x->neighbour_chance) / x->neighbour_se;
     as_json_real(&f->evidence, "smallest_p", p);
     as_json_real(&f->evidence, "regression_p", c->dependence.p);
+    as_json_real(&f->evidence, "patterns_p", c->patterns.p);
+    as_json_int(&f->evidence, "patterns", c->patterns.tested);
     as_json_real(&f->evidence, "neighbour_score", x->neighbour_score);
     as_json_real(&f->evidence, "neighbour_chance", x->neighbour_chance);
     as_json_real(&f->evidence, "neighbour_se", x->neighbour_se);
+    if (c->patterns.tested > 0 && !(c->patterns.p > pattern_limit)) {
+        as_json_text(&f->evidence, "pattern", c->patterns.name);
+        return AS_CLEAR;
+    }
     if (!(p > p_limit) || !(c->dependence.p > p_limit) || fabs(errors) > errors_limit ||
         (c->trained && as_case_beats_chance(c))) {
         return AS_CLEAR;
@@ -45,9 +52,10 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     : c->train.total >= ROWS_SURE ? AS_FAULT
                                                   : AS_WARN,
                     "inputs tell nothing about %s: smallest p of %.0f columns %.2g, of their regression %.2g (limit "
-                    "%.2g), and five nearest rows "
+                    "%.2g), of %lld patterns (products, values in a row) %.2g (limit %.0e), and five nearest rows "
                     "reach %.3g where chance gives %.3g +- %.2g (limit %.0f standard errors)",
-                    c->classifies ? "labels" : "targets", tested, p, c->dependence.p, p_limit, x->neighbour_score,
+                    c->classifies ? "labels" : "targets", tested, p, c->dependence.p, p_limit,
+                    (long long)c->patterns.tested, c->patterns.p, pattern_limit, x->neighbour_score,
                     x->neighbour_chance, x->neighbour_se, errors_limit);
 }
 
@@ -63,11 +71,11 @@ static const char *const explains[] = {"BAD_INITIAL_LOSS", "EXPLODING_GRAD",
 
 const as_rule as_rule_labels_uninformative = {
     .code = "LABELS_UNINFORMATIVE",
-    .help = "smallest p of the columns (analysis of variance, Bonferroni) and of their regression over 0.005, and five "
-            "nearest rows within 4 "
-            "standard errors of chance, and no better on rows held out",
-    .source = "signal shows in one of them: XOR, parity and rings in the second",
-    .evidence = "columns and nearest rows of up to 4096 training rows; losses of rows held out",
+    .help = "smallest p of the columns (analysis of variance, Bonferroni) and of their regression over 0.005, of "
+            "patterns (products of two columns, of columns a distance apart, extremes, values that follow each other) "
+            "over 0.0001, five nearest rows within 4 standard errors of chance, and no better on rows held out",
+    .source = "signal shows in one of them: rings in nearest rows, XOR in products, order alone in values in a row",
+    .evidence = "columns, their patterns and nearest rows of up to 4096 training rows; losses of rows held out",
     .cure = "look at how labels came to the rows: an order that was lost, a wrong column",
     .explains = explains,
     .judge = judge,

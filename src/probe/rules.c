@@ -220,7 +220,7 @@ static void print_action(const as_finding *f, int columns, as_text *out)
         as_text_add(out, "\n");
     }
     if (f->advice[0] != '\0') {
-        as_text_add(out, "  do: ");
+        as_text_add(out, f->action[0] != '\0' ? "  or: " : "  do: ");
         wrap(out, columns, 6, 6, f->advice);
     }
 }
