@@ -32,8 +32,8 @@ typedef struct path {
 typedef struct tile_end {
     const real *bias;
     real *to;
-    int64_t row;  /* reals between rows of `to` */
-    int64_t cols; /* valid columns */
+    int64_t row;   /* reals between rows of `to` */
+    vmask mask[2]; /* of valid columns */
     bool relu;
 } tile_end;
 
@@ -42,7 +42,7 @@ AS_INLINE void tile_start(const int R, const int V, const tile_end *e, vmask mas
 {
     AS_UNROLL
     for (int v = 0; v < V; v++) {
-        mask[v] = v_first(e->cols - v * VL);
+        mask[v] = e->mask[v];
     }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
@@ -64,14 +64,28 @@ AS_INLINE void tile_start(const int R, const int V, const tile_end *e, vmask mas
     }
 }
 
+/* A store may write to what e points to, as far as the compiler knows: so that is read once, before the first. */
 AS_INLINE void tile_store(const int R, const int V, const tile_end *e, const vmask mask[2], vreal s[MR][2])
 {
+    real *to = e->to;
+    const int64_t row = e->row;
+    if (e->relu) {
+        AS_UNROLL
+        for (int r = 0; r < R; r++) {
+            AS_UNROLL
+            for (int v = 0; v < V; v++) {
+                s[r][v] = v_relu(s[r][v]);
+            }
+        }
+    }
     AS_UNROLL
     for (int r = 0; r < R; r++) {
         AS_UNROLL
         for (int v = 0; v < V; v++) {
-            v_store_masked(e->to + r * e->row + v * VL, e->relu ? v_relu(s[r][v]) : s[r][v], mask[v]);
+            v_store_masked(to + v * VL, s[r][v], mask[v]);
         }
+        to += row;
+        __asm__("" : "+r"(to));
     }
 }
 
@@ -235,7 +249,8 @@ static void rectangle_pass(const pass *p, const rectangle *q, int64_t group)
     path own = q->path;
     const bool gathers = (p->walk == AS_CONV_AUTO || p->walk == AS_CONV_WIDTH) && gather_path(p, q, at, &own);
     const int along = gathers ? 2 : choose_axis(p, q), outer = along == 0 ? 1 : 0, inner = along == 2 ? 1 : 2;
-    const int64_t strips = (q->n[along] + MR - 1) / MR;
+    const int64_t strips = (q->n[along] + MR - 1) / MR, low = strips > 0 ? q->n[along] / strips : 0;
+    const int64_t high = q->n[along] - low * strips, row = q->from_step[along], to_row = q->to_step[along];
     const real *const from = p->from + q->from + group * p->cs, *const packed = p->packed + group * p->matrix;
     real *const to = p->to + q->to + group * p->cd;
     for (int64_t o = 0; o < q->n[outer]; o++) {
@@ -244,17 +259,17 @@ static void rectangle_pass(const pass *p, const rectangle *q, int64_t group)
             const real *const b = packed + j * p->steps + q->tap * width;
             tile_function *const(*const kind)[2] = p->depthwise ? tiles_depthwise : gathers ? tiles_gather : tiles;
             tile_end e = {.bias = p->bias == NULL ? NULL : p->bias + group * p->cd + j,
-                          .row = q->to_step[along],
-                          .cols = p->cd - j,
+                          .row = to_row,
+                          .mask = {v_first(p->cd - j), v_first(p->cd - j - VL)},
                           .relu = p->relu};
             for (int64_t i = 0; i < q->n[inner]; i++) {
-                const real *const a = from + o * q->from_step[outer] + i * q->from_step[inner] + (p->depthwise ? j : 0);
-                real *const c = to + o * q->to_step[outer] + i * q->to_step[inner] + j;
+                const real *a = from + o * q->from_step[outer] + i * q->from_step[inner] + (p->depthwise ? j : 0);
+                e.to = to + o * q->to_step[outer] + i * q->to_step[inner] + j;
                 for (int64_t t = 0; t < strips; t++) {
-                    int64_t first;
-                    const int rows = strip_rows(q->n[along], strips, t, &first);
-                    e.to = c + first * q->to_step[along];
-                    kind[rows - 1][width / VL - 1](&own, a + first * q->from_step[along], q->from_step[along], b, &e);
+                    const int64_t rows = low + (t < high ? 1 : 0);
+                    kind[rows - 1][width / VL - 1](&own, a, row, b, &e);
+                    a += rows * row;
+                    e.to += rows * to_row;
                 }
             }
         }
