@@ -10,7 +10,7 @@
    steps of their own that leave those rows out. The walk goes lane by lane, chunk by chunk over a block of tiles whose
    tree stack fits L2. Depthwise: rows are kernel positions, and x is read as vectors too. Cost: 2 flops for each
    weight, sample and pixel that reads an input. */
-#include "kernels/conv_weigh.h"
+#include "kernels/conv_weigh_lines.h"
 #include "kernels/table.h"
 #include "kernels/table_conv.h"
 #include "kernels/team.h"
