@@ -353,7 +353,8 @@ static choice choose(const as_gemm_tuning *tuning, int64_t m, int64_t n, int64_t
 {
     const int64_t bytes = sizeof(real), depth = (k < KC ? k : KC) + PAD;
     const bool low = k * n * bytes <= L2_B && m * (n + k) * bytes > L2_ALL;
-    choice c = {.rows = low ? LOW : BLOCK_A / bytes / depth,
+    const int64_t fits = BLOCK_A / bytes / depth; /* where they are copied */
+    choice c = {.rows = low && LOW < fits ? LOW : fits,
                 .steps = KC,
                 .copy = lda * bytes % CONFLICT == 0 && n > COPY_PANELS * NR && m > WIDE_ROWS,
                 .wide = m <= WIDE_ROWS,

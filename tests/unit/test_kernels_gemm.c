@@ -14,10 +14,11 @@ static const shape3 shapes[] = {{0, 5, 3},    {3, 0, 5},    {3, 5, 0},    {1, 1,
                                 {12, 16, 64}, {61, 67, 71}, {5, 100, 37}, {128, 10, 9}, {43, 8, 70},
                                 {27, 24, 50}, {1, 65, 301}, {16, 48, 33}, {31, 601, 5}, {29, 299, 0}};
 
-/* m x n of gemm against gemm_plain, as forward product of w (k, n) and as transposed product of w' with w (n, k). */
-static void check_product(const as_kernels *K, shape3 s, bool with_bias, bool relu)
+/* m x n of gemm against gemm_plain, as forward product of w (k, n) and as transposed product of w' with w (n, k); `gap`
+   reals between the rows of a. */
+static void check_product(const as_kernels *K, shape3 s, int64_t gap, bool with_bias, bool relu)
 {
-    const int64_t lda = s.k + 3, ldc = s.n + 2, reals = K->pack_reals(s.k, s.n);
+    const int64_t lda = s.k + gap, ldc = s.n + 2, reals = K->pack_reals(s.k, s.n);
     void *const a = random_reals(K, s.m * lda, 1), *const w = random_reals(K, s.k * s.n, 2);
     void *const wt = new_reals(K, s.k * s.n), *const bias = random_reals(K, s.n, 3);
     for (int64_t p = 0; p < s.k; p++) {
@@ -192,16 +193,17 @@ static void test_zeros_that_are_left_out_change_no_bit(void **state)
 static void products(const as_kernels *K)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        check_product(K, shapes[i], false, false);
-        check_product(K, shapes[i], true, true);
+        check_product(K, shapes[i], 3, false, false);
+        check_product(K, shapes[i], 3, true, true);
     }
     if (strcmp(K->isa, "portable") != 0) {
-        check_product(K, (shape3){131, 67, 1030}, true, false);
-        check_product(K, (shape3){37, 523, 613}, false, true);
-        check_product(K, (shape3){2, 129, 2100}, true, true);
-        check_product(K, (shape3){4100, 70, 60}, true, false); /* low blocks */
-        check_product(K, (shape3){9000, 11, 61}, true, true);
-        check_product(K, (shape3){70, 3, 2000}, true, false);
+        check_product(K, (shape3){131, 67, 1030}, 3, true, false);
+        check_product(K, (shape3){37, 523, 613}, 3, false, true);
+        check_product(K, (shape3){2, 129, 2100}, 3, true, true);
+        check_product(K, (shape3){4100, 70, 60}, 3, true, false); /* low blocks */
+        check_product(K, (shape3){9000, 11, 61}, 3, true, true);
+        check_product(K, (shape3){70, 3, 2000}, 3, true, false);
+        check_product(K, (shape3){235, 130, 1024}, 0, true, false); /* low blocks of rows that share cache sets */
     }
 }
 
