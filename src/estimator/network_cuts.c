@@ -238,12 +238,14 @@ static bool sums_come_early(const facts *f, const network_cuts *c)
     return choose(f->shard->tuning.early, can, pays);
 }
 
-/* Portions: where the rows of the first layers are far from the cache, and nothing else is cut. */
+/* Portions: where the rows of the first layers are far from the cache, some of them are summed, and nothing else is
+   cut. */
 static bool comes_in_portions(const facts *f, const network_cuts *c)
 {
     const bool some = c->chunk_layers > 0 && c->chunk_layers < f->model->nlayers;
     const bool can = f->apart && !c->early && some && f->shard->threads == 1 && c->tile_rows >= c->owner_rows;
-    const bool pays = c->owner_rows * network_row_bytes(f->model, c->chunk_layers) > (int64_t)FAR_BYTES;
+    const bool pays = c->owner_rows * network_row_bytes(f->model, c->chunk_layers) > (int64_t)FAR_BYTES &&
+                      weight_bytes(f->model, c->chunk_layers) > 0;
     return choose(f->shard->tuning.early, can, pays);
 }
 
