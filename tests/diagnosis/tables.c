@@ -9,7 +9,7 @@
    rare=SHARE (of class 1), hidden=1 (class 1 lies inside of class 0), pair=1 (a column that is the sum of two), near=SD
    (a copy with noise), repeat=N (the first rows, so many times over), level=F (added to all columns), constant=1 (of
    y), bysize=1 (sorted by x0), classes=K (of those that have centres), flat=N (so many columns more that hold one
-   value) */
+   value), proxy=SHARE (a column: the class, but in this share of rows), some=SHARE (of rows: copies of others) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static int by_key(const void *a, const void *b)
 
 static void change_columns(table *t)
 {
-    const double leak = change(t, "leak", -1), near = change(t, "near", -1), scale = change(t, "scale", 1);
+    const double leak = change(t, "leak", -1), near = change(t, "near", -1), proxy = change(t, "proxy", -1),
+                 scale = change(t, "scale", 1);
     const int base = t->columns, pair = change(t, "pair", 0) > 0;
     for (int r = 0; r < t->rows; r++) {
         double *x = t->x + r * COLUMNS_MAX;
@@ -55,6 +56,9 @@ static void change_columns(table *t)
         }
         if (leak >= 0) {
             x[at++] = t->y[r] + leak * normal(t);
+        }
+        if (proxy >= 0) {
+            x[at++] = uniform(t) < proxy ? (int)(uniform(t) * t->classes) : t->y[r];
         }
         for (int k = 0; k < (int)change(t, "flat", 0); k++) {
             x[at++] = k;
@@ -111,7 +115,7 @@ static void write_table(table *t)
     int *order = malloc((size_t)t->rows * sizeof *order);
     const int copies = (int)change(t, "copies", 1), repeat = (int)change(t, "repeat", 1);
     for (int r = 0; r < t->rows; r++) {
-        order[r] = repeat > 1 ? r % (t->rows / repeat) : r / copies;
+        order[r] = repeat > 1 ? r % (t->rows / repeat) : uniform(t) < change(t, "some", 0) ? r / 2 : r / copies;
     }
     sorted_table = t;
     sorted_column = change(t, "bysize", 0) > 0 ? 0 : -1;
