@@ -72,6 +72,17 @@ static quarters last_quarters(const double *v, int64_t n)
     return q;
 }
 
+bool as_case_stands(const as_case *c)
+{
+    return c->point.loss > 0.8 * c->start.loss || (c->chance > 0 && c->point.loss > 0.9 * c->chance);
+}
+
+double as_case_penalty(const as_case *c)
+{
+    const double l1 = c->network != NULL ? c->network->model.l1 : 0, l2 = c->l2 > l1 ? c->l2 : l1;
+    return c->weight_decay > l2 ? c->weight_decay : l2;
+}
+
 bool as_case_plateau(const as_case *c)
 {
     enum { MOST = 4096, LEAST = 8, EPOCHS_LEAST = 5 };

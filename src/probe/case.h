@@ -81,9 +81,10 @@ typedef struct as_case {
     as_point start, point; /* the network at its start, and after training (or where a diverged run was last saved) */
     as_short longer;       /* as it is, four times as long: before training, where as_is gets nowhere */
     as_short as_is, slower[AS_SLOWER], faster[AS_FASTER]; /* from the start */
-    as_short decayed[2]; /* after training: as it is (cold: with the full rate), and with a tenth of that */
-    int64_t final_step;  /* of the state after training */
-    double lr_now;       /* of the step before it */
+    as_short decayed[2];  /* after training: as it is (cold: with the full rate), and with a tenth of that */
+    as_short unpenalised; /* after training, where there is a penalty and little was learnt: with a thousandth of it */
+    int64_t final_step;   /* of the state after training */
+    double lr_now;        /* of the step before it */
     bool cold; /* the schedule has taken the rate under a tenth: what is tried after training has the full rate */
     int64_t exit_code; /* that the run ended with; -1: not known */
     as_fit first;      /* the training sample at the start */
@@ -98,6 +99,11 @@ typedef struct as_case {
 
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
 double as_case_learnt(const as_case *c);
+/* Not collective. Whether training has done next to nothing: the loss is over 0.8 of the first, or over 0.9 of chance
+   (a start far over chance comes down to it by itself). */
+bool as_case_stands(const as_case *c);
+/* Not collective. The largest of the penalties on weights: l2, l1, weight decay. */
+double as_case_penalty(const as_case *c);
 /* Not collective. Whether the loss of training stands still: means of the last two quarters of what was logged within 2
    %, or within 10 % and Student's test does not tell them apart (0.27 %, which is 3 standard errors of many); where too
    little was logged, or the rate has come to nothing, whether a short training on from here does not lower it by 2 %.

@@ -55,6 +55,7 @@ const as_rule *const *as_rules_get(void);
 typedef struct as_diagnosis {
     int n;
     as_finding *finding; /* (n) one for each rule, in their order */
+    double left;         /* after training, of the loss of guessing; NaN: not known */
 } as_diagnosis;
 
 /* Not collective. Judges by every rule, then finds out what follows from what. Errors: NOMEM. */

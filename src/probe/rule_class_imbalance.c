@@ -16,7 +16,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!c->classifies || rows == NULL) {
         return c->regresses ? AS_CLEAR : as_not_judged(f, "no classes, or too few rows");
     }
-    const double *recall = c->trained ? c->now.recall : c->columns.neighbour_recall;
+    const double *recall = c->now.recall != NULL ? c->now.recall : c->columns.neighbour_recall;
     for (int64_t k = 0; k < c->train.classes; k++) {
         most = rows[k] > most ? rows[k] : most;
     }
@@ -52,7 +52,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     "class %lld has %.0f rows, %.1f times fewer than the largest (limit %.0f), and %s recognises %.0f "
                     "%% of them (limit %.0f %%)",
                     (long long)rare, count, most / count, ratio_limit,
-                    c->trained ? "the model" : "a probe by five nearest rows", 100 * worst, 100 * recall_limit);
+                    c->now.recall != NULL ? "the model" : "a probe by five nearest rows", 100 * worst,
+                    100 * recall_limit);
 }
 
 static const char *const explains[] = {"LR_TOO_LOW",           "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",

@@ -5,6 +5,7 @@
 #include "probe/rule.h"
 
 static const double ratio_limit = 1e3, size_limit = 50, once_limit = 0.3;
+static const double told_least = 0.05; /* of chance: guessing the largest class is right often, and tells nothing */
 
 /* The columns of largest and smallest scale, and the root mean square of all inputs. */
 static void measure(const as_columns *columns, int64_t *largest, int64_t *smallest, double *size)
@@ -47,7 +48,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     const double learnt = c->trained ? as_case_learnt(c) : (double)NAN;
-    const bool hits = c->classifies && c->now.rows > 0 && c->now.accuracy > c->columns.neighbour_score - 0.1;
+    const bool hits =
+        c->classifies && c->now.rows > 0 && learnt > told_least && c->now.accuracy > c->columns.neighbour_score - 0.1;
     const char *layer;
     const bool dead = as_case_dead(c, &c->start, &layer) > 0.5 || as_case_dead(c, &c->point, &layer) > 0.5;
     const bool once = as_case_lowest(c) < once_limit * c->chance; /* it was learnt, whatever the last steps did */

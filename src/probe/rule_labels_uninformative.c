@@ -8,8 +8,35 @@ static const double p_limit = 5e-3, p_doubt = 2e-2, errors_limit = 4;
 static const double pattern_limit = 1e-4; /* counts and products have no F distribution far out in its tail */
 enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
+/* Whether all rows have one label, or the same targets. */
+static bool one_answer(const as_sample *s)
+{
+    bool differs = s->rows < 2 || (s->label == NULL && s->target == NULL);
+    for (int64_t r = 1; r < s->rows && !differs; r++) {
+        differs = s->label != NULL && s->label[r] != s->label[0];
+        for (int64_t t = 0; s->label == NULL && t < s->targets && !differs; t++) {
+            const double x = s->target[r * s->targets + t], first = s->target[t];
+            differs = x < first || x > first || isnan(x);
+        }
+    }
+    return !differs;
+}
+
 static as_verdict judge(const as_case *c, as_finding *f)
 {
+    if (!c->reconstructs && one_answer(&c->train)) {
+        as_advice(f, "look at how %s were read: the column, its type, the rows that were chosen",
+                  c->classifies ? "labels" : "targets");
+        as_json_int(&f->evidence, "answers", 1);
+        return c->train.label != NULL
+                   ? as_found(f, AS_FAULT,
+                              "all %lld training rows have label %d (limit: two labels): nothing is there to learn",
+                              (long long)c->train.rows, (int)c->train.label[0])
+                   : as_found(
+                         f, AS_FAULT,
+                         "all %lld training rows have the target %.4g (limit: two values): nothing is there to learn",
+                         (long long)c->train.rows, c->train.target[0]);
+    }
     const as_columns *x = &c->columns;
     double p = 1, tested = 0;
     if (x->column == NULL || !(x->neighbour_rows >= ROWS_LEAST) || (!c->classifies && c->train.target == NULL)) {

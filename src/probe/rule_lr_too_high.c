@@ -6,6 +6,7 @@
 #include "probe/rule.h"
 
 static const double recovered = 0.7;
+static const double nothing = 0.98, nothing_share = 0.9; /* a whole run at chance: less is clear already */
 
 /* The slower training that ended lowest, if it is clearly lower than `reached`. */
 static const as_short *better(const as_case *c, double reached, double share)
@@ -106,7 +107,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
                         c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last, late,
                         c->held_out.rows > 0 ? c->held_out.loss : (double)NAN, c->chance);
     }
-    slower = better(c, reached, 0.7);
+    slower = better(c, reached, reached > nothing * c->chance ? nothing_share : 0.7);
     const bool noise = c->point.measured && as_case_noise_scale(&c->point) > 10 * (double)c->batch;
     if (c->trained && !(learnt > 0.9) && slower != NULL && c->final_step >= slower->steps &&
         (reached > 0.9 * c->chance || reached > 1.5 * t->first || as_case_lowest(c) < 0.6 * reached ||

@@ -1,11 +1,14 @@
 /* LR_TOO_LOW: a rate that does not get anywhere in the steps there are. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "probe/rule.h"
 
-static const double loss_limit = 0.8, step_limit = 0.05, gradient_limit = 4, way_limit = 0.2;
+static const double loss_limit = 0.8, chance_limit = 0.9, /* as_case_stands */
+    step_limit = 0.05, gradient_limit = 4, way_limit = 0.2;
+static const double clip_limit = 10; /* a gradient that is cut this much is what makes the steps small */
 enum { STEPS_LEAST = 20 };
 
 static bool clear_gradient(const as_point *p)
@@ -44,7 +47,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return c->diverged ? AS_CLEAR : as_not_judged(f, "no state after training");
     }
     const double gain = c->start.loss - c->point.loss;
-    const bool crept = gain > AS_CREPT * c->start.loss;
+    const bool crept = gain > AS_CREPT * c->start.loss, chance = !(c->point.loss > loss_limit * c->start.loss);
     const as_short *best = NULL;
     for (int i = 0; i < AS_FASTER; i++) {
         const as_short *s = &c->faster[i];
@@ -58,16 +61,27 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "loss_first", c->start.loss);
     as_json_real(&f->evidence, "loss_reached", c->point.loss);
     as_json_real(&f->evidence, "step_fraction", c->point.fraction);
-    if (!(c->point.loss > loss_limit * c->start.loss) || !(c->point.fraction < step_limit) || best == NULL ||
-        !clear_gradient(&c->point) || c->final_step < STEPS_LEAST) {
+    if (!as_case_stands(c) || !(c->point.fraction < step_limit) || best == NULL || !clear_gradient(&c->point) ||
+        c->final_step < STEPS_LEAST) {
         return AS_CLEAR;
     }
-    as_action(f, "optimizer.lr=%.2g", c->lr * best->factor);
+    char clipped[96] = "";
+    const double norm = sqrt(c->start.gradient);
+    if (c->family == AS_FAMILY_PLAIN && c->clip_norm > 0 && norm > clip_limit * c->clip_norm) {
+        as_action(f, "train.clip_norm=%.1g", norm);
+        snprintf(clipped, sizeof clipped, "; train.clip_norm %.2g cuts gradients of length %.2g", c->clip_norm, norm);
+    } else if (c->cold) {
+        as_action(f, "schedule=constant optimizer.lr=%.2g", c->lr * best->factor);
+        snprintf(clipped, sizeof clipped, "; the schedule has taken the rate to %.2g", c->lr_now);
+    } else {
+        as_action(f, "optimizer.lr=%.2g", c->lr * best->factor);
+    }
     return as_found(f, AS_FAULT,
-                    "after %lld steps the loss is %.3g of the first (limit %.1f), and a step is %.2g of the way to the "
-                    "minimum along it (limit %.2f): %lld steps at %.3g reach %.3g where the run reached %.3g",
-                    (long long)c->final_step, c->point.loss / c->start.loss, loss_limit, c->point.fraction, step_limit,
-                    (long long)best->steps, c->lr * best->factor, best->last, c->point.loss);
+                    "after %lld steps the loss is %.3g of %s (limit %.1f), and a step is %.2g of the way to the "
+                    "minimum along it (limit %.2f): %lld steps at %.3g reach %.3g where the run reached %.3g%s",
+                    (long long)c->final_step, c->point.loss / (chance ? c->chance : c->start.loss),
+                    chance ? "chance" : "the first", chance ? chance_limit : loss_limit, c->point.fraction, step_limit,
+                    (long long)best->steps, c->lr * best->factor, best->last, c->point.loss, clipped);
 }
 
 static const char *const explains[] = {
@@ -76,7 +90,8 @@ static const char *const explains[] = {
 
 const as_rule as_rule_lr_too_low = {
     .code = "LR_TOO_LOW",
-    .help = "loss still over 0.8 of the first, steps under 0.05 of the way to the minimum along them, a gradient that "
+    .help = "loss still over 0.8 of the first, or over 0.9 of chance, steps under 0.05 of the way to the "
+            "minimum along them, a gradient that "
             "is clearly not zero, and 10 or 100 times the rate gets further in a few steps",
     .source = "the step fraction tau (Cockpit: alpha + 1), confirmed by a controlled experiment",
     .evidence = "the same with 10, 100 ... times the rate; d'H d / -g'd for a step d",

@@ -6,6 +6,26 @@
 #include "probe/rule.h"
 
 static const double weight_limit = 0.1, loss_limit = 0.9;
+static const double stand_limit = 0.5, gap_limit = 0.1, free_limit = 0.8; /* weights that are left, and held back */
+
+/* Whether nearest rows tell clearly more, and the loss falls as soon as the penalty is gone, but not with it. */
+static bool held_back(const as_case *c)
+{
+    const as_short *free = &c->unpenalised, *as_is = &c->decayed[0];
+    return c->now.rows > 0 && c->columns.neighbour_rows > 0 && free->steps > 0 && as_is->steps > 0 &&
+           1 - as_case_learnt(c) > stand_limit && as_case_neighbour_score(c) > as_case_model_score(c) + gap_limit &&
+           free->last < free_limit * free->first && free->last < free_limit * as_is->last;
+}
+
+static as_verdict tell_held_back(const as_case *c, as_finding *f)
+{
+    const as_short *free = &c->unpenalised;
+    return as_found(f, AS_FAULT,
+                    "the penalty (l2 %.2g, l1 %.2g, weight decay %.2g) holds the loss at %.2g of chance (limit %.1f): "
+                    "%lld steps with a thousandth of it take the loss from %.3g to %.3g, as it is to %.3g (limit %.1f)",
+                    c->l2, c->network->model.l1, c->weight_decay, 1 - as_case_learnt(c), stand_limit,
+                    (long long)free->steps, free->first, free->last, c->decayed[0].last, free_limit);
+}
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -17,7 +37,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "weights", share);
     as_json_real(&f->evidence, "loss", c->point.loss);
     as_json_real(&f->evidence, "chance", c->chance);
-    if (!(c->l2 + c->weight_decay + l1 > 0) || !(share < weight_limit) || !(c->point.loss > loss_limit * c->chance)) {
+    as_json_real(&f->evidence, "without_penalty", c->unpenalised.steps > 0 ? c->unpenalised.last : (double)NAN);
+    const bool shrunk = share < weight_limit && c->point.loss > loss_limit * c->chance;
+    if (!(as_case_penalty(c) > 0) || !(shrunk || held_back(c))) {
         return AS_CLEAR;
     }
     if (c->weight_decay > c->l2 && c->weight_decay > l1) {
@@ -26,6 +48,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         as_action(f, "model.l1=%.2g", l1 * 1e-3);
     } else {
         as_action(f, "model.l2=%.2g", c->l2 * 1e-3);
+    }
+    if (!shrunk) {
+        return tell_held_back(c, f);
     }
     return as_found(
         f, AS_FAULT,
@@ -48,9 +73,11 @@ static const char *const explains[] = {"SADDLE",
 
 const as_rule as_rule_over_regularised = {
     .code = "OVER_REGULARISED",
-    .help = "weights under 10 % of those at the start, and a loss at chance, with l2 or weight decay on",
-    .source = "the penalty alone shrinks weights without limit",
-    .evidence = "norms of weights at the start and after training, and the loss",
+    .help =
+        "weights under 10 % of those at the start, and a loss at chance, with l2 or weight decay on; or a loss over "
+        "half of chance, nearest rows that tell 0.1 more, and a fall by a fifth in a few steps without the penalty",
+    .source = "the penalty alone shrinks weights without limit; a controlled experiment where it only holds them back",
+    .evidence = "norms of weights at the start and after training, the loss; 40 steps with a thousandth of the penalty",
     .cure = "a thousandth of the penalty",
     .explains = explains,
     .network = true,

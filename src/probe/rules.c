@@ -2,6 +2,7 @@
    earlier one that explains its code and is at least a warning, or is an explanation that was waiting for a symptom. */
 #include "probe/rule.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,7 @@ as_status as_diagnosis_make(const as_case *c, as_diagnosis *out)
     while (rules[n] != NULL) {
         n++;
     }
-    *out = (as_diagnosis){.n = n, .finding = calloc((size_t)n + 1, sizeof *out->finding)};
+    *out = (as_diagnosis){.n = n, .left = (double)NAN, .finding = calloc((size_t)n + 1, sizeof *out->finding)};
     if (out->finding == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for %d verdicts", n);
     }
@@ -145,6 +146,7 @@ as_status as_diagnosis_make(const as_case *c, as_diagnosis *out)
         }
     }
     connect(out);
+    out->left = c->trained && c->network != NULL ? 1 - as_case_learnt(c) : (double)NAN;
     return AS_OK;
 }
 
@@ -309,6 +311,8 @@ static void count_reasons(const as_diagnosis *d, as_text *out)
     }
 }
 
+static const double nothing_learnt = 0.97;
+
 /* One line: how many rules looked, why others did not, and the notes there are. */
 static void print_healthy(const as_diagnosis *d, const char *name, as_text *out)
 {
@@ -327,6 +331,11 @@ static void print_healthy(const as_diagnosis *d, const char *name, as_text *out)
         }
     }
     as_text_add(out, "; list: --json\n");
+    if (d->left > nothing_learnt && notes == 0) {
+        as_text_add(
+            out, "  but next to nothing has been learnt: the loss is %.3g of that of guessing, and no rule says why\n",
+            d->left);
+    }
     as_text_free(&reasons);
 }
 

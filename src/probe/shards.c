@@ -84,7 +84,9 @@ static void centre(const as_sample *s, int64_t first_target, deal *d)
             *z -= mean;
             squares += *z * *z;
         }
-        const double scale = j >= first_target && squares > 0
+        const bool flat = !(squares > 1e-24 * mean * mean * (double)d->rows); /* one value, and errors of its mean */
+        const double scale = flat ? 0
+                             : j >= first_target
                                  ? 1 / sqrt(squares / (double)d->rows * (double)(s->targets > 0 ? s->targets : 1))
                                  : 1;
         for (int64_t r = 0; r < d->rows && scale != 1; r++) {
