@@ -125,7 +125,8 @@ const as_verb as_verb_bench = {
         "sum          the sum over ranks beside its bytes (run under mpirun)\n"
         "step         whole training steps of four networks\n\n"
         "The first four begin with the limits of this machine: multiply-adds, and memory at three sizes of arrays. "
-        "Median and best of nine repetitions; with several ranks they measure at the same time and rank 0 "
+        "Median and best of nine repetitions (one alone where it takes longer than two seconds); with several ranks "
+        "they measure at the same time and rank 0 "
         "reports its own figures.\n",
     .options = options,
     .min_arguments = 1,

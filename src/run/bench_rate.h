@@ -38,7 +38,8 @@ typedef void as_bench_body(void *job, int thread);
 
 enum { AS_BENCH_REPEATS = 9 };
 
-/* Not collective. Work per second of AS_BENCH_REPEATS runs, ascending, each of some `seconds`. */
+/* Not collective. Work per second of AS_BENCH_REPEATS runs, ascending, each of some `seconds`; all are the first one
+   where that takes longer than two seconds. */
 void as_bench_rates(as_team *team, as_bench_body *body, as_bench_job *job, double seconds,
                     double rate[AS_BENCH_REPEATS]);
 

@@ -13,7 +13,7 @@
 #include "math/descriptive.h"
 #include "run/bench.h"
 
-enum { CHUNKS = 9, WARM_UP = 3 };
+enum { CHUNKS = 9, WARM_UP = 3, CHUNK_SECONDS = 3 };
 
 #define MLP                                                                                                            \
     "{model: {layers: [{dense: {units: 512, activation: relu}}, {dense: {units: 512, activation: relu}}, "             \
@@ -171,15 +171,26 @@ static void destroy(bench *b)
     as_document_destroy(&b->document);
 }
 
+/* Collective. Steps of a chunk: fewer where they take long, as without instructions for fma. */
+static as_status settle_steps(const bench *b, double seconds, int64_t *steps)
+{
+    const double most = CHUNK_SECONDS / seconds;
+    *steps = most < 1 ? 1 : most < (double)*steps ? (int64_t)most : *steps;
+    return as_world_broadcast(b->world, 0, steps, sizeof *steps);
+}
+
 static as_status run_steps(bench *b)
 {
     const as_estimator_ops *ops = b->estimator->ops;
-    const int64_t batches = as_sampler_batches(b->sampler), total = WARM_UP + CHUNKS * b->work->steps;
-    double begin = 0;
-    int64_t samples = 0;
-    for (int64_t t = 0; t < total; t++) {
+    const int64_t batches = as_sampler_batches(b->sampler);
+    double begin = as_clock_seconds();
+    int64_t samples = 0, steps = b->work->steps;
+    for (int64_t t = 0; t < WARM_UP + CHUNKS * steps; t++) {
         as_step_report report;
-        if (t >= WARM_UP && (t - WARM_UP) % b->work->steps == 0) {
+        if (t == WARM_UP) {
+            AS_TRY(settle_steps(b, (as_clock_seconds() - begin) / WARM_UP, &steps));
+        }
+        if (t >= WARM_UP && (t - WARM_UP) % steps == 0) {
             begin = as_clock_seconds();
             samples = 0;
         }
@@ -187,8 +198,8 @@ static as_status run_steps(bench *b)
         AS_TRY(ops->accumulate(b->estimator, &b->batch, t));
         AS_TRY(ops->update(b->estimator, t, &report));
         samples += report.samples;
-        if (t >= WARM_UP && (t - WARM_UP) % b->work->steps == b->work->steps - 1) {
-            b->rate[(t - WARM_UP) / b->work->steps] = (double)samples / (as_clock_seconds() - begin);
+        if (t >= WARM_UP && (t - WARM_UP) % steps == steps - 1) {
+            b->rate[(t - WARM_UP) / steps] = (double)samples / (as_clock_seconds() - begin);
         }
     }
     as_sort_ascending(CHUNKS, b->rate);
