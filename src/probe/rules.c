@@ -81,11 +81,12 @@ static bool explains(const as_rule *rule, const char *code)
     return false;
 }
 
-/* Whether an earlier rule, or for what was only seen after training any rule, explains a finding. */
+/* Whether an earlier rule, or for what was only seen after training any rule, explains a finding. What is less certain
+   than the finding does not: a warning explains no fault. */
 static bool follows(const as_diagnosis *d, int later, int earlier)
 {
     const as_finding *a = &d->finding[earlier], *b = &d->finding[later];
-    return a->verdict == AS_FOUND && b->verdict == AS_FOUND && a->severity >= AS_WARN &&
+    return a->verdict == AS_FOUND && b->verdict == AS_FOUND && a->severity >= AS_WARN && a->severity >= b->severity &&
            ((earlier < later && !a->late) || (b->late && earlier != later && !a->late)) &&
            explains(a->rule, b->rule->code);
 }
