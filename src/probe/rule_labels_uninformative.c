@@ -4,7 +4,7 @@
 
 #include "probe/rule.h"
 
-static const double p_limit = 5e-3, p_doubt = 2e-2, errors_limit = 4;
+static const double p_limit = 5e-3, p_doubt = 2e-2, p_witness = 5e-4, errors_limit = 4;
 static const double pattern_limit = 1e-4; /* counts and products have no F distribution far out in its tail */
 enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
@@ -67,7 +67,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         as_json_text(&f->evidence, "pattern", c->patterns.name);
         return AS_CLEAR;
     }
-    if (!(p > p_limit) || !(c->dependence.p > p_limit) || fabs(errors) > errors_limit ||
+    /* a model that was trained, and is no better than a constant on other rows, is a second witness */
+    const double clear = c->trained && c->held_out.rows > 0 ? p_witness : p_limit;
+    if (!(p > clear) || !(c->dependence.p > clear) || fabs(errors) > errors_limit ||
         (c->trained && as_case_beats_chance(c))) {
         return AS_CLEAR;
     }
