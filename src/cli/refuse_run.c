@@ -86,8 +86,14 @@ as_status as_refuse_run(const char *path)
     if (access(config, F_OK) == 0) {
         return refuse_run(path, config);
     }
-    if (as_state_members_text(path, members)[0] != '\0') {
-        AS_FAIL(AS_USAGE, "%s: expected a configuration, found the folder of an ensemble%s", path, members);
+    int64_t *member = NULL, n = 0;
+    AS_TRY(as_state_members(path, &member, &n));
+    free(member);
+    if (n > 0) {
+        AS_FAIL(AS_USAGE,
+                "%s: expected a configuration, found the folder of an ensemble%s; to go on: allsum train "
+                "%s/member-1/config.yaml -o %s --members %lld",
+                path, as_state_members_text(path, members), path, path, (long long)n);
     }
     return AS_OK;
 }

@@ -27,12 +27,14 @@ expect 64 'one/final\.h5: expected a configuration, found a checkpoint of step 4
 
 # An ensemble is no run, its members are.
 members='its 3 members [^ ]*three/member-1 \.\.\. [^ ]*three/member-3 are runs'
-expect 64 "runs/three: expected a configuration, found the folder of an ensemble; $members" train $runs/three
+expect 64 "runs/three: expected a configuration, found the folder of an ensemble; $members; to go on: " train $runs/three
+eval "\"$program\" $(sed 's/.*to go on: allsum//' ../err) -q -s train.epochs=2 --allow-change train.epochs" >../out 2>../err
+[ "$(grep -c '^[^ ]*three/member-[1-3]: 46 steps' ../out)" = 3 ] || complain 'the members did not go on'
 for verb in eval report verify probe; do expect 65 "$members" $verb $runs/three; done
 for verb in diagnose explain; do expect 66 "$members" $verb $runs/three; done
 expect 65 "$members" predict $runs/three --in x.csv --out x.h5
 expect 0 '3 members of an ensemble' info $runs/three
-[ "$(grep -c 'status: finished, step 23,' ../out)" = 3 ] || complain 'not every member is described'
+[ "$(grep -c 'status: finished, step 46,' ../out)" = 3 ] || complain 'not every member is described'
 expect 0 '"kind": "members", .*"kind": "run", .*member-3' info --json $runs/three
 rm -r $runs/three/member-[23]
 expect 65 'its member [^ ]*/member-1 is a run' eval $runs/three
