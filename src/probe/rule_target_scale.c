@@ -1,14 +1,47 @@
-/* TARGET_SCALE: real targets far from the size of what a new network gives. */
+/* TARGET_SCALE: real targets far from the size of what a new network gives, or that the loss is not made for. */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "probe/rule.h"
 
 static const double limit = 100;
 
+/* Targets that the loss is not made for: it falls without end on them. */
+static bool outside(const as_case *c, as_finding *f)
+{
+    const as_sample *s = &c->train;
+    const char *loss = c->network != NULL && c->network->model.nheads == 1 ? c->network->model.head[0].loss->name : "";
+    const bool counts = strcmp(loss, "poisson") == 0, shares = strcmp(loss, "bce") == 0;
+    double least = INFINITY, most = -INFINITY, bad = 0;
+    for (int64_t i = 0; i < s->rows * s->targets && s->target != NULL && (counts || shares) && !c->reconstructs; i++) {
+        const double y = s->target[i];
+        least = y < least ? y : least;
+        most = y > most ? y : most;
+        bad += y < 0 || (shares && y > 1) ? 1 : 0;
+    }
+    if (!(bad > 0)) {
+        return false;
+    }
+    as_json_real(&f->evidence, "outside", bad);
+    as_json_real(&f->evidence, "least", least);
+    as_json_real(&f->evidence, "largest", most);
+    as_action(f, "model.loss=mse");
+    as_found(
+        f, AS_FAULT,
+        "the loss %s is made for %s (limit: 0%s), and %.0f of %lld targets are outside: they reach from %.4g to %.4g, "
+        "and on those outside the loss falls without end",
+        loss, counts ? "counts" : "shares", counts ? " or more" : " to 1", bad, (long long)(s->rows * s->targets),
+        least, most);
+    return true;
+}
+
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_sample *s = &c->train;
+    if (outside(c, f)) {
+        return AS_FOUND;
+    }
     const as_data_parts none = {0};
     char name[AS_PART_NAME_MAX];
     double worst = 0, worst_mean = 0, worst_sd = 0;
@@ -57,8 +90,11 @@ static const char *const explains[] = {"BAD_INITIAL_LOSS",    "EXPLODING_GRAD", 
 
 const as_rule as_rule_target_scale = {
     .code = "TARGET_SCALE",
-    .help = "mean or standard deviation of a real target over 100, for a network",
-    .source = "gradients and loss grow with the scale, weights start at outputs of about 1",
+    .help =
+        "mean or standard deviation of a real target over 100, for a network; targets under 0 for the loss poisson, "
+        "or outside of 0 to 1 for bce",
+    .source = "gradients and loss grow with the scale, weights start at outputs of about 1; a likelihood of "
+              "counts or shares has no minimum elsewhere",
     .evidence = "the targets of up to 4096 training rows",
     .cure = "bring the targets to mean 0 and deviation 1, and undo it in what is predicted",
     .explains = explains,

@@ -278,6 +278,10 @@ as_status as_patient_try_change(as_patient *p, const as_diagnosis *diagnosis, as
         snprintf(out->why, sizeof out->why, "no network to step");
         return AS_OK;
     }
+    if (strstr(text, "model.loss=") != NULL) {
+        snprintf(out->why, sizeof out->why, "losses of two kinds do not compare");
+        return AS_OK;
+    }
     /* other layers have no state yet, and weights that start anew none at all */
     const bool start = !p->saved || !p->c.point.finite || p->c.diverged || strstr(text, "model.layers") != NULL ||
                        strstr(text, "model.blocks") != NULL || strstr(text, "data.normalize") != NULL;
