@@ -51,7 +51,11 @@ def torch(task, steps, ranks, threads, variant, how, seed, folder):
         command = launcher(ranks, threads) + command + ["--mpi"]
     elif ranks > 1:
         command += ["--spawn", str(ranks)]
-    return json.loads(run(command, threads).strip().splitlines()[-1])
+    try:
+        return json.loads(run(command, threads).strip().splitlines()[-1])
+    except RuntimeError as error:  # its processes sometimes abort at their end
+        print(f"    torch {variant} {how}: once more: {error}", file=sys.stderr)
+        return json.loads(run(command, threads).strip().splitlines()[-1])
 
 
 WARMUP, CHUNKS = 3, 10  # of the peer: both rates are medians over the same chunks of steps
