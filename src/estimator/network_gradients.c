@@ -80,22 +80,14 @@ static network_gathering gathering_of(const as_gradients *g)
 static as_model_rows rows_of(const tile_job *job, int64_t first, int64_t count)
 {
     const as_gradients *g = job->g;
-    const as_batch *batch = job->task->batch;
     const int64_t from = job->from + first;
-    return (as_model_rows){
-        .params = g->use_params,
-        .packed = g->use_packed,
-        .first = first,
-        .count = count,
-        .id = batch->id + from,
-        .seed = g->network->setup.seed,
-        .step = job->task->step,
-        .label = batch->label == NULL ? NULL : batch->label + from * g->model.data.positions,
-        .target = batch->target == NULL ? NULL : batch->target + from * g->model.data.targets,
-        .weight = batch->weight + from,
-        .partner = g->mixing >= 0 ? g->partner + from : NULL,
-        .share = g->mixing >= 0 ? g->share + from : NULL,
-    };
+    as_model_rows rows = network_rows(g->network, job->task->batch, from, first, count);
+    rows.params = g->use_params;
+    rows.packed = g->use_packed;
+    rows.step = job->task->step;
+    rows.partner = g->mixing >= 0 ? g->partner + from : NULL;
+    rows.share = g->mixing >= 0 ? g->share + from : NULL;
+    return rows;
 }
 
 /* Rows [first, first + count) of the tile; they are lanes [lane, lane + lanes) of it where layers see whole lanes.

@@ -74,7 +74,8 @@ static quarters last_quarters(const double *v, int64_t n)
 
 bool as_case_stands(const as_case *c)
 {
-    return c->point.loss > 0.8 * c->start.loss || (c->chance > 0 && c->point.loss > 0.9 * c->chance);
+    return c->point.loss > AS_STANDS_FIRST * c->start.loss ||
+           (c->chance > 0 && c->point.loss > AS_STANDS_CHANCE * c->chance);
 }
 
 double as_case_penalty(const as_case *c)

@@ -33,6 +33,9 @@ enum { AS_SLOWER = 4, AS_FASTER = 6 };
 /* A run that took this share of the loss away did something: what is faster has to get under this share of what it
    reached, which noise that is learnt by heart does not. */
 #define AS_CREPT 0.05
+/* Over this share of the first loss, or of the loss of guessing, next to nothing was done (as_case_stands). */
+#define AS_STANDS_FIRST 0.8
+#define AS_STANDS_CHANCE 0.9
 #define AS_FURTHER 0.8
 
 typedef struct as_case {
@@ -99,8 +102,8 @@ typedef struct as_case {
 
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
 double as_case_learnt(const as_case *c);
-/* Not collective. Whether training has done next to nothing: the loss is over 0.8 of the first, or over 0.9 of chance
-   (a start far over chance comes down to it by itself). */
+/* Not collective. Whether training has done next to nothing: the loss is over AS_STANDS_FIRST of the first, or over
+   AS_STANDS_CHANCE of chance (a start far over chance comes down to it by itself). */
 bool as_case_stands(const as_case *c);
 /* Not collective. The largest of the penalties on weights: l2, l1, weight decay. */
 double as_case_penalty(const as_case *c);

@@ -24,11 +24,11 @@ static int64_t largest(const as_columns *x, double *next)
 /* The share of the variance of a column that is between classes, or of the targets that its line gives: from F. */
 static double told_by(const as_case *c, double f)
 {
-    double present = 2;
+    double present = 0;
     for (int64_t k = 0; c->classifies && c->columns.class_rows != NULL && k < c->train.classes; k++) {
         present += c->columns.class_rows[k] > 0 ? 1 : 0;
     }
-    present -= present > 2 ? 2 : 0;
+    present = present > 0 ? present : 2; /* a line has one degree of freedom, as two classes have */
     return f * (present - 1) / (f * (present - 1) + (double)c->train.rows - present);
 }
 

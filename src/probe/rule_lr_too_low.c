@@ -6,8 +6,7 @@
 
 #include "probe/rule.h"
 
-static const double loss_limit = 0.8, chance_limit = 0.9, /* as_case_stands */
-    step_limit = 0.05, gradient_limit = 4, way_limit = 0.2;
+static const double step_limit = 0.05, gradient_limit = 4, way_limit = 0.2;
 static const double clip_limit = 10; /* a gradient that is cut this much is what makes the steps small */
 enum { STEPS_LEAST = 20 };
 
@@ -47,7 +46,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return c->diverged ? AS_CLEAR : as_not_judged(f, "no state after training");
     }
     const double gain = c->start.loss - c->point.loss;
-    const bool crept = gain > AS_CREPT * c->start.loss, chance = !(c->point.loss > loss_limit * c->start.loss);
+    const bool crept = gain > AS_CREPT * c->start.loss, chance = !(c->point.loss > AS_STANDS_FIRST * c->start.loss);
     const as_short *best = NULL;
     for (int i = 0; i < AS_FASTER; i++) {
         const as_short *s = &c->faster[i];
@@ -80,8 +79,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     "after %lld steps the loss is %.3g of %s (limit %.1f), and a step is %.2g of the way to the "
                     "minimum along it (limit %.2f): %lld steps at %.3g reach %.3g where the run reached %.3g%s",
                     (long long)c->final_step, c->point.loss / (chance ? c->chance : c->start.loss),
-                    chance ? "chance" : "the first", chance ? chance_limit : loss_limit, c->point.fraction, step_limit,
-                    (long long)best->steps, c->lr * best->factor, best->last, c->point.loss, clipped);
+                    chance ? "chance" : "the first", chance ? AS_STANDS_CHANCE : AS_STANDS_FIRST, c->point.fraction,
+                    step_limit, (long long)best->steps, c->lr * best->factor, best->last, c->point.loss, clipped);
 }
 
 static const char *const explains[] = {

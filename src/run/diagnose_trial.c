@@ -142,21 +142,22 @@ static as_status measure_fraction(as_patient *p, bool now, double *out)
     return status;
 }
 
+static void scale_penalties(as_network *network, double factor)
+{
+    network->model.l1 *= factor;
+    network->model.l2 *= factor;
+    for (int t = 0; t < network->ntensors; t++) {
+        network->tensor[t].weight_decay *= factor;
+    }
+}
+
 /* From the newest state, as it is, with a 1024th of the penalties: a power of two, so that the way back is exact. */
 static as_status run_unpenalised(as_patient *p, int64_t steps, as_short *out)
 {
-    as_network *network = network_of(p);
     const double less = 0x1p-10;
-    as_status status = AS_OK;
-    for (int side = 0; side < 2 && status == AS_OK; side++) {
-        const double factor = side == 0 ? less : 1 / less;
-        network->model.l1 *= factor;
-        network->model.l2 *= factor;
-        for (int t = 0; t < network->ntensors; t++) {
-            network->tensor[t].weight_decay *= factor;
-        }
-        status = side == 0 ? run_short(p, true, 1, steps, out) : AS_OK;
-    }
+    scale_penalties(network_of(p), less);
+    const as_status status = run_short(p, true, 1, steps, out);
+    scale_penalties(network_of(p), 1 / less);
     return status;
 }
 
