@@ -18,31 +18,11 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 
+from common import HERE, launcher, make_data, run
 from workloads import TASKS, config
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def run(command, threads=1):
-    # OPENBLAS_CORETYPE matters to builds of torch on OpenBLAS alone: older ones take this kind of processor for an ancient one
-    env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_CORETYPE="SkylakeX")
-    if os.getuid() == 0:
-        env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900)
-    if done.returncode:
-        last = (done.stdout + done.stderr).strip().splitlines()[-1:]
-        raise RuntimeError(f"exit code {done.returncode}: {last[0] if last else ''}")
-    return done.stdout
-
-
-def launcher(ranks, threads):
-    """Ranks of one thread have a core each; with more threads the system places them."""
-    return ["mpirun", "--bind-to", "core" if threads == 1 and ranks <= (os.cpu_count() or 1) else "none", "-np", str(ranks)]
-
 
 def torch(task, steps, ranks, threads, variant, how, seed, folder):
     command = [sys.executable, os.path.join(HERE, "peers", "train.py"), "--task", task.peer, "--batch", str(task.batch), "--steps", str(steps),
@@ -151,14 +131,9 @@ def main():
         if name not in TASKS:
             sys.exit(f"compare: no task '{name}': expected {', '.join(TASKS)}")
     program, rows, ran = os.path.abspath(args.program), [], set()
-    kinds = {line.split()[0] for line in run([program, "list"]).splitlines() if line.startswith("  ")}
     with tempfile.TemporaryDirectory() as folder:
-        run([sys.executable, os.path.join(HERE, "peers", "train.py"), "--make-data", folder])
+        make_data(folder)
         for name in args.tasks.split(","):
-            missing = [kind for kind in TASKS[name].needs if kind not in kinds]
-            if missing:
-                print(f"{name}: left out: this build has no {', '.join(missing)}")
-                continue
             task = copy.copy(TASKS[name])
             task.steps = args.steps or task.steps
             for layout in args.layouts.split(","):

@@ -8,12 +8,10 @@ import argparse
 import os
 import re
 import subprocess
-import sys
 import tempfile
 
+from common import make_data
 from workloads import TASKS, config
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
@@ -24,17 +22,11 @@ def main():
     p.add_argument("--program", default="build/allsum")
     args = p.parse_args()
     program = os.path.abspath(args.program)
-    kinds = {line.split()[0] for line in subprocess.run([program, "list"], check=True, capture_output=True, text=True).stdout.splitlines()
-             if line.startswith("  ")}
     print("| workload | hottest |\n| --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, os.path.join(HERE, "peers", "train.py"), "--make-data", folder], check=True)
+        make_data(folder)
         for name in args.tasks.split(","):
             task = TASKS[name]
-            missing = [kind for kind in task.needs if kind not in kinds]
-            if missing:
-                print(f"| {name} | left out: this build has no {', '.join(missing)} |")
-                continue
             path, data = os.path.join(folder, "hot.yaml"), os.path.join(folder, "perf.data")
             with open(path, "w") as f:
                 f.write(config(task, 1, 3 * task.steps, 1, folder))

@@ -10,14 +10,13 @@ import argparse
 import copy
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
 import compare
+from common import make_data
 from workloads import TASKS
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 MOST = 0.10  # of a step
 
 
@@ -39,15 +38,11 @@ def main():
     if args.steps is not None and args.steps < 8:
         sys.exit(f"lane_cost: --steps: expected 8 or more (the first ones are not timed), found {args.steps}")
     program, dear = os.path.abspath(args.program), []
-    kinds = {line.split()[0] for line in subprocess.run([program, "list"], check=True, capture_output=True, text=True).stdout.splitlines()
-             if line.startswith("  ")}
     print("| workload | lanes | samples/s with them | with one | cost | range |\n| --- | --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, os.path.join(HERE, "peers", "train.py"), "--make-data", folder], check=True)
+        make_data(folder)
         for name in args.tasks.split(","):
             task = TASKS[name]
-            if any(kind not in kinds for kind in task.needs):
-                continue
             steps, rates, lanes = args.steps or task.steps, {"auto": [], "1": []}, 0
             for _ in range(args.pairs):
                 for setting in rates:

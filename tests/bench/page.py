@@ -11,15 +11,12 @@ import math
 import os
 import re
 
+from common import table
 from roofline import merged
 
 TITLES = {"softmax b256": "softmax 784-10, batch 256, SGD", "mlp b128": "MLP 784-512-512-10, batch 128, Adam", "mlp b1024": "MLP, batch 1024, Adam",
           "tabular b4096": "tabular 64-256-256-1, batch 4096, Adam", "lenet b128": "LeNet, batch 128", "rescnn b128": "residual CNN, batch 128",
           "gpt b8": "GPT 4 x 256, context 256, batch 8", "wide b512": "wide 1024-4096-4096-1024, batch 512, SGD"}
-
-
-def lines(head, rows):
-    return ["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]
 
 
 class Figures:
@@ -61,7 +58,7 @@ class Figures:
         for a, b in zip(one["memory"], two["memory"]):
             size = f"{a['bytes'] >> 10} KiB" if a["bytes"] < 1 << 20 else f"{a['bytes'] >> 20} MiB"
             rows.append([f"arrays of {size}, GB/s"] + [f"{x[key + '_gb_per_s']:.0f}" for x in (a, b) for key in ("read", "copy", "add")])
-        return lines(["", "1 thread: read", "copy", "add", "2 threads: read", "copy", "add"], rows)
+        return table(["", "1 thread: read", "copy", "add", "2 threads: read", "copy", "add"], rows)
 
     def training(self):
         rows, last = [], None
@@ -71,7 +68,7 @@ class Figures:
                          f"{r['torch']:,.0f}", r["variant"], f"{r['ratio']:.2f}", f"{r['least']:.2f} - {r['most']:.2f}",
                          f"{r['loss']:.4f}, {r['torch_loss']:.4f}" + ("" if r["same_loss"] else " (not the same)")])
             last = r["task"]
-        return lines(["task", "processes x threads", "beside", "Allsum", "PyTorch", "its variant", "ratio", "range", "losses"], rows)
+        return table(["task", "processes x threads", "beside", "Allsum", "PyTorch", "its variant", "ratio", "range", "losses"], rows)
 
     def lanes(self):
         return self.made("lane-cost.md")
@@ -86,7 +83,7 @@ class Figures:
                 logs[n] += math.log(r["ratio"]) / len(one)
             rows.append(row)
         rows.append(["geometric mean"] + [cell for mean in logs for cell in ("", "", f"{math.exp(mean):.2f}", "")])
-        return lines([what, "1 thread: ours", "oneDNN", "ratio", "of peak", "2 threads: ours", "oneDNN", "ratio", "of peak"], rows)
+        return table([what, "1 thread: ours", "oneDNN", "ratio", "of peak", "2 threads: ours", "oneDNN", "ratio", "of peak"], rows)
 
     def products(self):
         return self.pairs(0, "product")
@@ -108,7 +105,7 @@ class Figures:
             for _, reduce, _, rate, share, theirs, ratio in pair:
                 row += [f"{time(reduce)} ({float(rate):.1f} GB/s)", time(share), time(theirs), f"{float(ratio):.1f}"]
             found.append(row)
-        return lines(["bytes", "2 ranks: reduce", "share", "MPI_Allreduce", "ratio", "4 ranks on the 2 cores: reduce", "share", "MPI_Allreduce", "ratio"],
+        return table(["bytes", "2 ranks: reduce", "share", "MPI_Allreduce", "ratio", "4 ranks on the 2 cores: reduce", "share", "MPI_Allreduce", "ratio"],
                      found)
 
     def sweep(self, axis):
@@ -121,7 +118,7 @@ class Figures:
                              f"{r['flops_per_second'] * 1e-9:.0f}", f"{100 * r['share_of_peak']:.0f} %",
                              ", ".join(f"{100 * share[part]:.0f}" for part in ("forward", "backward", "update")),
                              f"{two[name]['seconds_per_step'] * 1e3:.3g}"])
-        return lines([axis, "1 thread: ms a step", "GFLOP/s", "of peak", "forward, backward, update: %", "2 threads: ms"], rows)
+        return table([axis, "1 thread: ms a step", "GFLOP/s", "of peak", "forward, backward, update: %", "2 threads: ms"], rows)
 
     def batch(self):
         return self.sweep("batch")
@@ -154,7 +151,7 @@ class Figures:
         return self.made("roofline.md", 2)
 
     def files(self):
-        return lines(["", "GB/s, median", "best"], [[r["name"], f"{r['median']:.2g}", f"{r['best']:.2g}"] for r in self.objects("io.json")[0]["rows"]])
+        return table(["", "GB/s, median", "best"], [[r["name"], f"{r['median']:.2g}", f"{r['best']:.2g}"] for r in self.objects("io.json")[0]["rows"]])
 
 
 def main():

@@ -12,35 +12,23 @@ through memory, are printed beside (message_cost). Two minutes on two cores; no 
 import argparse
 import json
 import os
-import subprocess
 import tempfile
 
+from common import launcher, run, table
 from workloads import TASKS, config
 
 BATCHES = (1024, 16384)
 SAMPLES = 16  # of a lane, and the least batch of a rank
 
 
-def output(command):
-    env = dict(os.environ, OMP_NUM_THREADS="1")
-    if os.getuid() == 0:
-        env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    return subprocess.run(command, env=env, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
-
-
-def launcher(ranks):
-    bound = ranks <= (os.cpu_count() or 1)
-    return ["mpirun", *([] if bound else ["--oversubscribe"]), "--bind-to", "core" if bound else "none", "-np", str(ranks)]
-
-
 def sweep(program, ranks):
     """Rows of bench step by batch."""
-    found = json.loads(output((launcher(ranks) if ranks > 1 else []) + [program, "bench", "step", "--sweep", "batch", "--threads", "1", "--json"]))
+    found = json.loads(run((launcher(ranks) if ranks > 1 else []) + [program, "bench", "step", "--sweep", "batch", "--threads", "1", "--json"]))
     return {int(name.split("x")[0]): row for name, row in found.items() if isinstance(row, dict)}
 
 
-def table(head, rows):
-    print("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]) + "\n", flush=True)
+def show(head, rows):
+    print("\n".join(table(head, rows)) + "\n", flush=True)
 
 
 def cell(row):
@@ -50,7 +38,7 @@ def cell(row):
 def measured(program, ranks):
     rows = {r: sweep(program, r) for r in ranks}
     print("Milliseconds a step, and the share of the sum in it:\n")
-    table(["batch"] + [f"{r} rank{'s' if r > 1 else ''}" for r in ranks], [[str(b)] + [cell(rows[r].get(b)) for r in ranks] for b in rows[ranks[0]]])
+    show(["batch"] + [f"{r} rank{'s' if r > 1 else ''}" for r in ranks], [[str(b)] + [cell(rows[r].get(b)) for r in ranks] for b in rows[ranks[0]]])
     return rows
 
 
@@ -59,7 +47,7 @@ def forecast(program, one, batch, args, folder):
     path, lanes = os.path.join(folder, "ranks.yaml"), batch // SAMPLES
     with open(path, "w") as f:
         f.write(f"lanes: {lanes}\n" + config(TASKS["mlp b1024"], 1, 100, 1, folder))
-    plan = json.loads(output([program, "explain", path, "--json", "--threads", "1", "--network-latency", args.latency, "--network-bandwidth",
+    plan = json.loads(run([program, "explain", path, "--json", "--threads", "1", "--network-latency", args.latency, "--network-bandwidth",
                               args.bandwidth, "-s", f"train.batch={batch}"]))
     lines, largest, first = [], max(one), None
     for layout in plan["time"]["layouts"]:
@@ -77,7 +65,7 @@ def forecast(program, one, batch, args, folder):
         lines.append([str(nodes), str(own), f"{compute * 1e3:.3g}", f"{update * 1e3:.2g}", f"{exchange * 1e3:.3g}", f"{total * 1e3:.3g}",
                       f"{first / total:.4g}", f"{100 * first / total / nodes:.0f} %"])
     print(f"Batch {batch} in {lanes} lanes; milliseconds:\n")
-    table(["nodes", "batch of a rank", "data, forward, backward", "update", "sum", "step", "times as fast", "efficiency"], lines)
+    show(["nodes", "batch of a rank", "data, forward, backward", "update", "sum", "step", "times as fast", "efficiency"], lines)
 
 
 def main():
@@ -90,7 +78,7 @@ def main():
     program = os.path.abspath(args.program)
     cost = os.path.join(os.path.dirname(program), "tests", "bench", "message_cost")
     rows = measured(program, [int(r) for r in args.ranks.split(",")])
-    print(f"Messages between two ranks here: {output([*launcher(2), cost]).strip()}; assumed between nodes: {args.latency} us, {args.bandwidth} GB/s.\n")
+    print(f"Messages between two ranks here: {run([*launcher(2), cost]).strip()}; assumed between nodes: {args.latency} us, {args.bandwidth} GB/s.\n")
     with tempfile.TemporaryDirectory() as folder:
         for batch in BATCHES:
             forecast(program, rows[min(rows)], batch, args, folder)

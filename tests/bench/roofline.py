@@ -2,8 +2,9 @@
 
 usage: python3 tests/bench/roofline.py COMPARE.json... GEMM-1.json [GEMM-2.json ...]
 COMPARE.json: tests/bench/compare --json (of several files the last one that has a row counts); GEMM-N.json: allsum bench gemm
---threads N --json, for 1 thread and for as many as the rows of the comparison use together. Prints three tables of docs/performance.md: floors of a step on one thread, goals that are not reached
-and what they would take, and where the next 10 % are. Nothing is measured here.
+--threads N --json, for 1 thread and for as many as the rows of the comparison use together. Prints three tables of docs/performance.md:
+floors of a step on one thread, goals that are not reached and what they would take, and where the next 10 % are. Nothing is measured
+here.
 
 Counted are the multiply-adds of dense layers, convolutions (without those on padding) and attention (of pairs that are seen; backward
 makes the scores anew), two flops each (the program's own count has the padding, and the scores once), and the bytes that an update
@@ -14,6 +15,7 @@ is that of adding arrays of the size at hand: up to 2 MiB for a thread in its ne
 import json
 import sys
 
+from common import table
 from workloads import TASKS
 
 GOALS = {  # ratio over PyTorch: one process x one thread, x two, two processes beside gloo/DDP, beside mpi4py
@@ -124,8 +126,8 @@ def per_cent(share):
     return f"{100 * share:.0f} %"
 
 
-def table(head, rows):
-    print("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]) + "\n")
+def show(head, rows):
+    print("\n".join(table(head, rows)) + "\n")
 
 
 def merged(comparisons):
@@ -150,7 +152,7 @@ def floors(rows, limits):
         lines.append([row["task"], giga(work.products), giga(work.gradients), giga(work.attention) if work.attention else "", ms(arithmetic),
                       f"{work.parameters * work.moved * 1e-6:.3g} MB", ms(memory), ms(arithmetic + memory), ms(ours), per_cent(arithmetic / ours),
                       ms(step(row, "torch"))])
-    table(["workload", "products", "weight gradients", "attention", "at the peak, ms", "bytes of the update", "ms", "floor", "measured",
+    show(["workload", "products", "weight gradients", "attention", "at the peak, ms", "bytes of the update", "ms", "floor", "measured",
            "of the peak", "PyTorch"], lines)
 
 
@@ -183,7 +185,7 @@ def goals(rows, limits):
                       ms(asked), ms(arithmetic), ms(memory), ms(asked - kernels - memory), per_cent(arithmetic / asked), per_cent(need),
                       verdict(need, limit, arithmetic / kernels)])
     lines = lines or [["all goals are reached"] + [""] * 10]
-    table(["row", "goal", "reached", "step, ms", "asked", "at the peak", "update", "left beside our best kernels", "of the peak, whole step",
+    show(["row", "goal", "reached", "step, ms", "asked", "at the peak", "update", "left beside our best kernels", "of the peak, whole step",
            "without the update", "so"], lines)
 
 
@@ -197,7 +199,7 @@ def next_part(rows, limits):
         faster = kernels - gain
         lines.append([row["task"], ms(ours), ms(kernels), ms(memory), ms(rest) if rest > 0 else "0", per_cent(gain / rest) if rest > gain else "more than all",
                       per_cent(work.flops / limit.peak / faster) if faster > 0 else "more than the peak"])
-    table(["workload", "step, ms", "our kernels at their best shapes", "update", "the rest", "10 % is this much of the rest",
+    show(["workload", "step, ms", "our kernels at their best shapes", "update", "the rest", "10 % is this much of the rest",
            "or kernels at this share of the peak"], lines)
 
 

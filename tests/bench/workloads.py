@@ -68,12 +68,12 @@ MLP = IMAGES + network(dense([784, 512, 512, 10]), "cross_entropy") + f"optimize
 
 
 class Task:
-    """batch: samples of a process; steps of a run, the first of them not timed; variants of the peer that are tried; needs: kinds
-    of layers, without which the row is left out; config: its text, with @ for the folder of the made-up data."""
+    """batch: samples of a process; steps of a run, the first of them not timed; variants of the peer that are tried; config:
+    its text, with @ for the folder of the made-up data."""
 
-    def __init__(self, peer, batch, steps, config, variants=("default", "foreach", "fused", "compile", "fused+compile"), needs=(), unit=1):
+    def __init__(self, peer, batch, steps, config, variants=("default", "foreach", "fused", "compile", "fused+compile"), unit=1):
         self.peer, self.batch, self.steps, self.config = peer, batch, steps, config
-        self.variants, self.needs, self.unit = variants, needs, unit  # unit: what the peer counts in a sample
+        self.variants, self.unit = variants, unit  # unit: what the peer counts in a sample
 
 
 IMAGE_VARIANTS = ("default", "channels_last", "channels_last+fused", "channels_last+foreach", "channels_last+compile")
@@ -83,12 +83,11 @@ TASKS = {
     "mlp b1024": Task("mlp", 1024, 60, MLP),
     "tabular b4096": Task("tabular", 4096, 100, numbers("tabular") + network(dense([64, 256, 256, 1]), "mse") + f"optimizer: {ADAM}\n"),
     "lenet b128": Task("lenet", 128, 40, IMAGES + network(LENET, "cross_entropy") + "optimizer: {type: sgd, lr: 0.01, momentum: 0.9}\n",
-                       IMAGE_VARIANTS, ("conv2d", "max_pool")),
+                       IMAGE_VARIANTS),
     "rescnn b128": Task("rescnn", 128, 40, IMAGES + network(RESIDUAL, "cross_entropy") + "optimizer: {type: sgd, lr: 0.02, momentum: 0.9}\n",
-                        IMAGE_VARIANTS, ("conv2d", "batch_norm", "global_pool")),
+                        IMAGE_VARIANTS),
     "gpt b8": Task("gpt", 8, 24, "data:\n  train: {format: text, file: @/text.txt, context: 256}\n" + network(GPT, "cross_entropy") +
-                   "optimizer: {type: adamw, lr: 0.0003, weight_decay: 0}\n",
-                   needs=("embedding", "position", "layer_norm", "attention"), unit=256),
+                   "optimizer: {type: adamw, lr: 0.0003, weight_decay: 0}\n", unit=256),
     "wide b512": Task("wide", 512, 10, numbers("wide") + network(dense([1024, 4096, 4096, 1024]), "mse") + f"optimizer: {SGD % 0.01}\n"),
 }
 
