@@ -247,6 +247,8 @@ static inline char *network_at(const as_network *network, void *vector, int64_t 
 }
 /* Collective. Forward reads from now on the weights that are judged: the averages where they are kept. */
 as_status network_use_judged(as_network *network);
+/* Not collective. Forward reads from now on the weights that steps change. */
+void network_use_own(as_network *network);
 /* What as_model_* functions see of `count` rows of the batch from row `from` on, which are rows [first, first + count)
    of the work space. */
 as_model_rows network_rows(const as_network *network, const as_batch *batch, int64_t from, int64_t first,

@@ -266,8 +266,7 @@ as_status network_accumulate(as_estimator *estimator, const as_batch *batch, int
     network->meeting.status = AS_OK;
     const network_gathering gathering = network_gathering_of(network);
     network_gather_partners(&gathering, batch, network->setup.lanes->count);
-    network->use_params = network->params;
-    network->use_packed = network->packed;
+    network_use_own(network);
     for (int owner = 0; owner < network->cuts.owners; owner++) {
         network->owner_bad[owner].count = 0;
     }

@@ -222,10 +222,15 @@ static void over_pieces(evaluation *e, const as_batch *batch, void (*body)(void 
     }
 }
 
-as_status network_use_judged(as_network *network)
+void network_use_own(as_network *network)
 {
     network->use_params = network->params;
     network->use_packed = network->packed;
+}
+
+as_status network_use_judged(as_network *network)
+{
+    network_use_own(network);
     if (network->average != NULL) {
         AS_TRY(network_share(network, network->average, network->average_packed, true));
         network->use_params = network->average;

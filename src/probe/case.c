@@ -18,6 +18,21 @@ double as_case_learnt(const as_case *c)
     return (c->chance - c->now.loss) / fabs(c->chance);
 }
 
+bool as_case_held_back(const as_case *c)
+{
+    return 1 - as_case_learnt(c) > AS_HALF_LEFT;
+}
+
+const as_fit *as_case_judged(const as_case *c)
+{
+    return c->held_out.rows > 0 ? &c->held_out : &c->now;
+}
+
+double as_case_first_loss(const as_case *c)
+{
+    return c->augments && c->first.rows > 0 && c->first.loss < c->start.loss ? c->first.loss : c->start.loss;
+}
+
 bool as_case_beats_chance(const as_case *c)
 {
     const as_fit *f = &c->held_out;
@@ -105,7 +120,8 @@ bool as_case_plateau(const as_case *c)
     if (n >= (epochs ? EPOCHS_LEAST : LEAST) && !(c->cold && on->steps > 0)) {
         const quarters q = last_quarters(v, n);
         const double fall = fabs(q.mean[0] - q.mean[1]), mean = fabs(q.mean[1]);
-        return fall <= 0.02 * mean || (q.p > by_chance && fall <= 0.1 * mean);
+        const bool goes_on = !epochs && on->steps > 0 && on->last < 0.9 * on->first; /* losses of batches vary more */
+        return !goes_on && (fall <= 0.02 * mean || (q.p > by_chance && fall <= 0.1 * mean));
     }
     return on->steps > 0 && on->last > 0.98 * on->first && !(c->cold && slow->last < 0.98 * slow->first);
 }
@@ -388,6 +404,7 @@ void as_case_free(as_case *c)
     as_fit_free(&c->now);
     as_fit_free(&c->held_out);
     as_fit_free(&c->best);
+    as_fit_free(&c->own);
     as_history_free(&c->history);
     as_probe_records_free(&c->records);
 }

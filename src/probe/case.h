@@ -37,6 +37,8 @@ enum { AS_SLOWER = 4, AS_FASTER = 6 };
 #define AS_STANDS_FIRST 0.8
 #define AS_STANDS_CHANCE 0.9
 #define AS_FURTHER 0.8
+/* Over this share of the loss of guessing is left: something may hold training back (as_case_held_back). */
+#define AS_HALF_LEFT 0.5
 
 typedef struct as_case {
     bool trained;  /* a run; false: a configuration, before training */
@@ -51,6 +53,8 @@ typedef struct as_case {
     bool weighted; /* data.class_weights are given */
     double validation_share;
     double clip_norm;
+    double ema;                /* decay of averaged weights; 0: none */
+    bool augments;             /* rows are changed for each step */
     int64_t patience;          /* evaluations without improvement before training stops; 0: never */
     const as_node *model_node; /* the section `model`, as it was written */
     bool loads_weights;        /* the start comes from a file: init has no say */
@@ -86,14 +90,18 @@ typedef struct as_case {
     as_short as_is, slower[AS_SLOWER], faster[AS_FASTER]; /* from the start */
     as_short decayed[2];  /* after training: as it is (cold: with the full rate), and with a tenth of that */
     as_short unpenalised; /* after training, where there is a penalty and little was learnt: with a thousandth of it */
-    int64_t final_step;   /* of the state after training */
-    double lr_now;        /* of the step before it */
+    /* From the start with data.augment, and without: where rows are changed and little was learnt. Unlike the others
+       the losses are those of the rows held out (else of training), in evaluation. */
+    as_short changed, unchanged;
+    int64_t final_step; /* of the state after training */
+    double lr_now;      /* of the step before it */
     bool cold; /* the schedule has taken the rate under a tenth: what is tried after training has the full rate */
     int64_t exit_code; /* that the run ended with; -1: not known */
     as_fit first;      /* the training sample at the start */
     as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
     as_fit held_out;   /* validation, else test, after training */
-    as_fit best;       /* validation at the step of its lowest loss, best_step; no rows: not kept */
+    as_fit own;  /* the rows held out (else of training) with the weights that steps change; else averages count */
+    as_fit best; /* validation at the step of its lowest loss, best_step; no rows: not kept */
     int64_t best_step;
     as_history history;
     as_probe_records records; /* of the pulse or of instruments; none: they were off */
@@ -102,6 +110,13 @@ typedef struct as_case {
 
 /* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
 double as_case_learnt(const as_case *c);
+/* Not collective. Whether more than AS_HALF_LEFT of the loss of guessing is left after training. */
+bool as_case_held_back(const as_case *c);
+/* Not collective. What counts as rows held out: those of validation, else test, else training. After training. */
+const as_fit *as_case_judged(const as_case *c);
+/* Not collective. Loss at the start of rows as they are stored: what data.augment adds to them is no fault of weights.
+ */
+double as_case_first_loss(const as_case *c);
 /* Not collective. Whether training has done next to nothing: the loss is over AS_STANDS_FIRST of the first, or over
    AS_STANDS_CHANCE of chance (a start far over chance comes down to it by itself). */
 bool as_case_stands(const as_case *c);
@@ -109,8 +124,8 @@ bool as_case_stands(const as_case *c);
 double as_case_penalty(const as_case *c);
 /* Not collective. Whether the loss of training stands still: means of the last two quarters of what was logged within 2
    %, or within 10 % and Student's test does not tell them apart (0.27 %, which is 3 standard errors of many); where too
-   little was logged, or the rate has come to nothing, whether a short training on from here does not lower it by 2 %.
- */
+   little was logged, or the rate has come to nothing, whether a short training on from here does not lower it by 2 %;
+   where only batches were logged, such a training does not lower it by 10 % either. */
 bool as_case_plateau(const as_case *c);
 /* Not collective. Whether the loss is a quadratic function of the parameters and steps go down its gradient, so that
    limits are theorems. */

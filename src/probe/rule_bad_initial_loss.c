@@ -12,16 +12,17 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!c->classifies || !c->start.measured || !c->start.finite || isnan(c->chance)) {
         return as_not_judged(f, "no labels, or no finite loss at the start");
     }
-    as_json_real(&f->evidence, "loss", c->start.loss);
+    const double loss = as_case_first_loss(c);
+    as_json_real(&f->evidence, "loss", loss);
     as_json_real(&f->evidence, "chance", c->chance);
-    if (!(c->start.loss - c->chance > limit * as_case_input_size(c))) {
+    if (!(loss - c->chance > limit * as_case_input_size(c))) {
         return AS_CLEAR;
     }
     if (!as_remedy_init(c, f) && !as_remedy_last(c, f)) {
         as_advice(f, "start the last layer smaller (init_scale: 0.1): the first steps only undo it");
     }
-    return as_found(f, AS_INFO, "the loss starts at %.3g where the class frequencies give %.3g (limit %.0f more)",
-                    c->start.loss, c->chance, limit);
+    return as_found(f, AS_INFO, "the loss starts at %.3g where the class frequencies give %.3g (limit %.0f more)", loss,
+                    c->chance, limit);
 }
 
 const as_rule as_rule_bad_initial_loss = {

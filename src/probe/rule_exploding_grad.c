@@ -15,7 +15,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return as_not_judged(f, "no network");
     }
     const double ratio = as_case_backward_ratio(c, &first, &last);
-    const double loss = c->start.finite ? c->start.loss : (double)INFINITY;
+    const double loss = c->start.finite ? as_case_first_loss(c) : (double)INFINITY;
     const double even = c->classifies && c->train.classes > 1 ? as_log_f64((double)c->train.classes) : c->chance;
     const double share =
         loss / (even > c->chance ? even : c->chance) / as_case_input_size(c); /* outputs are as large as inputs */

@@ -5,7 +5,7 @@
 
 #include "probe/rule.h"
 
-static const double loss_limit = 0.5, gap_limit = 0.1;
+static const double gap_limit = 0.1;
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -16,11 +16,14 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->network->model.nparams >= c->train.total * c->network->model.outputs) {
         return AS_CLEAR; /* as many parameters as there are numbers to learn: it could */
     }
+    if (c->unchanged.steps > 0 && c->unchanged.last < AS_HALF_LEFT * c->chance) {
+        return AS_CLEAR; /* it does, as soon as rows are left as they are */
+    }
     const double learnt = as_case_learnt(c), model = as_case_model_score(c), probe = as_case_neighbour_score(c);
     as_json_real(&f->evidence, "model", model);
     as_json_real(&f->evidence, "neighbours", probe);
     as_json_real(&f->evidence, "loss_share", 1 - learnt);
-    if (!(1 - learnt > loss_limit) || !(probe > model + gap_limit) || !as_case_plateau(c)) {
+    if (!as_case_held_back(c) || !(probe > model + gap_limit) || !as_case_plateau(c)) {
         return AS_CLEAR;
     }
     as_advice(f, "add hidden layers or units, or columns that let a linear model see what is there");
@@ -28,7 +31,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         f, AS_FAULT,
         "the loss stands still at %.2g of chance (limit %.1f) with %s of %.3g, where five nearest rows reach %.3g "
         "(limit %.1f more): the model cannot say what the data tell",
-        1 - learnt, loss_limit, c->classifies ? "an accuracy" : "an explained share", model, probe, gap_limit);
+        1 - learnt, AS_HALF_LEFT, c->classifies ? "an accuracy" : "an explained share", model, probe, gap_limit);
 }
 
 static const char *const explains[] = {"CONVERGED_NOISE_FLOOR", "SATURATED", "DEAD_RELU", "CLASS_IMBALANCE", NULL};

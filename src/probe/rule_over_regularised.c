@@ -6,14 +6,14 @@
 #include "probe/rule.h"
 
 static const double weight_limit = 0.1, loss_limit = 0.9;
-static const double stand_limit = 0.5, gap_limit = 0.1, free_limit = 0.8; /* weights that are left, and held back */
+static const double gap_limit = 0.1, free_limit = 0.8; /* weights that are left, and held back */
 
 /* Whether nearest rows tell clearly more, and the loss falls as soon as the penalty is gone, but not with it. */
 static bool held_back(const as_case *c)
 {
     const as_short *free = &c->unpenalised, *as_is = &c->decayed[0];
     return c->now.rows > 0 && c->columns.neighbour_rows > 0 && free->steps > 0 && as_is->steps > 0 &&
-           1 - as_case_learnt(c) > stand_limit && as_case_neighbour_score(c) > as_case_model_score(c) + gap_limit &&
+           as_case_held_back(c) && as_case_neighbour_score(c) > as_case_model_score(c) + gap_limit &&
            free->last < free_limit * free->first && free->last < free_limit * as_is->last;
 }
 
@@ -23,7 +23,7 @@ static as_verdict tell_held_back(const as_case *c, as_finding *f)
     return as_found(f, AS_FAULT,
                     "the penalty (l2 %.2g, l1 %.2g, weight decay %.2g) holds the loss at %.2g of chance (limit %.1f): "
                     "%lld steps with a thousandth of it take the loss from %.3g to %.3g, as it is to %.3g (limit %.1f)",
-                    c->l2, c->network->model.l1, c->weight_decay, 1 - as_case_learnt(c), stand_limit,
+                    c->l2, c->network->model.l1, c->weight_decay, 1 - as_case_learnt(c), AS_HALF_LEFT,
                     (long long)free->steps, free->first, free->last, c->decayed[0].last, free_limit);
 }
 

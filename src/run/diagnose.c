@@ -147,6 +147,8 @@ static void describe_config(as_patient *p)
     c->weighted = config->data.class_weights.n > 0;
     c->validation_share = config->data.validation;
     c->clip_norm = config->train.clip_norm;
+    c->ema = config->train.ema;
+    c->augments = p->run.train.data.augment != NULL;
     c->patience = config->train.patience;
     c->reconstructs = config->data.reconstruct;
     c->model_node = config->model;
@@ -262,6 +264,12 @@ as_status as_patient_restore(as_patient *p, bool now)
     return AS_OK;
 }
 
+const as_run_data *as_patient_judged(const as_patient *p)
+{
+    const as_run *run = &p->run;
+    return run->validation.present ? &run->validation : run->test.present ? &run->test : &run->train;
+}
+
 static as_status fit(as_patient *p, const as_run_data *part, as_fit *out)
 {
     return part->present ? as_fit_measure((as_network *)p->run.estimator, &part->data, FIT_ROWS, out) : AS_OK;
@@ -310,6 +318,12 @@ static as_status look_after_training(as_patient *p)
     note_log(c);
     AS_TRY(fit(p, &p->run.train, &c->now));
     AS_TRY(fit(p, p->run.validation.present ? &p->run.validation : &p->run.test, &c->held_out));
+    if (c->ema > 0) {
+        network_use_own(network);
+        const as_status status = fit(p, as_patient_judged(p), &c->own);
+        AS_TRY(network_use_judged(network));
+        AS_TRY(status);
+    }
     return point(p, &c->point);
 }
 

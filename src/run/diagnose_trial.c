@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "run/patient.h"
 
-enum { STEPS = 40, LONGER = 4, WARMUP_MOST = 200, ROWS = 1024, SETS_MAX = 80 };
+enum { STEPS = 40, LONGER = 4, MOST = 16, WARMUP_MOST = 200, ROWS = 1024, FIT_ROWS = 4096, SETS_MAX = 80 };
 
 static const double flops_most = 5e9; /* of one short training */
 
@@ -161,6 +161,53 @@ static as_status run_unpenalised(as_patient *p, int64_t steps, as_short *out)
     return status;
 }
 
+static as_status judge_rows(as_patient *p, double *out)
+{
+    as_fit judged = {0};
+    const as_status status = as_fit_measure(network_of(p), &as_patient_judged(p)->data, FIT_ROWS, &judged);
+    *out = judged.loss;
+    as_fit_free(&judged);
+    return status;
+}
+
+/* From the start, with data.augment or without: losses of rows that are judged by. */
+static as_status run_rows(as_patient *p, bool change, int64_t steps, as_short *out)
+{
+    as_network *network = network_of(p);
+    as_dataset *data = &p->run.train.data;
+    const as_augment *augment = data->augment;
+    const int mixing = network->mixing;
+    bool diverged = false;
+    *out = (as_short){.factor = 1};
+    AS_TRY(as_patient_restore(p, false));
+    AS_TRY(judge_rows(p, &out->first));
+    data->augment = change ? augment : NULL;
+    network->mixing = change ? mixing : -1;
+    as_status status = walk(p, steps, &out->steps, &diverged);
+    data->augment = augment;
+    network->mixing = mixing;
+    out->last = (double)NAN;
+    if (status == AS_OK && !diverged) {
+        network_use_own(network);
+        status = judge_rows(p, &out->last);
+    }
+    return status;
+}
+
+/* Without the changes as many steps as the run has, where it has few; with them up to four times as many, so that a run
+   that was only short comes down. */
+static as_status try_rows(as_patient *p)
+{
+    as_case *c = &p->c;
+    const int64_t most = MOST * STEPS, all = c->trained ? c->final_step : c->steps;
+    const int64_t longer = steps_of(p, most < LONGER * all ? most : LONGER * all), steps = longer < all ? longer : all;
+    if (steps < 1) {
+        return AS_OK;
+    }
+    AS_TRY(run_rows(p, true, longer, &c->changed));
+    return run_rows(p, false, steps, &c->unchanged);
+}
+
 static bool falls(const as_short *s)
 {
     return s->steps > 0 && s->last < s->first;
@@ -194,12 +241,15 @@ as_status as_patient_try_rates(as_patient *p)
             break; /* it moves, and clearly further than a run that crept; or diverges */
         }
     }
+    if (c->augments && (c->trained ? as_case_held_back(c) : bad)) {
+        AS_TRY(try_rows(p));
+    }
     if (!c->trained || !p->saved || !c->point.finite) {
         return measure_fraction(p, false, &c->start.fraction);
     }
     AS_TRY(run_short(p, true, 1, steps, &c->decayed[0]));
     AS_TRY(run_short(p, true, 0.1, steps, &c->decayed[1]));
-    if (as_case_penalty(c) > 0 && !(learnt > 0.5)) {
+    if (as_case_penalty(c) > 0 && as_case_held_back(c)) {
         AS_TRY(run_unpenalised(p, steps, &c->unpenalised));
     }
     return measure_fraction(p, true, &c->point.fraction);

@@ -32,6 +32,9 @@ as_status as_patient_look_at_data(as_patient *p);
    there is such a state. Errors: those of reading checkpoints. */
 as_status as_patient_restore(as_patient *p, bool now);
 
+/* Not collective. The rows that a training is judged by: of validation, else of the test, else of training. */
+const as_run_data *as_patient_judged(const as_patient *p);
+
 /* Collective. Short trainings that decide about the learning rate: into the case. */
 as_status as_patient_try_rates(as_patient *p);
 /* Collective. The proposed change against none, from the newest state (from the start, where there is none). */

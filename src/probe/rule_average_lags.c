@@ -1,0 +1,79 @@
+/* AVERAGE_LAGS: averaged weights that still are those of the start. An average e += (1 - d) (w - e) that begins at the
+   first weights holds d^t of them after t steps. */
+#include <math.h>
+#include <stddef.h>
+
+#include "kernels/scalar_math.h"
+#include "math/moments.h"
+#include "probe/rule.h"
+
+static const double share_limit = 0.05, plan_limit = 0.5; /* of the first weights in the average */
+static const double loss_limit = 1.1, chance_limit = 0.05, errors_limit = 3;
+static const double memory = 0.1; /* of the steps: what the decay that is proposed averages over */
+
+/* Standard errors by which rows lose by the averages, row by row. */
+static double errors_of(const as_fit *averaged, const as_fit *own)
+{
+    double n = 0, mean = 0, squares = 0;
+    for (int64_t r = 0; r < own->rows; r++) {
+        const double d = averaged->row_loss[r] - own->row_loss[r];
+        as_moments_add(&n, &mean, &squares, 1, 1, &d);
+    }
+    return mean / sqrt(squares / (n - 1) / n);
+}
+
+static as_verdict judge(const as_case *c, as_finding *f)
+{
+    const double steps = (double)(c->trained ? c->final_step : c->steps), share = as_pow_f64(c->ema, steps);
+    const as_fit *averaged = as_case_judged(c), *own = &c->own;
+    if (!(c->ema > 0)) {
+        return AS_CLEAR;
+    }
+    if (c->trained && (own->rows < 2 || own->rows != averaged->rows)) {
+        return as_not_judged(f, "no state after training");
+    }
+    as_json_real(&f->evidence, "decay", c->ema);
+    as_json_real(&f->evidence, "start_in_average", share);
+    const double proposed = 1 - 1 / (memory * steps > 1 ? memory * steps : 1);
+    as_action(f, "train.ema=%.6g", proposed > 0 ? proposed : 0);
+    if (!c->trained) {
+        if (!(share > plan_limit) || c->loads_weights) {
+            f->action[0] = '\0';
+            return AS_CLEAR;
+        }
+        return as_found(f, AS_FAULT,
+                        "after the %.0f steps that are planned the averages that are evaluated still are %.0f %% the "
+                        "weights of the start (limit %.0f %%): %.6g averages over %.3g steps",
+                        steps, 100 * share, 100 * plan_limit, c->ema, 1 / (1 - c->ema));
+    }
+    const double errors = errors_of(averaged, own), rise = averaged->loss - own->loss;
+    as_json_real(&f->evidence, "loss_averaged", averaged->loss);
+    as_json_real(&f->evidence, "loss_own", own->loss);
+    as_json_real(&f->evidence, "standard_errors", errors);
+    if (!(share > share_limit) || !(averaged->loss > loss_limit * own->loss) || !(errors > errors_limit) ||
+        !(rise > chance_limit * c->chance || isnan(c->chance))) {
+        f->action[0] = '\0';
+        return AS_CLEAR;
+    }
+    return as_found(f, AS_FAULT,
+                    "the averages that are evaluated have a loss of %.3g, the weights themselves %.3g on the same rows "
+                    "(limit %.0f %% more, %.0f standard errors; found %.1f): after %.0f steps of decay %.6g they still "
+                    "are %.0f %% the weights of the start (limit %.0f %%)",
+                    averaged->loss, own->loss, 100 * (loss_limit - 1), errors_limit, errors, steps, c->ema, 100 * share,
+                    100 * share_limit);
+}
+
+static const char *const explains[] = {"LR_TOO_LOW", "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR", "CLASS_IMBALANCE",
+                                       NULL};
+
+const as_rule as_rule_average_lags = {
+    .code = "AVERAGE_LAGS",
+    .help = "averaged weights (train.ema) that lose 10 % more on the same rows than the weights themselves, by 3 "
+            "standard errors and 5 % of chance, and still hold over 5 % of the start; before training: over 50 %",
+    .source = "an average with decay d holds d^t of its first value after t steps",
+    .evidence = "losses of the same rows with the averages and with the weights that steps change, row by row",
+    .cure = "a decay that averages over a tenth of the steps",
+    .explains = explains,
+    .network = true,
+    .judge = judge,
+};
