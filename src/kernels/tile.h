@@ -20,8 +20,6 @@ enum { MR = 4 };
 #define EACH_R(X) X(1) X(2) X(3) X(4)
 #endif
 
-#define AS_UNROLL _Pragma("GCC unroll 32")
-
 /* fma(x, y, s) in the place of s. Left alone, the compiler writes some results over x and then moves them about. */
 AS_INLINE vreal fma_into(vreal s, vreal x, vreal y)
 {

@@ -23,6 +23,7 @@ typedef real vreal __attribute__((vector_size(V_BYTES)));
 enum { VL = V_BYTES / (int)sizeof(real) };
 
 #define AS_INLINE static inline __attribute__((always_inline))
+#define AS_UNROLL _Pragma("GCC unroll 32")
 
 AS_INLINE vreal v_load(const real *p)
 {
@@ -72,27 +73,63 @@ AS_INLINE vmask v_first(int64_t n)
 {
     return n >= VL ? VL : n <= 0 ? 0 : (int)n;
 }
+/* Nothing here may become a call, as a loop would that the compiler takes for memcpy: a call keeps no vector register,
+   and tiles beside it would have their accumulators in memory. */
+#if defined(AS_ISA_AVX2) && AS_PRECISION == 32
+AS_INLINE __m256i v_lanes(vmask m)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(m), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+AS_INLINE vreal v_load_masked(const real *p, vmask m)
+{
+    return m == VL ? v_load(p) : (vreal)_mm256_maskload_ps(p, v_lanes(m));
+}
+AS_INLINE void v_store_part(real *p, vreal v, vmask m)
+{
+    _mm256_maskstore_ps(p, v_lanes(m), (__m256)v);
+}
+#elif defined(AS_ISA_AVX2)
+AS_INLINE __m256i v_lanes(vmask m)
+{
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(m), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+AS_INLINE vreal v_load_masked(const real *p, vmask m)
+{
+    return m == VL ? v_load(p) : (vreal)_mm256_maskload_pd(p, v_lanes(m));
+}
+AS_INLINE void v_store_part(real *p, vreal v, vmask m)
+{
+    _mm256_maskstore_pd(p, v_lanes(m), (__m256d)v);
+}
+#else
 AS_INLINE vreal v_load_masked(const real *p, vmask m)
 {
     if (m == VL) {
         return v_load(p);
     }
-    real r[VL] = {0};
-    for (int i = 0; i < m; i++) {
-        r[i] = p[i];
+    vreal v = {0};
+    AS_UNROLL
+    for (int i = 0; i < VL - 1; i++) {
+        v[i] = i < m ? p[i] : 0;
     }
-    return v_load(r);
+    return v;
 }
+AS_INLINE void v_store_part(real *p, vreal v, vmask m)
+{
+    AS_UNROLL
+    for (int i = 0; i < VL - 1; i++) {
+        if (i < m) {
+            p[i] = v[i];
+        }
+    }
+}
+#endif
 AS_INLINE void v_store_masked(real *p, vreal v, vmask m)
 {
     if (m == VL) {
         v_store(p, v);
-        return;
-    }
-    real r[VL];
-    v_store(r, v);
-    for (int i = 0; i < m; i++) {
-        p[i] = r[i];
+    } else {
+        v_store_part(p, v, m);
     }
 }
 #endif
