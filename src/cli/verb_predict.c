@@ -203,6 +203,11 @@ static as_status predict(const as_context *context, const as_model_file *m)
         }
         printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p.total, positions,
                (long long)(p.outputs / p.positions), p.label != NULL ? ", /class" : "", in);
+        if (data.dropped > 0) {
+            printf("%lld of %lld rows have a missing value and no output (data.missing: drop); /row says which are "
+                   "there\n",
+                   (long long)data.dropped, (long long)data.stored);
+        }
         if (p.uncertainty.kind != AS_UNCERTAINTY_NONE) {
             printf("/uncertainty/epistemic%s: %s\n", p.uncertainty.noise ? ", aleatoric, total" : "",
                    p.uncertainty.about);

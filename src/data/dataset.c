@@ -19,10 +19,13 @@ enum { LABEL_MAX = 1 << 24 };
 static const char *const role_names[] = {
     [AS_TRAIN] = "train", [AS_VALIDATION] = "validation", [AS_TEST] = "test", [AS_PREDICT] = "input"};
 
-static void target_kind(const as_source *source, const as_column *y, as_dataset *out)
+static void target_kind(const as_source *source, as_target wanted, const as_column *y, as_dataset *out)
 {
     const int64_t width = as_shape_size(&y->shape);
-    const bool whole = (y->type != AS_F32 && y->type != AS_F64 && width == 1) || y->classes != NULL;
+    const bool integers = y->type != AS_F32 && y->type != AS_F64;
+    const bool whole = wanted == AS_TARGET_REALS    ? false
+                       : wanted == AS_TARGET_LABELS ? width == 1
+                                                    : (integers && width == 1) || y->classes != NULL;
     out->target = AS_TARGET_NONE;
     out->positions = 1;
     if (!y->present) {
@@ -61,7 +64,7 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
     out->step = x->step;
     out->item = x->step == 0 ? out->width : load->window.length > 0 ? out->width / load->window.length : 1;
     out->stride = x->step == 0 ? out->width : 1;
-    target_kind(source, y, out);
+    target_kind(source, load->options->wanted, y, out);
     if (y->present && y->ahead > 0) { /* the next tokens */
         out->target = AS_TARGET_LABELS;
         out->targets = 0;
@@ -92,8 +95,11 @@ static as_status name_columns(const as_load *load, const as_source *source, as_d
     }
     if (y->present && y->classes != NULL) {
         if (out->target != AS_TARGET_LABELS) {
-            AS_FAIL(AS_CONFIG, "%s: expected numbers as real targets (labels: false), found texts such as \"%s\"",
-                    y->place, y->classes->name[0]);
+            const char *text = y->classes->name[0];
+            const bool comma = text[strspn(text, "+-0123456789,")] == '\0';
+            AS_FAIL(AS_CONFIG, "%s: expected numbers as real targets%s, found texts such as \"%s\"%s", y->place,
+                    source->labels == AS_LABELS_FALSE ? " (labels: false)" : "", text,
+                    comma ? " (decimal: comma of the source reads that)" : "");
         }
         AS_TRY(as_names_copy(y->classes, &out->class_names));
         out->classes = out->classes < out->class_names.n ? out->class_names.n : out->classes;
@@ -138,8 +144,8 @@ static as_status compare(const as_column *x, as_role role, const as_dataset *lik
     return AS_OK;
 }
 
-/* Collective. The rows of the role. */
-static as_status select_rows(const as_load *load, as_role role, as_world *world, uint64_t seed, const char *place,
+/* Collective. The rows of the role, and how many the source has. */
+static as_status select_rows(const as_load *load, as_role role, as_world *world, uint64_t seed, as_dataset *data,
                              as_selection *out)
 {
     const as_data_options *options = load->options;
@@ -147,9 +153,11 @@ static as_status select_rows(const as_load *load, as_role role, as_world *world,
     if (options->missing == AS_MISSING_DROP) {
         AS_TRY(as_load_scan(load, world, &all));
     }
+    data->stored = load->column[AS_PART_X].rows;
+    data->dropped = data->stored - all.kept;
     if (all.kept == 0) {
         as_selection_destroy(&all);
-        AS_FAIL(AS_DATA, "%s: every row has a missing value and is dropped", place);
+        AS_FAIL(AS_DATA, "%s: every row has a missing value and is dropped", data->place);
     }
     if (role == AS_TEST || role == AS_PREDICT || (role == AS_TRAIN && !(options->validation > 0))) {
         *out = all;
@@ -165,8 +173,8 @@ static as_status select_rows(const as_load *load, as_role role, as_world *world,
     AS_TRY(status);
     if (out->kept == 0) {
         as_selection_destroy(out);
-        AS_FAIL(AS_CONFIG, "%s: data.validation: %g of %lld rows leaves no row for %s", place, options->validation,
-                (long long)kept, role_names[role]);
+        AS_FAIL(AS_CONFIG, "%s: data.validation: %g of %lld rows leaves no row for %s", data->place,
+                options->validation, (long long)kept, role_names[role]);
     }
     return AS_OK;
 }
@@ -462,7 +470,7 @@ static as_status open_loaded(const as_load *load, as_role role, as_world *world,
 {
     const as_data_options *options = load->options;
     as_selection selection = {0};
-    AS_TRY(select_rows(load, role, world, seed, data->place, &selection));
+    AS_TRY(select_rows(load, role, world, seed, data, &selection));
     data->rows = selection.kept;
     const bool shuffled = role == AS_TRAIN && options->assign == 0;
     as_status status = as_world_agree(world, load_rows(load, &selection, shuffled, seed, data));
@@ -489,7 +497,9 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
     const as_known known = {.tokenizer = like != NULL ? like->tokenizer : NULL,
                             .inputs = named ? &like->inputs : NULL,
                             .classes = like != NULL ? &like->class_names : NULL,
-                            .design = like != NULL ? like->design : NULL};
+                            .design = like != NULL ? like->design : NULL,
+                            .any_labels = like == NULL && options->wanted == AS_TARGET_LABELS &&
+                                          options->classes == 0 && source->labels == AS_LABELS_AUTO};
     as_status status = as_load_open(source, options, &known, role == AS_PREDICT, &load);
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);

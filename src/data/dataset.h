@@ -27,6 +27,8 @@ typedef struct as_data_options {
     int64_t classes;        /* 0: largest label of train + 1 */
     as_augment augment;     /* of the training inputs */
     bool reconstruct;       /* targets are the inputs */
+    as_target wanted; /* no key: what the model learns from, where it takes one kind of targets alone: how `labels:
+                         auto` reads them. AS_TARGET_NONE: by their type */
 } as_data_options;
 enum { AS_NORMALIZE_NONE, AS_NORMALIZE_SCALE, AS_NORMALIZE_MEAN_STD, AS_NORMALIZE_GIVEN };
 enum { AS_MISSING_ERROR, AS_MISSING_DROP, AS_MISSING_MEAN };
@@ -44,6 +46,8 @@ typedef enum as_role { AS_TRAIN, AS_VALIDATION, AS_TEST, AS_PREDICT } as_role;
 
 typedef struct as_dataset {
     int64_t rows;      /* of all ranks */
+    int64_t stored;    /* rows of the source, of all the roles that it serves */
+    int64_t dropped;   /* of those, rows that `missing: drop` leaves out */
     as_shape shape;    /* of one input */
     int64_t width;     /* elements of one input */
     int64_t stride;    /* unit of `start` in elements of x: width, or less where rows are windows that overlap */

@@ -16,6 +16,8 @@ typedef struct as_known {
                                        as the options say */
     const as_names *classes;        /* texts of the labels, ascending; NULL or empty: those of the file */
     const struct as_design *design; /* what was made of the columns, with all levels; NULL: to be found */
+    bool any_labels;                /* the model learns classes of whatever names: whole numbers that are not 0, 1, 2,
+                                       ... are names too */
 } as_known;
 
 /* One array of a data file: rows samples of a shape. */

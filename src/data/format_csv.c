@@ -11,9 +11,12 @@
 
 typedef struct options {
     const char *file, *delimiter, *weight;
+    int decimal; /* of decimals */
     as_texts target, features;
     const struct options *other; /* NULL, or the table whose target and weight are no inputs of this one either */
 } options;
+
+static const char *const decimals[] = {"point", "comma", NULL};
 
 static const as_field fields[] = {
     {.name = "file", .type = AS_FIELD_TEXT, .offset = offsetof(options, file), .help = "CSV file with a header row"},
@@ -26,7 +29,7 @@ static const as_field fields[] = {
      .type = AS_FIELD_TEXTS,
      .offset = offsetof(options, features),
      .standard = "",
-     .help = "input columns, in this order; none given: all others, in the order of the file"},
+     .help = "input columns, in this order; none given: all others that have a name, in the order of the file"},
     {.name = "weight",
      .type = AS_FIELD_TEXT,
      .offset = offsetof(options, weight),
@@ -36,7 +39,14 @@ static const as_field fields[] = {
      .type = AS_FIELD_TEXT,
      .offset = offsetof(options, delimiter),
      .standard = ",",
-     .help = "one character between fields, or tab"},
+     .help = "one character between fields, or tab; the comma stands for ; or tab or | where the header has that one "
+             "and no comma"},
+    {.name = "decimal",
+     .type = AS_FIELD_CHOICE,
+     .offset = offsetof(options, decimal),
+     .standard = "point",
+     .choices = decimals,
+     .help = "what stands before the fraction of numbers"},
     AS_FIELDS_END,
 };
 
@@ -90,8 +100,9 @@ static as_status claim_inputs(as_format_file *file, const options *o, const as_d
         AS_TRY(claim(file, o, AS_PART_X, o->features.v[i]));
     }
     for (int c = 0; !listed && c < as_csv_columns(file->csv); c++) {
-        if (file->slot[AS_PART_Y][c] < 0 && file->slot[AS_PART_WEIGHT][c] < 0) {
-            file->slot[AS_PART_X][c] = (int)file->width[AS_PART_X]++;
+        const char *name = as_csv_name(file->csv, c);
+        if (file->slot[AS_PART_Y][c] < 0 && file->slot[AS_PART_WEIGHT][c] < 0 && name[0] != 0) {
+            AS_TRY(claim(file, o, AS_PART_X, name));
         }
     }
     return AS_OK;
@@ -153,8 +164,21 @@ static void describe(as_format_file *file, const options *o, as_column column[AS
     }
 }
 
+/* Whether names are 0, 1, ... n - 1: all are whole numbers, and different as texts. */
+static bool counts_from_zero(const as_names *names)
+{
+    for (int64_t i = 0; i < names->n; i++) {
+        char text[24];
+        const int n = snprintf(text, sizeof text, "%lld", (long long)i);
+        if (as_names_find(names, text, n) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* One target column: whole numbers are labels, and so are texts, by their places in the ascending list of all. */
-static as_status describe_target(as_format_file *file, const as_names *known, as_column *y)
+static as_status describe_target(as_format_file *file, const as_known *known, as_column *y)
 {
     int column = 0;
     if (file->width[AS_PART_Y] != 1) {
@@ -163,15 +187,24 @@ static as_status describe_target(as_format_file *file, const as_names *known, as
     while (file->slot[AS_PART_Y][column] != 0) {
         column++;
     }
-    if (known == NULL || known->n == 0) {
-        if (as_csv_whole(file->csv, column)) {
-            file->whole = true;
-            y->type = AS_I64;
+    const as_names *classes = known == NULL ? NULL : known->classes;
+    if (classes != NULL && classes->n > 0) {
+        AS_TRY(as_names_copy(classes, &file->classes));
+    } else if (as_csv_whole(file->csv, column)) {
+        file->whole = true;
+        y->type = AS_I64;
+        if (known == NULL || !known->any_labels) {
             return AS_OK;
         }
-        AS_TRY(as_csv_texts(file->csv, column, CLASSES_MOST, &file->classes));
+        AS_TRY(as_csv_words(file->csv, column, CLASSES_MOST, &file->classes));
+        if (counts_from_zero(&file->classes)) {
+            as_names_free(&file->classes);
+            return AS_OK;
+        }
+        file->whole = false;
+        y->type = AS_F64;
     } else {
-        AS_TRY(as_names_copy(known, &file->classes));
+        AS_TRY(as_csv_texts(file->csv, column, CLASSES_MOST, &file->classes));
     }
     if (file->classes.n > 0) {
         y->classes = &file->classes;
@@ -188,6 +221,7 @@ static as_status open_table(as_format_file *file, const options *o, const as_kno
         AS_FAIL(AS_CONFIG, "%s: delimiter: expected one character or tab, found \"%s\"", o->file, text);
     }
     AS_TRY(as_csv_open(o->file, delimiter, &file->csv));
+    AS_TRY(as_csv_set_decimal(file->csv, o->decimal == 0 ? '.' : ','));
     const size_t columns = (size_t)as_csv_columns(file->csv);
     for (int part = 0; part < AS_PARTS; part++) {
         file->slot[part] = malloc(columns * sizeof **file->slot);
@@ -200,7 +234,7 @@ static as_status open_table(as_format_file *file, const options *o, const as_kno
     }
     AS_TRY(claim_all(file, o, known == NULL ? NULL : known->inputs));
     describe(file, o, column);
-    return o->other != NULL ? AS_OK : describe_target(file, known == NULL ? NULL : known->classes, &column[AS_PART_Y]);
+    return o->other != NULL ? AS_OK : describe_target(file, known, &column[AS_PART_Y]);
 }
 
 static void close_file(as_format_file **file)
@@ -274,6 +308,7 @@ static void inputs_only(void *opaque, const void *like)
     o->other = like;
     o->features = like != NULL ? o->other->features : o->features;
     o->delimiter = like != NULL ? o->other->delimiter : o->delimiter;
+    o->decimal = like != NULL ? o->other->decimal : o->decimal;
 }
 
 extern const as_format_ops as_format_csv;

@@ -16,8 +16,9 @@ as_status as_glm_classes_plan(as_statistic *s)
 {
     as_glm *g = s->model;
     if (s->classes < 2) {
-        AS_FAIL(AS_DATA, "%s: %s: expected labels of 2 classes or more, found %lld: every label is 0",
-                s->setup.data->place, s->base.ops->name, (long long)s->classes);
+        char name[64];
+        AS_FAIL(AS_DATA, "%s: %s: expected labels of 2 classes or more, found %lld: every label is %s",
+                s->setup.data->place, s->base.ops->name, (long long)s->classes, as_statistic_class(s, 0, name));
     }
     g->groups = s->classes;
     return AS_OK;
@@ -42,10 +43,12 @@ as_status as_glm_classes_check(const as_statistic *s, const double *sum)
     for (int64_t k = 0; k < s->classes; k++) {
         if (!(sum[AS_GLM_D_SUMS + k] > 0)) {
             char name[64];
-            AS_FAIL(AS_DATA,
-                    "%s: %s: class %s has no row of %.0f: expected rows of each of %lld classes (labels 0 to %lld)",
-                    s->setup.data->place, s->base.ops->name, as_statistic_class(s, k, name), s->samples,
-                    (long long)s->classes, (long long)s->classes - 1);
+            AS_FAIL(
+                AS_DATA,
+                "%s: %s: class %s has no row of %.0f: expected rows of each of %lld classes (labels 0 to %lld); a CSV "
+                "column of other whole numbers or texts gives a class for each of them",
+                s->setup.data->place, s->base.ops->name, as_statistic_class(s, k, name), s->samples,
+                (long long)s->classes, (long long)s->classes - 1);
         }
     }
     return AS_OK;

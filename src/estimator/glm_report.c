@@ -27,9 +27,7 @@ static void head(const as_statistic *s, as_text *out)
     char a[64], b[64], name[64];
     as_table_title(out, g->family->title);
     snprintf(a, sizeof a, "%.12g", g->number[AS_GLM_ROWS]);
-    as_table_pair(out,
-                  "Dep. Variable:", s->setup.data->target == AS_TARGET_REALS ? as_statistic_target(s, 0, name) : "y",
-                  "No. Observations:", a);
+    as_table_pair(out, "Dep. Variable:", as_statistic_target(s, 0, name), "No. Observations:", a);
     snprintf(a, sizeof a, "%.12g", g->number[AS_GLM_WEIGHT]);
     as_table_pair(out, "Method:", as_glm_solvers[g->options.solver], "Sum of weights:", a);
     snprintf(a, sizeof a, "%lld", (long long)*g->n_iter);

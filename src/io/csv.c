@@ -26,7 +26,7 @@ typedef struct cursor {
 struct as_csv {
     const char *text;
     int64_t bytes, rows;
-    char delimiter;
+    char delimiter, decimal;
     int columns;
     char **name; /* (columns) */
     struct code {
@@ -157,6 +157,26 @@ static char *copy_name(const field *f)
     return name;
 }
 
+/* Another delimiter than the comma, where the header has that one and no comma outside of quotes. */
+static void find_delimiter(as_csv *csv, int64_t at)
+{
+    static const char others[] = ";\t|";
+    bool quoted = false, seen[sizeof others] = {false};
+    for (; csv->delimiter == ',' && at < csv->bytes && (quoted || csv->text[at] != '\n'); at++) {
+        const char here = csv->text[at], *other = here != 0 ? strchr(others, here) : NULL;
+        quoted = quoted != (here == '"');
+        if (!quoted && here == ',') {
+            return;
+        }
+        if (!quoted && other != NULL) {
+            seen[other - others] = true;
+        }
+    }
+    for (int i = 0; csv->delimiter == ',' && others[i] != 0; i++) {
+        csv->delimiter = seen[i] ? others[i] : csv->delimiter;
+    }
+}
+
 static as_status read_header(as_csv *csv, cursor *c)
 {
     if (csv->bytes >= 3 && memcmp(csv->text, "\xEF\xBB\xBF", 3) == 0) {
@@ -165,6 +185,7 @@ static as_status read_header(as_csv *csv, cursor *c)
     if (!next_line(csv, c)) {
         AS_FAIL(AS_DATA, "%s: expected a header row, found empty lines", csv->path);
     }
+    find_delimiter(csv, c->at);
     bool numbers = true;
     int room = 0;
     for (field f = {.last = false}; !f.last;) {
@@ -215,8 +236,9 @@ static as_status find_rows(as_csv *csv, cursor c)
             }
         }
         if (fields != csv->columns) {
-            AS_FAIL(AS_DATA, "%s: line %lld (row %lld): expected %d fields as in the header, found %d", csv->path,
-                    (long long)line, (long long)c.row, csv->columns, fields);
+            AS_FAIL(AS_DATA, "%s: line %lld (row %lld): expected %d field%s as in the header, found %d (delimiter %s)",
+                    csv->path, (long long)line, (long long)c.row, csv->columns, csv->columns == 1 ? "" : "s", fields,
+                    csv->delimiter == '\t' ? "tab" : (const char[]){csv->delimiter, 0});
         }
     }
     if (c.row == 0) {
@@ -236,6 +258,7 @@ as_status as_csv_open(const char *path, char delimiter, as_csv **out)
     }
     memcpy(csv->path, path, length);
     csv->delimiter = delimiter;
+    csv->decimal = '.';
     cursor c = {.line = 1};
     as_status status = map_file(csv);
     if (status == AS_OK) {
@@ -269,6 +292,16 @@ void as_csv_close(as_csv **csv)
     free(c->code);
     free(c);
     *csv = NULL;
+}
+
+as_status as_csv_set_decimal(as_csv *csv, char decimal)
+{
+    if (decimal == csv->delimiter) {
+        AS_FAIL(AS_CONFIG, "%s: \"%c\" stands between fields; expected another one before the fraction of numbers",
+                csv->path, decimal);
+    }
+    csv->decimal = decimal;
+    return AS_OK;
 }
 
 int64_t as_csv_rows(const as_csv *csv)
@@ -314,7 +347,7 @@ as_status as_csv_find(const as_csv *csv, const char *name, int *out)
 /* Decimal numbers of at most 15 digits with a power of ten of at most 22 are exact in double before the one rounding of
    the product or quotient (W. Clinger, "How to read floating point numbers accurately", PLDI 1990); others take the
    slow way. */
-static bool short_number(const char *text, int64_t n, double *out)
+static bool short_number(const char *text, int64_t n, char decimal, double *out)
 {
     static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -324,7 +357,7 @@ static bool short_number(const char *text, int64_t n, double *out)
     i += n > 0 && (text[0] == '-' || text[0] == '+');
     bool point = false;
     for (; i < n; i++) {
-        if (text[i] == '.' && !point) {
+        if (text[i] == decimal && !point) {
             point = true;
         } else if (text[i] >= '0' && text[i] <= '9' && digits < EXACT_DIGITS) {
             value = 10 * value + (text[i] - '0');
@@ -344,7 +377,7 @@ static bool short_number(const char *text, int64_t n, double *out)
 
 static bool is_missing(const char *text)
 {
-    static const char *const missing[] = {"", "NA", "NaN", "nan", "null"};
+    static const char *const missing[] = {"", "NA", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "N/A", "n/a"};
     for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
         if (strcmp(text, missing[i]) == 0) {
             return true;
@@ -353,7 +386,7 @@ static bool is_missing(const char *text)
     return false;
 }
 
-static bool to_number(const field *f, double *out)
+static bool to_number(const as_csv *csv, const field *f, double *out)
 {
     const char *text = f->text;
     int64_t n = f->bytes;
@@ -363,7 +396,7 @@ static bool to_number(const field *f, double *out)
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) {
         n--;
     }
-    if (short_number(text, n, out)) {
+    if (short_number(text, n, csv->decimal, out)) {
         return true;
     }
     char copy[NUMBER_MAX];
@@ -375,6 +408,15 @@ static bool to_number(const field *f, double *out)
     if (is_missing(copy)) {
         *out = (double)NAN;
         return true;
+    }
+    if (csv->decimal != '.') {
+        char *comma = strchr(copy, csv->decimal);
+        if (strchr(copy, '.') != NULL) {
+            return false; /* between thousands */
+        }
+        if (comma != NULL) {
+            *comma = '.';
+        }
     }
     return as_text_to_real(copy, out);
 }
@@ -446,6 +488,22 @@ static cursor seek(const as_csv *csv, int64_t row)
     return c;
 }
 
+/* A field that is no number: what reads it, as far as that can be seen. */
+static as_status fail_number(as_csv *csv, int column, const field *f, int64_t line, int64_t row)
+{
+    const char decimal = csv->decimal;
+    double ignored;
+    csv->decimal = decimal == '.' ? ',' : '.';
+    const bool other = to_number(csv, f, &ignored);
+    csv->decimal = decimal;
+    char cure[96] = "data.columns.one_hot takes texts; data.columns.use chooses columns";
+    if (other) {
+        snprintf(cure, sizeof cure, "decimal: %s of the source reads that", decimal == '.' ? "comma" : "point");
+    }
+    AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected a number, found \"%.*s\" (%s)", csv->path,
+            (long long)line, (long long)row, csv->name[column], (int)(f->bytes < 40 ? f->bytes : 40), f->text, cure);
+}
+
 as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot, int64_t width, double *data)
 {
     AS_ASSERT(first >= 0 && count >= 0 && first + count <= csv->rows);
@@ -458,12 +516,8 @@ as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot
             next_field(csv, &c, &f);
             if (slot[column] >= 0 && csv->code != NULL && csv->code[column].known != NULL) {
                 AS_TRY(to_code(csv, column, &f, line, c.row, &data[slot[column]]));
-            } else if (slot[column] >= 0 && !to_number(&f, &data[slot[column]])) {
-                AS_FAIL(AS_DATA,
-                        "%s: line %lld (row %lld), column \"%s\": expected a number, found \"%.*s\" "
-                        "(data.columns.one_hot takes texts; data.columns.use chooses columns)",
-                        csv->path, (long long)line, (long long)c.row, csv->name[column],
-                        (int)(f.bytes < 40 ? f.bytes : 40), f.text);
+            } else if (slot[column] >= 0 && !to_number(csv, &f, &data[slot[column]])) {
+                return fail_number(csv, column, &f, line, c.row);
             }
         }
     }
@@ -503,7 +557,7 @@ static as_status find_number(void *context, const cursor *row, const field *f)
     (void)row;
     texts *t = context;
     double ignored;
-    t->all_numbers = t->all_numbers && to_number(f, &ignored);
+    t->all_numbers = t->all_numbers && to_number(t->csv, f, &ignored);
     return AS_OK;
 }
 
@@ -538,6 +592,12 @@ as_status as_csv_texts(as_csv *csv, int column, int64_t most, as_names *out)
     return t.all_numbers ? AS_OK : over_column(csv, column, add_text, &t);
 }
 
+as_status as_csv_words(as_csv *csv, int column, int64_t most, as_names *out)
+{
+    texts t = {.csv = csv, .column = column, .most = most, .out = out};
+    return over_column(csv, column, add_text, &t);
+}
+
 as_status as_csv_code(as_csv *csv, int column, const as_names *known, bool strict)
 {
     if (csv->code == NULL) {
@@ -555,7 +615,7 @@ static as_status check_whole(void *context, const cursor *row, const field *f)
     (void)row;
     bool *whole = context;
     double value;
-    *whole = *whole && short_number(f->text, f->bytes, &value) && memchr(f->text, '.', (size_t)f->bytes) == NULL;
+    *whole = *whole && short_number(f->text, f->bytes, '.', &value) && memchr(f->text, '.', (size_t)f->bytes) == NULL;
     return AS_OK;
 }
 

@@ -1,6 +1,6 @@
 /* Tables of numbers as text: a header row with the names of the columns, then one row a line (RFC 4180: fields may
    stand in double quotes, with quotes inside doubled; lines end with LF or CRLF). Empty lines are skipped. Empty
-   fields, NA, NaN and null are NaN. */
+   fields, NA, N/A, NaN, null (and <NA>, #N/A, n/a, nan, NULL) are NaN. */
 #ifndef AS_IO_CSV_H
 #define AS_IO_CSV_H
 
@@ -12,9 +12,14 @@
 typedef struct as_csv as_csv;
 
 /* Not collective. Maps the file, reads the header, finds the rows and checks that each has as many fields as the
-   header. Errors: NOINPUT; DATA empty, no header, no rows, a ragged row (line and row), an open quote; IO; NOMEM. */
+   header. A comma as delimiter stands for ; or a tab or | where the header has one of these and no comma.
+   Errors: NOINPUT; DATA empty, no header, no rows, a ragged row (line and row), an open quote; IO; NOMEM. */
 as_status as_csv_open(const char *path, char delimiter, as_csv **out);
 void as_csv_close(as_csv **csv);
+
+/* Not collective. The character before the fraction of numbers from now on: '.' (the default) or ','. Errors: CONFIG
+   the delimiter. */
+as_status as_csv_set_decimal(as_csv *csv, char decimal);
 
 int64_t as_csv_rows(const as_csv *csv);
 int as_csv_columns(const as_csv *csv);
@@ -31,6 +36,9 @@ as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot
    none of them. *out stays empty where all fields are numbers or missing. Errors: DATA for more than `most`, or a text
    of more than 255 bytes; NOMEM. */
 as_status as_csv_texts(as_csv *csv, int column, int64_t most, as_names *out);
+
+/* Not collective. As as_csv_texts, of a column of numbers: they are texts too. */
+as_status as_csv_words(as_csv *csv, int column, int64_t most, as_names *out);
 
 /* Not collective. From now on as_csv_read gives of this column the places of its texts among `known` (ascending,
    borrowed), NaN where they are missing, and of others -1 or, as `strict`, an error DATA naming line, row and column.

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/tree.h"
 #include "estimator/estimator.h"
+#include "estimator/statistic.h"
 #include "io/yaml.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
@@ -239,12 +240,13 @@ static as_status check_target(const as_node *node, const char *target)
 enum { PASSES = 1000 };
 
 /* A statistical model takes all samples in every step, stops by itself, and tells of each step; it has no optimizer. */
-static as_status settle_statistic(as_config *c, const as_node *train, const as_node *log)
+static as_status settle_statistic(as_config *c, const as_statistic_ops *ops, const as_node *train, const as_node *log)
 {
     if (c->optimizer != NULL || c->schedule != NULL) {
         AS_FAIL(AS_CONFIG, "%s: a model of type %s has no optimizer and no schedule",
                 as_node_place(c->optimizer != NULL ? c->optimizer : c->schedule), as_node_get(c->model, "type")->text);
     }
+    c->data.wanted = ops->target;
     c->data.shuffle = false; /* an order within a pass means nothing to it */
     c->train.batch = as_node_get(train, "batch") == NULL ? 0 : c->train.batch;
     c->train.steps = c->train.steps + c->train.epochs == 0 ? PASSES : c->train.steps;
@@ -339,7 +341,7 @@ static as_status parse_sections(as_config *c)
     AS_TRY(as_estimator_find(c->model, &ops));
     c->statistic = ops->statistic != NULL;
     if (c->statistic) {
-        AS_TRY(settle_statistic(c, o.train, o.log));
+        AS_TRY(settle_statistic(c, ops->statistic, o.train, o.log));
     }
     if (c->train.epochs == 0 && c->train.steps == 0) {
         return no_length(o.train, c->root);

@@ -373,6 +373,11 @@ static as_status open_all(as_run *run)
                 as_world_size(run->world) > 1 ? as_world_transport(run->world) : "", (long long)d->rows,
                 as_shape_text(&d->shape, shape, sizeof shape), run->lanes.lanes, run->lanes.lanes == 1 ? "" : "s",
                 length);
+    if (d->dropped > 0) {
+        as_log_line(run->log, AS_LOG_INFO,
+                    "%s: %lld of %lld rows have a missing value and are left out (missing: drop)", d->place,
+                    (long long)d->dropped, (long long)d->stored);
+    }
     return AS_OK;
 }
 

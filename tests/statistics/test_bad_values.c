@@ -1,4 +1,5 @@
-/* What no model can be made of, said in one way by every kind: values without squares, rows that do not count. */
+/* What no model can be made of, said in one way by every kind: values without squares, rows that do not count. And
+   targets that a kind reads in its own way, so that nothing has to be said. */
 #include "statistics/fit.h"
 
 #define LABELS ", target: [y]}"
@@ -59,9 +60,38 @@ static void test_rows_without_weight_are_refused(void **state)
     assert_non_null(strstr(as_error_message(), "the weights of the 3 samples add up to 0"));
 }
 
+/* Whole numbers are counts to a regression, and names to a classifier where they are not 0, 1, 2, ... */
+static void test_whole_numbers_are_what_the_model_learns_from(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {"a,y\n1,1\n2,1\n3,2\n4,1\n5,2\n6,2\n",
+                                         "a,y\n1,-1\n2,-1\n3,1\n4,-1\n5,1\n6,1\n",
+                                         "a,y\n1,0\n2,0\n3,1\n4,0\n5,1\n6,1\n"};
+    double slope[3];
+    for (int i = 0; i < 3; i++) {
+        fitted f;
+        assert_int_equal(fit_table("coded", labels[i], ", target: [y]}", "{type: logistic}", &f), AS_OK);
+        assert_int_equal(f.file.facts.classes, 2);
+        assert_int_equal(f.file.facts.class_names.n, i < 2 ? 2 : 0);
+        if (i < 2) {
+            assert_string_equal(f.file.facts.class_names.name[0], i == 0 ? "1" : "-1");
+        }
+        slope[i] = ((const double *)fitted_item(&f, "/params/coef_")->data)[0];
+        fitted_close(&f);
+    }
+    assert_true(slope[0] == slope[2] && slope[1] == slope[2]);
+    fitted f;
+    assert_int_equal(fit_table("counts", "a,y\n1,1\n2,3\n3,5\n", ", target: [y]}", "{type: ols}", &f), AS_OK);
+    assert_int_equal(f.file.facts.target, AS_TARGET_REALS);
+    fitted_close(&f);
+    assert_int_equal(fit_table("halves", "a,y\n1,1\n2,0.5\n3,0\n", ", target: [y]}", "{type: logistic}", &f), AS_DATA);
+    assert_non_null(strstr(as_error_message(), "row 1: expected a whole number as label, found 0.5"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values_without_squares_are_named),
-                                       cmocka_unit_test(test_rows_without_weight_are_refused)};
+                                       cmocka_unit_test(test_rows_without_weight_are_refused),
+                                       cmocka_unit_test(test_whole_numbers_are_what_the_model_learns_from)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,7 +197,7 @@ static void test_empty_class_is_never_predicted(void **state)
         double out[8 * 3];
         fitted f;
         assert_int_equal(fit_table("empty", "a,b,y\n1,2,0\n2,4,0\n1,3,0\n2,2,0\n3,1,2\n5,2,2\n4,1,2\n5,1,2\n",
-                                   ", target: [y]}", models[i], &f),
+                                   ", target: [y], labels: true}", models[i], &f),
                          AS_OK);
         fitted_predict(&f, out);
         for (int r = 0; r < 8; r++) {

@@ -82,9 +82,9 @@ static void test_quotes_and_line_ends(void **state)
 static void test_missing_fields_are_nan(void **state)
 {
     (void)state;
-    double value[4];
-    assert_ok(read_column("a,b\n,1\nNA,1\nnan,1\nnull,1\n", value, 4));
-    for (int i = 0; i < 4; i++) {
+    double value[7];
+    assert_ok(read_column("a,b\n,1\nNA,1\nnan,1\nnull,1\nN/A,1\n<NA>,1\n\"\",1\n", value, 7));
+    for (int i = 0; i < 7; i++) {
         assert_true(isnan(value[i]));
     }
 }
@@ -109,6 +109,38 @@ static void test_bad_rows_are_named(void **state)
     assert_fails(AS_DATA, "gzip", read_column("\x1F\x8B\x08", v, 0));
     as_csv *csv = NULL;
     assert_fails(AS_NOINPUT, "nowhere.csv", as_csv_open(SCRATCH("nowhere.csv"), ',', &csv));
+}
+
+/* Spreadsheets write other signs between fields where the comma stands before the fraction. */
+static void test_other_delimiters_and_decimal_commas(void **state)
+{
+    (void)state;
+    static const char *const tables[] = {"a;\"b, c\"\n1,5;2\n-3;0,25\n", "a\t\"b, c\"\n1,5\t2\n-3\t0,25\n",
+                                         "a|\"b, c\"\n1,5|2\n-3|0,25\n"};
+    const int slot[2] = {0, 1};
+    double value[4];
+    for (int i = 0; i < 3; i++) {
+        as_csv *csv = NULL;
+        write_text(tables[i]);
+        assert_ok(as_csv_open(path, ',', &csv));
+        assert_int_equal(as_csv_columns(csv), 2);
+        assert_fails(AS_DATA, "found \"1,5\" (decimal: comma of the source reads that)",
+                     as_csv_read(csv, 0, 2, slot, 2, value));
+        assert_ok(as_csv_set_decimal(csv, ','));
+        assert_ok(as_csv_read(csv, 0, 2, slot, 2, value));
+        assert_true(value[0] == 1.5 && value[1] == 2 && value[2] == -3 && value[3] == 0.25);
+        as_csv_close(&csv);
+    }
+    as_csv *csv = NULL;
+    write_text("a,b;c\n1,2\n"); /* the comma is there, so it counts */
+    assert_ok(as_csv_open(path, ',', &csv));
+    assert_fails(AS_CONFIG, "stands between fields", as_csv_set_decimal(csv, ','));
+    as_csv_close(&csv);
+    write_text("a;b\n1.234,5;2\n");
+    assert_ok(as_csv_open(path, ',', &csv));
+    assert_ok(as_csv_set_decimal(csv, ','));
+    assert_fails(AS_DATA, "found \"1.234,5\" (data.columns", as_csv_read(csv, 0, 1, slot, 2, value));
+    as_csv_close(&csv);
 }
 
 /* Rows far apart and backwards give what a whole read gives. */
@@ -150,6 +182,7 @@ static void test_a_data_set_from_a_table(void **state)
                    &options));
     assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     assert_int_equal(data.rows, 2);
+    assert_true(data.stored == 3 && data.dropped == 1);
     assert_int_equal(data.target, AS_TARGET_LABELS);
     assert_int_equal(data.classes, 2);
     const double *x = data.x;
@@ -166,6 +199,15 @@ static void test_a_data_set_from_a_table(void **state)
     assert_fails(AS_CONFIG, "used twice", as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", delimiter: \",,\"}\n", &options));
     assert_fails(AS_CONFIG, "delimiter", as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    write_text(",x,w\n0,5,1\n1,6,2\n"); /* row numbers, as pandas and R write them */
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") "}\n", &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_true(data.width == 2 && data.stored == 2 && data.dropped == 0);
+    as_dataset_close(&data);
+    write_text("x,x,class\n1,2,0\n2,3,1\n");
+    assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: class}\n", &options));
+    assert_fails(AS_DATA, "two columns are named \"x\"",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
     write_text("x,class\n1,0\n2,-1\n");
     assert_ok(parse_data(s, "train: {format: csv, file: " SCRATCH("table.csv") ", target: class}\n", &options));
     assert_fails(AS_DATA, "row 1: expected a label",
@@ -200,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_quotes_and_line_ends),
         cmocka_unit_test(test_missing_fields_are_nan),
         cmocka_unit_test(test_bad_rows_are_named),
+        cmocka_unit_test(test_other_delimiters_and_decimal_commas),
         cmocka_unit_test(test_any_order_of_rows),
         cmocka_unit_test(test_a_data_set_from_a_table),
         cmocka_unit_test(test_truncation_at_every_byte_never_reads_beyond),
