@@ -80,6 +80,11 @@ as_status as_plan_make(const as_config *c, as_plan *out)
                                 .answers = out->data.target == AS_TARGET_REALS ? &out->data.answers : NULL};
     AS_TRY(as_model_parse(c->document, c->model, kernels, &data, &out->model));
     out->parsed = true;
+    as_spans summed = {0};
+    const as_status status = as_model_summed(&out->model, AS_BLOCK, &summed);
+    out->summed = summed.count;
+    as_spans_free(&summed);
+    AS_TRY(status);
     out->per_epoch = out->batch > 0 ? (out->train_rows + out->batch - 1) / out->batch : 0;
     out->steps = c->train.steps > 0 ? c->train.steps : c->train.epochs * out->per_epoch;
     return AS_OK;
@@ -213,7 +218,8 @@ static as_status work_bytes(const as_plan *p, const network_shard *shard, double
 
 as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
 {
-    const double real = (double)p->model.kernels->real_bytes, n = (double)p->model.nparams, r = ranks;
+    const double real = (double)p->model.kernels->real_bytes, n = (double)p->model.nparams, summed = (double)p->summed,
+                 r = ranks;
     as_forecast_parts parts;
     *out = (as_plan_cost){.ranks = ranks, .rows = (p->batch + ranks - 1) / ranks};
     AS_TRY(as_forecast_count(p->lanes, ranks, &parts));
@@ -224,12 +230,12 @@ as_status as_plan_rank(const as_plan *p, int ranks, as_plan_cost *out)
     AS_TRY(work_bytes(p, &shard, &out->work));
     out->weights = real * (n + (double)p->model.packed_reals);
     const bool halves = ranks == 1 && p->lanes > 1 && p->config->probe.pulse_steps >= 0; /* for the pulse */
-    out->gradient = real * n * ((double)parts.most + (halves ? 1 : 0));
-    out->state = real * n * p->slots / r;
+    out->gradient = real * summed * ((double)parts.most + (halves ? 1 : 0));
+    out->state = real * (double)trained(&p->model) * p->slots / r;
     out->data =
         (double)((p->data.rows + ranks - 1) / ranks) * (double)as_dtype_bytes(p->data.type) * (double)p->model.in_size;
-    out->sent = as_forecast_sent(real * n, ranks, parts.all);
-    out->least = ranks == 1 ? 0 : 2 * real * n * (r - 1) / r;
+    out->sent = as_forecast_sent(real * summed, ranks, parts.all);
+    out->least = ranks == 1 ? 0 : 2 * real * summed * (r - 1) / r;
     return AS_OK;
 }
 

@@ -14,6 +14,7 @@ typedef struct as_plan {
     int lanes, slots;
     bool parsed;
     as_model model;
+    int64_t summed; /* elements that a gradient has: those that train, in blocks */
 } as_plan;
 
 /* Bytes of the rank that has the most, and what it sends in a step. */

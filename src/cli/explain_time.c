@@ -32,7 +32,7 @@ as_forecast_model as_plan_forecast(const as_plan *p, int64_t batch)
 {
     return (as_forecast_model){.batch = batch,
                                .lanes = batch == p->batch ? p->lanes : as_config_lanes(p->config, batch),
-                               .vector_bytes = (double)p->model.nparams * (double)p->model.kernels->real_bytes};
+                               .vector_bytes = (double)p->summed * (double)p->model.kernels->real_bytes};
 }
 
 static void add_row(forecast *f, int nodes, int ranks, int threads)

@@ -132,9 +132,10 @@ static void touch(const as_world *world, void *start, size_t bytes)
     }
 }
 
-as_status as_node_memory(as_world *world, size_t bytes, void **out)
+as_status as_node_memory(as_world *world, size_t bytes, size_t used, void **out)
 {
     *out = NULL;
+    const bool whole = used >= bytes;
     bytes = (bytes / AS_CACHE_LINE + 1) * AS_CACHE_LINE;
     as_memory *memory = calloc(1, sizeof *memory);
     as_status status = AS_OK;
@@ -148,7 +149,7 @@ as_status as_node_memory(as_world *world, size_t bytes, void **out)
     } else {
         /* The node's first rank looks; all go or none does. */
         if (world->node_rank == 0 && status == AS_OK) {
-            status = check_room(bytes);
+            status = check_room(whole ? bytes : used);
         }
         int mine = status != AS_OK, any = 0;
         const as_status told =
@@ -162,7 +163,9 @@ as_status as_node_memory(as_world *world, size_t bytes, void **out)
             status = map_shared(world, bytes, memory);
         }
         if (status == AS_OK) {
-            touch(world, memory->start, bytes);
+            if (whole) {
+                touch(world, memory->start, bytes);
+            }
             status = as_mpi_check(MPI_Barrier(world->node_comm), "MPI_Barrier");
         }
     }
@@ -178,7 +181,7 @@ as_status as_node_memory(as_world *world, size_t bytes, void **out)
 
 as_status as_world_shared(as_world *world, size_t bytes, void **out)
 {
-    const as_status status = as_world_agree(world, as_node_memory(world, bytes, out));
+    const as_status status = as_world_agree(world, as_node_memory(world, bytes, bytes, out));
     if (status != AS_OK) {
         as_world_shared_free(world, out);
     }

@@ -5,7 +5,8 @@
    copies, no messages. Between nodes the parts travel as messages (sum_wire.c). The result lands in the first part of
    the rank, so that one process with one part has nothing to do at all.
 
-   Cost with k parts in all, one node: k + 1 passes over n / ranks elements per rank, and one barrier. The next round
+   Cost with k parts in all, one node: k + 1 passes over n / ranks elements per rank (what is summed of them), and one
+   barrier. The next round
    may overwrite parts only when the others have read them: as_sum_clear waits for their counters, which as_sum_share
    has always seen already. */
 #include "comm/sum.h"
@@ -32,6 +33,14 @@ void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count
     *first = from * AS_BLOCK < sum->n ? from * AS_BLOCK : sum->n;
     const int64_t end = (from + blocks) * AS_BLOCK < sum->n ? (from + blocks) * AS_BLOCK : sum->n;
     *count = end - *first;
+}
+
+void as_sum_members_of(const as_sum *sum, int rank, int64_t *from, int64_t *to)
+{
+    int64_t first, count;
+    as_sum_range_of(sum, rank, &first, &count);
+    *from = as_spans_before(sum->summed, first);
+    *to = as_spans_before(sum->summed, first + count);
 }
 
 static int64_t blocks_of(const as_sum *sum, int rank)
@@ -134,6 +143,28 @@ static as_status find_leaves(as_sum *sum, const size_t *part_at)
     return as_tree_merge_make(&lanes->tree, lanes->parts_total, lanes->part_first, lanes->part_lanes, &sum->merge);
 }
 
+/* The memory of the node. Where not all is summed, each rank touches what it will write of its parts, and nobody the
+   rest. */
+static as_status open_memory(as_sum *sum, size_t *part_at)
+{
+    const size_t real_bytes = sum->kernels->real_bytes, bytes = lay_out(sum, NULL, part_at);
+    const size_t left_out = (size_t)(sum->n - sum->summed->count) * real_bytes;
+    size_t parts = 0;
+    for (int p = 0; p < sum->lanes->parts_total; p++) {
+        parts += sum->world->rank_node[sum->lanes->part_rank[p]] == sum->world->node ? 1 : 0;
+    }
+    AS_TRY(as_world_agree(sum->world, as_node_memory(sum->world, bytes, bytes - parts * left_out, &sum->memory)));
+    lay_out(sum, sum->memory, part_at);
+    AS_TRY(as_world_agree(sum->world, find_leaves(sum, part_at)));
+    for (int p = 0; left_out > 0 && p < sum->lanes->program.parts; p++) {
+        for (int64_t i = 0, n, first; i < sum->summed->count; i += n) {
+            n = as_spans_next(sum->summed, i, sum->summed->count, &first);
+            memset(sum->part[p] + (size_t)first * real_bytes, 0, (size_t)n * real_bytes);
+        }
+    }
+    return AS_OK;
+}
+
 static as_status create(as_sum *sum)
 {
     as_world *world = sum->world;
@@ -144,17 +175,14 @@ static as_status create(as_sum *sum)
         part_at == NULL ? as_error_set(AS_NOMEM, "out of memory for %d parts", sum->lanes->parts_total) : AS_OK;
     status = as_world_agree(world, status);
     if (status == AS_OK) {
-        status = as_world_shared(world, lay_out(sum, NULL, part_at), &sum->memory);
-    }
-    if (status == AS_OK) {
-        lay_out(sum, sum->memory, part_at);
-        status = as_world_agree(world, find_leaves(sum, part_at));
+        status = open_memory(sum, part_at);
     }
     free(part_at);
     return status;
 }
 
-as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n, as_sum **out)
+as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n,
+                        const as_spans *summed, as_sum **out)
 {
     *out = NULL;
     as_sum *sum = calloc(1, sizeof *sum);
@@ -166,6 +194,9 @@ as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels
     }
     *sum = (as_sum){.world = world, .lanes = lanes, .kernels = kernels, .n = n};
     sum->nblocks = (n + AS_BLOCK - 1) / AS_BLOCK;
+    sum->whole_span.count = n;
+    sum->whole = (as_spans){.n = n > 0 ? 1 : 0, .span = &sum->whole_span, .count = n};
+    sum->summed = summed != NULL ? summed : &sum->whole;
     const as_status made = create(sum);
     if (made != AS_OK) {
         as_sum_destroy(&sum);
@@ -329,34 +360,45 @@ static void merge_tile(const as_kernels *kernels, const as_tree_program *program
 }
 
 typedef struct merge_job {
-    const as_kernels *kernels;
+    const as_sum *sum;
     const as_tree_program *program;
     const as_place *leaf, *out;
-    int64_t first, count;
-    double *squares; /* of the blocks of the first output, or NULL */
+    int64_t from, to; /* members of what is summed */
+    double *squares;  /* of the blocks of the own slice, as the first output has it; or NULL */
     const as_sum_watch *watch;
     int threads;
 } merge_job;
 
+/* Summed elements side by side, block by block. */
+static void merge_run(const merge_job *job, int64_t first, int64_t count)
+{
+    const as_kernels *kernels = job->sum->kernels;
+    for (int64_t at = first; at < first + count; at += AS_BLOCK) {
+        const int64_t tile = first + count - at < AS_BLOCK ? first + count - at : AS_BLOCK;
+        merge_tile(kernels, job->program, job->leaf, job->out, at, tile, job->watch);
+        if (job->squares != NULL) {
+            const size_t offset = (size_t)at * kernels->real_bytes;
+            job->squares[(at - job->sum->first) / AS_BLOCK] =
+                kernels->sum_squares(tile, job->out->start + (offset - job->out->origin));
+        }
+    }
+}
+
 static void merge_share(void *argument, int thread)
 {
     const merge_job *job = argument;
-    int64_t from, n;
-    as_team_share(job->count, AS_BLOCK, thread, job->threads, &from, &n);
-    for (int64_t at = from; at < from + n; at += AS_BLOCK) {
-        const int64_t tile = from + n - at < AS_BLOCK ? from + n - at : AS_BLOCK;
-        merge_tile(job->kernels, job->program, job->leaf, job->out, job->first + at, tile, job->watch);
-        if (job->squares != NULL) {
-            const size_t offset = (size_t)(job->first + at) * job->kernels->real_bytes;
-            job->squares[at / AS_BLOCK] =
-                job->kernels->sum_squares(tile, job->out->start + (offset - job->out->origin));
-        }
+    int64_t from, count, first;
+    as_team_share(job->to - job->from, AS_BLOCK, thread, job->threads, &from, &count);
+    const int64_t to = job->from + from + count;
+    for (int64_t i = job->from + from, n; i < to; i += n) {
+        n = as_spans_next(job->sum->summed, i, to, &first);
+        merge_run(job, first, n);
     }
 }
 
 static void merge(merge_job *job, as_team *team)
 {
-    job->threads = job->count < TEAM_WORTH ? 1 : as_team_size(team);
+    job->threads = job->to - job->from < TEAM_WORTH ? 1 : as_team_size(team);
     if (job->threads == 1) {
         merge_share(job, 0);
     } else {
@@ -364,30 +406,23 @@ static void merge(merge_job *job, as_team *team)
     }
 }
 
-void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
-                  const as_place *out, int64_t first, int64_t count, const as_sum_watch *watch)
+void as_sum_merge(const as_sum *sum, as_team *team, const as_tree_program *program, const as_place *leaf,
+                  const as_place *out, int64_t from, int64_t to, const as_sum_watch *watch)
 {
-    merge_job job = {.kernels = kernels,
-                     .program = program,
-                     .leaf = leaf,
-                     .out = out,
-                     .first = first,
-                     .count = count,
-                     .watch = watch};
+    merge_job job = {.sum = sum, .program = program, .leaf = leaf, .out = out, .from = from, .to = to, .watch = watch};
     merge(&job, team);
 }
 
-/* The slice of a node that has all parts. One part is the sum itself. */
+/* The slice of a node that has all parts. One part is the sum itself. Blocks that are not summed keep the square 0. */
 static void merge_slice(as_sum *sum, as_team *team)
 {
-    merge_job job = {.kernels = sum->kernels,
+    merge_job job = {.sum = sum,
                      .program = &sum->merge,
                      .leaf = sum->leaf,
                      .out = &(as_place){.start = sum->part[0]},
-                     .first = sum->first,
-                     .count = sum->count,
                      .squares = sum->squares,
                      .watch = sum->watch};
+    as_sum_members_of(sum, sum->world->rank, &job.from, &job.to);
     sum->squared = sum->leaves > 1;
     if (sum->squared) {
         merge(&job, team);
@@ -505,10 +540,10 @@ as_status as_sum_blocks(as_sum *sum, int width, const double *block, double *out
     return AS_OK;
 }
 
-as_status as_sum_share(as_sum *sum, void *vector)
+as_status as_sum_share(as_sum *sum, void *vector, bool all)
 {
     if (sum->world->nodes > 1) {
-        AS_TRY(as_wire_share(sum, vector));
+        AS_TRY(as_wire_share(sum, vector, all));
     }
     sum->waited += as_node_barrier(sum->world);
     return AS_OK;

@@ -10,6 +10,7 @@
 #ifndef AS_COMM_SUM_H
 #define AS_COMM_SUM_H
 
+#include "base/spans.h"
 #include "comm/lanes.h"
 #include "kernels/kernels.h"
 #include "kernels/team.h"
@@ -26,8 +27,12 @@ typedef enum as_head {
 
 typedef struct as_sum as_sum;
 
-/* Collective. n elements of the kernels' precision. Errors: NOMEM. Destroy with as_sum_destroy (collective). */
-as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n, as_sum **out);
+/* Collective. n elements of the kernels' precision. summed: those that are added up, the same on all ranks, in whole
+   blocks of AS_BLOCK; nobody writes the others: they are zero in every part and in the sum, and take neither time nor
+   bytes nor memory that is touched. NULL: all are. Borrowed. Errors: NOMEM. Destroy with as_sum_destroy (collective).
+ */
+as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n,
+                        const as_spans *summed, as_sum **out);
 void as_sum_destroy(as_sum **sum);
 
 /* Not collective. This rank's vector of part p, 0 <= p < lanes->program.parts; (n). Borrowed. */
@@ -78,8 +83,9 @@ void as_sum_halves(const as_sum *sum, double left[AS_HEAD_SIZE], double right[AS
 as_status as_sum_blocks(as_sum *sum, int width, const double *block, double *out);
 
 /* Collective. vector (n) lives in memory from as_world_shared: after this call all ranks see all slices, each as its
-   owner left it (inside a node: a barrier; across nodes: messages). */
-as_status as_sum_share(as_sum *sum, void *vector);
+   owner left it (inside a node: a barrier; across nodes: messages). all false: only elements that are summed travel,
+   because nobody has changed the others. */
+as_status as_sum_share(as_sum *sum, void *vector, bool all);
 
 /* Not collective. Bytes of vectors that this rank has sent to other nodes so far; 0 inside a node. */
 int64_t as_sum_sent_bytes(const as_sum *sum);

@@ -27,6 +27,9 @@ struct as_sum {
     const as_lanes *lanes;
     const as_kernels *kernels;
     int64_t n, first, count; /* elements in all; own slice */
+    as_spans whole;          /* all elements */
+    as_span whole_span;
+    const as_spans *summed; /* whole, or what the caller sums */
     uint64_t rounds;
     double waited;
     double result[AS_HEAD_SIZE];
@@ -66,11 +69,14 @@ struct as_sum {
 /* Slice of a rank. */
 void as_sum_range_of(const as_sum *sum, int rank, int64_t *first, int64_t *count);
 
-/* Elements [first, first + count) of all that a program emits: leaf[i] is pushed, emitted node q goes to out[q];
-   out[q].start NULL: a leaf that is wanted where it lies. out may be one of the leaves. watch: sees the operands of the
-   last merge, which is that of the root; or NULL. */
-void as_sum_merge(const as_kernels *kernels, as_team *team, const as_tree_program *program, const as_place *leaf,
-                  const as_place *out, int64_t first, int64_t count, const as_sum_watch *watch);
+/* Summed elements of the slice of a rank, as members of sum->summed: [*from, *to). */
+void as_sum_members_of(const as_sum *sum, int rank, int64_t *from, int64_t *to);
+
+/* Summed elements [from, to), as members of sum->summed, of all that a program emits: leaf[i] is pushed, emitted node q
+   goes to out[q]; out[q].start NULL: a leaf that is wanted where it lies. out may be one of the leaves. watch: sees the
+   operands of the last merge, which is that of the root; or NULL. */
+void as_sum_merge(const as_sum *sum, as_team *team, const as_tree_program *program, const as_place *leaf,
+                  const as_place *out, int64_t from, int64_t to, const as_sum_watch *watch);
 
 /* sum_wire.c, for several nodes. Create: called once the node's memory is laid out and leaf[p] holds part p if it is on
    this node; fills leaves, leaf and merge anew. Not collective. Errors: NOMEM. */
@@ -83,8 +89,9 @@ as_status as_wire_gather(as_sum *sum, void *base, const size_t *at);
 as_status as_wire_gather_blocks(as_sum *sum, double *column);
 /* Sends this node's parts to the owners elsewhere, receives theirs for the own slice, and merges to as_sum_slice. */
 as_status as_wire_reduce(as_sum *sum, as_team *team);
-/* Own slice of vector to the other nodes, theirs into vector. A barrier of the node must follow. */
-as_status as_wire_share(as_sum *sum, char *vector);
+/* Own slice of vector to the other nodes, theirs into vector: what is summed of them, or all. A barrier of the node
+   must follow. */
+as_status as_wire_share(as_sum *sum, char *vector, bool all);
 /* Bytes of vectors that this rank has sent. */
 int64_t as_wire_sent(const as_wire *wire);
 

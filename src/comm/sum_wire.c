@@ -19,9 +19,10 @@ enum { SLOTS = 2, PIECE_BYTES = 1 << 20, MESSAGE_MAX = 1 << 30, TAG_PART = 2, TA
 /* Parts of this node for the slice of one rank elsewhere. */
 typedef struct outlet {
     int rank;
-    int64_t first, count, pieces, sent; /* sent: pieces posted in this round */
-    char *merged;                       /* (SLOTS, merged parts, piece) */
-    MPI_Request *request;               /* (SLOTS, node parts) */
+    int64_t from, to;     /* of its slice: members of what is summed */
+    int64_t at, sent;     /* in this round: the next member, pieces posted */
+    char *merged;         /* (SLOTS, merged parts, piece) */
+    MPI_Request *request; /* (SLOTS, node parts) */
 } outlet;
 
 /* Parts of another node for the own slice. */
@@ -32,7 +33,8 @@ typedef struct inlet {
 } inlet;
 
 struct as_wire {
-    int64_t piece;       /* elements */
+    int64_t piece;       /* the most elements of one */
+    int64_t from, to;    /* own slice: members of what is summed */
     int64_t bytes;       /* sent so far */
     size_t *block_bytes; /* (nodes + 1) bytes of one column of blocks before each node's */
     int *count, *at;     /* (nodes) of an all-gather of leaders */
@@ -185,8 +187,7 @@ static as_status make_outlets(const as_sum *sum, as_wire *wire)
         }
         outlet *out = &wire->outlet[wire->outlets++];
         out->rank = rank;
-        as_sum_range_of(sum, rank, &out->first, &out->count);
-        out->pieces = (out->count + wire->piece - 1) / wire->piece;
+        as_sum_members_of(sum, rank, &out->from, &out->to);
         out->merged = malloc(SLOTS * (size_t)wire->merged * piece_bytes + 1);
         out->request = malloc(SLOTS * (size_t)wire->program.parts * sizeof *out->request);
         if (out->merged == NULL || out->request == NULL) {
@@ -205,14 +206,29 @@ static int64_t messages(const as_sum *sum, int64_t count)
     return (int64_t)((bytes + most - 1) / most);
 }
 
+/* The most messages that a slice takes in as_wire_share. */
+static int64_t slice_messages(const as_sum *sum, int rank)
+{
+    int64_t first, count, from, to, summed = 0;
+    as_sum_range_of(sum, rank, &first, &count);
+    as_sum_members_of(sum, rank, &from, &to);
+    for (int64_t i = from, n; i < to; i += n) {
+        n = as_spans_next(sum->summed, i, to, &first);
+        summed += messages(sum, n);
+    }
+    const int64_t all = messages(sum, count);
+    return all > summed ? all : summed;
+}
+
 static as_status make_inlets(const as_sum *sum, as_wire *wire)
 {
     const size_t arriving = (size_t)wire->arriving;
     wire->stage = malloc(SLOTS * arriving * (size_t)wire->piece * sum->kernels->real_bytes);
     wire->request = malloc(SLOTS * arriving * sizeof *wire->request);
-    int64_t slices = (sum->world->nodes - 1) * messages(sum, sum->count);
+    as_sum_members_of(sum, sum->world->rank, &wire->from, &wire->to);
+    int64_t slices = (sum->world->nodes - 1) * slice_messages(sum, sum->world->rank);
     for (int i = 0; i < wire->outlets; i++) {
-        slices += messages(sum, wire->outlet[i].count);
+        slices += slice_messages(sum, wire->outlet[i].rank);
     }
     wire->slice = malloc(((size_t)slices + 1) * sizeof *wire->slice);
     if (wire->stage == NULL || wire->request == NULL || wire->slice == NULL || slices > INT_MAX) {
@@ -331,6 +347,13 @@ as_status as_wire_gather_blocks(as_sum *sum, double *column)
     return as_wire_gather(sum, column, sum->wire->block_bytes);
 }
 
+/* The piece that begins at a member: how many follow it, and where the first of them is in the vector. */
+static int64_t piece_at(const as_sum *sum, int64_t member, int64_t to, int64_t *first)
+{
+    const int64_t most = sum->wire->piece;
+    return as_spans_next(sum->summed, member, to - member < most ? to : member + most, first);
+}
+
 /* Posts the next piece of an outlet if its slot is free. */
 static as_status push(as_sum *sum, as_team *team, outlet *out, bool *moved)
 {
@@ -342,9 +365,10 @@ static as_status push(as_sum *sum, as_team *team, outlet *out, bool *moved)
     if (!free_slot) {
         return AS_OK;
     }
+    int64_t first;
+    const int64_t n = piece_at(sum, out->at, out->to, &first);
     const size_t real_bytes = sum->kernels->real_bytes, piece_bytes = (size_t)wire->piece * real_bytes;
-    const int64_t from = out->sent * wire->piece, left = out->count - from, n = left < wire->piece ? left : wire->piece;
-    const size_t offset = (size_t)(out->first + from) * real_bytes, bytes = (size_t)n * real_bytes;
+    const size_t offset = (size_t)first * real_bytes, bytes = (size_t)n * real_bytes;
     char *buffer = out->merged + (size_t)(slot * wire->merged) * piece_bytes;
     for (int q = 0; q < parts; q++) {
         wire->out[q] = (as_place){0};
@@ -354,7 +378,7 @@ static as_status push(as_sum *sum, as_team *team, outlet *out, bool *moved)
         }
     }
     if (wire->merged > 0) {
-        as_sum_merge(sum->kernels, team, &wire->program, wire->leaf, wire->out, out->first + from, n, NULL);
+        as_sum_merge(sum, team, &wire->program, wire->leaf, wire->out, out->at, out->at + n, NULL);
     }
     for (int q = 0; q < parts; q++) {
         const char *start = wire->part[q].start != NULL ? wire->part[q].start + offset : wire->out[q].start;
@@ -362,51 +386,56 @@ static as_status push(as_sum *sum, as_team *team, outlet *out, bool *moved)
                             "MPI_Isend"));
         wire->bytes += (int64_t)bytes;
     }
+    out->at += n;
     out->sent++;
     *moved = true;
     return AS_OK;
 }
 
-static int64_t piece_length(const as_sum *sum, int64_t piece)
-{
-    const int64_t left = sum->count - piece * sum->wire->piece;
-    return left < sum->wire->piece ? left : sum->wire->piece;
-}
+/* Pieces of the own slice on their way: the next member of one, and how many pieces there have been. */
+typedef struct progress {
+    int64_t member, pieces;
+} progress;
 
-static as_status post(as_sum *sum, int64_t piece)
+/* Waits for the parts of the next piece of the own slice. */
+static as_status post(as_sum *sum, progress *posted)
 {
     as_wire *wire = sum->wire;
     const size_t real_bytes = sum->kernels->real_bytes, piece_bytes = (size_t)wire->piece * real_bytes;
-    const size_t slot = (size_t)(piece % SLOTS) * (size_t)wire->arriving;
-    const int bytes = (int)((size_t)piece_length(sum, piece) * real_bytes);
+    const size_t slot = (size_t)(posted->pieces % SLOTS) * (size_t)wire->arriving;
+    int64_t first;
+    const int64_t n = piece_at(sum, posted->member, wire->to, &first);
     for (int i = 0; i < wire->inlets; i++) {
         for (int q = 0; q < wire->inlet[i].parts; q++) {
             const size_t at = slot + (size_t)(wire->inlet[i].first + q);
-            AS_TRY(as_mpi_check(MPI_Irecv(wire->stage + at * piece_bytes, bytes, MPI_BYTE, wire->inlet[i].rank,
-                                          TAG_PART, sum->world->all, wire->request + at),
+            AS_TRY(as_mpi_check(MPI_Irecv(wire->stage + at * piece_bytes, (int)((size_t)n * real_bytes), MPI_BYTE,
+                                          wire->inlet[i].rank, TAG_PART, sum->world->all, wire->request + at),
                                 "MPI_Irecv"));
         }
     }
+    *posted = (progress){.member = posted->member + n, .pieces = posted->pieces + 1};
     return AS_OK;
 }
 
-/* Merges a piece of the own slice if all its parts have come. */
-static as_status pull(as_sum *sum, as_team *team, int64_t piece, bool *moved)
+/* Merges the next piece of the own slice if all its parts have come. */
+static as_status pull(as_sum *sum, as_team *team, progress *merged, bool *moved)
 {
     as_wire *wire = sum->wire;
-    const size_t slot = (size_t)(piece % SLOTS) * (size_t)wire->arriving;
+    const size_t slot = (size_t)(merged->pieces % SLOTS) * (size_t)wire->arriving;
     int here_now;
     AS_TRY(
         as_mpi_check(MPI_Testall(wire->arriving, wire->request + slot, &here_now, MPI_STATUSES_IGNORE), "MPI_Testall"));
     if (here_now) {
         const size_t real_bytes = sum->kernels->real_bytes, piece_bytes = (size_t)wire->piece * real_bytes;
-        const int64_t first = sum->first + piece * wire->piece;
+        int64_t first;
+        const int64_t n = piece_at(sum, merged->member, wire->to, &first);
         for (int i = 0; i < wire->arriving; i++) {
             sum->leaf[wire->arriving_leaf[i]] = (as_place){.start = wire->stage + (slot + (size_t)i) * piece_bytes,
                                                            .origin = (size_t)first * real_bytes};
         }
-        as_sum_merge(sum->kernels, team, &sum->merge, sum->leaf, &(as_place){.start = sum->part[0]}, first,
-                     piece_length(sum, piece), sum->watch);
+        as_sum_merge(sum, team, &sum->merge, sum->leaf, &(as_place){.start = sum->part[0]}, merged->member,
+                     merged->member + n, sum->watch);
+        *merged = (progress){.member = merged->member + n, .pieces = merged->pieces + 1};
         *moved = true;
     }
     return AS_OK;
@@ -428,30 +457,27 @@ static as_status wait_all(as_sum *sum, int n, MPI_Request *request)
 as_status as_wire_reduce(as_sum *sum, as_team *team)
 {
     as_wire *wire = sum->wire;
-    const int64_t pieces = (sum->count + wire->piece - 1) / wire->piece;
-    int64_t posted = 0, merged = 0;
+    progress posted = {.member = wire->from}, merged = posted;
     double idle_since = 0;
     as_wait wait = {0};
     for (int i = 0; i < wire->outlets; i++) {
+        wire->outlet[i].at = wire->outlet[i].from;
         wire->outlet[i].sent = 0;
     }
     for (bool busy = true; busy;) {
         bool moved = false;
         busy = false;
-        for (; posted < pieces && posted < merged + SLOTS; posted++) {
-            AS_TRY(post(sum, posted));
+        while (posted.member < wire->to && posted.pieces < merged.pieces + SLOTS) {
+            AS_TRY(post(sum, &posted));
         }
         for (int i = 0; i < wire->outlets; i++) {
-            if (wire->outlet[i].sent < wire->outlet[i].pieces) {
+            if (wire->outlet[i].at < wire->outlet[i].to) {
                 AS_TRY(push(sum, team, &wire->outlet[i], &moved));
                 busy = true;
             }
         }
-        if (merged < pieces) {
-            bool came = false;
-            AS_TRY(pull(sum, team, merged, &came));
-            merged += came ? 1 : 0;
-            moved = moved || came;
+        if (merged.member < wire->to) {
+            AS_TRY(pull(sum, team, &merged, &moved));
             busy = true;
         }
         if (moved) {
@@ -469,8 +495,8 @@ as_status as_wire_reduce(as_sum *sum, as_team *team)
     return AS_OK;
 }
 
-/* One slice in messages of any size that MPI can count. */
-static as_status move_slice(as_sum *sum, char *slice, int64_t count, int rank, bool send)
+/* Elements side by side, in messages of any size that MPI can count. */
+static as_status move_run(as_sum *sum, char *run, int64_t count, int rank, bool send)
 {
     as_wire *wire = sum->wire;
     const size_t bytes = (size_t)count * sum->kernels->real_bytes;
@@ -480,10 +506,10 @@ static as_status move_slice(as_sum *sum, char *slice, int64_t count, int rank, b
         AS_ASSERT(wire->slices <= wire->slices_room);
         if (send) {
             wire->bytes += (int64_t)n;
-            AS_TRY(as_mpi_check(MPI_Isend(slice + at, (int)n, MPI_BYTE, rank, TAG_SLICE, sum->world->all, request),
+            AS_TRY(as_mpi_check(MPI_Isend(run + at, (int)n, MPI_BYTE, rank, TAG_SLICE, sum->world->all, request),
                                 "MPI_Isend"));
         } else {
-            AS_TRY(as_mpi_check(MPI_Irecv(slice + at, (int)n, MPI_BYTE, rank, TAG_SLICE, sum->world->all, request),
+            AS_TRY(as_mpi_check(MPI_Irecv(run + at, (int)n, MPI_BYTE, rank, TAG_SLICE, sum->world->all, request),
                                 "MPI_Irecv"));
         }
         at += n;
@@ -491,21 +517,36 @@ static as_status move_slice(as_sum *sum, char *slice, int64_t count, int rank, b
     return AS_OK;
 }
 
-as_status as_wire_share(as_sum *sum, char *vector)
+/* The slice of a rank to or from a partner: what is summed of it, or all. */
+static as_status move_slice(as_sum *sum, char *vector, bool all, int owner, int partner, bool send)
+{
+    const size_t real_bytes = sum->kernels->real_bytes;
+    int64_t first, count, from, to;
+    if (all) {
+        as_sum_range_of(sum, owner, &first, &count);
+        return move_run(sum, vector + (size_t)first * real_bytes, count, partner, send);
+    }
+    as_sum_members_of(sum, owner, &from, &to);
+    for (int64_t i = from, n; i < to; i += n) {
+        n = as_spans_next(sum->summed, i, to, &first);
+        AS_TRY(move_run(sum, vector + (size_t)first * real_bytes, n, partner, send));
+    }
+    return AS_OK;
+}
+
+as_status as_wire_share(as_sum *sum, char *vector, bool all)
 {
     as_wire *wire = sum->wire;
     const as_world *world = sum->world;
-    const size_t real_bytes = sum->kernels->real_bytes;
     const double begin = as_clock_seconds();
     wire->slices = 0;
     for (int i = 0; i < wire->outlets; i++) {
-        const outlet *from = &wire->outlet[i];
-        AS_TRY(move_slice(sum, vector + (size_t)from->first * real_bytes, from->count, from->rank, false));
+        const int owner = wire->outlet[i].rank;
+        AS_TRY(move_slice(sum, vector, all, owner, owner, false));
     }
     for (int node = 0; node < world->nodes; node++) {
         if (node != world->node) {
-            AS_TRY(move_slice(sum, vector + (size_t)sum->first * real_bytes, sum->count,
-                              rank_at(world, node, world->node_rank), true));
+            AS_TRY(move_slice(sum, vector, all, world->rank, rank_at(world, node, world->node_rank), true));
         }
     }
     const as_status status = wait_all(sum, wire->slices, wire->slice);

@@ -167,7 +167,8 @@ static as_status open_world(as_world *world, const as_world_options *options)
     }
     AS_TRY(find_members(world));
     void *slots;
-    AS_TRY(as_node_memory(world, (size_t)world->node_size * sizeof *world->slot, &slots));
+    const size_t bytes = (size_t)world->node_size * sizeof *world->slot;
+    AS_TRY(as_node_memory(world, bytes, bytes, &slots));
     world->slot = slots;
     return AS_OK;
 }

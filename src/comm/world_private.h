@@ -59,7 +59,8 @@ void as_wait_for_node(const as_world *world, as_wait *wait);
 /* Collective over the node. Returns the seconds that this rank waited. Cost: one store and node_size loads. */
 double as_node_barrier(as_world *world);
 
-/* Collective over the node; no agreement with other nodes. */
-as_status as_node_memory(as_world *world, size_t bytes, void **out);
+/* Collective over the node; no agreement with other nodes. used: how much of it somebody will write. All of it is
+   touched here; less is not, and reads as zeros where nobody writes. */
+as_status as_node_memory(as_world *world, size_t bytes, size_t used, void **out);
 
 #endif

@@ -30,7 +30,7 @@ static int64_t band_of(const as_model *model, int layer, int param)
     return row < BAND ? BAND / row * row : row;
 }
 
-/* Lists the parameter arrays in the order of the flat vector. */
+/* Lists the parameter arrays in the order of the flat vector, and what of it is summed. */
 static as_status plan_tensors(as_network *network)
 {
     const as_model *model = &network->model;
@@ -44,21 +44,20 @@ static as_status plan_tensors(as_network *network)
             if (layer->param[p].tied) {
                 continue; /* it is another layer's */
             }
-            network->tensor[network->ntensors++] =
-                (network_tensor){.first = layer->param[p].offset,
-                                 .count = layer->param[p].count,
-                                 .band = band_of(model, l, p),
-                                 .layer = l,
-                                 .param = p,
-                                 .lr_scale = layer->lr_scale,
-                                 .decay = layer->param[p].decay,
-                                 .statistic = layer->param[p].statistic,
-                                 .momentum = layer->param[p].momentum,
-                                 .trains = layer->trains && !layer->param[p].adapted};
+            network->tensor[network->ntensors++] = (network_tensor){.first = layer->param[p].offset,
+                                                                    .count = layer->param[p].count,
+                                                                    .band = band_of(model, l, p),
+                                                                    .layer = l,
+                                                                    .param = p,
+                                                                    .lr_scale = layer->lr_scale,
+                                                                    .decay = layer->param[p].decay,
+                                                                    .statistic = layer->param[p].statistic,
+                                                                    .momentum = layer->param[p].momentum,
+                                                                    .trains = as_layer_moves(layer, p)};
             network->statistics = network->statistics || layer->param[p].statistic;
         }
     }
-    return AS_OK;
+    return as_model_summed(model, AS_BLOCK, &network->summed);
 }
 
 /* Learning rates and decays of the tensors, by layer and by the groups of the optimizer. */
@@ -276,6 +275,7 @@ static void destroy(as_estimator **estimator)
     for (int t = 0; t < network->nportions; t++) {
         as_tree_program_destroy(&network->portion[t].program);
     }
+    as_spans_free(&network->summed);
     free(network->tile);
     free(network->portion);
     free(network->spare);
@@ -311,7 +311,7 @@ static as_status create(const as_setup *setup, as_estimator **out)
     }
     status = as_world_agree(setup->world, status);
     if (status == AS_OK) {
-        status = as_sum_create(setup->world, setup->lanes, setup->kernels, network->n, &network->sum);
+        status = as_sum_create(setup->world, setup->lanes, setup->kernels, network->n, &network->summed, &network->sum);
     }
     if (status == AS_OK) {
         as_sum_range(network->sum, &network->first, &network->count);

@@ -108,6 +108,7 @@ typedef struct as_network {
     as_slot slot_kind[AS_SLOTS_MAX];
     int ntensors;
     network_tensor *tensor;
+    as_spans summed; /* elements of tensors that train: the others have no gradient, and change nowhere */
     int64_t pieces;  /* of the trained tensors */
     bool statistics; /* some tensor is one */
 
@@ -224,8 +225,9 @@ void network_gather_partners(const network_gathering *g, const as_batch *batch, 
 /* Not collective. Into the work space of training; the second, rows that are not augmented. */
 network_gathering network_gathering_of(const as_network *network);
 void network_gather(const as_network *network, const as_batch *batch, int64_t from, int64_t first, int64_t count);
-/* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also the own node's slices
-   are packed here; otherwise their owners have done it. */
+/* Collective. Makes params (or the averages) of all ranks visible on all nodes, packed. all: also those that do not
+   train, and the own node's slices are packed here; otherwise only what is summed has changed, and the owners have
+   packed it. */
 as_status network_share(as_network *network, void *params, void *packed, bool all);
 /* Not collective. How tensors are cut, what they are to the optimizer, and the memory for it (filled by the commit of
    the arena). network_tensors_open, collective, comes after the commit. Errors: NOMEM, CONFIG. */

@@ -96,7 +96,8 @@ static void show_halves(const as_network *network, int left, int right, int64_t 
     }
 }
 
-/* vector[left] += vector[right], elements [first, first + count). root: that is the sum over all lanes. */
+/* vector[left] += vector[right], elements [first, first + count), which are summed. root: that is the sum over all
+ * lanes. */
 static void add_vectors(const as_network *network, int left, int right, bool root, int64_t first, int64_t count)
 {
     if (root && network->pulse != NULL) {
@@ -111,11 +112,15 @@ static void add_vectors(const as_network *network, int left, int right, bool roo
 /* The merges of a tile, by its threads in ranges of blocks. */
 static void merge_vectors(const network_job *job, int thread)
 {
-    int64_t first, count;
-    as_team_share(job->network->n, AS_BLOCK, thread, job->threads, &first, &count);
+    const as_spans *summed = &job->network->summed;
+    int64_t from, count, first;
+    as_team_share(summed->count, AS_BLOCK, thread, job->threads, &from, &count);
     for (int m = 0; m < job->tile->nmerges; m++) {
         const bool root = job->tile->root && m == job->tile->nmerges - 1;
-        add_vectors(job->network, job->tile->merge[m], job->tile->merge[m] + 1, root, first, count);
+        for (int64_t i = from, n; i < from + count; i += n) {
+            n = as_spans_next(summed, i, from + count, &first);
+            add_vectors(job->network, job->tile->merge[m], job->tile->merge[m] + 1, root, first, n);
+        }
     }
 }
 
@@ -224,12 +229,14 @@ static void run_tile(as_network *network, const network_tile *tile)
 /* The vectors of all owners to the parts of the rank, block by block, so that sums of sums stay in the cache. */
 static void join_vectors(const as_network *network, int thread)
 {
-    int64_t first, count;
-    as_team_share(network->n, AS_BLOCK, thread, as_team_size(network->setup.team), &first, &count);
-    for (int64_t i = first; i < first + count; i += AS_BLOCK) {
-        const int64_t left = first + count - i, n = left < AS_BLOCK ? left : AS_BLOCK;
+    const as_spans *summed = &network->summed;
+    int64_t from, count, first;
+    as_team_share(summed->count, AS_BLOCK, thread, as_team_size(network->setup.team), &from, &count);
+    for (int64_t i = from, n; i < from + count; i += n) {
+        const int64_t end = from + count - i < AS_BLOCK ? from + count : i + AS_BLOCK;
+        n = as_spans_next(summed, i, end, &first);
         for (int j = 0; j < network->njoins; j++) {
-            add_vectors(network, network->join[j].left, network->join[j].right, network->join[j].root, i, n);
+            add_vectors(network, network->join[j].left, network->join[j].right, network->join[j].root, first, n);
         }
     }
 }

@@ -63,13 +63,25 @@ static int64_t positions_of(const as_model *model)
     return least > 0 ? least : 1;
 }
 
+/* Bytes of what is summed over samples. */
+static int64_t vector_bytes(const as_model *model)
+{
+    int64_t reals = 0;
+    for (int l = 0; l < model->nlayers; l++) {
+        for (int q = 0; q < model->layer[l].nparams; q++) {
+            reals += as_layer_moves(&model->layer[l], q) ? model->layer[l].param[q].count : 0;
+        }
+    }
+    return reals * (int64_t)model->kernels->real_bytes;
+}
+
 /* What the conditions are about. */
 typedef struct facts {
     const as_model *model;
     const network_shard *shard;
     int64_t lane_rows;    /* rows of a lane, at the most */
     int64_t row_bytes;    /* through all layers */
-    int64_t vector_bytes; /* of a gradient */
+    int64_t vector_bytes; /* of a gradient, without what does not train */
     int64_t positions;    /* of a sequence; 1: samples are none */
     bool images;          /* layers with parameters give some */
     bool apart;  /* rows can go from the data to the sums without others: shared parameters have one place for their
@@ -84,7 +96,7 @@ static facts facts_of(const as_model *model, const network_shard *shard)
                .shard = shard,
                .lane_rows = (shard->rows + shard->lanes - 1) / shard->lanes,
                .row_bytes = network_row_bytes(model, model->nlayers),
-               .vector_bytes = model->nparams * (int64_t)model->kernels->real_bytes,
+               .vector_bytes = vector_bytes(model),
                .positions = positions_of(model),
                .apart = !phased && !model->ties,
                .phased = phased};

@@ -33,8 +33,7 @@ typedef struct sum_job {
 
 bool as_gradients_trains(const as_model *model, int layer, int q)
 {
-    const as_param *param = &model->layer[layer].param[q];
-    return model->layer[layer].trains && !param->tied && !param->statistic && !param->adapted;
+    return as_layer_moves(&model->layer[layer], q) && !model->layer[layer].param[q].statistic;
 }
 
 const as_model *as_gradients_model(const as_gradients *g)
@@ -269,10 +268,12 @@ static void add_body(void *argument, int thread)
 {
     const add_job *job = argument;
     const as_gradients *g = job->g;
-    int64_t first, count;
-    as_team_share(g->n, AS_BLOCK, thread, as_team_size(g->network->setup.team), &first, &count);
-    if (count > 0) {
-        g->kernels->add(count, network_gradients_at(g, job->a, first), network_gradients_at(g, job->b, first),
+    const as_spans *summed = &g->network->summed;
+    int64_t from, count, first;
+    as_team_share(summed->count, AS_BLOCK, thread, as_team_size(g->network->setup.team), &from, &count);
+    for (int64_t i = from, n; i < from + count; i += n) {
+        n = as_spans_next(summed, i, from + count, &first);
+        g->kernels->add(n, network_gradients_at(g, job->a, first), network_gradients_at(g, job->b, first),
                         network_gradients_at(g, job->to, first));
     }
 }
@@ -358,7 +359,7 @@ as_status network_gradients_share(as_gradients *g, double factor)
 {
     as_world *world = g->network->setup.world;
     int64_t first, count;
-    AS_TRY(as_sum_share(g->sum, g->total));
+    AS_TRY(as_sum_share(g->sum, g->total, true));
     as_team_share(g->n, AS_BLOCK, as_world_node_rank(world), as_world_node_size(world), &first, &count);
     if (count > 0) {
         g->kernels->to_double(count, network_gradients_at(g, g->total, first), g->mean + first);

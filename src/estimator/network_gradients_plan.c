@@ -175,7 +175,7 @@ static as_status open_shared(as_gradients *g)
     AS_TRY(as_world_shared(setup->world, (size_t)g->model.packed_reals * bytes, &g->packed));
     AS_TRY(as_world_shared(setup->world, (size_t)g->n * bytes, &g->total));
     AS_TRY(as_world_shared(setup->world, (size_t)g->n * sizeof(double), (void **)&g->mean));
-    return as_sum_create(setup->world, setup->lanes, g->kernels, g->n, &g->sum);
+    return as_sum_create(setup->world, setup->lanes, g->kernels, g->n, &g->network->summed, &g->sum);
 }
 
 as_status network_gradients(as_estimator *estimator, const as_gradients_options *options, as_gradients **out)

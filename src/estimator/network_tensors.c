@@ -244,7 +244,7 @@ as_status network_prepare(network_step *step)
     if (network->optimizer.ops->scope == AS_OPTIMIZER_NORMS) {
         return gather_norms(network);
     }
-    AS_TRY(as_sum_share(network->sum, network->whole.u));
+    AS_TRY(as_sum_share(network->sum, network->whole.u, false));
     as_team_run(network->setup.team, solve_body, step);
     return as_world_barrier(network->setup.world);
 }

@@ -65,13 +65,16 @@ static void square_piece(network_step *job, const network_tensor *tensor, int64_
     }
 }
 
-/* Norms (and penalties) of the blocks that start inside [first, end). */
+/* Norms (and penalties) of the blocks that start inside [first, end). Those that are not summed stay zero. */
 static void measure_blocks(network_step *job, int64_t first, int64_t end)
 {
     as_network *network = job->network;
     const int64_t last = (end - network->first + AS_BLOCK - 1) / AS_BLOCK;
     for (int64_t block = (first - network->first + AS_BLOCK - 1) / AS_BLOCK; block < last; block++) {
         const int64_t i = block * AS_BLOCK, left = network->count - i, n = left < AS_BLOCK ? left : AS_BLOCK;
+        if (!as_spans_have(&network->summed, network->first + i)) {
+            continue;
+        }
         network->block[2 * block + 1] = 0;
         if (has_penalty(network)) {
             visit_block(job, network->first + i, n, block, penalize_piece);
@@ -227,7 +230,7 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
 as_status network_share(as_network *network, void *params, void *packed, bool all)
 {
     as_world *world = network->setup.world;
-    AS_TRY(as_sum_share(network->sum, params));
+    AS_TRY(as_sum_share(network->sum, params, all));
     const bool remote = as_world_nodes(world) > 1;
     if (all || remote) {
         int64_t first, count;

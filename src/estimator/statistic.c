@@ -177,7 +177,7 @@ as_status as_statistic_create(const as_setup *setup, as_estimator **out)
     }
     status = as_world_agree(setup->world, status);
     if (status == AS_OK) {
-        status = as_sum_create(setup->world, setup->lanes, s->kernels, 0, &s->sum);
+        status = as_sum_create(setup->world, setup->lanes, s->kernels, 0, NULL, &s->sum);
     }
     *out = (as_estimator *)s;
     if (status != AS_OK) {

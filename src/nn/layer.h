@@ -240,6 +240,13 @@ static inline bool as_layer_learns(const as_layer *layer)
     return learns && layer->trains;
 }
 
+/* Whether training moves parameter q, by a sum over samples: its gradient, or the statistic that follows the batch. The
+   others stay what they are; what is tied counts with the layer that it belongs to. */
+static inline bool as_layer_moves(const as_layer *layer, int q)
+{
+    return layer->trains && !layer->param[q].adapted && !layer->param[q].tied;
+}
+
 /* Whether the layer draws at random while training, with its options. */
 static inline bool as_layer_draws(const as_layer *layer)
 {

@@ -259,6 +259,20 @@ void as_model_pack(const as_model *model, const void *params, int64_t first, int
     }
 }
 
+as_status as_model_summed(const as_model *model, int64_t grain, as_spans *out)
+{
+    for (int i = 0; i < model->nlayers; i++) {
+        const as_layer *layer = &model->layer[i];
+        for (int q = 0; q < layer->nparams; q++) {
+            const as_param *param = &layer->param[q];
+            if (as_layer_moves(layer, q)) {
+                AS_TRY(as_spans_add(out, param->offset, param->offset + param->count, grain, model->nparams));
+            }
+        }
+    }
+    return AS_OK;
+}
+
 double as_model_flops(const as_model *model, bool training)
 {
     double sum = 0;

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/parts.h"
+#include "base/spans.h"
 #include "kernels/team.h"
 #include "nn/layer.h"
 #include "nn/loss.h"
@@ -72,6 +73,10 @@ as_status as_model_parse(as_document *document, const as_node *node, const as_ke
 
 /* Not collective. Initial parameters, a function of (seed, model) alone, into params (nparams reals). Errors: NOMEM. */
 as_status as_model_init(const as_model *model, uint64_t seed, void *params);
+
+/* Not collective. The elements of the flat vector that as_model_accumulate writes, in blocks of `grain`, into *out,
+   which is empty. Errors: NOMEM. */
+as_status as_model_summed(const as_model *model, int64_t grain, as_spans *out);
 
 /* Reals from one row to the next of arrays of `width` columns: whole cache lines, never a multiple of 512 bytes. */
 int64_t as_model_stride(const as_model *model, int64_t width);

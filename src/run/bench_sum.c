@@ -39,7 +39,7 @@ static as_status repeat(bench *b, int i)
     const double begin = as_clock_seconds();
     AS_TRY(as_sum_reduce(b->sum, b->team));
     const double middle = as_clock_seconds();
-    AS_TRY(as_sum_share(b->sum, b->vector));
+    AS_TRY(as_sum_share(b->sum, b->vector, true));
     const double mine[2] = {middle - begin, as_clock_seconds() - middle};
     AS_TRY(as_world_all_gather(b->world, mine, sizeof mine, b->all));
     b->reduce[i] = b->share[i] = 0;
@@ -91,7 +91,7 @@ as_status as_bench_sum_size(as_world *world, as_team *team, const as_lanes *lane
     status = as_world_agree(world, status);
     if (status == AS_OK) {
         *b = (bench){.world = world, .team = team, .lanes = lanes, .bytes = bytes, .all = all};
-        status = as_sum_create(world, lanes, kernels, (int64_t)(bytes / kernels->real_bytes), &b->sum);
+        status = as_sum_create(world, lanes, kernels, (int64_t)(bytes / kernels->real_bytes), NULL, &b->sum);
     }
     if (status == AS_OK) {
         status = as_world_shared(world, bytes, &b->vector);

@@ -126,7 +126,7 @@ static inline as_status state_open(state_case *s, as_world *world)
 {
     *s = (state_case){.base = {.ops = &state_ops}, .world = world};
     AS_TRY(as_lanes_create(STATE_LANES, world, &s->lanes));
-    AS_TRY(as_sum_create(world, &s->lanes, as_kernels_get(AS_PORTABLE, AS_FLOAT32), STATE_REALS, &s->sum));
+    AS_TRY(as_sum_create(world, &s->lanes, as_kernels_get(AS_PORTABLE, AS_FLOAT32), STATE_REALS, NULL, &s->sum));
     int64_t first = 0, count = 0;
     as_sum_range(s->sum, &first, &count);
     for (int slot = 0; slot < 2; slot++) {

@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     as_watchdog *dog;
     if (argc < 2 || as_world_open(&options, &world) != AS_OK || as_lanes_create(24, world, &lanes) != AS_OK ||
         as_team_create(1, &team) != AS_OK ||
-        as_sum_create(world, &lanes, as_kernels_get(AS_PORTABLE, AS_FLOAT32), N, &sum) != AS_OK) {
+        as_sum_create(world, &lanes, as_kernels_get(AS_PORTABLE, AS_FLOAT32), N, NULL, &sum) != AS_OK) {
         fprintf(stderr, "cannot start: %s\n", as_error_message());
         return 1;
     }

@@ -27,8 +27,10 @@ static char *part_of(as_sum *sum, int part)
     return sum->part + (size_t)part * (size_t)sum->n * sum->kernels->real_bytes;
 }
 
-as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n, as_sum **out)
+as_status as_sum_create(as_world *world, const as_lanes *lanes, const as_kernels *kernels, int64_t n,
+                        const as_spans *summed, as_sum **out)
 {
+    (void)summed; /* the others are zeros, and so is their sum */
     as_sum *sum = calloc(1, sizeof *sum);
     const int64_t size = as_world_size(world), rank = as_world_rank(world), blocks = (n + AS_BLOCK - 1) / AS_BLOCK;
     if (sum == NULL) {
@@ -166,9 +168,10 @@ as_status as_sum_blocks(as_sum *sum, int width, const double *block, double *out
     return AS_OK;
 }
 
-as_status as_sum_share(as_sum *sum, void *vector)
+as_status as_sum_share(as_sum *sum, void *vector, bool all)
 {
     (void)vector;
+    (void)all;
     return as_world_barrier(sum->world);
 }
 

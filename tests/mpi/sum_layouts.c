@@ -72,17 +72,13 @@ static void check_failure(setting *s, as_sum *sum, int64_t n)
     expect(s, strcmp(as_error_message(), size == 1 ? "made-up failure 0" : want) == 0, "message of a failure", n);
 }
 
-static void check_round(setting *s, as_sum *sum, float *vector, int64_t n, int round)
+/* Sums of squares of the blocks of the slice, and sums over blocks. */
+static void check_blocks(setting *s, as_sum *sum, int64_t n)
 {
     int64_t first, count;
     as_sum_range(sum, &first, &count);
-    fill(s, sum, n, round);
-    expect(s, as_sum_reduce(sum, s->team) == AS_OK, "reduce", n);
-    check_head(s, sum, n);
     const float *slice = as_sum_slice(sum);
-    for (int64_t i = 0; i < count; i++) {
-        vector[first + i] = slice[i];
-    }
+    as_sum_range(sum, &first, &count);
     const double *squares = as_sum_squares(sum);
     expect(s, (squares != NULL) == (as_world_nodes(s->world) == 1 && s->lanes.parts_total > 1), "squares", n);
     for (int64_t i = 0; squares != NULL && i < count; i += AS_BLOCK) {
@@ -98,7 +94,21 @@ static void check_round(setting *s, as_sum *sum, float *vector, int64_t n, int r
     expect(s, as_sum_blocks(sum, 5, block, out) == AS_OK, "blocks", n);
     free(block);
     as_sha256_add(&s->hash, out, sizeof out);
-    expect(s, as_sum_share(sum, vector) == AS_OK, "share", n);
+}
+
+static void check_round(setting *s, as_sum *sum, float *vector, int64_t n, int round)
+{
+    int64_t first, count;
+    as_sum_range(sum, &first, &count);
+    fill(s, sum, n, round);
+    expect(s, as_sum_reduce(sum, s->team) == AS_OK, "reduce", n);
+    check_head(s, sum, n);
+    const float *slice = as_sum_slice(sum);
+    for (int64_t i = 0; i < count; i++) {
+        vector[first + i] = slice[i];
+    }
+    check_blocks(s, sum, n);
+    expect(s, as_sum_share(sum, vector, true) == AS_OK, "share", n);
     int64_t wrong = 0;
     for (int64_t i = 0; i < n; i++) {
         const float want = node_value(s->lanes.tree.split, 0, s->lanes.lanes, i, round);
@@ -109,8 +119,9 @@ static void check_round(setting *s, as_sum *sum, float *vector, int64_t n, int r
     as_sha256_add(&s->hash, as_sum_result(sum), AS_HEAD_SIZE * sizeof(double));
 }
 
-/* All bytes sent between nodes against the optimum 2 n (nodes - 1), for 24 lanes and nodes of equal size. */
-static void check_wire(setting *s, const as_sum *sum, int64_t n, int rounds)
+/* All bytes sent between nodes against the optimum 2 n (nodes - 1); most: times that, for 24 lanes and nodes of equal
+   size. */
+static void check_wire(setting *s, const as_sum *sum, int64_t n, int rounds, double most)
 {
     const int nodes = as_world_nodes(s->world), size = as_world_size(s->world);
     int64_t mine = as_sum_sent_bytes(sum), *all = calloc((size_t)size, sizeof *all), total = 0;
@@ -128,8 +139,7 @@ static void check_wire(setting *s, const as_sum *sum, int64_t n, int rounds)
         printf("n %lld: %.3f of the optimal bytes\n", (long long)n, ratio);
     }
     const bool usual = 24 % nodes == 0 && size % nodes == 0 && s->lanes.lanes == 24;
-    /* Slices are whole blocks, so their shares are not quite even: 1 % at 98 blocks. */
-    expect(s, ratio < (usual ? 1.26 : 2.5), "bytes on the wire", n);
+    expect(s, ratio <= (usual ? most : 2.5), "bytes on the wire", n);
 }
 
 static double node_double(const int16_t *split, int a, int b, int64_t element)
@@ -146,7 +156,7 @@ static void check_size(setting *s, int64_t n)
 {
     as_sum *sum;
     void *vector;
-    if (as_sum_create(s->world, &s->lanes, s->kernels, n, &sum) != AS_OK ||
+    if (as_sum_create(s->world, &s->lanes, s->kernels, n, NULL, &sum) != AS_OK ||
         as_world_shared(s->world, (size_t)n * sizeof(float), &vector) != AS_OK) {
         fprintf(stderr, "%s\n", as_error_message());
         as_world_abort(s->world, AS_NOMEM);
@@ -158,10 +168,59 @@ static void check_size(setting *s, int64_t n)
         }
     }
     if (n > 50000) {
-        check_wire(s, sum, n, 3);
+        check_wire(s, sum, n, 3, 1.26); /* slices are whole blocks, so their shares are not quite even: 1 % at 98 */
     }
     as_world_shared_free(s->world, &vector);
     as_sum_destroy(&sum);
+}
+
+/* Some elements alone: their sums are those of all elements, the others stay zero, and of neither vector does an
+   element travel that is not summed. */
+static void check_some(setting *s, int64_t n)
+{
+    enum { MARK = 12345 }; /* what is not shared stays this */
+    static const int64_t some[][2] = {{0, 5}, {3000, 9000}, {50000, 51000}, {90000, 100007}};
+    as_spans summed = {0};
+    as_sum *sum;
+    void *memory;
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
+        expect(s, as_spans_add(&summed, some[i][0], some[i][1], AS_BLOCK, n) == AS_OK, "spans", n);
+    }
+    if (as_sum_create(s->world, &s->lanes, s->kernels, n, &summed, &sum) != AS_OK ||
+        as_world_shared(s->world, (size_t)n * sizeof(float), &memory) != AS_OK) {
+        fprintf(stderr, "%s\n", as_error_message());
+        as_world_abort(s->world, AS_NOMEM);
+    }
+    float *vector = memory;
+    int64_t first, count, wrong = 0;
+    as_sum_range(sum, &first, &count);
+    for (int round = 0; round < 3; round++) {
+        fill(s, sum, n, round);
+        for (int p = 0; p < s->lanes.program.parts; p++) {
+            for (int64_t i = 0; i < n; i++) {
+                float *x = (float *)as_sum_part(sum, p) + i;
+                *x = as_spans_have(&summed, i) ? *x : 0;
+            }
+        }
+        expect(s, as_sum_reduce(sum, s->team) == AS_OK, "reduce some", n);
+        const float *slice = as_sum_slice(sum);
+        for (int64_t i = 0; i < count; i++) {
+            wrong += slice[i] != 0 && !as_spans_have(&summed, first + i);
+            vector[first + i] = as_spans_have(&summed, first + i) ? slice[i] : MARK + (float)as_world_rank(s->world);
+        }
+        check_blocks(s, sum, n);
+        expect(s, as_sum_share(sum, vector, false) == AS_OK, "share some", n);
+        for (int64_t i = 0; i < n; i++) {
+            const float want = node_value(s->lanes.tree.split, 0, s->lanes.lanes, i, round);
+            wrong += as_spans_have(&summed, i) && memcmp(&vector[i], &want, sizeof want) != 0;
+        }
+        expect(s, as_world_barrier(s->world) == AS_OK, "barrier", n);
+    }
+    expect(s, wrong == 0, "some elements differ from the plain walk", n);
+    check_wire(s, sum, summed.count, 3, 1.5); /* uneven: at worst all in slices that get two parts of every node */
+    as_world_shared_free(s->world, &memory);
+    as_sum_destroy(&sum);
+    as_spans_free(&summed);
 }
 
 /* The same in double: every element's lanes through the tree of doubles. */
@@ -170,7 +229,7 @@ static void check_double(setting *s, int64_t n)
     as_sum *sum;
     int64_t first, count;
     double lane[AS_LANES_MAX], want;
-    expect(s, as_sum_create(s->world, &s->lanes, as_kernels_get(as_isa_detect(), AS_FLOAT64), n, &sum) == AS_OK,
+    expect(s, as_sum_create(s->world, &s->lanes, as_kernels_get(as_isa_detect(), AS_FLOAT64), n, NULL, &sum) == AS_OK,
            "create a sum of doubles", n);
     as_sum_clear(sum);
     for (int64_t i = 0; i < n; i++) {
@@ -270,6 +329,9 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; size == 0 && i < sizeof sizes / sizeof sizes[0]; i++) {
         check_size(&s, sizes[i]);
+    }
+    if (size == 0) {
+        check_some(&s, 100007);
     }
     check_double(&s, 5000);
     uint8_t digest[32];

@@ -25,7 +25,8 @@ static void open_fixture(fixture *f, int64_t n)
     assert_int_equal(as_world_open(&(as_world_options){.launched = false}, &f->world), AS_OK);
     assert_int_equal(as_lanes_create(LANES, f->world, &f->lanes), AS_OK);
     assert_int_equal(as_team_create(2, &f->team), AS_OK);
-    assert_int_equal(as_sum_create(f->world, &f->lanes, as_kernels_get(AS_PORTABLE, AS_FLOAT32), n, &f->sum), AS_OK);
+    assert_int_equal(as_sum_create(f->world, &f->lanes, as_kernels_get(AS_PORTABLE, AS_FLOAT32), n, NULL, &f->sum),
+                     AS_OK);
 }
 
 static void close_fixture(fixture *f)
