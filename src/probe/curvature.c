@@ -113,8 +113,14 @@ as_status as_curvature_measure(as_surface *s, int64_t products, int64_t t, uint6
         }
     }
     as_lanczos_destroy(&run);
-    AS_TRY(status);
-    return find_limit(s, products, t, seed, out);
+    if (status == AS_OK) {
+        status = find_limit(s, products, t, seed, out);
+    }
+    if (status != AS_OK) {
+        free(out->lowest);
+        out->lowest = NULL;
+    }
+    return status;
 }
 
 as_status as_curvature_gauss_newton(as_surface *s, int64_t products, uint64_t seed, double *largest, double *error)

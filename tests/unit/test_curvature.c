@@ -406,6 +406,34 @@ static void test_bad_points_are_refused(void **state)
     close_bench(&b);
 }
 
+/* An optimizer whose second moments are no numbers: an error, and no direction is left behind. */
+static void test_a_limit_that_fails_leaves_nothing(void **state)
+{
+    bench b;
+    double w[N];
+    int n = 0;
+    as_state_item *items = NULL;
+    as_curvature c;
+    write_rows(SCRATCH("curvature.csv"));
+    open_bench(*state, rows_of_sines,
+               "{layers: [{dense: {units: 4, activation: tanh}}, {dense: {units: 2}}], loss: mse}", "{type: adam}", 4,
+               AS_FLOAT64, 1, 0, &b);
+    assert_ok(b.estimator->ops->state(b.estimator, &n, &items));
+    int spoilt = 0;
+    for (int i = 0; i < n; i++) {
+        if (strncmp(items[i].name, "/optimizer/v/", 13) == 0) {
+            ((double *)items[i].data)[0] = (double)NAN;
+            spoilt++;
+        }
+    }
+    assert_true(spoilt > 0);
+    reference_point(w);
+    assert_ok(as_surface_move(b.surface, w));
+    assert_fails(AS_DIVERGED, "", as_curvature_measure(b.surface, 8, 5, 3, true, &c));
+    assert_null(c.lowest);
+    close_bench(&b);
+}
+
 /* Brute force over gradients of lanes: S, G2 and the jackknife. */
 static double direct(int lanes, const double *b, double g[][3], int without, bool trace)
 {
@@ -480,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_saddle_at_zero, setup_begin, setup_end),
         cmocka_unit_test_setup_teardown(test_a_minimum_is_no_saddle, setup_begin, setup_end),
         cmocka_unit_test_setup_teardown(test_bad_points_are_refused, setup_begin, setup_end),
+        cmocka_unit_test_setup_teardown(test_a_limit_that_fails_leaves_nothing, setup_begin, setup_end),
         cmocka_unit_test(test_noise_of_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
