@@ -230,7 +230,7 @@ static bool parse_line(as_h5_contents *c, char *line, int number)
         return false;
     }
     if (number == 1) {
-        return strcmp(word, "bytes") == 0 && parse_int(rest, &c->bytes) && c->bytes > 0;
+        return strcmp(word, "bytes") == 0 && parse_int(rest, &c->bytes) && c->bytes > 0 && c->bytes <= c->total;
     }
     if (number == 2) {
         return strcmp(word, "block") == 0 && parse_int(rest, &value) && value == AS_H5_BLOCK;

@@ -364,6 +364,33 @@ static void test_forged_lists_are_only_data(void **state)
     free(good);
 }
 
+/* A length that no sum with it could hold is refused where it stands. */
+static void test_a_length_beyond_the_file_is_refused(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    uint8_t *good = small_file(SCRATCH "/good.h5", 0, &size);
+    as_h5_contents *c = NULL;
+    assert_int_equal(as_h5_contents_open(SCRATCH "/good.h5", &c), AS_OK);
+    const size_t start = (size_t)c->bytes, list = size - start - 86;
+    as_h5_contents_close(&c);
+    const char *const from = (const char *)good + start, *const blocks = strstr(from, "\nblock ");
+    as_text text = {0};
+    uint8_t digest[32];
+    as_text_add(&text, "allsum contents 1\nbytes %lld%.*s", (long long)INT64_MAX, (int)(from + list - blocks), blocks);
+    as_h5_contents_end(&text, digest);
+    uint8_t *forged = malloc(start + text.size);
+    assert_non_null(forged);
+    memcpy(forged, good, start);
+    memcpy(forged + start, text.data, text.size);
+    put_bytes(SCRATCH "/bad.h5", forged, start + text.size);
+    assert_int_equal(as_h5_verify(SCRATCH "/bad.h5", NULL), AS_DATA);
+    assert_non_null(strstr(as_error_message(), "line 2 of its list of contents"));
+    free(forged);
+    as_text_free(&text);
+    free(good);
+}
+
 /* A flipped bit in a block after the first is named with its place. */
 static void test_damage_is_named(void **state)
 {
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_truncated_and_grown_files_are_seen),
         cmocka_unit_test(test_lost_sectors_and_mixed_files_are_seen),
         cmocka_unit_test(test_forged_lists_are_only_data),
+        cmocka_unit_test(test_a_length_beyond_the_file_is_refused),
         cmocka_unit_test(test_damage_is_named),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
