@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { AS_MESSAGE_MAX = 2048 };
 
 static _Thread_local char message[AS_MESSAGE_MAX];
@@ -52,6 +54,7 @@ as_status as_error_set(as_status code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    as_text_tame(text, false);
     memcpy(message, text, sizeof text);
     return code;
 }
@@ -68,6 +71,7 @@ as_status as_error_prefix(as_status code, const char *format, ...)
         const size_t room = sizeof text - (size_t)n - 1;
         snprintf(text + n, room + 1, ": %.*s", room < 2 ? 0 : (int)(room - 2), message);
     }
+    as_text_tame(text, false);
     memcpy(message, text, sizeof text);
     return code;
 }

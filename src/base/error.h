@@ -5,7 +5,7 @@
 #include "allsum/status.h"
 
 /* Not collective. Stores the formatted message for this thread and returns `code`. The message is a full
-   sentence fragment without trailing newline: "file: expected ..., found ...". */
+   sentence fragment without trailing newline: "file: expected ..., found ...". Control characters become '?'. */
 as_status as_error_set(as_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Not collective. Puts `format...` and ": " before the current message (for a rank or a file prefix). Returns `code`.

@@ -77,6 +77,19 @@ void as_text_add(as_text *text, const char *format, ...)
     va_end(again);
 }
 
+void as_text_tame(char *text, bool lines)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        const bool second = c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F; /* U+0080 to U+009F in UTF-8 */
+        if (second) {
+            *c++ = '?';
+        }
+        if (second || *c == 0x7F || (*c < 0x20 && *c != '\t' && !(lines && *c == '\n'))) {
+            *c = '?';
+        }
+    }
+}
+
 /* The host program may have set a locale with another decimal point, of one byte or more. */
 static void use_point(char *number)
 {

@@ -17,6 +17,10 @@ void as_text_free(as_text *text);
 void as_text_clear(as_text *text);
 void as_text_add(as_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Control characters of a text but tabs become '?' in place: names in a file may hold escapes that a terminal obeys, or
+   ends of lines. lines: ends of lines stay. */
+void as_text_tame(char *text, bool lines);
+
 /* JSON: commas are put by the writer. key NULL inside arrays. Doubles are the shortest decimal text that reads back to
    the same bits; NaN and infinities become null. Strings are escaped. */
 void as_json_open(as_text *text, const char *key, char bracket); /* '{' or '[' */

@@ -20,6 +20,7 @@ static as_status describe_all(const as_context *context)
         if (status == AS_OK && json) {
             printf("%s\n", d.json.data);
         } else if (status == AS_OK) {
+            as_text_tame(d.text.data, true);
             printf("%s", d.text.data);
         }
         as_text_free(&d.text);

@@ -108,6 +108,9 @@ as_status as_verb_compare(const char *a, const char *b)
     bool same = false;
     const as_status status = as_checkpoint_diff(a, b, &report, &same);
     if (status == AS_OK) {
+        if (!same) {
+            as_text_tame(report.data, true);
+        }
         printf("%s", same ? "the same content\n" : report.data);
     }
     as_text_free(&report);

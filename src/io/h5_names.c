@@ -21,10 +21,7 @@ static as_status list_one(void *context, const char *name, int rank, const int64
     if (listed == LISTED_MAX) {
         return AS_OK;
     }
-    as_text_add(text, "%s", text->size > 0 ? ", " : "");
-    for (const char *c = name; *c != 0; c++) { /* a file may name its datasets with terminal escapes */
-        as_text_add(text, "%c", (unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c);
-    }
+    as_text_add(text, "%s%s", text->size > 0 ? ", " : "", name);
     return AS_OK;
 }
 

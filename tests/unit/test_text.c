@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/fields.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -130,6 +131,21 @@ static void test_json(void **state)
     as_text_free(&text);
 }
 
+/* What a terminal would obey does not get through; letters of all alphabets do. */
+static void test_control_characters_are_tamed(void **state)
+{
+    (void)state;
+    char text[] = "a\x1b[31m\tb\x7f \xc3\xa9 \xc2\x9b \xc2\xa9 \xe2\x82\xac\nc\r\xc2";
+    as_text_tame(text, true);
+    assert_string_equal(text, "a?[31m\tb? \xc3\xa9 ?? \xc2\xa9 \xe2\x82\xac\nc?\xc2");
+    as_text_tame(text, false);
+    assert_string_equal(text, "a?[31m\tb? \xc3\xa9 ?? \xc2\xa9 \xe2\x82\xac?c?\xc2");
+    assert_int_equal(as_error_set(AS_DATA, "%s: no array", "x\x1b\ny"), AS_DATA);
+    assert_string_equal(as_error_message(), "x??y: no array");
+    assert_int_equal(as_error_prefix(AS_DATA, "f\x07"), AS_DATA);
+    assert_string_equal(as_error_message(), "f?: x??y: no array");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_real_text_round_trip),
         cmocka_unit_test(test_numbers_ignore_the_locale),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_control_characters_are_tamed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
