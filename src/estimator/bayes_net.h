@@ -31,6 +31,7 @@ typedef struct as_bayes_net {
     int64_t *levels, *parents, *first, *progress,
         *dirty; /* (n), (n, most_parents), (n + 1), (AS_BAYES_NET_NUMBERS), (n) */
     double *cpt, *log_likelihood, *score;
+    int64_t *known;            /* (n) levels of the columns */
     double *own, *toggled;     /* scores of families: (n), (n, n) */
     as_family *list;           /* of the coming pass */
     int64_t nfamilies, counts; /* doubles of those */
@@ -52,5 +53,12 @@ int64_t as_bayes_net_parents(const as_bayes_net *m, int64_t node, int64_t toggle
 
 /* Rank 0. Scores what a pass has counted and makes the best change of an edge, or ends the search. Errors: NOMEM. */
 as_status as_bayes_net_search(as_statistic *s, const double *sum, as_step_report *report);
+
+/* Not collective; in ready. Whether a graph is one that the search makes: each parent once, no node its own, the list
+   without gaps, as many levels as the data have (paths may be closed: who follows them looks); then, the coming pass
+   being listed, whether tables stand one after the other once they are there, and what is counted fits. Errors: DATA.
+ */
+as_status as_bayes_net_check_graph(const as_bayes_net *m);
+as_status as_bayes_net_check_places(const as_statistic *s, const as_bayes_net *m);
 
 #endif

@@ -161,3 +161,47 @@ as_status as_bayes_net_make(const as_estimator *estimator, as_net *out)
     }
     return as_net_check(out, true);
 }
+
+/* ---- what a file says ---- */
+
+as_status as_bayes_net_check_graph(const as_bayes_net *m)
+{
+    for (int64_t i = 0; i < m->n; i++) {
+        const int64_t *parent = m->parents + i * m->most_parents;
+        if (m->levels[i] != m->known[i]) {
+            AS_FAIL(AS_DATA, "/params/levels_: node %lld: expected the %lld levels of its column, found %lld",
+                    (long long)i, (long long)m->known[i], (long long)m->levels[i]);
+        }
+        for (int64_t p = 0; p < m->most_parents; p++) {
+            bool wrong = parent[p] == i;
+            for (int64_t q = 0; q < p; q++) {
+                wrong = wrong ||
+                        (parent[p] != AS_BAYES_NET_NONE && (parent[q] == parent[p] || parent[q] == AS_BAYES_NET_NONE));
+            }
+            if (wrong) {
+                AS_FAIL(AS_DATA,
+                        "/params/parents_: node %lld: expected other nodes, each once, found %lld in place %lld",
+                        (long long)i, (long long)parent[p], (long long)p);
+            }
+        }
+    }
+    return AS_OK;
+}
+
+as_status as_bayes_net_check_places(const as_statistic *s, const as_bayes_net *m)
+{
+    const int64_t stage = m->progress[AS_BAYES_NET_STAGE];
+    const bool done = stage == AS_BAYES_NET_DONE;
+    if (stage > AS_BAYES_NET_DONE || m->counts > s->most - AS_BAYES_NET_HEAD || (done && m->counts > m->table)) {
+        AS_FAIL(AS_DATA, "/state: stage %lld with %lld counts, expected at most %d and %lld", (long long)stage,
+                (long long)m->counts, (int)AS_BAYES_NET_DONE, (long long)(s->most - AS_BAYES_NET_HEAD));
+    }
+    for (int64_t i = 0; i <= m->n; i++) {
+        const int64_t place = !done ? 0 : i < m->n ? m->list[i].first : m->counts;
+        if (m->first[i] != place) {
+            AS_FAIL(AS_DATA, "/params/first_: element %lld: expected %lld, found %lld", (long long)i, (long long)place,
+                    (long long)m->first[i]);
+        }
+    }
+    return AS_OK;
+}

@@ -90,8 +90,8 @@ as_status as_clusters_plan(as_statistic *s, as_clusters *c)
     AS_TRY(as_statistic_array(s, "/state/kmeans_centers", 2, dim, &c->center));
     AS_TRY(as_statistic_array(s, "/state/kmeans_candidates", 2, all, &c->candidate));
     AS_TRY(as_statistic_array(s, "/state/kmeans_variance", 0, NULL, &c->variance));
-    AS_TRY(as_statistic_integers(s, "/state/kmeans_progress", 1, &numbers, &c->progress));
-    AS_TRY(as_statistic_integers(s, "/state/kmeans_empty", 1, dim, &c->empty));
+    AS_TRY(as_statistic_integers(s, "/state/kmeans_progress", 1, &numbers, 0, AS_STATISTIC_COUNT_MOST, &c->progress));
+    AS_TRY(as_statistic_integers(s, "/state/kmeans_empty", 1, dim, 0, 1, &c->empty));
     for (int phase = FIRST; phase <= MEASURE; phase++) {
         int64_t size = 1 + as_top_size(k, d);
         size = phase == FIRST ? 2 + 2 * d + as_top_size(1, d) : phase == WEIGH ? 1 + candidates : size;
@@ -108,6 +108,17 @@ void as_clusters_init(as_clusters *c, int64_t start)
     memset(c->progress, 0, NUMBERS * sizeof *c->progress);
     c->progress[BEGUN] = c->progress[START] = start;
     c->progress[PHASE] = FIRST;
+}
+
+as_status as_clusters_check(const as_clusters *c)
+{
+    const int64_t phase = c->progress[PHASE], n = c->progress[CANDIDATES], room = ROUNDS_LEAST * c->k + 1;
+    const bool seeding = phase == ROUND || phase == WEIGH;
+    if (phase > FINISHED || n > room - (phase <= ROUND ? c->k : 0) || n < seeding) {
+        AS_FAIL(AS_DATA, "/state/kmeans_progress: phase %lld with %lld candidates, expected at most %d and %lld",
+                (long long)phase, (long long)n, (int)FINISHED, (long long)room);
+    }
+    return AS_OK;
 }
 
 bool as_clusters_running(const as_clusters *c)

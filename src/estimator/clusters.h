@@ -33,6 +33,8 @@ typedef struct as_clusters {
 /* Not collective; in plan, after best, inertia and n_iter were made. Arrays, scratch. Raises s->most. Errors: CONFIG
    for centres that do not fit; DATA for more clusters than rows. */
 as_status as_clusters_plan(as_statistic *s, as_clusters *c);
+/* Not collective; in ready. Errors: DATA for numbers of a pass that no fit comes to. */
+as_status as_clusters_check(const as_clusters *c);
 /* Not collective; in init, and on rank 0 in finish to begin anew: starts start .. start + n_init - 1. */
 void as_clusters_init(as_clusters *c, int64_t start);
 bool as_clusters_running(const as_clusters *c);

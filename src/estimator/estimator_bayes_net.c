@@ -135,14 +135,14 @@ static as_status plan_arrays(as_statistic *s, as_bayes_net *m)
     const int64_t n = m->n, dim[2] = {n, m->most_parents > 0 ? m->most_parents : 1}, square[2] = {n, n};
     const int64_t next = n + 1, numbers = AS_BAYES_NET_NUMBERS, table = m->table;
     AS_TRY(as_statistic_array(s, "/params/probabilities_", 1, &table, &m->cpt));
-    AS_TRY(as_statistic_integers(s, "/params/first_", 1, &next, &m->first));
-    AS_TRY(as_statistic_integers(s, "/params/parents_", 2, dim, &m->parents));
-    AS_TRY(as_statistic_integers(s, "/params/levels_", 1, dim, &m->levels));
+    AS_TRY(as_statistic_integers(s, "/params/first_", 1, &next, 0, table, &m->first));
+    AS_TRY(as_statistic_integers(s, "/params/parents_", 2, dim, AS_BAYES_NET_NONE, n - 1, &m->parents));
+    AS_TRY(as_statistic_integers(s, "/params/levels_", 1, dim, 0, table, &m->levels));
     AS_TRY(as_statistic_array(s, "/params/log_likelihood_", 0, NULL, &m->log_likelihood));
     AS_TRY(as_statistic_array(s, "/params/score_", 0, NULL, &m->score));
-    AS_TRY(as_statistic_integers(s, "/state/progress", 1, &numbers, &m->progress));
+    AS_TRY(as_statistic_integers(s, "/state/progress", 1, &numbers, 0, AS_STATISTIC_COUNT_MOST, &m->progress));
     if (o->structure != AS_BAYES_NET_FIXED) {
-        AS_TRY(as_statistic_integers(s, "/state/changed", 1, dim, &m->dirty));
+        AS_TRY(as_statistic_integers(s, "/state/changed", 1, dim, 0, 1, &m->dirty));
         AS_TRY(as_statistic_array(s, "/state/family_score", 1, dim, &m->own));
         AS_TRY(as_statistic_array(s, "/state/toggled_score", 2, square, &m->toggled));
     }
@@ -157,6 +157,13 @@ static as_status plan(as_statistic *s)
     as_status status = as_bayes_net_given(s, &net);
     if (status == AS_OK) {
         status = plan_room(s, m, &net);
+    }
+    m->known = malloc((size_t)m->n * sizeof *m->known + 1);
+    if (status == AS_OK && m->known == NULL) {
+        status = as_error_set(AS_NOMEM, "out of memory for %lld nodes", (long long)m->n);
+    }
+    for (int64_t i = 0; i < m->n && status == AS_OK; i++) {
+        m->known[i] = net.node[i].level.n;
     }
     as_net_destroy(&net);
     AS_TRY(status);
@@ -175,7 +182,9 @@ static as_status plan(as_statistic *s)
 
 static void release(as_statistic *s)
 {
-    free(((as_bayes_net *)s->model)->list);
+    as_bayes_net *m = s->model;
+    free(m->list);
+    free(m->known);
 }
 
 static as_status init(as_statistic *s)
@@ -220,6 +229,7 @@ static void add_family(as_bayes_net *m, int64_t node, int64_t toggled)
 static as_status ready(as_statistic *s)
 {
     as_bayes_net *m = s->model;
+    AS_TRY(as_bayes_net_check_graph(m));
     const bool search = m->progress[AS_BAYES_NET_STAGE] == AS_BAYES_NET_SEARCH;
     int64_t parent[AS_BAYES_NET_PARENTS_MAX + 1];
     m->nfamilies = m->counts = 0;
@@ -233,7 +243,7 @@ static as_status ready(as_statistic *s)
             }
         }
     }
-    return AS_OK;
+    return as_bayes_net_check_places(s, m);
 }
 
 static int64_t size(const as_statistic *s)

@@ -66,7 +66,7 @@ static as_status plan(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/params/class_log_prior_", 1, dim, &m->log_prior));
     AS_TRY(as_statistic_array(s, "/params/class_count_", 1, dim, &m->class_count));
     AS_TRY(as_statistic_array(s, "/params/category_count_", 3, dim, &m->category_count));
-    return as_statistic_integers(s, "/params/n_categories_", 1, dim + 1, &m->categories);
+    return as_statistic_integers(s, "/params/n_categories_", 1, dim + 1, 0, o->max_categories, &m->categories);
 }
 
 /* Weights of the classes, then counts (K, D, M). */

@@ -56,7 +56,7 @@ static as_status plan(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/inference/eigenvalues", 1, &d, &m->eigenvalues));
     AS_TRY(as_statistic_array(s, "/inference/condition_number", 0, NULL, &m->condition));
     AS_TRY(as_statistic_array(s, "/inference/log_det", 0, NULL, &m->log_det));
-    AS_TRY(as_statistic_integers(s, "/inference/rank", 0, NULL, &m->rank));
+    AS_TRY(as_statistic_integers(s, "/inference/rank", 0, NULL, 0, d, &m->rank));
     return as_statistic_array(s, "/inference/dependence", 2, square, &m->relation);
 }
 

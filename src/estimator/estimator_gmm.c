@@ -64,15 +64,15 @@ static as_status plan(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/params/log_likelihood_", 0, NULL, &m->log_likelihood));
     AS_TRY(as_statistic_array(s, "/params/aic_", 0, NULL, &m->aic));
     AS_TRY(as_statistic_array(s, "/params/bic_", 0, NULL, &m->bic));
-    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, &m->n_iter));
-    AS_TRY(as_statistic_integers(s, "/params/converged_", 0, NULL, &m->converged));
+    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &m->n_iter));
+    AS_TRY(as_statistic_integers(s, "/params/converged_", 0, NULL, 0, 1, &m->converged));
     AS_TRY(plan_mixture(s, &m->now, "/state/", ""));
     AS_TRY(as_statistic_array(s, "/state/bound", 0, NULL, &m->bound));
-    AS_TRY(as_statistic_integers(s, "/state/progress", 1, &numbers, &m->progress));
+    AS_TRY(as_statistic_integers(s, "/state/progress", 1, &numbers, 0, AS_STATISTIC_COUNT_MOST, &m->progress));
     m->clusters = (as_clusters){.k = k, .n_init = 1, .max_iter = 300, .tol = 1e-4, .key = "means_init"};
     AS_TRY(as_statistic_array(s, "/state/kmeans_best", 2, dim, &m->clusters.best));
     AS_TRY(as_statistic_array(s, "/state/kmeans_inertia", 0, NULL, &m->clusters.inertia));
-    AS_TRY(as_statistic_integers(s, "/state/kmeans_n_iter", 0, NULL, &m->clusters.n_iter));
+    AS_TRY(as_statistic_integers(s, "/state/kmeans_n_iter", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &m->clusters.n_iter));
     s->outputs = k;
     s->flops = 3.0 * (double)(k * d * d);
     s->scratch = as_mixture_scratch(k, d);
@@ -117,9 +117,13 @@ static as_status init(as_statistic *s)
 static as_status ready(as_statistic *s)
 {
     gmm *m = s->model;
+    if (m->progress[STAGE] > DONE) {
+        AS_FAIL(AS_DATA, "/state/progress: expected a stage of 0 to %d, found %lld", (int)DONE,
+                (long long)m->progress[STAGE]);
+    }
     as_mixture_ready(&m->now);
     as_mixture_ready(&m->best);
-    return AS_OK;
+    return as_clusters_check(&m->clusters);
 }
 
 static const gmm *model_of(const as_statistic *s)

@@ -223,10 +223,10 @@ static as_status plan(as_statistic *s)
     }
     AS_TRY(as_statistic_array(s, "/params/occupancy_", 1, square, &m->occupancy));
     AS_TRY(as_statistic_array(s, "/params/log_likelihood_", 0, NULL, &m->log_likelihood));
-    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, &m->n_iter));
-    AS_TRY(as_statistic_integers(s, "/params/converged_", 0, NULL, &m->converged));
+    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &m->n_iter));
+    AS_TRY(as_statistic_integers(s, "/params/converged_", 0, NULL, 0, 1, &m->converged));
     AS_TRY(as_statistic_array(s, "/state/bound", 0, NULL, &m->bound));
-    AS_TRY(as_statistic_integers(s, "/state/progress", 1, &numbers, &m->progress));
+    AS_TRY(as_statistic_integers(s, "/state/progress", 1, &numbers, 0, AS_STATISTIC_COUNT_MOST, &m->progress));
     s->outputs = o->output == AS_HMM_VITERBI ? m->length : m->length * k;
     s->chunk = AS_HMM_SEQUENCES;
     const int64_t step = AS_HMM_HEAD + k + k * k + k + k * as_hmm_emission_size(s, m),
@@ -324,6 +324,10 @@ static as_status ready_gaussian(const as_statistic *s, as_hmm *m)
 static as_status ready(as_statistic *s)
 {
     as_hmm *m = s->model;
+    if (m->progress[AS_HMM_STAGE] > AS_HMM_DONE) {
+        AS_FAIL(AS_DATA, "/state/progress: expected a stage of 0 to %d, found %lld", (int)AS_HMM_DONE,
+                (long long)m->progress[AS_HMM_STAGE]);
+    }
     for (int64_t i = 0; i < m->k * m->symbols; i++) {
         m->log_emission[i] = m->emission[i] > 0 ? as_log_f64(m->emission[i]) : -HUGE_VAL;
     }

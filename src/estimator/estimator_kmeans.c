@@ -69,7 +69,7 @@ static as_status plan(as_statistic *s)
     s->flops = 3.0 * (double)(o->n_clusters * s->width);
     AS_TRY(as_statistic_array(s, "/params/cluster_centers_", 2, dim, &m->clusters.best));
     AS_TRY(as_statistic_array(s, "/params/inertia_", 0, NULL, &m->clusters.inertia));
-    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, &m->clusters.n_iter));
+    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &m->clusters.n_iter));
     AS_TRY(as_arena_reserve(s->arena, (size_t)s->width * sizeof(double), (void **)&m->unit));
     return as_clusters_plan(s, &m->clusters);
 }
@@ -119,7 +119,7 @@ static as_status ready(as_statistic *s)
     for (int64_t j = 0; j < s->width; j++) {
         m->unit[j] = 1;
     }
-    return AS_OK;
+    return as_clusters_check(&m->clusters);
 }
 
 /* Distances to all centres; scratch keeps the squares to the nearest, behind the columns. */

@@ -67,7 +67,7 @@ static as_status plan(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/params/scalings_", 2, axes, &m->scalings));
     AS_TRY(as_statistic_array(s, "/params/explained_variance_ratio_", 1, axes + 1, &m->ratio));
     AS_TRY(as_statistic_array(s, "/state/offset", 1, dim, &m->offset));
-    return as_statistic_integers(s, "/params/dependent", 1, dim + 1, &m->dependent);
+    return as_statistic_integers(s, "/params/dependent", 1, dim + 1, 0, 1, &m->dependent);
 }
 
 static void rows(const as_statistic *s, const as_rows *r, double *sum)

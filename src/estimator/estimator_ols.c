@@ -94,15 +94,16 @@ static as_status plan_arrays(as_statistic *s)
         AS_TRY(as_statistic_array(s, numbers[i].name, 0, NULL, numbers[i].where));
     }
     AS_TRY(as_statistic_array(s, "/inference/vif", 1, &l->p, &m->vif));
-    AS_TRY(as_statistic_integers(s, "/params/rank_", 0, NULL, &m->rank));
-    AS_TRY(as_statistic_integers(s, "/inference/status", 1, of_k, &m->status));
+    AS_TRY(as_statistic_integers(s, "/params/rank_", 0, NULL, 0, l->k, &m->rank));
+    AS_TRY(as_statistic_integers(s, "/inference/status", 1, of_k, AS_OLS_ESTIMATED, AS_OLS_NO_FREEDOM, &m->status));
     AS_TRY(as_statistic_array(s, "/inference/dependence", 2, square, &m->relation));
     AS_TRY(as_statistic_array(s, "/inference/cov_factor", 2, square, &m->factor));
     if (o->robust && o->influence > 0 && l->targets == 1) {
         AS_TRY(as_statistic_array(s, "/inference/cooks_distance", 1, &o->influence, &m->cooks));
         AS_TRY(as_statistic_array(s, "/inference/leverage", 1, &o->influence, &m->leverage));
         AS_TRY(as_statistic_array(s, "/inference/resid_studentized", 1, &o->influence, &m->student));
-        AS_TRY(as_statistic_integers(s, "/inference/influential_row", 1, &o->influence, &m->id));
+        AS_TRY(as_statistic_integers(s, "/inference/influential_row", 1, &o->influence, -1, AS_STATISTIC_COUNT_MOST,
+                                     &m->id));
     }
     return AS_OK;
 }

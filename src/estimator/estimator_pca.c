@@ -105,11 +105,11 @@ static as_status plan(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/params/explained_variance_ratio_", 1, dim, &m->ratio));
     AS_TRY(as_statistic_array(s, "/params/singular_values_", 1, dim, &m->singular));
     AS_TRY(as_statistic_array(s, "/params/noise_variance_", 0, NULL, &m->noise));
-    AS_TRY(as_statistic_integers(s, "/params/n_components_", 0, NULL, &m->kept));
+    AS_TRY(as_statistic_integers(s, "/params/n_components_", 0, NULL, 0, m->most, &m->kept));
     AS_TRY(as_statistic_array(s, "/inference/total_variance", 0, NULL, &m->total));
     AS_TRY(as_statistic_array(s, "/inference/error_bound", 1, dim, &m->bound));
     AS_TRY(as_statistic_array(s, "/inference/nobs", 0, NULL, &m->linear.rows));
-    AS_TRY(as_statistic_integers(s, "/state/solver", 0, NULL, &m->solver));
+    AS_TRY(as_statistic_integers(s, "/state/solver", 0, NULL, AS_PCA_AUTO, AS_PCA_RANDOMIZED, &m->solver));
     if (!random) {
         return AS_OK;
     }

@@ -51,6 +51,7 @@ int64_t as_glm_size(const as_statistic *s)
     case AS_GLM_GRAM:
         return AS_GLM_HEAD + g->p * g->p;
     case AS_GLM_SEARCH:
+    case AS_GLM_DONE:
         return AS_GLM_HEAD + g->n;
     default:
         return AS_GLM_HEAD + g->n + g->pairs * g->p * g->p;
@@ -89,9 +90,9 @@ static as_status plan_state(as_statistic *s)
     as_glm *g = s->model;
     const int64_t theta[2] = {g->q, g->p}, numbers = AS_GLM_NUMBERS;
     const int64_t history = g->options.solver == AS_GLM_LBFGS ? 2 * MEMORY * g->n + AS_LBFGS_NUMBERS : 1;
-    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, &g->n_iter));
-    AS_TRY(as_statistic_integers(s, "/state/phase", 0, NULL, &g->phase));
-    AS_TRY(as_statistic_integers(s, "/state/active", 1, &g->p, &g->active));
+    AS_TRY(as_statistic_integers(s, "/params/n_iter_", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &g->n_iter));
+    AS_TRY(as_statistic_integers(s, "/state/phase", 0, NULL, AS_GLM_DESIGN, AS_GLM_DONE, &g->phase));
+    AS_TRY(as_statistic_integers(s, "/state/active", 1, &g->p, AS_GLM_ACTIVE, AS_GLM_ABSENT, &g->active));
     AS_TRY(as_statistic_array(s, "/state/number", 1, &numbers, &g->number));
     AS_TRY(as_statistic_array(s, "/state/theta", 2, theta, &g->theta));
     AS_TRY(as_statistic_array(s, "/state/trial", 2, theta, &g->trial));
@@ -148,8 +149,8 @@ static as_status plan_estimate(as_statistic *s)
     AS_TRY(as_statistic_array(s, "/inference/deviance", 0, NULL, &g->deviance));
     AS_TRY(as_statistic_array(s, "/inference/null_deviance", 0, NULL, &g->null_deviance));
     AS_TRY(as_statistic_array(s, "/inference/nobs", 0, NULL, &g->nobs));
-    AS_TRY(as_statistic_integers(s, "/inference/identified", 1, &g->terms, &g->identified));
-    AS_TRY(as_statistic_integers(s, "/inference/relations", 0, NULL, &g->relations));
+    AS_TRY(as_statistic_integers(s, "/inference/identified", 1, &g->terms, 0, 1, &g->identified));
+    AS_TRY(as_statistic_integers(s, "/inference/relations", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &g->relations));
     AS_TRY(as_statistic_array(s, "/inference/relation", 2, relation, &g->relation));
     return g->inference ? plan_errors(s) : AS_OK;
 }
@@ -227,10 +228,42 @@ static void pack(const as_statistic *s, int64_t functions, const double *first, 
     s->kernels->pack(d, functions, g->unpacked, 0, d * functions, packed, NULL);
 }
 
+/* Phases that a fit with these options comes to, and a memory of the search that can be read. */
+static as_status check_state(const as_glm *g)
+{
+    const bool searches = g->options.solver == AS_GLM_LBFGS;
+    bool known = true;
+    switch (*g->phase) {
+    case AS_GLM_GRAM:
+        known = g->gram;
+        break;
+    case AS_GLM_SEARCH:
+        known = searches;
+        break;
+    case AS_GLM_NEWTON_PHASE:
+        known = g->newton;
+        break;
+    case AS_GLM_FISHER:
+    case AS_GLM_MEAT:
+        known = g->inference;
+        break;
+    default:
+        break;
+    }
+    if (!known) {
+        AS_FAIL(AS_DATA, "/state/phase: %lld is none of a fit with these options", (long long)*g->phase);
+    }
+    if (searches && !as_lbfgs_sound(MEMORY, g->history + 2 * MEMORY * g->n)) {
+        AS_FAIL(AS_DATA, "/state/history: its last numbers are none that a search has");
+    }
+    return AS_OK;
+}
+
 /* Rows are gathered as z: the normalisation of the data first, except for exposures, which stay as they are stored. */
 as_status as_glm_ready(as_statistic *s)
 {
     as_glm *g = s->model;
+    AS_TRY(check_state(g));
     const as_normalization *norm = s->setup.normalization;
     const bool plain = norm == NULL || norm->identity;
     for (int64_t j = 0; j < s->width; j++) {
@@ -445,7 +478,7 @@ as_status as_glm_finish(as_statistic *s, double *sum, as_step_report *report)
     } else if (*g->phase == AS_GLM_GRAM) {
         AS_TRY(finish_gram(s, sum));
         *g->phase = AS_GLM_SEARCH;
-    } else {
+    } else if (*g->phase != AS_GLM_DONE) {
         AS_TRY(finish_pass(s, sum));
     }
     as_glm_estimate(s);

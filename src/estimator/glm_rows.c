@@ -108,7 +108,7 @@ void as_glm_rows_add(const as_statistic *s, const as_rows *r, double *sum)
         return;
     }
     const int64_t n = r->count, d = s->width, functions = g->watch ? 2 * g->q : g->q;
-    const bool matrices = *g->phase != AS_GLM_SEARCH;
+    const bool matrices = *g->phase != AS_GLM_SEARCH && *g->phase != AS_GLM_DONE;
     double *eta = r->scratch, *loss = eta + n * functions, *residual = loss + n, *curvature = residual + n * g->q;
     double *gradient = sum + AS_GLM_HEAD;
     s->kernels->gemm(n, functions, d, r->x, d, g->packed, g->bias, false, eta, functions);

@@ -12,6 +12,9 @@
 #include "comm/lane_sum.h"
 #include "nn/kind.h"
 
+/* Doubles that a matrix for each class and lane may have: their bytes fit 64 bits several times over. */
+#define SIZE_MOST 0x1p58
+
 enum { CHUNK_MOST = 256, CHUNK_LEAST = 16, CHUNK_ELEMENTS = 32768 };
 
 static as_status add_array(as_statistic *s, const char *name, as_dtype type, int rank, const int64_t *dim, void **data)
@@ -37,9 +40,29 @@ as_status as_statistic_array(as_statistic *s, const char *name, int rank, const 
     return add_array(s, name, AS_F64, rank, dim, (void **)data);
 }
 
-as_status as_statistic_integers(as_statistic *s, const char *name, int rank, const int64_t *dim, int64_t **data)
+as_status as_statistic_integers(as_statistic *s, const char *name, int rank, const int64_t *dim, int64_t least,
+                                int64_t most, int64_t **data)
 {
-    return add_array(s, name, AS_I64, rank, dim, (void **)data);
+    const int at = s->narrays;
+    AS_TRY(add_array(s, name, AS_I64, rank, dim, (void **)data));
+    s->least[at] = least;
+    s->most_of[at] = most;
+    return AS_OK;
+}
+
+static as_status check_integers(const as_statistic *s)
+{
+    for (int a = 0; a < s->narrays; a++) {
+        const as_state_item *item = &s->array[a];
+        const int64_t *value = item->type == AS_I64 ? item->data : NULL;
+        for (int64_t i = 0; value != NULL && i < as_shape_size(&item->shape); i++) {
+            if (value[i] < s->least[a] || value[i] > s->most_of[a]) {
+                AS_FAIL(AS_DATA, "%s: element %lld: expected a whole number of %lld to %lld, found %lld", item->name,
+                        (long long)i, (long long)s->least[a], (long long)s->most_of[a], (long long)value[i]);
+            }
+        }
+    }
+    return AS_OK;
 }
 
 _Static_assert(AS_PART_NAME_MAX == 64, "buffers of names");
@@ -120,10 +143,16 @@ static as_status plan(as_statistic *s)
 {
     const int threads = as_team_size(s->setup.team);
     const int64_t lanes = s->setup.lanes->count;
+    const double columns = 1.0 + (double)s->width + (double)s->targets;
+    if (columns * columns * (1.0 + (double)s->classes) * (double)lanes > SIZE_MOST) {
+        AS_FAIL(AS_NOMEM, "%s: %lld columns, %lld classes and %lld targets are too many for a model of type %s",
+                s->setup.data->place, (long long)s->width, (long long)s->classes, (long long)s->targets,
+                s->base.ops->name);
+    }
     AS_TRY(read_options(s));
     AS_TRY(check_setup(s));
     AS_TRY(as_arena_create(&s->arena));
-    AS_TRY(as_statistic_integers(s, "/state/passes", 0, NULL, &s->passes));
+    AS_TRY(as_statistic_integers(s, "/state/passes", 0, NULL, 0, AS_STATISTIC_COUNT_MOST, &s->passes));
     const int64_t fit = CHUNK_ELEMENTS / (s->width > 0 ? s->width : 1);
     s->chunk = fit > CHUNK_MOST ? CHUNK_MOST : fit < CHUNK_LEAST ? CHUNK_LEAST : fit;
     AS_TRY(s->ops->plan(s));
@@ -186,11 +215,24 @@ as_status as_statistic_create(const as_setup *setup, as_estimator **out)
     return status;
 }
 
+static int64_t size_of(const as_statistic *s)
+{
+    return s->ops->size != NULL ? s->ops->size(s) : s->most;
+}
+
 as_status as_statistic_restored(as_estimator *estimator)
 {
     as_statistic *s = (as_statistic *)estimator;
+    as_status status = check_integers(s);
     s->pass = *s->passes;
-    return as_world_agree(s->setup.world, s->ops->ready != NULL ? s->ops->ready(s) : AS_OK);
+    if (status == AS_OK && s->ops->ready != NULL) {
+        status = s->ops->ready(s);
+    }
+    if (status == AS_OK && size_of(s) > s->most) {
+        status = as_error_set(AS_DATA, "/state: a pass of %lld numbers, expected at most %lld", (long long)size_of(s),
+                              (long long)s->most);
+    }
+    return as_world_agree(s->setup.world, status);
 }
 
 as_status as_statistic_init(as_estimator *estimator)
@@ -266,11 +308,6 @@ void as_statistic_over_rows(as_statistic *s, const as_batch *batch,
 {
     over_rows o = {.s = s, .batch = batch, .each = each, .context = context};
     as_team_run(s->setup.team, over_lanes, &o);
-}
-
-static int64_t size_of(const as_statistic *s)
-{
-    return s->ops->size != NULL ? s->ops->size(s) : s->most;
 }
 
 static void add_rows(void *context, int lane, int64_t first, const as_rows *rows)

@@ -92,6 +92,7 @@ struct as_statistic {
     int narrays;
     as_state_item array[AS_STATISTIC_ARRAYS];
     void **where[AS_STATISTIC_ARRAYS];
+    int64_t least[AS_STATISTIC_ARRAYS], most_of[AS_STATISTIC_ARRAYS]; /* of arrays of whole numbers */
     double times[AS_TIMES];
 };
 
@@ -100,7 +101,12 @@ struct as_statistic {
    pass to pass. It is in checkpoints, in state_sha256, and the same on all ranks after every finish. Rank 0 is a single
    number. *data is there after plan. Errors: INTERNAL; NOMEM. */
 as_status as_statistic_array(as_statistic *s, const char *name, int rank, const int64_t *dim, double **data);
-as_status as_statistic_integers(as_statistic *s, const char *name, int rank, const int64_t *dim, int64_t **data);
+
+/* The same of whole numbers, all of which lie in least..most: a file with another is refused before anything is looked
+   up by them. AS_STATISTIC_COUNT_MOST: no other bound than what a double holds exactly. */
+#define AS_STATISTIC_COUNT_MOST (INT64_C(1) << 53)
+as_status as_statistic_integers(as_statistic *s, const char *name, int rank, const int64_t *dim, int64_t least,
+                                int64_t most, int64_t **data);
 
 /* Not collective. Name of an input column, a target, a class: as the data call it, else "x0", "y0", "0". Returns the
    buffer. */

@@ -29,6 +29,16 @@ enum { TRIES_MOST = 40, STALLS_MOST = 20 };
 
 static const double DECREASE = 1e-4, CURVATURE = 0.9, ROUNDING = 1e-14;
 
+static bool whole_below(double value, int64_t end)
+{
+    return value >= 0 && value < (double)end && value == floor(value);
+}
+
+bool as_lbfgs_sound(int64_t memory, const double *number)
+{
+    return whole_below(number[PAIRS], memory + 1) && whole_below(number[NEWEST], memory);
+}
+
 double as_lbfgs_value(const as_lbfgs *l)
 {
     return l->number[VALUE];

@@ -39,6 +39,8 @@ typedef enum as_lbfgs_answer {
 /* f and gradient at trial: smooth part, its penalty of second order included, l1 not. The first call takes trial as x.
    A value that is not finite counts as too far. */
 as_lbfgs_answer as_lbfgs_take(as_lbfgs *l, double f, const double *gradient);
+/* Whether the pairs in memory can be found by these numbers (AS_LBFGS_NUMBERS): for those that come from a file. */
+bool as_lbfgs_sound(int64_t memory, const double *number);
 /* The next direction and trial from x. */
 void as_lbfgs_next(as_lbfgs *l);
 /* Objective at x, l1 included; moves so far; evaluations on the present line. */

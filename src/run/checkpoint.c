@@ -572,6 +572,7 @@ as_status as_checkpoint_load(as_world *world, const char *path, int nallow, cons
     as_h5_contents_close(&file);
     if (status == AS_OK && parts->estimator != NULL && parts->estimator->ops->restored != NULL) {
         status = parts->estimator->ops->restored(parts->estimator);
+        status = status == AS_OK ? AS_OK : as_error_prefix(status, "%s", path);
     }
     return status;
 }

@@ -12,7 +12,7 @@
 #include "io/h5_contents.h"
 #include "run/stored_names.h"
 
-enum { BATCH_ROWS = 1024, CLASSES_MAX = 1 << 24 };
+enum { BATCH_ROWS = 1024, FACTS_MAX = 1 << 24 /* classes, targets, positions of a sample */ };
 
 /* A numeric array of the file, of 1 to `most` elements. */
 static as_status read_array(const as_h5_contents *file, const char *name, as_dtype type, int64_t most, void *data,
@@ -34,8 +34,8 @@ static as_status read_facts(const as_h5_contents *file, const as_column_options 
     AS_TRY(read_array(file, "/data/classes", AS_I64, 1, &facts->classes, &n));
     AS_TRY(read_array(file, "/data/targets", AS_I64, 1, &facts->targets, &n));
     AS_TRY(read_array(file, "/data/positions", AS_I64, 1, &facts->positions, &n));
-    if (target < AS_TARGET_NONE || target > AS_TARGET_REALS || facts->classes < 0 || facts->classes > CLASSES_MAX ||
-        facts->targets < 0 || facts->positions < 1) {
+    if (target < AS_TARGET_NONE || target > AS_TARGET_REALS || facts->classes < 0 || facts->classes > FACTS_MAX ||
+        facts->targets < 0 || facts->targets > FACTS_MAX || facts->positions < 1 || facts->positions > FACTS_MAX) {
         AS_FAIL(AS_DATA, "%s: /data: impossible target %d, %lld classes, %lld targets, %lld positions", file->path,
                 (int)target, (long long)facts->classes, (long long)facts->targets, (long long)facts->positions);
     }
@@ -95,6 +95,10 @@ static as_status read_file(as_model_file *m, const as_h5_contents *file, as_isa 
     const as_h5_attribute *lanes = as_h5_contents_attribute(file, "lanes");
     if (lanes == NULL || lanes->text != NULL) {
         AS_FAIL(AS_DATA, "%s: no attribute lanes: not a checkpoint", file->path);
+    }
+    if (lanes->value < 1 || lanes->value > AS_LANES_MAX) {
+        AS_FAIL(AS_DATA, "%s: attribute lanes: expected 1 to %d, found %lld", file->path, (int)AS_LANES_MAX,
+                (long long)lanes->value);
     }
     m->kernels = as_kernels_get(isa, m->config.precision == 0 ? AS_FLOAT32 : AS_FLOAT64);
     AS_TRY(as_lanes_create((int)lanes->value, m->world, &m->lanes));
