@@ -1,7 +1,9 @@
 /* Checkpoints and run directories for `allsum info`. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -152,7 +154,20 @@ as_status as_describe_checkpoint(const char *path, as_description *out)
 }
 
 /* Members of the status file (JSON is YAML): scalars only, as "finished, step 3, ..." for people. */
-static void add_status(const char *path, as_description *d)
+/* Whether a job holds the lock of a run; where that cannot be found out, too. */
+static bool is_held(const char *run)
+{
+    char name[4096];
+    snprintf(name, sizeof name, "%s/LOCK", run);
+    const int file = open(name, O_RDONLY | O_CLOEXEC);
+    const bool held = file < 0 || flock(file, LOCK_SH | LOCK_NB) != 0;
+    if (file >= 0) {
+        close(file); /* gives it back */
+    }
+    return held;
+}
+
+static void add_status(const char *run, const char *path, as_description *d)
 {
     as_document *document = NULL;
     as_node *root = NULL;
@@ -174,6 +189,10 @@ static void add_status(const char *path, as_description *d)
         }
         as_json_close(&d->json, '}');
         as_text_add(&d->text, "\n");
+        if (as_node_is(as_node_get(root, "status"), "running") && !is_held(run)) {
+            as_json_bool(&d->json, "killed", true);
+            as_text_add(&d->text, "  no job holds %s/LOCK: it was killed; the same command continues\n", run);
+        }
     }
     as_document_destroy(&document);
 }
@@ -286,7 +305,7 @@ as_status as_describe_run(const char *path, as_description *out)
     as_text_add(&out->text, "%s: run directory\n", path);
     as_json_text(&out->json, "kind", "run");
     as_json_text(&out->json, "path", path);
-    add_status(name, out);
+    add_status(path, name, out);
     snprintf(name, sizeof name, "%s/metrics.jsonl", path);
     add_last_line(name, out);
     as_json_open(&out->json, "checkpoints", '[');

@@ -44,24 +44,52 @@ static void catch_signals(void)
     sigprocmask(SIG_UNBLOCK, &early, NULL);
 }
 
-/* "90", "90s", "30m", "2h", "1.5h" in seconds. */
-static as_status read_duration(const char *text, double *seconds)
+/* "3h50m", "90s", "1.5h", "90" as seconds; false: neither. */
+static bool read_units(const char *text, double *seconds)
 {
-    char number[32] = "";
-    const size_t length = strlen(text);
-    double unit = 1;
-    if (length > 0 && length < sizeof number) {
-        memcpy(number, text, length);
-        const char last = text[length - 1];
-        if (last == 's' || last == 'm' || last == 'h') {
-            number[length - 1] = '\0';
-            unit = last == 'h' ? 3600 : last == 'm' ? 60 : 1;
+    const char *const begin = text;
+    *seconds = 0;
+    while (*text != '\0') {
+        static const char units[] = "dhms";
+        static const double size[] = {86400, 3600, 60, 1};
+        const size_t digits = strspn(text, "0123456789.");
+        char number[32] = "";
+        double value;
+        if (digits == 0 || digits >= sizeof number) {
+            return false;
+        }
+        memcpy(number, text, digits);
+        const char *unit = text[digits] != '\0' ? strchr(units, text[digits]) : text == begin ? units + 3 : NULL;
+        if (unit == NULL || !as_text_to_real(number, &value)) {
+            return false;
+        }
+        *seconds += value * size[unit - units];
+        text += digits + (text[digits] != '\0');
+    }
+    return true;
+}
+
+/* "3:50:00" or "1-12:00:00", as batch systems write it. */
+static bool read_clock(const char *text, double *seconds)
+{
+    long long days = 0, hours = 0, minutes = 0, rest = 0;
+    int end = 0;
+    if (sscanf(text, "%4lld-%9lld:%2lld:%2lld%n", &days, &hours, &minutes, &rest, &end) != 4 || text[end] != '\0') {
+        days = 0;
+        end = 0;
+        if (sscanf(text, "%9lld:%2lld:%2lld%n", &hours, &minutes, &rest, &end) != 3 || text[end] != '\0') {
+            return false;
         }
     }
-    if (!as_text_to_real(number, seconds) || !(*seconds > 0)) {
-        AS_FAIL(AS_USAGE, "--max-time: expected a time like 90s, 30m or 2h, found '%s'", text);
+    *seconds = (double)(86400 * days + 3600 * hours + 60 * minutes + rest);
+    return days >= 0 && hours >= 0 && minutes >= 0 && rest >= 0;
+}
+
+static as_status read_duration(const char *text, double *seconds)
+{
+    if ((!read_units(text, seconds) && !read_clock(text, seconds)) || !(*seconds > 0)) {
+        AS_FAIL(AS_USAGE, "--max-time: expected a time like 90s, 30m, 3h50m or 3:50:00, found '%s'", text);
     }
-    *seconds *= unit;
     return AS_OK;
 }
 
@@ -408,7 +436,9 @@ static const as_option options[] = {
      .value = "KEY",
      .help = "let a key differ from the checkpoint's configuration, e.g. optimizer.lr (repeatable)"},
     {.name = "max-steps-this-run", .value = "N", .help = "stop after N steps now: checkpoint and exit 75"},
-    {.name = "max-time", .value = "TIME", .help = "stop in time for 90s, 30m, 2h: checkpoint and exit 75"},
+    {.name = "max-time",
+     .value = "TIME",
+     .help = "stop in time for 90s, 30m, 3h50m or 3:50:00: checkpoint and exit 75"},
     {.name = "watchdog", .value = "SECONDS", .help = "end the job (74) after so long without progress (600; 0: never)"},
     {.name = "lr-range",
      .value = "LOW:HIGH[:STEPS]",

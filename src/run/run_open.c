@@ -151,6 +151,9 @@ as_status as_run_save(as_run *run)
         return AS_OK;
     }
     snprintf(run->last_checkpoint, sizeof run->last_checkpoint, "%s/%s", run->dir.path, name);
+    if (as_world_rank(run->world) == 0) {
+        as_run_write_status(run, "running", AS_OK); /* what is known of a job that is killed later */
+    }
     return as_checkpoint_retain(run->world, run->dir.path, run->config->checkpoint.keep, -1, run->log);
 }
 

@@ -168,7 +168,8 @@ void as_run_write_status(as_run *run, const char *word, as_status status)
     as_json_int(&text, "step", run->progress.step);
     as_json_int(&text, "epoch", run->progress.epoch);
     as_json_int(&text, "exit_code", status);
-    as_json_bool(&text, "resumable", run->last_checkpoint[0] != '\0' && status != AS_OK);
+    const bool ends = status == AS_OK && strcmp(word, "running") != 0;
+    as_json_bool(&text, "resumable", run->last_checkpoint[0] != '\0' && !ends);
     as_json_text(&text, "checkpoint", run->last_checkpoint);
     as_json_close(&text, '}');
     as_text_add(&text, "\n");

@@ -25,6 +25,17 @@ expect 0 'status: finished, step 46,' info $runs/one
 
 expect 64 'one/final\.h5: expected a configuration, found a checkpoint of step 46; .*--fork ' train $runs/one/final.h5
 
+# A job that was killed leaves what was true at its last checkpoint, and nobody holds the lock.
+"$program" train -q -t 1 -o $runs/killed -s train.epochs=1000000 -s 'checkpoint.every=5 steps' -s checkpoint.best=false >../out 2>../err &
+job=$!
+for i in $(seq 200); do grep -qs 'checkpoint": "[^"]*[1-9]' $runs/killed/status.json && break; sleep 0.1; done
+expect 0 'status: running, step [1-9][0-9]*, .*, resumable true, checkpoint [^ ]*/step-' info $runs/killed
+! grep -q 'was killed' ../out || complain 'a running job is called killed'
+kill -9 $job
+wait $job 2>/dev/null
+expect 0 'no job holds [^ ]*/killed/LOCK: it was killed; the same command continues' info $runs/killed
+expect 0 '"killed": true' info --json $runs/killed
+
 # An ensemble is no run, its members are.
 members='its 3 members [^ ]*three/member-1 \.\.\. [^ ]*three/member-3 are runs'
 expect 64 "runs/three: expected a configuration, found the folder of an ensemble; $members; to go on: " train $runs/three

@@ -32,6 +32,11 @@ OMP_NUM_THREADS=2 OMP_STACKSIZE=1M expect 64 'at least 3072 KiB, found 1024 KiB:
 OMP_NUM_THREADS=2 OMP_STACKSIZE=4M expect 0 '' "${small[@]}" -q -o ../enough
 (ulimit -s unlimited && OMP_NUM_THREADS=2 "$program" "${small[@]}" -q -o ../unlimited >../out 2>../err) || complain 'an unlimited stack'
 
+# Lengths of time as people and batch systems write them; launch/pbs.sh has one.
+"$program" "${small[@]}" -q -o ../timed --max-time "$(sed -n 's/^command_line.*--max-time \([0-9a-z]*\).*/\1/p' "$source_dir/launch/pbs.sh")" >../out 2>../err || complain 'the time of launch/pbs.sh'
+for time in 90 1.5h 2d1h 0:30:00 1-00:00:00; do expect 0 '' "${small[@]}" -q -o "../timed-$time" --max-time "$time"; done
+for time in 3h50 3x h 1: -5 0; do expect 64 "--max-time: expected a time like .*, found '$time'" "${small[@]}" -o ../never --max-time="$time"; done
+
 # No colours into a file; results that cannot be written are an error.
 "$program" list 2>&1 | grep -q $'\033' && { echo "colours in a file"; failures=$((failures + 1)); }
 "$program" list >/dev/full 2>../err && { echo "a full disk behind stdout went unnoticed"; failures=$((failures + 1)); }
