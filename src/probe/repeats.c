@@ -7,7 +7,9 @@
    tell: with a mean of m equal ones for each row, at most 1 - exp(-m) of them have one at all, by Jensen's inequality,
    whatever the probabilities of single rows are. It counts where rows of this table can be equal by chance:
    - each column has values that many rows share;
-   - rows that differ in a few columns are as frequent as equal ones;
+   - rows that differ in a few columns are as frequent as equal ones, and already those that differ in the fewest are:
+     pairs that chance makes thin out towards the equal ones, as the tail of a sum over columns does. Only rows that are
+     there very often (all zeros, the usual answers) may stand out;
    - the numbers f_k of rows that are there k times are those of independent draws. Such counts are mixed Poisson:
      k! f_k are moments of a measure, so that (k! f_k)^2 <= (k-1)! f_(k-1) (k+1)! f_(k+1), whatever the rows are. Where
      each row was written twice, f_3 is 0 and f_2 is not.
@@ -22,9 +24,9 @@
 #include "kernels/scalar_math.h"
 #include "math/special.h"
 
-enum { ASKED_MOST = 512, SHARED = 10, FEW = 2, PART = 4, TIMES_MOST = 8 };
+enum { ASKED_MOST = 512, SHARED = 10, FEW = 2, PART = 4, TIMES_MOST = 8, SHELLS = 64 };
 
-static const double work = 5e7, errors = 2, p_limit = 1e-3;
+static const double work = 5e7, errors = 2, p_limit = 1e-3, apart_errors = 4;
 
 /* The share of rows that meet one of n with probability q each. */
 static double meets(double q, double n)
@@ -67,22 +69,45 @@ static int64_t differ(const double *a, const double *b, int64_t n, int64_t most)
     return count;
 }
 
-/* The mean number of equal rows among the others of the sample; 0 where chance makes none. */
-static double equals(const as_sample *s, int64_t vary)
+/* Pairs of the rows that were asked with all others. */
+typedef struct pairs {
+    double asked, equal, near;
+    double often;         /* rows that are there more than TIMES_MOST times */
+    double single;        /* equal pairs of the others */
+    double shell[SHELLS]; /* pairs that differ in so many columns, up to what counts as near */
+} pairs;
+
+/* Whether pairs that differ in the fewest columns are clearly fewer than equal ones. */
+static bool stand_out(const pairs *p)
+{
+    int nearest = 1;
+    while (nearest < SHELLS - 1 && p->shell[nearest] == 0) {
+        nearest++;
+    }
+    const double other = p->shell[nearest]; /* each pair may have been met from both sides */
+    return p->single - other > apart_errors * sqrt(2 * (p->single + other));
+}
+
+static pairs meet(const as_sample *s, int64_t vary)
 {
     const int64_t part = vary / PART > FEW ? vary / PART : FEW, most = vary < PART ? 1 : part;
     const double can = work / ((double)s->rows * (double)s->width);
     const int64_t wanted = can < ASKED_MOST ? (int64_t)can : ASKED_MOST, asked = wanted < s->rows ? wanted : s->rows;
-    double equal = 0, near = 0;
+    pairs p = {.asked = (double)asked};
     for (int64_t i = 0; i < asked; i++) {
         const int64_t row = i * s->rows / asked;
+        double equal = 0;
         for (int64_t r = 0; r < s->rows; r++) {
             const int64_t apart = differ(s->x + row * s->width, s->x + r * s->width, s->width, most);
             equal += r != row && apart == 0 ? 1 : 0;
-            near += apart > 0 && apart <= most ? 1 : 0;
+            p.near += apart > 0 && apart <= most ? 1 : 0;
+            p.shell[apart < SHELLS ? apart : 0] += apart > 0 && apart <= most ? 1 : 0;
         }
+        p.equal += equal;
+        p.often += equal >= TIMES_MOST ? 1 : 0;
+        p.single += equal < TIMES_MOST ? equal : 0;
     }
-    return asked > 0 && near >= equal ? equal / (double)asked : 0;
+    return p;
 }
 
 static int by_hash(const void *a, const void *b)
@@ -138,8 +163,10 @@ as_status as_repeats_chance(const as_sample *s, const as_columns *columns, doubl
     const int64_t vary = few_values(s, columns);
     if (vary > 0) {
         AS_TRY(count_times(s, count));
-        const double among = written_again(count) ? 0 : equals(s, vary) / (double)(s->rows - 1);
-        const double together = 1 - as_exp_f64(-among * rows);
+        const pairs p = meet(s, vary);
+        const bool alike = p.asked > 0 && p.near >= p.equal && !written_again(count);
+        const double among = alike ? p.equal / p.asked / (double)(s->rows - 1) : 0;
+        const double together = alike && stand_out(&p) ? p.often / p.asked : 1 - as_exp_f64(-among * rows);
         *out = together > *out ? together : *out;
     }
     return AS_OK;
