@@ -405,6 +405,7 @@ void as_case_free(as_case *c)
     as_fit_free(&c->held_out);
     as_fit_free(&c->best);
     as_fit_free(&c->own);
+    as_fit_free(&c->restrained);
     as_history_free(&c->history);
     as_probe_records_free(&c->records);
 }

@@ -37,6 +37,8 @@ enum { AS_SLOWER = 4, AS_FASTER = 6 };
 #define AS_STANDS_FIRST 0.8
 #define AS_STANDS_CHANCE 0.9
 #define AS_FURTHER 0.8
+/* A loss of training under this share of that on rows held out is a gap: more penalty is tried. */
+#define AS_GAP 0.3
 /* Over this share of the loss of guessing is left: something may hold training back (as_case_held_back). */
 #define AS_HALF_LEFT 0.5
 
@@ -100,6 +102,8 @@ typedef struct as_case {
     as_fit first;      /* the training sample at the start */
     as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
     as_fit held_out;   /* validation, else test, after training */
+    as_fit restrained; /* the rows held out after the same training with l2 = restraint; no rows: not tried */
+    double restraint;
     as_fit own;  /* the rows held out (else of training) with the weights that steps change; else averages count */
     as_fit best; /* validation at the step of its lowest loss, best_step; no rows: not kept */
     int64_t best_step;

@@ -13,9 +13,10 @@
 static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone */
 static const double gap_rise = 0.15, gap_p = 0.1, gap_z = 3.3; /* a rise beside a gap to the training rows */
 static const double worse_p = 1e-2, worse_z = 2.5;             /* the same to a loss over that of a constant */
-static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chance_limit = 0.3;
+static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chance_limit = AS_GAP;
 static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learnt well may lose a little */
 static const double heart_loss = 0.05, heart_hits = 0.2;        /* known by heart, and far from as good on others */
+static const double free_share = 0.8, free_p = 5e-4;            /* with more penalty, of two that were tried */
 static const double heart_rise = 0.25; /* of chance: counts besides, where training rows are known by heart */
 
 /* The course of the validation losses. */
@@ -141,6 +142,42 @@ static as_verdict tell_by_heart(const as_case *c, as_finding *f)
         a->loss, b->loss, gap_z, gap_of(c), c->chance);
 }
 
+/* Whether the same training with more penalty loses clearly less on the same rows held out. */
+static bool loose(const as_case *c, double *p)
+{
+    const as_fit *a = &c->restrained, *b = &c->held_out;
+    double n = 0, mean = 0, squares = 0;
+    for (int64_t r = 0; r < a->rows && a->rows == b->rows; r++) {
+        const double d = b->row_loss[r] - a->row_loss[r];
+        as_moments_add(&n, &mean, &squares, 1, 1, &d);
+    }
+    *p = n > 1 ? tail_of(mean / sqrt(squares / (n - 1) / n), n) : 1;
+    return *p < free_p && a->loss < free_share * b->loss && mean > rise_of_chance * c->chance;
+}
+
+static as_verdict judge_gap(const as_case *c, as_finding *f)
+{
+    double p;
+    const bool found = loose(c, &p);
+    if (by_heart(c)) {
+        return tell_by_heart(c, f);
+    }
+    if (c->restrained.rows > 0) {
+        as_json_real(&f->evidence, "restraint", c->restraint);
+        as_json_real(&f->evidence, "held_out_restrained", c->restrained.loss);
+        as_json_real(&f->evidence, "p_restrained", p);
+    }
+    if (!found) {
+        return AS_CLEAR;
+    }
+    as_action(f, "model.l2=%.2g", c->restraint);
+    return as_found(f, AS_FAULT,
+                    "rows held out have a loss of %.3g, training rows %.3g; the same %lld steps with model.l2=%.2g end "
+                    "at %.3g on the same rows held out (limit %.1f of that; p %.2g, limit %.1g)",
+                    c->held_out.loss, c->now.loss, (long long)c->final_step, c->restraint, c->restrained.loss,
+                    free_share, p, free_p);
+}
+
 /* Without a course: training rows are known by heart, others are predicted worse than by a constant. */
 static as_verdict judge_end(const as_case *c, as_finding *f)
 {
@@ -151,11 +188,8 @@ static as_verdict judge_end(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "training_loss", a->loss);
     as_json_real(&f->evidence, "held_out_loss", b->loss);
     as_json_real(&f->evidence, "chance", c->chance);
-    if (by_heart(c)) {
-        return tell_by_heart(c, f);
-    }
     if (!(a->loss < chance_limit * c->chance) || !(b->loss - 2 * b->loss_se > c->chance) || !(gap_of(c) > gap_z)) {
-        return AS_CLEAR;
+        return judge_gap(c, f);
     }
     as_action(f, "data.validation=0.2 train.patience=5");
     return as_found(f, AS_FAULT,
@@ -197,7 +231,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
                          (c->now.loss < heart_loss * c->chance && rise > heart_rise * c->chance));
     const bool worse = share > gap_rise && p < worse_p && gap > worse_z && c->held_out.loss > c->chance;
     if (kept || !fell || !lasts || !(certain || beside || worse)) {
-        return by_heart(c) ? tell_by_heart(c, f) : AS_CLEAR;
+        return judge_gap(c, f);
     }
     as_action(f, "train.patience=5 checkpoint.best=true");
     return as_found(

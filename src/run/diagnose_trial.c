@@ -208,6 +208,51 @@ static as_status try_rows(as_patient *p)
     return run_rows(p, false, steps, &c->unchanged);
 }
 
+/* The whole training once more with this penalty, where it costs little. */
+static as_status run_restrained(as_patient *p, double l2, as_fit *out)
+{
+    as_network *network = network_of(p);
+    const double kept = network->model.l2;
+    bool diverged = false;
+    int64_t done = 0;
+    AS_TRY(as_patient_restore(p, false));
+    network->model.l2 = l2;
+    as_status status = walk(p, p->c.final_step, &done, &diverged);
+    network->model.l2 = kept;
+    if (status == AS_OK && !diverged) {
+        status = network_use_judged(network);
+    }
+    return status == AS_OK && !diverged ? as_fit_measure(network, &as_patient_judged(p)->data, FIT_ROWS, out) : status;
+}
+
+/* Whether rows held out lose less where weights are held smaller: of two penalties the better. */
+static as_status try_penalties(as_patient *p)
+{
+    static const double more[] = {1, 10};
+    as_case *c = &p->c;
+    const double least = c->l2 > 0 ? 10 * c->l2 : 3e-3;
+    const bool shares = c->classifies || c->regresses; /* losses whose least is 0 */
+    if (c->held_out.rows < 2 || !shares || !(c->now.loss < AS_GAP * c->held_out.loss) ||
+        steps_of(p, c->final_step) < c->final_step) {
+        return AS_OK;
+    }
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        as_fit fit = {0};
+        const as_status status = run_restrained(p, least * more[i], &fit);
+        const bool better =
+            status == AS_OK && fit.rows > 0 && (c->restrained.rows == 0 || fit.loss < c->restrained.loss);
+        if (better) {
+            as_fit_free(&c->restrained);
+            c->restrained = fit;
+            c->restraint = least * more[i];
+        } else {
+            as_fit_free(&fit);
+        }
+        AS_TRY(status);
+    }
+    return AS_OK;
+}
+
 static bool falls(const as_short *s)
 {
     return s->steps > 0 && s->last < s->first;
@@ -252,6 +297,7 @@ as_status as_patient_try_rates(as_patient *p)
     if (as_case_penalty(c) > 0 && as_case_held_back(c)) {
         AS_TRY(run_unpenalised(p, steps, &c->unpenalised));
     }
+    AS_TRY(try_penalties(p));
     return measure_fraction(p, true, &c->point.fraction);
 }
 

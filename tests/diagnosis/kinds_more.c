@@ -1,4 +1,5 @@
-/* More kinds: counts of words, strokes, categories, rhythms and walks, readings that hang together. As in kinds.c. */
+/* More kinds: counts of words, strokes, categories, rhythms and walks, readings that hang together, graphs. As in
+ * kinds.c. */
 #include <math.h>
 #include <stddef.h>
 
@@ -285,13 +286,113 @@ static void molecules(table *t, double *x, double *y, const double *centre)
     }
 }
 
-static const kind kinds[] = {{"strokes", 64, 5, strokes},   {"words", 60, 5, words},        {"rhythm", 40, 2, rhythm},
-                             {"credit", 9, 2, credit},      {"recall", 12, 5, recall},      {"mirror", 12, 2, mirror},
-                             {"tree", 7, 3, tree},          {"longtail", 10, 12, longtail}, {"sensors", 32, 2, sensors},
-                             {"genes", 80, 2, genes},       {"walk", 20, 2, walk},          {"factors", 30, 4, factors},
-                             {"tails", 10, 0, tails},       {"chaos", 8, 0, chaos},         {"shop", 5, 0, shop},
-                             {"wine", 11, 0, wine},         {"claims", 6, 0, claims},       {"arm", 3, 0, arm},
-                             {"spectrum", 40, 0, spectrum}, {"molecules", 48, 0, molecules}};
+/* ---- graphs, sequences, images of pixels ---- */
+
+/* A person in a graph of three communities: four traits, the means of eight friends' (two of them from elsewhere), how
+   many there are. */
+static void friends(table *t, double *x, double *y, const double *centre)
+{
+    enum { TRAITS = 4, FRIENDS = 8 };
+    const int k = (int)(3 * uniform(t));
+    for (int j = 0; j < TRAITS; j++) {
+        x[j] = 0.5 * centre[4 * k + j] + x[j];
+        x[TRAITS + j] = 0;
+    }
+    for (int f = 0; f < FRIENDS; f++) {
+        const int group = uniform(t) < 0.25 ? (int)(3 * uniform(t)) : k;
+        for (int j = 0; j < TRAITS; j++) {
+            x[TRAITS + j] += (0.5 * centre[4 * group + j] + normal(t)) / FRIENDS;
+        }
+    }
+    x[8] = FRIENDS + poisson(t, 3);
+    *y = k;
+}
+
+/* Load of a grid: hour and weekday by their angles, temperature, the load of yesterday; noise of long tails. */
+static void load(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const double hour = (int)(24 * uniform(t)), day = (int)(7 * uniform(t)), warm = x[4];
+    x[0] = sin(2 * pi * hour / 24);
+    x[1] = cos(2 * pi * hour / 24);
+    x[2] = day > 4;
+    x[3] = day / 7;
+    const double base = -0.7 * x[1] - 0.3 * x[0] - 0.6 * x[2] + 0.25 * warm * warm;
+    x[5] = base + 0.4 * x[5];
+    const double a = normal(t), b = normal(t);
+    *y = base + 0.3 * normal(t) / sqrt((a * a + b * b) / 2 + 0.1);
+}
+
+/* Bytes of an image of 8 x 8: none, one, two or three spots on a ground that is not black. */
+static void spots(table *t, double *x, double *y, const double *centre)
+{
+    (void)centre;
+    const int k = (int)(4 * uniform(t));
+    const double ground = 30 + 40 * uniform(t);
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = ground + 10 * x[j];
+    }
+    for (int s = 0; s < k; s++) {
+        const int top = 1 + 4 * (s / 2) + (int)(2 * uniform(t)), left = 1 + 4 * (s % 2) + (int)(2 * uniform(t));
+        for (int j = 0; j < 9; j++) {
+            x[8 * (top + j / 3 - 1) + left + j % 3 - 1] += j % 2 == 0 && j != 4 ? 70 : 140;
+        }
+    }
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = x[j] < 0 ? 0 : x[j] > 255 ? 255 : floor(x[j]);
+    }
+    *y = k;
+}
+
+/* Thirty letters of four; whether the word 3 0 3 0 is among them, with one letter in ten misread. */
+static void genome(table *t, double *x, double *y, const double *centre)
+{
+    static const int word[4] = {3, 0, 3, 0};
+    (void)centre;
+    const int k = uniform(t) < 0.5, at = (int)((t->columns - 4) * uniform(t));
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = (int)(4 * uniform(t));
+        x[j] = k && j >= at && j < at + 4 && uniform(t) > 0.1 ? word[j - at] : x[j];
+    }
+    *y = k;
+}
+
+/* Alarms of twelve machines in an hour: none at all in most hours; whether somebody had to go. */
+static void alarms(table *t, double *x, double *y, const double *centre)
+{
+    double sum = -1;
+    const int quiet = uniform(t) < 0.6;
+    for (int j = 0; j < t->columns; j++) {
+        x[j] = quiet ? 0 : poisson(t, 0.5 + 1.5 * (j % 3 == 0));
+        sum += (0.3 + 0.3 * fabs(centre[j])) * x[j];
+    }
+    *y = uniform(t) < 1 / (1 + exp(2 - 0.8 * sum));
+}
+
+/* A blood test of ten values, lognormal and in units of their own, and an outcome by three of them. */
+static void blood(table *t, double *x, double *y, const double *centre)
+{
+    static const double unit[10] = {140, 4.2, 90, 0.9, 38, 25, 13, 250, 7, 1.2};
+    const double shared = normal(t);
+    double sum = 0.2;
+    for (int j = 0; j < t->columns; j++) {
+        const double z = 0.8 * x[j] + 0.6 * shared * (centre[j] > 0 ? 1 : -1);
+        sum += j < 3 ? 1.1 * z * (j % 2 == 0 ? 1 : -1) : 0;
+        x[j] = unit[j % 10] * exp(0.25 * z);
+    }
+    *y = uniform(t) < 1 / (1 + exp(-sum));
+}
+
+static const kind kinds[] = {
+    {"strokes", 64, 5, strokes},   {"words", 60, 5, words},         {"rhythm", 40, 2, rhythm},
+    {"credit", 9, 2, credit},      {"recall", 12, 5, recall},       {"mirror", 12, 2, mirror},
+    {"tree", 7, 3, tree},          {"longtail", 10, 12, longtail},  {"sensors", 32, 2, sensors},
+    {"genes", 80, 2, genes},       {"walk", 20, 2, walk},           {"factors", 30, 4, factors},
+    {"tails", 10, 0, tails},       {"chaos", 8, 0, chaos},          {"shop", 5, 0, shop},
+    {"wine", 11, 0, wine},         {"claims", 6, 0, claims},        {"arm", 3, 0, arm},
+    {"spectrum", 40, 0, spectrum}, {"molecules", 48, 0, molecules}, {"friends", 9, 3, friends},
+    {"load", 6, 0, load},          {"spots", 64, 4, spots},         {"genome", 30, 2, genome},
+    {"alarms", 12, 2, alarms},     {"blood", 10, 2, blood}};
 
 const kind *kinds_more(int *count)
 {

@@ -9,7 +9,9 @@
    rare=SHARE (of class 1), hidden=1 (class 1 lies inside of class 0), pair=1 (a column that is the sum of two), near=SD
    (a copy with noise), repeat=N (the first rows, so many times over), level=F (added to all columns), constant=1 (of
    y), bysize=1 (sorted by x0), classes=K (of those that have centres), flat=N (so many columns more that hold one
-   value), proxy=SHARE (a column: the class, but in this share of rows), some=SHARE (of rows: copies of others) */
+   value), proxy=SHARE (a column: the class, but in this share of rows), some=SHARE (of rows: copies of others),
+   sentinel=SHARE (of all values: -999), index=1 (a column: where the row stands), over=N (each row of class 1 so many
+   times), blank=1 (all columns 0), behind=N (targets of N rows before) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,15 +96,21 @@ static void change_targets(table *t)
     }
 }
 
-static void write_row(const table *t, int r, int place)
+static void write_row(table *t, int r, int place)
 {
+    const int behind = (int)change(t, "behind", 0), blank = change(t, "blank", 0) > 0;
     for (int j = 0; j < t->columns; j++) {
+        const double sentinel = change(t, "sentinel", 0);
         if (place == (int)change(t, "nan", -1) && j == 1) {
             printf("nan,");
         } else {
-            printf("%.9g,", t->x[r * COLUMNS_MAX + j]);
+            printf("%.9g,", sentinel > 0 && uniform(t) < sentinel ? -999 : blank ? 0 : t->x[r * COLUMNS_MAX + j]);
         }
     }
+    if (change(t, "index", 0) > 0) {
+        printf("%d,", place);
+    }
+    r = r >= behind ? r - behind : r;
     if (place == (int)change(t, "nany", -1)) {
         puts("nan");
     } else {
@@ -125,9 +133,12 @@ static void write_table(table *t)
     for (int j = 0; j < t->columns; j++) {
         printf("x%d,", j);
     }
-    puts("y");
+    puts(change(t, "index", 0) > 0 ? "row,y" : "y");
     for (int r = 0; r < t->rows; r++) {
-        write_row(t, order[r], r);
+        const int times = t->y[order[r]] == 1 ? (int)change(t, "over", 1) : 1;
+        for (int i = 0; i < times; i++) {
+            write_row(t, order[r], r);
+        }
     }
     free(order);
 }
