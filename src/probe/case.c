@@ -30,7 +30,11 @@ const as_fit *as_case_judged(const as_case *c)
 
 double as_case_first_loss(const as_case *c)
 {
-    return c->augments && c->first.rows > 0 && c->first.loss < c->start.loss ? c->first.loss : c->start.loss;
+    bool random = c->augments;
+    for (int l = 0; c->network != NULL && l < c->network->model.nlayers; l++) {
+        random |= as_layer_draws(&c->network->model.layer[l]);
+    }
+    return random && c->first.rows > 0 && c->first.loss < c->start.loss ? c->first.loss : c->start.loss;
 }
 
 bool as_case_beats_chance(const as_case *c)
@@ -254,7 +258,9 @@ double as_case_lowest(const as_case *c)
 
 double as_case_model_score(const as_case *c)
 {
-    return c->classifies ? c->now.accuracy : as_case_learnt(c);
+    const double left = 1 - as_case_learnt(c);
+    const bool absolute = c->network != NULL && strcmp(c->network->model.head[0].loss->name, "mae") == 0;
+    return c->classifies ? c->now.accuracy : 1 - (absolute ? left * left : left);
 }
 
 double as_case_neighbour_score(const as_case *c)
@@ -362,6 +368,23 @@ static double mean_loss(const as_network *network, const as_sample *s, const voi
         count++;
     }
     return count > 0 ? head->weight * sum / count : (double)NAN;
+}
+
+double as_case_guess(const as_case *c)
+{
+    const as_sample *s = &c->train;
+    double entropy = 0, square = (double)NAN;
+    if (c->entropy && s->label != NULL) {
+        for (int64_t k = 0; k < s->classes; k++) {
+            const double p = share_of(s, (int32_t)k);
+            entropy -= p * as_log_f64(p);
+        }
+        return entropy;
+    }
+    if (c->squares && s->target != NULL && s->targets == 1 && s->rows > 1) {
+        mean_of(s, 0, &square);
+    }
+    return square;
 }
 
 as_status as_case_chance(const as_network *network, const as_sample *s, double *out)

@@ -52,7 +52,9 @@ typedef struct as_case {
     int64_t steps; /* planned */
     int64_t steps_per_epoch;
     bool shuffle, contiguous, normalized;
-    bool weighted; /* data.class_weights are given */
+    bool weighted;              /* data.class_weights are given */
+    const double *class_weight; /* (nweights), where they are. Borrowed */
+    int64_t nweights;
     double validation_share;
     double clip_norm;
     double ema;                /* decay of averaged weights; 0: none */
@@ -78,11 +80,12 @@ typedef struct as_case {
     /* model */
     const as_network *network; /* NULL: another estimator, or none could be made */
     as_family family;
-    bool likelihood; /* an unpenalised linear model, whose coefficients the data alone must determine */
-    bool separates;  /* one of classes by planes */
-    bool linear;     /* one layer with parameters, nothing non-linear before the loss */
-    bool classifies; /* learns labels, one a row */
-    bool regresses;  /* learns real targets by a loss on their scale */
+    bool likelihood;       /* an unpenalised linear model, whose coefficients the data alone must determine */
+    bool separates;        /* one of classes by planes */
+    bool entropy, squares; /* no network, and its loss is the cross-entropy of classes, or the mean square */
+    bool linear;           /* one layer with parameters, nothing non-linear before the loss */
+    bool classifies;       /* learns labels, one a row */
+    bool regresses;        /* learns real targets by a loss on their scale */
     bool nesterov;
     double lr, momentum, weight_decay, l2;
     bool reconstructs;     /* targets are the inputs */
@@ -92,9 +95,9 @@ typedef struct as_case {
     as_short as_is, slower[AS_SLOWER], faster[AS_FASTER]; /* from the start */
     as_short decayed[2];  /* after training: as it is (cold: with the full rate), and with a tenth of that */
     as_short unpenalised; /* after training, where there is a penalty and little was learnt: with a thousandth of it */
-    /* From the start with data.augment, and without: where rows are changed and little was learnt. Unlike the others
-       the losses are those of the rows held out (else of training), in evaluation. */
-    as_short changed, unchanged;
+    /* From the start as it is, without data.augment, and without dropout: where there is one and little was learnt.
+       Unlike the others the losses are those of the rows held out (else of training), in evaluation. */
+    as_short changed, unchanged, undropped;
     int64_t final_step; /* of the state after training */
     double lr_now;      /* of the step before it */
     bool cold; /* the schedule has taken the rate under a tenth: what is tried after training has the full rate */
@@ -118,8 +121,8 @@ double as_case_learnt(const as_case *c);
 bool as_case_held_back(const as_case *c);
 /* Not collective. What counts as rows held out: those of validation, else test, else training. After training. */
 const as_fit *as_case_judged(const as_case *c);
-/* Not collective. Loss at the start of rows as they are stored: what data.augment adds to them is no fault of weights.
- */
+/* Not collective. Loss at the start of rows as they are stored and of all units: what data.augment adds to rows, and
+   dropout to signals, is no fault of weights. */
 double as_case_first_loss(const as_case *c);
 /* Not collective. Whether training has done next to nothing: the loss is over AS_STANDS_FIRST of the first, or over
    AS_STANDS_CHANCE of chance (a start far over chance comes down to it by itself). */
@@ -149,8 +152,8 @@ double as_case_last_signal(const as_case *c);
 /* Not collective. The smallest root mean square length, over layers with weights, of what a unit multiplies its inputs
    by, at the start: about 1 by glorot, 1.4 by he. */
 double as_case_least_gain(const as_case *c);
-/* Not collective. What the model tells of the training sample: its accuracy, of real targets the share of the loss that
-   is gone; and the same by five nearest rows. NaN: not known. */
+/* Not collective. What the model tells of the training sample: its accuracy, of real targets the share of the squared
+   loss that is gone (of absolute errors that of their square); and the same by five nearest rows. NaN: not known. */
 double as_case_model_score(const as_case *c);
 double as_case_neighbour_score(const as_case *c);
 /* Not collective. Whether the model tells as much as nearest rows do: what is left is hardly there to be learnt. */
@@ -163,6 +166,9 @@ double as_case_dead(const as_case *c, const as_point *p, const char **name);
 double as_case_noise_scale(const as_point *p);
 /* Not collective. Whether rows held out are predicted better than by the best constant, by 4 standard errors. */
 bool as_case_beats_chance(const as_case *c);
+/* Not collective. The loss of the best constant prediction of a model that is no network, by its kind of loss: the
+   entropy of class frequencies, or the variance of the target; NaN where there is neither. */
+double as_case_guess(const as_case *c);
 /* Not collective. The loss of the best constant prediction, for the first loss of the network: log frequencies, means
    or medians. NaN where it is not known. Errors: NOMEM. */
 as_status as_case_chance(const as_network *network, const as_sample *train, double *out);

@@ -76,6 +76,26 @@ static void describe(const pair *sorted, int64_t n, as_column_facts *out)
     out->collide = collide;
 }
 
+/* Several rows hold one value that is further from all others than twice their range, as -999 for missing does. */
+static void find_apart(const pair *sorted, int64_t n, as_column_facts *out)
+{
+    enum { TIMES_LEAST = 3, OTHERS_LEAST = 10 };
+    const double far = 2;
+    for (int side = 0; side < 2 && out->distinct > OTHERS_LEAST; side++) {
+        const int64_t end = side == 0 ? 0 : n - 1, step = side == 0 ? 1 : -1;
+        int64_t count = 1;
+        while (count < n && sorted[end + step * count].x == sorted[end].x) {
+            count++;
+        }
+        const double nearest = sorted[end + step * (count < n ? count : 0)].x;
+        const double range = fabs(sorted[n - 1 - end].x - nearest), gap = fabs(nearest - sorted[end].x);
+        if (count >= TIMES_LEAST && count < n / 2 && gap > far * range) {
+            out->apart = (double)count;
+            out->odd = sorted[end].x;
+        }
+    }
+}
+
 /* Whether the classes are intervals of the column with gaps between them that are wider than any inside: a threshold on
    a column that varies smoothly has none. */
 static bool orders_classes(const as_sample *s, const pair *sorted, int64_t n, int64_t present)
@@ -164,6 +184,7 @@ static void make_column(const as_sample *s, int64_t column, pair *sorted, double
     }
     qsort(sorted, (size_t)n, sizeof *sorted, by_value);
     describe(sorted, n, out);
+    find_apart(sorted, n, out);
     if (s->label != NULL) {
         analyse_classes(s, sorted, n, work, out);
     } else if (s->target != NULL) {

@@ -14,6 +14,8 @@ typedef struct as_column_facts {
     double p;        /* of the analysis of variance: the classes, or the slope on the target, differ by chance; 1 where
                         there is nothing to test */
     double f;        /* of that analysis, the largest over targets */
+    double apart;    /* rows that hold one value, far from all others: `odd`; 0: none */
+    double odd;      /* in units of the stored data */
     bool orders;     /* the column alone orders the classes, with wider gaps between them than inside of any, or the
                         target is a line of it */
 } as_column_facts;

@@ -26,7 +26,7 @@
 
 enum { ASKED_MOST = 512, SHARED = 10, FEW = 2, PART = 4, TIMES_MOST = 8, SHELLS = 64 };
 
-static const double work = 5e7, errors = 2, p_limit = 1e-3, apart_errors = 4;
+static const double work = 5e7, errors = 2, p_limit = 1e-3, apart_errors = 4, jump = 30;
 
 /* The share of rows that meet one of n with probability q each. */
 static double meets(double q, double n)
@@ -77,11 +77,12 @@ typedef struct pairs {
     double shell[SHELLS]; /* pairs that differ in so many columns, up to what counts as near */
 } pairs;
 
-/* Whether pairs that differ in the fewest columns are clearly fewer than equal ones. */
+/* Whether pairs that differ in the fewest columns are clearly fewer than equal ones. What tails off does so by and by:
+   a few pairs before a jump are those of an odd row among levels of factors. */
 static bool stand_out(const pairs *p)
 {
     int nearest = 1;
-    while (nearest < SHELLS - 1 && p->shell[nearest] == 0) {
+    while (nearest < SHELLS - 2 && (p->shell[nearest] == 0 || p->shell[nearest + 1] > jump * p->shell[nearest])) {
         nearest++;
     }
     const double other = p->shell[nearest]; /* each pair may have been met from both sides */

@@ -8,6 +8,38 @@
 static const double ratio_limit = 10, recall_limit = 0.3;
 enum { ROWS_LEAST = 5 };
 
+/* Weights that take a class away: rows times weight, against the class that has most of it. */
+static bool judge_weights(const as_case *c, const double *recall, as_finding *f)
+{
+    const double *rows = c->columns.class_rows;
+    double most = 0, mean = 0, least = 0;
+    int64_t light = -1;
+    for (int64_t k = 0; k < c->train.classes && k < c->nweights; k++) {
+        most = rows[k] * c->class_weight[k] > most ? rows[k] * c->class_weight[k] : most;
+        mean += rows[k] / (double)c->train.classes;
+    }
+    for (int64_t k = 0; k < c->train.classes && k < c->nweights; k++) {
+        const double mass = rows[k] * c->class_weight[k];
+        if (rows[k] >= mean / 2 && most > ratio_limit * mass && recall != NULL && recall[k] < recall_limit) {
+            light = light < 0 || mass < least ? k : light;
+            least = light == k ? mass : least;
+        }
+    }
+    if (light < 0 || c->now.recall == NULL) {
+        return false;
+    }
+    as_json_int(&f->evidence, "class", light);
+    as_json_real(&f->evidence, "rows", rows[light]);
+    as_json_real(&f->evidence, "weight", c->class_weight[light]);
+    as_json_real(&f->evidence, "recall", recall[light]);
+    as_action(f, "data.class_weights=[]");
+    as_found(f, AS_FAULT,
+             "class %lld has %.0f rows, no few, but by data.class_weights %.3g times less to say than the heaviest "
+             "(limit %.0f), and the model recognises %.0f %% of them (limit %.0f %%)",
+             (long long)light, rows[light], most / least, ratio_limit, 100 * recall[light], 100 * recall_limit);
+    return true;
+}
+
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const double *rows = c->columns.class_rows;
@@ -17,6 +49,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return c->regresses ? AS_CLEAR : as_not_judged(f, "no classes, or too few rows");
     }
     const double *recall = c->now.recall != NULL ? c->now.recall : c->columns.neighbour_recall;
+    if (judge_weights(c, recall, f)) {
+        return AS_FOUND;
+    }
     for (int64_t k = 0; k < c->train.classes; k++) {
         most = rows[k] > most ? rows[k] : most;
     }
@@ -56,12 +91,13 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     100 * recall_limit);
 }
 
-static const char *const explains[] = {"LR_TOO_LOW",           "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
-                                       "LABELS_UNINFORMATIVE", "SADDLE",           NULL};
+static const char *const explains[] = {
+    "LR_TOO_LOW", "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR", "LABELS_UNINFORMATIVE", "SADDLE", "OVERFIT", NULL};
 
 const as_rule as_rule_class_imbalance = {
     .code = "CLASS_IMBALANCE",
-    .help = "rows of the largest class over those of the smallest, over 10, and a recall of the rare one under 0.3",
+    .help = "rows of the largest class over those of the smallest, over 10 (or rows times data.class_weights), and a "
+            "recall of the rare one under 0.3",
     .source = "a rare class that is learnt all the same is no fault",
     .evidence = "rows of each class, recall after training or by nearest rows",
     .cure = "data.class_weights",

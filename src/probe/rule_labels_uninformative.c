@@ -6,6 +6,7 @@
 
 static const double p_limit = 5e-3, p_doubt = 2e-2, p_witness = 5e-4, errors_limit = 4;
 static const double pattern_limit = 1e-4; /* counts and products have no F distribution far out in its tail */
+static const double errors_doubt = 2.05;  /* of nearest rows, one in 50 by chance: on few rows a note */
 enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
 
 /* Whether all rows have one label, or the same targets. */
@@ -74,8 +75,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     as_advice(f, "look at a few rows and their labels: rows may have been shuffled apart from them");
+    const bool few = c->train.total < ROWS_SURE && errors > errors_doubt;
     const bool doubt =
-        p < p_doubt || c->dependence.p < p_doubt; /* next to nothing, or noise that leaves next to nothing */
+        few || p < p_doubt || c->dependence.p < p_doubt; /* next to nothing, or noise that leaves next to nothing */
     return as_found(f,
                     doubt                         ? AS_INFO
                     : c->train.total >= ROWS_SURE ? AS_FAULT

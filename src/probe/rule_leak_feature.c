@@ -57,6 +57,52 @@ static as_verdict judge_nearly(const as_case *c, as_finding *f)
                     x->column[at].f / next, apart);
 }
 
+/* Whether the rows are sorted by the answer: few changes of class along the file, few steps down (or up) of a target.
+ */
+static bool sorted_by_answer(const as_sample *s)
+{
+    int64_t changes = 0, up = 0, down = 0;
+    for (int64_t r = 1; r < s->rows; r++) {
+        const double *y = s->target == NULL ? NULL : s->target + (r - 1) * s->targets;
+        changes += s->label != NULL && s->label[r] != s->label[r - 1] ? 1 : 0;
+        up += y != NULL && y[s->targets] > y[0] ? 1 : 0;
+        down += y != NULL && y[s->targets] < y[0] ? 1 : 0;
+    }
+    const int64_t few = s->rows / 100;
+    return s->label != NULL ? changes > 0 && changes <= 2 * s->classes && changes <= few
+                            : (up > few && down <= few) || (down > few && up <= few);
+}
+
+/* Whether a column is the place of the row in its file: all rows lie on a line of it. */
+static bool numbers_rows(const as_case *c, int64_t column)
+{
+    const as_sample *s = &c->train;
+    if (!(c->columns.column[column].distinct >= (double)s->rows)) {
+        return false;
+    }
+    const double first = s->x[column], last = s->x[(s->rows - 1) * s->width + column];
+    const double step = (last - first) / (double)(s->id[s->rows - 1] - s->id[0]);
+    for (int64_t r = 0; r < s->rows; r++) {
+        const double expected = first + step * (double)(s->id[r] - s->id[0]);
+        if (!(fabs(s->x[r * s->width + column] - expected) < 0.1 * fabs(step))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static as_verdict tell_number(const as_case *c, int64_t column, as_finding *f)
+{
+    char name[AS_COLUMN_NAME_MAX];
+    as_columns_name(&c->columns, column, name);
+    as_json_int(&f->evidence, "column", column);
+    as_advice(f, "leave %s out of data.train: rows to come stand nowhere in this file", name);
+    return as_found(f, AS_FAULT,
+                    "%s is where a row stands in its file (all %lld rows that were looked at lie on that line), and "
+                    "the file is sorted by %s (limit 1 %% of rows out of order): it is the answer in disguise",
+                    name, (long long)c->train.rows, c->classifies ? "the classes" : "the target");
+}
+
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_columns *x = &c->columns;
@@ -66,7 +112,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (x->column == NULL || c->train.rows < ROWS_LEAST || (!c->classifies && c->train.target == NULL)) {
         return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
     }
+    const bool sorted = sorted_by_answer(&c->train);
     for (int64_t j = 0; j < x->n; j++) {
+        if (sorted && numbers_rows(c, j)) {
+            return tell_number(c, j, f);
+        }
         count += x->column[j].orders ? 1 : 0;
         at = x->column[j].orders && at < 0 ? j : at;
     }
@@ -108,7 +158,8 @@ const as_rule as_rule_leak_feature = {
     .code = "LEAK_FEATURE",
     .help = "one column alone orders the classes without error (or correlates over 0.99995 with a target), and no "
             "other comes near; a warning where one has over 85 % of its variance between classes (gives over 99 % of "
-            "that of the target) and an F statistic of 30 (100) times the next",
+            "that of the target) and an F statistic of 30 (100) times the next; or the number of a row in a file that "
+            "is sorted by the answer",
     .source = "what is measured before the answer is known hardly does that",
     .evidence = "the order of each column against classes or target, over up to 4096 rows",
     .cure = "leave the column out, unless it is known before the answer is",

@@ -7,7 +7,8 @@
 #include "probe/rule.h"
 
 static const double step_limit = 0.05, gradient_limit = 4, way_limit = 0.2;
-static const double clip_limit = 10; /* a gradient that is cut this much is what makes the steps small */
+static const double clip_limit = 10;             /* a gradient that is cut this much is what makes the steps small */
+static const double nothing = 0.01, still = 0.9; /* of what another rate gains, where noise hides the gradient */
 enum { STEPS_LEAST = 20 };
 
 static bool clear_gradient(const as_point *p)
@@ -60,8 +61,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "loss_first", c->start.loss);
     as_json_real(&f->evidence, "loss_reached", c->point.loss);
     as_json_real(&f->evidence, "step_fraction", c->point.fraction);
-    if (!as_case_stands(c) || !(c->point.fraction < step_limit) || best == NULL || !clear_gradient(&c->point) ||
-        c->final_step < STEPS_LEAST) {
+    const bool hardly = best != NULL && best->last < still * best->first && gain < nothing * (best->first - best->last);
+    if (!as_case_stands(c) || !(c->point.fraction < step_limit) || best == NULL ||
+        !(clear_gradient(&c->point) || hardly) || c->final_step < STEPS_LEAST) {
         return AS_CLEAR;
     }
     char clipped[96] = "";
@@ -91,7 +93,8 @@ const as_rule as_rule_lr_too_low = {
     .code = "LR_TOO_LOW",
     .help = "loss still over 0.8 of the first, or over 0.9 of chance, steps under 0.05 of the way to the "
             "minimum along them, a gradient that "
-            "is clearly not zero, and 10 or 100 times the rate gets further in a few steps",
+            "is clearly not zero (or a run that gained under 1 % of what another rate does), and 10 or 100 times the "
+            "rate gets further in a few steps",
     .source = "the step fraction tau (Cockpit: alpha + 1), confirmed by a controlled experiment",
     .evidence = "the same with 10, 100 ... times the rate; d'H d / -g'd for a step d",
     .cure = "the rate that got furthest",

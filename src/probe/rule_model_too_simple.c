@@ -16,8 +16,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->network->model.nparams >= c->train.total * c->network->model.outputs) {
         return AS_CLEAR; /* as many parameters as there are numbers to learn: it could */
     }
-    if (c->unchanged.steps > 0 && c->unchanged.last < AS_HALF_LEFT * c->chance) {
-        return AS_CLEAR; /* it does, as soon as rows are left as they are */
+    const double can = AS_FURTHER * as_case_judged(c)->loss;
+    if ((c->unchanged.steps > 0 && c->unchanged.last < can) || (c->undropped.steps > 0 && c->undropped.last < can)) {
+        return AS_CLEAR; /* it does, as soon as rows or units are left as they are */
     }
     const double learnt = as_case_learnt(c), model = as_case_model_score(c), probe = as_case_neighbour_score(c);
     as_json_real(&f->evidence, "model", model);

@@ -17,6 +17,7 @@ static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chanc
 static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learnt well may lose a little */
 static const double heart_loss = 0.05, heart_hits = 0.2;        /* known by heart, and far from as good on others */
 static const double free_share = 0.8, free_p = 5e-4;            /* with more penalty, of two that were tried */
+static const double solved_worse = 0.5, solved_errors = 4;      /* over a constant; standard errors of a mean square */
 static const double heart_rise = 0.25; /* of chance: counts besides, where training rows are known by heart */
 
 /* The course of the validation losses. */
@@ -178,6 +179,31 @@ static as_verdict judge_gap(const as_case *c, as_finding *f)
                     free_share, p, free_p);
 }
 
+/* Of a model that is solved for, from the log: training rows are told, others are worse off than with a constant. */
+static as_verdict judge_solved(const as_case *c, as_finding *f)
+{
+    const as_history *h = &c->history;
+    const as_history_evaluation *end = h->nevaluations > 0 ? &h->evaluation[h->nevaluations - 1] : NULL;
+    const double rows = c->duplicate_rows; /* held out */
+    if (end == NULL || !(c->chance > 0) || !isfinite(end->loss) || !(rows > 1)) {
+        return as_not_judged(f, "fewer than 4 validations: set data.validation");
+    }
+    const double error = solved_errors * sqrt(2 / rows), worse = error > solved_worse ? error : solved_worse;
+    as_json_real(&f->evidence, "training_loss", end->train_loss);
+    as_json_real(&f->evidence, "held_out_loss", end->loss);
+    as_json_real(&f->evidence, "chance", c->chance);
+    if (!(end->train_loss < c->chance) || !(end->loss > (1 + worse) * c->chance)) {
+        return AS_CLEAR;
+    }
+    as_advice(f, "%s",
+              c->entropy ? "set a penalty (model.penalty=l2), or use fewer columns"
+                         : "use fewer columns, or a penalty (model.type=ridge)");
+    return as_found(f, AS_FAULT,
+                    "training rows have a loss of %.3g, those held out %.3g, which is worse than that of a constant, "
+                    "%.3g (limit %.0f %% more)",
+                    end->train_loss, end->loss, c->chance, 100 * worse);
+}
+
 /* Without a course: training rows are known by heart, others are predicted worse than by a constant. */
 static as_verdict judge_end(const as_case *c, as_finding *f)
 {
@@ -205,6 +231,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->trained && stopped) {
         as_json_bool(&f->evidence, "stopped_early", true);
         return AS_CLEAR; /* what OVERFIT would advise has been done: best.h5 is of the lowest loss */
+    }
+    if (c->network == NULL) {
+        return judge_solved(c, f);
     }
     if (x.count < 4) {
         return judge_end(c, f);

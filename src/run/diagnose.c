@@ -113,7 +113,9 @@ static void describe_model(as_patient *p)
         const as_node *penalty = as_node_get(p->config.model, "penalty");
         const bool free = penalty == NULL || as_node_is(penalty, "none");
         c->family = AS_FAMILY_OTHER;
-        c->separates = strcmp(name, "logistic") == 0;
+        c->separates = c->entropy = strcmp(name, "logistic") == 0;
+        c->squares = strcmp(name, "ols") == 0 || strcmp(name, "ridge") == 0 || strcmp(name, "lasso") == 0 ||
+                     strcmp(name, "elastic_net") == 0;
         c->likelihood = strcmp(name, "ols") == 0 || strcmp(name, "lda") == 0 ||
                         (free && (c->separates || strcmp(name, "poisson") == 0));
         return;
@@ -145,6 +147,8 @@ static void describe_config(as_patient *p)
     c->contiguous = config->data.assign == 1;
     c->normalized = config->data.normalize != AS_NORMALIZE_NONE;
     c->weighted = config->data.class_weights.n > 0;
+    c->class_weight = config->data.class_weights.v;
+    c->nweights = config->data.class_weights.n;
     c->validation_share = config->data.validation;
     c->clip_norm = config->train.clip_norm;
     c->ema = config->train.ema;
@@ -354,6 +358,7 @@ static as_status look_at_model(as_patient *p)
         AS_TRY(as_world_agree(p->options->world, as_dependence_separate(&c->train, &c->columns, &c->separation)));
     }
     if (c->network == NULL) {
+        c->chance = c->entropy || c->squares ? as_case_guess(c) : (double)NAN;
         return AS_OK;
     }
     AS_TRY(as_world_agree(p->options->world, as_case_chance(c->network, &c->train, &c->chance)));

@@ -208,6 +208,11 @@ as_status as_patient_look_at_data(as_patient *p)
     free(classes);
     AS_TRY(status);
     c->columns.names = &data->inputs;
+    for (int64_t j = 0; j < c->columns.n; j++) {
+        as_column_facts *x = &c->columns.column[j];
+        const as_normalization *n = &run->normalization;
+        x->odd = n->identity || n->width != c->columns.n ? x->odd : (x->odd - n->shift[j]) / n->scale[j];
+    }
     c->answers = &data->answers;
     AS_TRY(as_world_agree(world, as_dependence_measure(&c->train, &c->columns, &c->dependence)));
     AS_TRY(as_world_agree(world, as_patterns_measure(&c->train, &c->columns, &c->patterns)));

@@ -170,28 +170,67 @@ static as_status judge_rows(as_patient *p, double *out)
     return status;
 }
 
-/* From the start, with data.augment or without: losses of rows that are judged by. */
-static as_status run_rows(as_patient *p, bool change, int64_t steps, as_short *out)
+/* Takes the rates of dropout out of a network, or puts them back. rate: (layers). */
+static void set_dropout(as_network *network, bool out, double *rate)
+{
+    const as_model *model = &network->model;
+    for (int l = 0; l < model->nlayers; l++) {
+        const as_layer *layer = &model->layer[l];
+        double *at = layer->ops->chance != NULL ? layer->ops->chance(layer) : NULL;
+        if (at != NULL) {
+            rate[l] = out ? *at : rate[l];
+            *at = out ? 0 : rate[l];
+        }
+    }
+}
+
+/* From the start as it is, or without data.augment or dropout: losses of rows that are judged by. */
+static as_status run_rows(as_patient *p, bool augments, bool drops, int64_t steps, as_short *out)
 {
     as_network *network = network_of(p);
     as_dataset *data = &p->run.train.data;
     const as_augment *augment = data->augment;
     const int mixing = network->mixing;
     bool diverged = false;
-    *out = (as_short){.factor = 1};
-    AS_TRY(as_patient_restore(p, false));
-    AS_TRY(judge_rows(p, &out->first));
-    data->augment = change ? augment : NULL;
-    network->mixing = change ? mixing : -1;
-    as_status status = walk(p, steps, &out->steps, &diverged);
-    data->augment = augment;
-    network->mixing = mixing;
-    out->last = (double)NAN;
+    double *rate = calloc((size_t)network->model.nlayers + 1, sizeof *rate);
+    *out = (as_short){.factor = 1, .last = (double)NAN};
+    as_status status = as_world_agree(
+        p->options->world,
+        rate == NULL ? as_error_set(AS_NOMEM, "out of memory for %d layers", network->model.nlayers) : AS_OK);
+    if (status == AS_OK) {
+        status = as_patient_restore(p, false);
+    }
+    if (status == AS_OK) {
+        status = judge_rows(p, &out->first);
+    }
+    if (status == AS_OK) {
+        data->augment = augments ? augment : NULL;
+        network->mixing = augments ? mixing : -1;
+        if (!drops) {
+            set_dropout(network, true, rate);
+        }
+        status = walk(p, steps, &out->steps, &diverged);
+        if (!drops) {
+            set_dropout(network, false, rate);
+        }
+        data->augment = augment;
+        network->mixing = mixing;
+    }
+    free(rate);
     if (status == AS_OK && !diverged) {
         network_use_own(network);
         status = judge_rows(p, &out->last);
     }
     return status;
+}
+
+static bool drops_units(as_patient *p)
+{
+    bool drops = false;
+    for (int l = 0; l < network_of(p)->model.nlayers; l++) {
+        drops |= as_layer_draws(&network_of(p)->model.layer[l]);
+    }
+    return drops;
 }
 
 /* Without the changes as many steps as the run has, where it has few; with them up to four times as many, so that a run
@@ -201,11 +240,15 @@ static as_status try_rows(as_patient *p)
     as_case *c = &p->c;
     const int64_t most = MOST * STEPS, all = c->trained ? c->final_step : c->steps;
     const int64_t longer = steps_of(p, most < LONGER * all ? most : LONGER * all), steps = longer < all ? longer : all;
-    if (steps < 1) {
+    const bool drops = c->trained && drops_units(p);
+    if (steps < 1 || !(c->augments || drops)) {
         return AS_OK;
     }
-    AS_TRY(run_rows(p, true, longer, &c->changed));
-    return run_rows(p, false, steps, &c->unchanged);
+    AS_TRY(run_rows(p, true, true, longer, &c->changed));
+    if (drops) {
+        AS_TRY(run_rows(p, true, false, steps, &c->undropped));
+    }
+    return c->augments ? run_rows(p, false, true, steps, &c->unchanged) : AS_OK;
 }
 
 /* The whole training once more with this penalty, where it costs little. */
@@ -286,7 +329,7 @@ as_status as_patient_try_rates(as_patient *p)
             break; /* it moves, and clearly further than a run that crept; or diverges */
         }
     }
-    if (c->augments && (c->trained ? as_case_held_back(c) : bad)) {
+    if (c->trained ? as_case_held_back(c) : bad) {
         AS_TRY(try_rows(p));
     }
     if (!c->trained || !p->saved || !c->point.finite) {
