@@ -1,6 +1,7 @@
 /* Our products beside oneDNN's dnnl_sgemm, at the shapes of whole networks, with the weights packed once, as a step has
    them. theirs reads row-major matrices and packs inside the call: there is no other sgemm in oneDNN. Built where
-   oneDNN is; never part of the product. usage: onednn [threads=N] [--json] */
+   oneDNN is; never part of the product. usage: onednn [threads=N] [avx2] [--json]
+   avx2: both as on a CPU that has no more. */
 #include "onednn.h"
 
 #include <dnnl.h>
@@ -158,9 +159,14 @@ int main(int argc, char **argv)
 {
     const dnnl_version_t *const version = dnnl_version();
     onednn o = {.report = {.unit = "GFLOP/s"}};
+    as_isa isa = as_isa_detect();
     int threads = 1;
     for (int i = 1; i < argc; i++) {
         o.report.json = o.report.json || strcmp(argv[i], "--json") == 0;
+        if (strcmp(argv[i], "avx2") == 0) {
+            isa = AS_AVX2;
+            dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+        }
         sscanf(argv[i], "threads=%d", &threads);
     }
     if (as_team_create(threads, &o.team) != AS_OK) {
@@ -168,7 +174,7 @@ int main(int argc, char **argv)
         return 1;
     }
     omp_set_num_threads(threads);
-    o.kernels = as_kernels_get(as_isa_detect(), AS_FLOAT32);
+    o.kernels = as_kernels_get(isa, AS_FLOAT32);
     o.report.peak = as_bench_peak(o.team, o.kernels);
     snprintf(o.ran, sizeof o.ran, "oneDNN %d.%d.%d, ours %s, %d thread%s", version->major, version->minor,
              version->patch, o.kernels->isa, threads, threads > 1 ? "s" : "");
