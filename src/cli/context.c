@@ -95,7 +95,7 @@ as_status as_context_isa(const as_context *context, as_isa *out)
     if (status != AS_OK) {
         return as_error_prefix(status, "ALLSUM_ISA");
     }
-    if (*out == AS_PORTABLE) {
+    if (!as_isa_fuses(*out)) {
         as_log_line(&context->log, AS_LOG_WARN,
                     "portable kernels%s: the same bits, many times slower than with fused multiply-add instructions",
                     as_isa_detect() == AS_PORTABLE ? " (this CPU has no AVX2 with FMA)" : " (ALLSUM_ISA)");

@@ -149,6 +149,9 @@ enum { LINE_ROWS = 3 };
 #elif defined(AS_ISA_AVX2)
 #define EACH_LINES(X) X(3, 2)
 enum { LINE_ROWS = 3 };
+#elif defined(__aarch64__)
+#define EACH_LINES(X) X(2, 2) X(2, 3) X(2, 4) X(3, 2) X(4, 2)
+enum { LINE_ROWS = 2 };
 #else
 #define EACH_LINES(X) X(2, 2)
 enum { LINE_ROWS = 2 };

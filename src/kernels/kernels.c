@@ -11,16 +11,19 @@ AS_VARIANT_DECLARE(as_kernels, as_kernels)
 static bool runs(as_isa isa)
 {
     switch (isa) {
+#if defined(__x86_64__)
     case AS_AVX512:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("fma");
     case AS_AVX2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
     case AS_PORTABLE:
         return true;
+    default:
+        return false;
     }
-    return false;
 }
 
 as_isa as_isa_detect(void)
@@ -31,6 +34,16 @@ as_isa as_isa_detect(void)
 const char *as_isa_name(as_isa isa)
 {
     return isa == AS_AVX512 ? "avx512" : isa == AS_AVX2 ? "avx2" : "portable";
+}
+
+bool as_isa_fuses(as_isa isa)
+{
+#if defined(__FP_FAST_FMA) && defined(__FP_FAST_FMAF)
+    (void)isa;
+    return true;
+#else
+    return isa != AS_PORTABLE;
+#endif
 }
 
 as_status as_isa_choose(const char *name, as_isa *out)

@@ -104,6 +104,8 @@ as_isa as_isa_detect(void);
    Errors: USAGE for an unknown name, or one that the CPU lacks (names what it has). */
 as_status as_isa_choose(const char *name, as_isa *out);
 const char *as_isa_name(as_isa isa);
+/* Not collective. Whether it has an instruction for a fused multiply-add; without one each is a function, and slow. */
+bool as_isa_fuses(as_isa isa);
 
 /* Not collective. The table of a variant. Never NULL. */
 const as_kernels *as_kernels_get(as_isa isa, as_precision precision);

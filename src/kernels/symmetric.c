@@ -1,12 +1,11 @@
-/* The three builds of symmetric.h. */
+/* The builds of symmetric.h. */
 #include "kernels/symmetric.h"
 
-extern const as_symmetric_kernels as_symmetric_kernels_f64_avx512, as_symmetric_kernels_f64_avx2,
-    as_symmetric_kernels_f64_portable;
+#include "kernels/variant.h"
+
+AS_DOUBLE_DECLARE(as_symmetric_kernels, as_symmetric_kernels)
 
 const as_symmetric_kernels *as_symmetric_kernels_get(as_isa isa)
 {
-    return isa == AS_AVX512 ? &as_symmetric_kernels_f64_avx512
-           : isa == AS_AVX2 ? &as_symmetric_kernels_f64_avx2
-                            : &as_symmetric_kernels_f64_portable;
+    return AS_DOUBLE_PICK(as_symmetric_kernels, as_symmetric_kernels, isa);
 }

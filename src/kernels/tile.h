@@ -15,6 +15,9 @@ enum { MR = 14 };
 #elif defined(AS_ISA_AVX2)
 enum { MR = 6 };
 #define EACH_R(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif defined(__aarch64__)
+enum { MR = 8 };
+#define EACH_R(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #else
 enum { MR = 4 };
 #define EACH_R(X) X(1) X(2) X(3) X(4)

@@ -20,13 +20,33 @@ static inline int as_variant_index(const as_kernels *kernels)
     return (int)kernels->set + (kernels->precision == AS_FLOAT64 ? 3 : 0);
 }
 
+/* A processor without AVX has the portable builds alone: they stand in the place of the others. */
+#if defined(__x86_64__)
+#define AS_BUILD(name, precision, isa) name##_##precision##_##isa
+#else
+#define AS_BUILD(name, precision, isa) name##_##precision##_portable
+#endif
+
+/* Addresses or arrays by index: `of` is & or nothing. */
+#define AS_BUILDS(of, name, precision)                                                                                 \
+    of AS_BUILD(name, precision, avx512), of AS_BUILD(name, precision, avx2), of AS_BUILD(name, precision, portable)
+
 #define AS_VARIANT_DECLARE(type, name)                                                                                 \
-    extern const type name##_f32_avx512, name##_f32_avx2, name##_f32_portable;                                         \
-    extern const type name##_f64_avx512, name##_f64_avx2, name##_f64_portable;
+    AS_DOUBLE_DECLARE(type, name)                                                                                      \
+    extern const type AS_BUILD(name, f32, avx512);                                                                     \
+    extern const type AS_BUILD(name, f32, avx2);                                                                       \
+    extern const type AS_BUILD(name, f32, portable);
 
 #define AS_VARIANT_PICK(type, name, kernels)                                                                           \
-    ((const type *const[AS_VARIANTS]){&name##_f32_avx512, &name##_f32_avx2, &name##_f32_portable, &name##_f64_avx512,  \
-                                      &name##_f64_avx2, &name##_f64_portable}[as_variant_index(kernels)])
+    ((const type *const[AS_VARIANTS]){AS_BUILDS(&, name, f32), AS_BUILDS(&, name, f64)}[as_variant_index(kernels)])
+
+/* The same where there are builds in double precision alone to choose from. */
+#define AS_DOUBLE_DECLARE(type, name)                                                                                  \
+    extern const type AS_BUILD(name, f64, avx512);                                                                     \
+    extern const type AS_BUILD(name, f64, avx2);                                                                       \
+    extern const type AS_BUILD(name, f64, portable);
+
+#define AS_DOUBLE_PICK(type, name, isa) ((const type *const[]){AS_BUILDS(&, name, f64)}[isa])
 
 /* A table of kinds `as_things`, whose rows `as_thing_ops` are listed in thing.def, has three parts:
      thing_<kind>.c   const as_thing_ops AS_V(as_thing_<kind>) = {...};            compiled per variant
@@ -34,12 +54,12 @@ static inline int as_variant_index(const as_kernels *kernels)
      things.c         AS_VARIANT_TABLE(as_thing_ops, as_things)                    compiled once
    The last defines  const as_thing_ops *const *as_things_get(const as_kernels *kernels)  over the six builds. */
 #define AS_VARIANT_TABLE(ops, name)                                                                                    \
-    extern const ops *const name##_f32_avx512[], *const name##_f32_avx2[], *const name##_f32_portable[];               \
-    extern const ops *const name##_f64_avx512[], *const name##_f64_avx2[], *const name##_f64_portable[];               \
+    extern const ops *const AS_BUILD(name, f32, avx512)[], *const AS_BUILD(name, f32, avx2)[];                         \
+    extern const ops *const AS_BUILD(name, f64, avx512)[], *const AS_BUILD(name, f64, avx2)[];                         \
+    extern const ops *const AS_BUILD(name, f32, portable)[], *const AS_BUILD(name, f64, portable)[];                   \
     const ops *const *name##_get(const as_kernels *kernels)                                                            \
     {                                                                                                                  \
-        static const ops *const *const table[AS_VARIANTS] = {name##_f32_avx512, name##_f32_avx2, name##_f32_portable,  \
-                                                             name##_f64_avx512, name##_f64_avx2, name##_f64_portable}; \
+        static const ops *const *const table[AS_VARIANTS] = {AS_BUILDS(, name, f32), AS_BUILDS(, name, f64)};          \
         return table[as_variant_index(kernels)];                                                                       \
     }
 

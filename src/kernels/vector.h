@@ -17,6 +17,9 @@ enum { V_BYTES = 64 };
 enum { V_BYTES = 32 };
 #else
 enum { V_BYTES = 16 };
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 #endif
 
 typedef real vreal __attribute__((vector_size(V_BYTES)));
@@ -169,11 +172,17 @@ AS_INLINE vreal v_splat(real x)
 }
 AS_INLINE vreal v_fma(vreal a, vreal b, vreal c)
 {
+#if defined(__aarch64__) && AS_PRECISION == 32
+    return (vreal)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif defined(__aarch64__)
+    return (vreal)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
     vreal r;
     for (int i = 0; i < VL; i++) {
         r[i] = as_fma(a[i], b[i], c[i]);
     }
     return r;
+#endif
 }
 AS_INLINE vreal v_relu(vreal x)
 {

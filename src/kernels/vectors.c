@@ -1,9 +1,11 @@
-/* The three builds of vectors.h. */
+/* The builds of vectors.h. */
 #include "kernels/vectors.h"
 
-extern const as_vectors as_vectors_f64_avx512, as_vectors_f64_avx2, as_vectors_f64_portable;
+#include "kernels/variant.h"
+
+AS_DOUBLE_DECLARE(as_vectors, as_vectors)
 
 const as_vectors *as_vectors_get(as_isa isa)
 {
-    return isa == AS_AVX512 ? &as_vectors_f64_avx512 : isa == AS_AVX2 ? &as_vectors_f64_avx2 : &as_vectors_f64_portable;
+    return AS_DOUBLE_PICK(as_vectors, as_vectors, isa);
 }

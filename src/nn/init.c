@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "kernels/variant.h"
 
-extern const as_init_ops as_init_draws_f64_avx512, as_init_draws_f64_avx2, as_init_draws_f64_portable;
+AS_DOUBLE_DECLARE(as_init_ops, as_init_draws)
 
 const char *const as_init_choices[] = {"auto",          "zeros", "ones",   "he",      "he_uniform", "glorot",
                                        "glorot_normal", "lecun", "normal", "uniform", "orthogonal", NULL};
@@ -34,9 +34,7 @@ typedef void (*draw)(uint64_t seed, uint32_t layer, uint32_t index, int64_t firs
 
 static const as_init_ops *draws(const as_kernels *kernels)
 {
-    return kernels->set == AS_AVX512 ? &as_init_draws_f64_avx512
-           : kernels->set == AS_AVX2 ? &as_init_draws_f64_avx2
-                                     : &as_init_draws_f64_portable;
+    return AS_DOUBLE_PICK(as_init_ops, as_init_draws, kernels->set);
 }
 
 /* out = scale * deviate, rounded once to the kernels' precision. */
