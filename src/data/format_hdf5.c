@@ -1,5 +1,6 @@
-/* HDF5 files (and netCDF-4, which are HDF5): datasets of one file, rows along the first axis. Inputs and targets are
-   one dataset, or several by name, which stand one after the other in each row. See io/h5.h for what is let in. */
+/* HDF5 files (and netCDF-4, which are HDF5): datasets of one file, rows along the first axis, or of several files, such
+   as the parts that the ranks of a simulation write, whose rows follow one another. Inputs and targets are one dataset,
+   or several by name, which stand one after the other in each row. See io/h5.h for what is let in. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 typedef struct options {
     const char *file, *weight;
     const as_node *x, *y; /* a name, or a map of names */
+    as_texts more;
 } options;
 
 static const as_field fields[] = {
@@ -31,6 +33,11 @@ static const as_field fields[] = {
      .offset = offsetof(options, weight),
      .standard = "",
      .help = "dataset of sample weights"},
+    {.name = "more",
+     .type = AS_FIELD_TEXTS,
+     .offset = offsetof(options, more),
+     .standard = "",
+     .help = "further files with the same datasets, whose rows follow: [part1.h5, part2.h5]"},
     AS_FIELDS_END,
 };
 
@@ -55,6 +62,8 @@ typedef struct group {
 struct as_format_file {
     as_h5 *file;
     group group[AS_PARTS];
+    int64_t rows;                /* of this file */
+    struct as_format_file *next; /* whose rows follow, or NULL */
 };
 
 /* A type that holds what both hold: the one, or floats. */
@@ -160,25 +169,23 @@ static as_status open_part(as_format_file *file, const options *o, as_part part,
 
 static void close_file(as_format_file **file)
 {
-    if (*file == NULL) {
-        return;
-    }
-    for (int part = 0; part < AS_PARTS; part++) {
-        for (int k = 0; k < (*file)->group[part].n; k++) {
-            as_h5_dataset_close(&(*file)->group[part].member[k].dataset);
+    while (*file != NULL) {
+        as_format_file *next = (*file)->next;
+        for (int part = 0; part < AS_PARTS; part++) {
+            for (int k = 0; k < (*file)->group[part].n; k++) {
+                as_h5_dataset_close(&(*file)->group[part].member[k].dataset);
+            }
+            free((*file)->group[part].member);
+            as_parts_free(&(*file)->group[part].names);
         }
-        free((*file)->group[part].member);
-        as_parts_free(&(*file)->group[part].names);
+        as_h5_close(&(*file)->file);
+        free(*file);
+        *file = next;
     }
-    as_h5_close(&(*file)->file);
-    free(*file);
-    *file = NULL;
 }
 
-static as_status open_file(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
+static as_status open_one(const options *o, as_format_file **out, as_column column[AS_PARTS])
 {
-    (void)known;
-    const options *o = opaque;
     as_format_file *file = calloc(1, sizeof *file);
     if (file == NULL) {
         AS_FAIL(AS_NOMEM, "%s: out of memory for opening it", o->file);
@@ -192,7 +199,70 @@ static as_status open_file(const void *opaque, const as_known *known, as_format_
         close_file(&file);
         return status;
     }
+    file->rows = column[AS_PART_X].rows;
     *out = file;
+    return AS_OK;
+}
+
+static bool same_shape(const as_shape *a, const as_shape *b)
+{
+    bool same = a->rank == b->rank;
+    for (int i = 0; same && i < a->rank; i++) {
+        same = a->dim[i] == b->dim[i];
+    }
+    return same;
+}
+
+/* Whether a part of a further file can follow that of the first one: samples of its shape and type, one fill value. */
+static as_status compare_part(const as_format_file *file, const as_column *first, const as_column *c)
+{
+    char expected[128], found[128];
+    if (c->present != first->present) {
+        AS_FAIL(AS_DATA, "%s: what it has must be what %s has", c->present ? c->place : first->place,
+                c->present ? first->place : c->place);
+    }
+    if (!c->present) {
+        return AS_OK;
+    }
+    if (!same_shape(&c->shape, &first->shape) || c->type != first->type) {
+        AS_FAIL(AS_DATA, "%s: expected rows of %s %s as in %s, found %s %s", c->place, as_dtype_name(first->type),
+                as_shape_text(&first->shape, expected, sizeof expected), first->place, as_dtype_name(c->type),
+                as_shape_text(&c->shape, found, sizeof found));
+    }
+    const bool one_fill = c->has_fill == first->has_fill && (!c->has_fill || memcmp(&c->fill, &first->fill, 8) == 0);
+    if (!one_fill) {
+        AS_FAIL(AS_DATA, "%s: its fill value is another one than that of %s", c->place, first->place);
+    }
+    if (c->rows != file->rows) {
+        AS_FAIL(AS_DATA, "%s: expected %lld rows as the inputs have there, found %lld", c->place, (long long)file->rows,
+                (long long)c->rows);
+    }
+    return AS_OK;
+}
+
+static as_status open_file(const void *opaque, const as_known *known, as_format_file **out, as_column column[AS_PARTS])
+{
+    (void)known;
+    options one = *(const options *)opaque;
+    as_format_file *all = NULL;
+    AS_TRY(open_one(&one, &all, column));
+    as_format_file *last = all;
+    as_status status = AS_OK;
+    for (int64_t i = 0; status == AS_OK && i < one.more.n; i++) {
+        as_column c[AS_PARTS];
+        one.file = one.more.v[i];
+        status = open_one(&one, &last->next, c);
+        last = status == AS_OK ? last->next : last;
+        for (int part = 0; status == AS_OK && part < AS_PARTS; part++) {
+            status = compare_part(last, &column[part], &c[part]);
+            column[part].rows += status == AS_OK && c[part].present ? c[part].rows : 0;
+        }
+    }
+    if (status != AS_OK) {
+        close_file(&all);
+        return status;
+    }
+    *out = all;
     return AS_OK;
 }
 
@@ -208,7 +278,7 @@ static void mark(int64_t n, double fill, as_dtype type, void *data)
     }
 }
 
-static as_status read_part(as_format_file *file, as_part part, int64_t first, int64_t count, void *data)
+static as_status read_one(const as_format_file *file, as_part part, int64_t first, int64_t count, void *data)
 {
     const group *g = &file->group[part];
     if (g->n == 1) {
@@ -236,12 +306,29 @@ static as_status read_part(as_format_file *file, as_part part, int64_t first, in
     return status;
 }
 
+static as_status read_part(as_format_file *file, as_part part, int64_t first, int64_t count, void *data)
+{
+    const group *g = &file->group[part];
+    uint8_t *to = data;
+    for (const as_format_file *f = file; f != NULL && count > 0; first -= f->rows, f = f->next) {
+        const int64_t here = first < f->rows ? (count < f->rows - first ? count : f->rows - first) : 0;
+        if (here > 0) {
+            AS_TRY(read_one(f, part, first, here, to));
+            to += (size_t)(here * g->all) * as_dtype_bytes(g->type);
+            count -= here;
+            first += here;
+        }
+    }
+    return AS_OK;
+}
+
 static void inputs_only(void *opaque, const void *like)
 {
     static const as_node none = {.kind = AS_NODE_SCALAR, .text = ""};
     options *o = opaque;
     o->x = like != NULL ? ((const options *)like)->x : o->x;
     o->y = &none;
+    o->more = (as_texts){0};
     o->weight = NULL;
 }
 

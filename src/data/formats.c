@@ -216,7 +216,8 @@ as_status as_source_like(as_document *document, const as_node *node, const as_no
     const bool one_file = strcmp(ops->fields[0].name, "file") == 0;
     for (int64_t i = 0; i < like->count; i++) {
         const bool kind = strcmp(like->key[i], "format") == 0;
-        if ((kind || (one_file && strcmp(like->key[i], "file") != 0)) && as_node_get(map, like->key[i]) == NULL) {
+        const bool place = strcmp(like->key[i], "file") == 0 || strcmp(like->key[i], "more") == 0;
+        if ((kind || (one_file && !place)) && as_node_get(map, like->key[i]) == NULL) {
             AS_TRY(as_node_append(document, map, like->key[i], like->key_line[i], like->key_column[i], like->item[i]));
         }
     }

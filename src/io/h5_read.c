@@ -150,17 +150,21 @@ static void check_filters(hid_t creation, as_h5_storage *out, bool *deflated)
     for (int i = 0; i < n; i++) {
         unsigned flags, config;
         size_t values = 0;
-        const H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        char word[32] = "";
+        const H5Z_filter_t filter =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, sizeof word, word, &config);
         const char *name = filter == H5Z_FILTER_DEFLATE      ? "deflate"
                            : filter == H5Z_FILTER_SHUFFLE    ? "shuffle"
                            : filter == H5Z_FILTER_FLETCHER32 ? "fletcher32"
                                                              : NULL;
+        const size_t used = strlen(out->text);
         if (name == NULL) {
-            out->reason = "packed by a filter other than deflate, shuffle and fletcher32";
+            snprintf(out->text + used, sizeof out->text - used, ", filter %d (%.16s)", (int)filter, word);
+            out->reason = "packed by a filter other than deflate, shuffle and fletcher32 (write it with gzip, or copy "
+                          "the file with h5repack -f GZIP=4)";
             return;
         }
         *deflated = *deflated || filter == H5Z_FILTER_DEFLATE;
-        const size_t used = strlen(out->text);
         snprintf(out->text + used, sizeof out->text - used, ", %s", name);
     }
     out->allowed = n >= 0;
@@ -238,7 +242,8 @@ as_h5_storage as_h5_storage_of(hid_t dataset, int64_t file_bytes)
         break;
     default:
         snprintf(out.text, sizeof out.text, "virtual");
-        out.reason = "made of pieces of other datasets (virtual)";
+        out.reason = "made of pieces of other datasets (virtual); name their files (the keys file and more), or copy "
+                     "this one with h5repack -l CONTI";
         break;
     }
     H5Pclose(creation);

@@ -341,6 +341,45 @@ static void test_named_parts(void **state)
                  as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
 }
 
+/* Parts of a simulation: the rows of several files follow one another, and are read as those of one file would be. */
+static void test_rows_of_several_files(void **state)
+{
+    data_setup *s = *state;
+    static const char *const copies[] = {SCRATCH("part0.h5"), SCRATCH("part1.h5"), SCRATCH("part2.h5")};
+    for (int i = 0; i < 4; i++) {
+        const hid_t out = create();
+        add(out, "x", i == 3 ? H5T_STD_I16LE : H5T_IEEE_F64LE, i, i > 0);
+        add(out, "y", H5T_IEEE_F32LE, 0, false);
+        H5Fclose(out);
+        assert_int_equal(rename(path, i < 3 ? copies[i] : SCRATCH("other-type.h5")), 0);
+    }
+    as_data_options options;
+    as_lanes lanes = lanes_of(2, 1, 0);
+    as_dataset data;
+    assert_ok(
+        parse_data(s,
+                   "train: {format: hdf5, file: " SCRATCH("part0.h5") ", more: [" SCRATCH("part1.h5") ", " SCRATCH(
+                       "part2.h5") "]}\ntest: {file: " SCRATCH("part1.h5") "}\nassign: contiguous\n",
+                   &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_int_equal(data.rows, 3 * ROWS);
+    for (int64_t r = 0; r < 3 * ROWS; r++) {
+        for (int64_t j = 0; j < COLUMNS; j++) {
+            const double stored = (double)(r % ROWS * COLUMNS + j);
+            assert_true(((const double *)data.x)[r * COLUMNS + j] == stored);
+            assert_true(data.target_values[r * COLUMNS + j] == stored);
+        }
+    }
+    as_dataset_close(&data);
+    assert_ok(as_dataset_open(&options, AS_TEST, s->world, &lanes, 1, NULL, &data)); /* the file alone */
+    assert_int_equal(data.rows, ROWS);
+    as_dataset_close(&data);
+    assert_ok(parse_data(
+        s, "train: {format: hdf5, file: " SCRATCH("part0.h5") ", more: " SCRATCH("other-type.h5") "}\n", &options));
+    assert_fails(AS_DATA, "expected rows of float64 4 as in ",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_all_datasets_are_visited_in_name_order),
         cmocka_unit_test(test_a_data_set_with_fill_values),
         cmocka_unit_test(test_named_parts),
+        cmocka_unit_test(test_rows_of_several_files),
     };
     return cmocka_run_group_tests(tests, setup_begin, setup_end);
 }
