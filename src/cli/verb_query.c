@@ -252,6 +252,9 @@ static as_status query_model(const as_context *context, const as_model_file *mod
 {
     as_net net = {0};
     as_status status = as_bayes_net_make(model->estimator, &net);
+    if (status == AS_DATA) {
+        as_error_prefix(status, "%s", model->path);
+    }
     if (status == AS_OK && as_world_rank(model->world) == 0) {
         status = answer_net(context, &net);
     }

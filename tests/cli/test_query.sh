@@ -30,6 +30,8 @@ expect 0 '1 steps' train ../in/rain.yaml -q -o ../rain
 expect 0 '^wet +2 +rain$' info ../rain
 expect 0 '^  yes +0\.3437500000$' query ../rain --target rain
 expect 0 'samples' eval ../rain -s data.test.file=../in/rain.csv
+"$program" train ../in/rain.yaml -q -s 'model={type: bayes_net, structure: bic}' --max-steps-this-run 1 -o ../begun >../out 2>../err
+expect 65 'begun/.*\.h5: query: the network is not trained to its end' query ../begun
 "$program" train -q -o ../digits -s train.steps=1 >../out 2>../err || complain 'training'
 expect 64 'expected a model of type bayes_net, found network' query ../digits
 finish
