@@ -31,7 +31,8 @@ bool as_h5_dataset_fill(const as_h5_dataset *dataset, double *fill);
    dataset for rank 0. Single reads stay below 1 GiB. */
 as_status as_h5_dataset_read(as_h5_dataset *dataset, int64_t first, int64_t count, as_dtype type, void *data);
 
-/* Not collective. Calls visit for every dataset, in name order. */
+/* Not collective. Calls visit for every dataset, in name order; storage is a text about it. What cannot be opened comes
+   as no number, and the text says so. */
 as_status as_h5_visit(as_h5 *file,
                       as_status (*visit)(void *context, const char *name, int rank, const int64_t *dim, as_dtype type,
                                          bool numeric, const char *storage),

@@ -120,6 +120,9 @@ static as_status visit_group(walk *w, hid_t group, size_t length, int depth)
         }
         if (object >= 0) {
             H5Oclose(object);
+        } else {
+            status = w->visit(w->context, w->name, 0, NULL, AS_U8, false,
+                              "cannot be opened: corrupt, or in a newer format than this HDF5 library reads");
         }
         AS_TRY(status);
     }

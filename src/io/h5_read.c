@@ -285,7 +285,10 @@ static as_status check_dataset(as_h5_dataset *d)
     }
     d->space = H5Dget_space(d->id);
     d->rank = H5Sget_simple_extent_ndims(d->space);
-    if (H5Sget_simple_extent_type(d->space) == H5S_NULL || d->rank < 0 || d->rank > RANK_MAX) {
+    if (H5Sget_simple_extent_type(d->space) == H5S_NULL) {
+        AS_FAIL(AS_DATA, "%s:%s: no data: an empty dataset (null)", path, d->name);
+    }
+    if (d->rank < 0 || d->rank > RANK_MAX) {
         AS_FAIL(AS_DATA, "%s:%s: expected at most %d axes, found %d", path, d->name, RANK_MAX, d->rank);
     }
     H5Sget_simple_extent_dims(d->space, d->dim, NULL);

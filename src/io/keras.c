@@ -84,6 +84,9 @@ static as_status add(void *context, const char *path, int rank, const int64_t *d
             .name = strdup(name), .place = strdup(path), .type = as_dtype_name(type), .rank = rank, .count = 1};
         memcpy(t->dim, dim, (size_t)rank * sizeof *dim);
         for (int a = 0; a < rank; a++) {
+            if (dim[a] > 0 && t->count > INT64_MAX / 16 / dim[a]) {
+                AS_FAIL(AS_DATA, "%s:%s: impossible shape", file->path, path);
+            }
             t->count *= dim[a];
         }
     }

@@ -6,6 +6,7 @@
 
 #include "data_setup.h"
 #include "io/h5.h"
+#include "io/tensors.h"
 
 enum { ROWS = 6, COLUMNS = 4 };
 
@@ -169,6 +170,33 @@ static void test_claims_beyond_what_is_stored_are_refused(void **state)
     refuse("unwritten", "larger than what the file stores");
 }
 
+static void test_a_dataset_without_a_shape(void **state)
+{
+    (void)state;
+    const hid_t out = create(), space = H5Screate(H5S_NULL);
+    H5Dclose(H5Dcreate2(out, "none", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Fclose(out);
+    refuse("none", "no data: an empty dataset (null)");
+}
+
+/* Weights of Keras with more elements than 64 bits count. */
+static void test_impossible_weights(void **state)
+{
+    (void)state;
+    const hsize_t dim[2] = {UINT64_C(1) << 40, 1 << 30}, chunk[2] = {1, 1};
+    const hid_t out = create(), space = H5Screate_simple(2, dim, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, 2, chunk);
+    H5Gclose(H5Gcreate2(out, "dense", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Dclose(H5Dcreate2(out, "dense/kernel:0", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Fclose(out);
+    as_tensor_file weights;
+    assert_fails(AS_DATA, "/dense/kernel:0: impossible shape", as_tensor_file_open(path, &weights));
+    as_tensor_file_close(&weights);
+}
+
 static as_status read_all(const char *name)
 {
     as_h5 *file = NULL;
@@ -245,6 +273,38 @@ static void test_all_datasets_are_visited_in_name_order(void **state)
     assert_int_equal(c.numeric, 2);
     assert_string_equal(c.last, "/text");
     as_h5_close(&file);
+}
+
+static as_status find_unreadable(void *context, const char *name, int rank, const int64_t *dim, as_dtype type,
+                                 bool numeric, const char *storage)
+{
+    int *found = context;
+    (void)rank, (void)dim, (void)type;
+    *found += strcmp(name, "/b") == 0 && !numeric && strstr(storage, "cannot be opened") != NULL;
+    return AS_OK;
+}
+
+/* An object whose header has another version is listed, not passed over. */
+static void test_what_cannot_be_opened_is_listed(void **state)
+{
+    (void)state;
+    const hid_t out = create();
+    add(out, "a", H5T_STD_U8LE, 0, false);
+    add(out, "b", H5T_STD_U8LE, 0, false);
+    H5O_info_t info;
+    assert_true(H5Oget_info_by_name(out, "b", &info, H5P_DEFAULT) >= 0);
+    H5Fclose(out);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)info.addr, SEEK_SET), 0);
+    fputc(0xEE, file);
+    fclose(file);
+    as_h5 *in = NULL;
+    int found = 0;
+    assert_ok(as_h5_open(path, &in));
+    assert_ok(as_h5_visit(in, find_unreadable, &found));
+    assert_int_equal(found, 1);
+    as_h5_close(&in);
 }
 
 static void test_a_data_set_with_fill_values(void **state)
@@ -386,6 +446,9 @@ int main(void)
         cmocka_unit_test(test_every_type_and_layout_reads_right),
         cmocka_unit_test(test_what_leaves_the_file_is_refused),
         cmocka_unit_test(test_claims_beyond_what_is_stored_are_refused),
+        cmocka_unit_test(test_a_dataset_without_a_shape),
+        cmocka_unit_test(test_impossible_weights),
+        cmocka_unit_test(test_what_cannot_be_opened_is_listed),
         cmocka_unit_test(test_truncation_at_every_byte_is_refused),
         cmocka_unit_test(test_all_datasets_are_visited_in_name_order),
         cmocka_unit_test(test_a_data_set_with_fill_values),
