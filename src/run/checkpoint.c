@@ -18,6 +18,7 @@
 #include "run/stored_names.h"
 
 enum { FIXED_MAX = 40, KEYS_SHOWN = 8 };
+#define COUNT_MAX (INT64_C(1) << 53)
 
 static const struct {
     const char *name;
@@ -525,8 +526,12 @@ static as_status read_progress(const loading *l)
     if (probe != NULL) {
         AS_TRY(as_h5_contents_read(l->file, probe, 0, AS_PROBE_STATE_REALS, found.probe));
     }
-    if (found.step < 0 || found.epoch < 0 || found.index < 0) {
-        AS_FAIL(AS_DATA, "%s: /progress: negative step, epoch or index", l->file->path);
+    const int64_t counts[] = {found.step, found.epoch, found.index, found.stale};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (counts[i] < 0 || counts[i] > COUNT_MAX) {
+            AS_FAIL(AS_DATA, "%s: /progress: expected step, epoch, index and stale of 0 to 2^53, found %lld",
+                    l->file->path, (long long)counts[i]);
+        }
     }
     *l->parts->progress = found;
     return AS_OK;

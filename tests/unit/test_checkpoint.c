@@ -218,6 +218,22 @@ static void assert_refused(const as_checkpoint_parts *parts, as_status status, c
     assert_true(state_is(&s, 5));
 }
 
+/* Counts that one more step would carry over the end of 64 bits. */
+static void test_impossible_progress_is_refused(void **state)
+{
+    (void)state;
+    int64_t *const counts[] = {&s.progress.step, &s.progress.epoch, &s.progress.index, &s.progress.stale};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        for (int high = 0; high < 2; high++) {
+            state_fill(&s, 2);
+            *counts[i] = high ? INT64_MAX : -1;
+            assert_int_equal(as_checkpoint_save(world, RUN, RUN "/a.h5", &s.parts, NULL), AS_OK);
+            assert_int_equal(as_checkpoint_load(world, RUN "/a.h5", 0, NULL, &s.parts), AS_DATA);
+            assert_non_null(strstr(as_error_message(), "a.h5: /progress: expected"));
+        }
+    }
+}
+
 static void test_another_run_is_refused_by_name(void **state)
 {
     (void)state;
@@ -398,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_load_and_save_is_the_identity),
         cmocka_unit_test(test_every_missing_item_is_named),
         cmocka_unit_test(test_unknown_and_misshapen_items_are_named),
+        cmocka_unit_test(test_impossible_progress_is_refused),
         cmocka_unit_test(test_another_run_is_refused_by_name),
         cmocka_unit_test(test_another_version_is_refused),
         cmocka_unit_test(test_the_newest_valid_one_wins),
