@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const char *skip_space(const char *s)
 {
     return s + strspn(s, " \t\r\n");
@@ -34,6 +36,114 @@ static const char *skip_value(const char *s)
         s++;
     }
     return s;
+}
+
+enum { DEPTH_MAX = 64 };
+
+static const char *digits_end(const char *s)
+{
+    return s + strspn(s, "0123456789");
+}
+
+/* Past a number, or NULL. */
+static const char *number_end(const char *s)
+{
+    s += *s == '-';
+    const char *end = digits_end(s);
+    if (end == s || (*s == '0' && end > s + 1)) {
+        return NULL;
+    }
+    if (*end == '.') {
+        s = end + 1;
+        end = digits_end(s);
+        if (end == s) {
+            return NULL;
+        }
+    }
+    if (*end == 'e' || *end == 'E') {
+        s = end + 1;
+        s += *s == '-' || *s == '+';
+        end = digits_end(s);
+    }
+    return end == s ? NULL : end;
+}
+
+/* Past a string that starts at the quote s, or NULL. */
+static const char *string_end(const char *s)
+{
+    for (s++; *s != '"'; s++) {
+        if ((unsigned char)*s < 0x20) { /* the end of the text, too */
+            return NULL;
+        }
+        if (*s == '\\') {
+            s++;
+            if (*s == 'u' && strspn(s + 1, "0123456789abcdefABCDEF") < 4) {
+                return NULL;
+            }
+            if (*s == '\0' || strchr("\"\\/bfnrtu", *s) == NULL) {
+                return NULL;
+            }
+        }
+    }
+    return s + 1;
+}
+
+static const char *value_end(const char *s, int depth);
+
+/* Past the members of an object or the items of a list that starts at s, or NULL. */
+static const char *items_end(const char *s, int depth)
+{
+    const bool object = *s == '{';
+    const char close = object ? '}' : ']';
+    s = skip_space(s + 1);
+    if (*s == close) {
+        return s + 1;
+    }
+    for (;; s++) {
+        s = skip_space(s);
+        if (object) {
+            s = *s == '"' ? string_end(s) : NULL;
+            s = s == NULL ? NULL : skip_space(s);
+            if (s == NULL || *s++ != ':') {
+                return NULL;
+            }
+        }
+        s = value_end(skip_space(s), depth + 1);
+        if (s == NULL) {
+            return NULL;
+        }
+        s = skip_space(s);
+        if (*s != ',') {
+            return *s == close ? s + 1 : NULL;
+        }
+    }
+}
+
+static const char *value_end(const char *s, int depth)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    if (depth > DEPTH_MAX) {
+        return NULL;
+    }
+    if (*s == '{' || *s == '[') {
+        return items_end(s, depth);
+    }
+    if (*s == '"') {
+        return string_end(s);
+    }
+    for (int i = 0; i < 3; i++) {
+        if (strncmp(s, words[i], strlen(words[i])) == 0) {
+            return s + strlen(words[i]);
+        }
+    }
+    return number_end(s);
+}
+
+bool as_json_valid(const char *text)
+{
+    const int64_t n = (int64_t)strlen(text);
+    const char *end = value_end(skip_space(text), 0);
+    return end != NULL && *skip_space(end) == '\0' && as_utf8_valid((const uint8_t *)text, n) == n;
 }
 
 bool as_json_next(const char **cursor, as_json_member *out)

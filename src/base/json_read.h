@@ -27,4 +27,8 @@ bool as_json_number(const char *object, const char *key, double *out);
 /* Not collective. "loss 0.4312, accuracy 0.8713": the top-level numbers, appended to text. */
 void as_json_brief(const char *object, as_text *text);
 
+/* Not collective. Whether the whole text is one JSON value (RFC 8259), nested at most 64 deep: what may stand inside
+   another one as it is. */
+bool as_json_valid(const char *text);
+
 #endif

@@ -184,7 +184,8 @@ static void add_status(const char *run, const char *path, as_description *d)
                 const bool none = strcmp(root->key[i], "checkpoint") == 0 && value->text[0] == '\0';
                 as_text_add(&d->text, "%s %s%s%s", i == 0 ? "" : ",", first ? "" : root->key[i], first ? "" : " ",
                             none ? "none" : value->text);
-                (value->quoted ? as_json_text : as_json_raw)(&d->json, root->key[i], value->text);
+                const bool raw = !value->quoted && as_json_valid(value->text);
+                (raw ? as_json_raw : as_json_text)(&d->json, root->key[i], value->text);
             }
         }
         as_json_close(&d->json, '}');
@@ -214,7 +215,7 @@ static void add_last_line(const char *path, as_description *d)
             as_text_add(&d->text, "  last metrics: ");
             as_json_brief(line, &d->text);
             as_text_add(&d->text, "\n");
-            const bool whole = n > 0 && line[0] == '{' && tail[n - 1] == '}'; /* not cut off where a run was killed */
+            const bool whole = n > 0 && line[0] == '{' && as_json_valid(line); /* not cut off where a run was killed */
             (whole ? as_json_raw : as_json_text)(&d->json, "last_metrics", line);
         }
     }

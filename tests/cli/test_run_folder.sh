@@ -36,6 +36,12 @@ wait $job 2>/dev/null
 expect 0 'no job holds [^ ]*/killed/LOCK: it was killed; the same command continues' info $runs/killed
 expect 0 '"killed": true' info --json $runs/killed
 
+# What stands in the files of a run is JSON inside of JSON, or a text there.
+cp -r $runs/one $runs/spoilt
+printf '{"status": running., "step": 0x10, "exit_code": 7}' >$runs/spoilt/status.json
+printf '{"kind": "step", loss}\n' >>$runs/spoilt/metrics.jsonl
+expect 0 '"status": "running\.", "step": "0x10", "exit_code": 7\}.*"last_metrics": "\{\\"kind\\": \\"step\\", loss\}"' info --json $runs/spoilt
+
 # An ensemble is no run, its members are.
 members='its 3 members [^ ]*three/member-1 \.\.\. [^ ]*three/member-3 are runs'
 expect 64 "runs/three: expected a configuration, found the folder of an ensemble; $members; to go on: " train $runs/three

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "base/json_read.h"
 #include "base/rng.h"
 #include "base/text.h"
 
@@ -131,6 +132,35 @@ static void test_json(void **state)
     as_text_free(&text);
 }
 
+static void test_what_is_json(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "0",   "-1.5e+7", " [1, {\"a\": null}, []] ", "{}", "{\"a\":{\"b\":[true,false]}}", "\"x\\\"\\u00e9\"",
+        "1E5", "\n{ }\n"};
+    static const char *const bad[] = {"",     " ",           "01",    "+1",      "1.",       ".5",         "1e",
+                                      "nan",  "{",           "{a:1}", "{\"a\"}", "{\"a\":}", "[1,]",       "[1 2]",
+                                      "\"a",  "\"\\x\"",     "{}}",   "tru",     "\"a\nb\"", "{\"a\":1,}", "-",
+                                      "0x10", "\"\\u12g4\"", "1 2",   "truex",   "\"\xff\"", "[[]",        "\"\\"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        if (!as_json_valid(good[i])) {
+            fail_msg("refused: %s", good[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (as_json_valid(bad[i])) {
+            fail_msg("taken: %s", bad[i]);
+        }
+    }
+    char deep[2 * 66 + 1] = "";
+    for (int depth = 64; depth <= 66; depth++) { /* 64 lists inside of the outermost one */
+        memset(deep, '[', (size_t)depth);
+        memset(deep + depth, ']', (size_t)depth);
+        deep[2 * depth] = '\0';
+        assert_int_equal(as_json_valid(deep), depth <= 65);
+    }
+}
+
 /* What a terminal would obey does not get through; letters of all alphabets do. */
 static void test_control_characters_are_tamed(void **state)
 {
@@ -154,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_real_text_round_trip),
         cmocka_unit_test(test_numbers_ignore_the_locale),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_what_is_json),
         cmocka_unit_test(test_control_characters_are_tamed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
