@@ -1,4 +1,5 @@
-/* allsum predict RUN|CHECKPOINT --in FILE --out FILE.h5: outputs of a trained model for every row of a file. */
+/* allsum predict RUN|CHECKPOINT --in FILE --out FILE.h5|FILE.csv: outputs of a trained model for every row of a file.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 
 #include "base/error.h"
 #include "cli/model_verb.h"
-#include "cli/predict_uncertainty.h"
+#include "cli/predict_table.h"
 #include "estimator/statistic.h"
 #include "io/file_kind.h"
 #include "io/h5_write.h"
@@ -38,12 +39,13 @@ static as_status check_files(const char *in, const char *out)
 {
     struct stat a, b;
     if (in == NULL || out == NULL) {
-        AS_FAIL(AS_USAGE, "predict: --in FILE and --out FILE.h5 are needed");
+        AS_FAIL(AS_USAGE, "predict: --in FILE and --out FILE.h5 or FILE.csv are needed");
     }
-    static const char *const others[] = {".csv", ".npy", ".npz", ".json", ".txt", NULL};
+    static const char *const others[] = {".npy", ".npz", ".json", ".txt", NULL};
     for (int i = 0; others[i] != NULL; i++) {
         if (as_file_ends(out, others[i])) {
-            AS_FAIL(AS_USAGE, "--out %s: predictions are an HDF5 file; expected a name that ends in .h5, found %s", out,
+            AS_FAIL(AS_USAGE,
+                    "--out %s: predictions are HDF5 or CSV; expected a name that ends in .h5 or .csv, found %s", out,
                     others[i]);
         }
     }
@@ -103,6 +105,23 @@ static as_status predict_rows(const as_context *context, const as_model_file *m,
         out->label[q] = pick(out->rule, value, each);
     }
     return AS_OK;
+}
+
+static as_status write_table(const as_model_file *m, const char *path, const predictions *p)
+{
+    if (p->positions > 1) {
+        AS_FAIL(AS_USAGE,
+                "--out %s: each row has %lld positions with %lld outputs: no table; expected a name that ends in .h5",
+                path, (long long)p->positions, (long long)(p->outputs / p->positions));
+    }
+    const as_predict_table t = {.rows = p->rows,
+                                .outputs = p->outputs,
+                                .id = p->id,
+                                .label = p->label,
+                                .by_target = p->label != NULL && p->rule == AS_CLASS_BY_TARGET,
+                                .value = p->value,
+                                .doubt = &p->uncertainty};
+    return as_predict_table_write(m, path, &t);
 }
 
 static as_status write_file(const as_model_file *m, const char *path, const predictions *p)
@@ -166,6 +185,7 @@ static as_status predict(const as_context *context, const as_model_file *m)
     predictions p = {.outputs = m->estimator->ops->outputs(m->estimator)};
     const char *in = as_option_get(context, "in"), *out = as_option_get(context, "out");
     const char *format = NULL;
+    const bool table = as_file_ends(out, ".csv");
     AS_TRY(find_format(in, as_option_get(context, "format"), &format));
     AS_TRY(as_world_agree(m->world, as_model_file_spare(m, out)));
     AS_TRY(as_uncertainty_parse(context, &p.uncertainty));
@@ -194,24 +214,27 @@ static as_status predict(const as_context *context, const as_model_file *m)
         status = as_world_agree(m->world, predict_rows(context, m, &data, sampler, &batch, buffer, &p));
     }
     if (status == AS_OK) {
-        status = write_file(m, out, &p);
+        status = (table ? write_table : write_file)(m, out, &p);
     }
-    if (status == AS_OK && as_world_rank(m->world) == 0) {
+    if (status == AS_OK && table && as_world_rank(m->world) == 0) {
+        printf("%s: %lld rows, %lld output%s%s for %s\n", out, (long long)p.total, (long long)p.outputs,
+               p.outputs == 1 ? "" : "s", p.label != NULL ? " and the class" : "", in);
+    } else if (status == AS_OK && as_world_rank(m->world) == 0) {
         char positions[32] = "";
         if (p.positions > 1) {
             snprintf(positions, sizeof positions, "%lld, ", (long long)p.positions);
         }
         printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p.total, positions,
                (long long)(p.outputs / p.positions), p.label != NULL ? ", /class" : "", in);
-        if (data.dropped > 0) {
-            printf("%lld of %lld rows have a missing value and no output (data.missing: drop); /row says which are "
-                   "there\n",
-                   (long long)data.dropped, (long long)data.stored);
-        }
         if (p.uncertainty.kind != AS_UNCERTAINTY_NONE) {
             printf("/uncertainty/epistemic%s: %s\n", p.uncertainty.noise ? ", aleatoric, total" : "",
                    p.uncertainty.about);
         }
+    }
+    if (status == AS_OK && data.dropped > 0 && as_world_rank(m->world) == 0) {
+        printf(
+            "%lld of %lld rows have a missing value and no output (data.missing: drop); %srow says which are there\n",
+            (long long)data.dropped, (long long)data.stored, table ? "" : "/");
     }
     as_uncertainty_free(&p.uncertainty);
     free(p.value);
@@ -237,7 +260,7 @@ static as_status run(as_context *context)
 
 static const as_option options[] = {
     {.name = "in", .letter = 'i', .value = "FILE", .help = "inputs: HDF5, netCDF, CSV, NPY, IDX or text"},
-    {.name = "out", .letter = 'o', .value = "FILE.h5", .help = "HDF5 file to write"},
+    {.name = "out", .letter = 'o', .value = "FILE", .help = "HDF5 file (.h5) or table (.csv) to write"},
     {.name = "format", .value = "FORMAT", .help = "format of the input, where its name does not tell"},
     {.name = "uncertainty",
      .value = "METHOD",
@@ -257,10 +280,12 @@ const as_verb as_verb_predict = {
     .arguments = "RUN|CHECKPOINT",
     .summary = "Outputs of a trained model for every row of a file",
     .details =
-        "Writes /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with labels,\n"
+        "Writes to HDF5 /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with "
+        "labels,\n"
         "and /class_names, one a line, where they are texts in the training data;\n"
         "/row, the row number in the input. Where each position has a label (tokens, pixels): (rows, positions, "
         "outputs).\n"
+        "To a CSV table: row, class, an output for each class or target.\n"
         "Columns and datasets of the input are found by the names that they have in the training data, in any order;\n"
         "targets may be absent.\n"
         "--uncertainty adds /uncertainty/epistemic (what more data could settle), aleatoric (noise) and their sum, "
