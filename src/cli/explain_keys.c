@@ -81,25 +81,14 @@ static const char *or_empty(const as_text *text)
     return text->data != NULL ? text->data : "";
 }
 
-/* How a kind is asked for in a configuration. */
+/* How a kind is asked for. */
 static void write_usage(const as_config_table *t, as_text *text)
 {
-    if (strcmp(t->path, "model.layers") == 0) {
-        as_text_add(text, "model: {layers: [{%s: {...}}]}", t->kind);
-    } else if (strcmp(t->path, "model.loss") == 0) {
-        as_text_add(text, "model: {loss: {%s: {...}}}", t->kind);
-    } else if (strcmp(t->path, "data.train") == 0) {
-        as_text_add(text, "data: {train: {format: %s, ...}}", t->kind);
-    } else if (strcmp(t->path, "probe.instruments") == 0) {
-        as_text_add(text, "probe: {every: 100 steps, instruments: [{%s: ...}]}", t->kind);
-    } else if (strcmp(t->path, "data.augment") == 0) {
-        as_text_add(text, "data: {augment: [{%s: ...}]}", t->kind);
-    } else if (strcmp(t->path, "data generate") == 0) {
-        as_text_add(text, "allsum data generate %s -o FILE.h5 -s KEY=VALUE", t->kind);
-    } else if (strcmp(t->path, "metrics") == 0) {
-        as_text_add(text, "reported by evaluations where it applies");
+    const char *const place = strstr(t->usage, "KIND");
+    if (place == NULL) {
+        as_text_add(text, "%s", t->usage);
     } else {
-        as_text_add(text, "%s: {type: %s, ...}", t->path, t->kind);
+        as_text_add(text, "%.*s%s%s", (int)(place - t->usage), t->usage, t->kind, place + strlen("KIND"));
     }
 }
 

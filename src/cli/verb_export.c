@@ -5,27 +5,17 @@
 #include "base/error.h"
 #include "cli/model_verb.h"
 #include "io/file_kind.h"
-#include "run/weights.h"
+#include "run/export.h"
 
 static as_status write_model(const as_context *context, const as_model_file *model)
 {
-    const char *format = as_option_get(context, "to"), *out = as_option_get(context, "out");
-    const char *layout = as_option_get(context, "layout");
+    const char *out = as_option_get(context, "out"), *layout = as_option_get(context, "layout");
+    const bool native = layout != NULL && strcmp(layout, "native") == 0;
+    const as_export_ops *kind;
+    AS_TRY(as_export_find(as_option_get(context, "to"), &kind));
     AS_TRY(as_model_file_spare(model, out));
-    if (model->estimator->ops->fold != NULL) {
-        model->estimator->ops->fold(model->estimator);
-    }
-    if (strcmp(format, "onnx") == 0) {
-        if (model->estimator->ops->onnx == NULL) {
-            AS_FAIL(AS_CONFIG, "export: a model of type %s has no operators of ONNX", model->estimator->ops->name);
-        }
-        AS_TRY(model->estimator->ops->onnx(model->estimator, out));
-    } else {
-        const bool native = layout != NULL && strcmp(layout, "native") == 0;
-        AS_TRY(as_weights_save(out, strcmp(format, "npz") == 0 ? AS_WEIGHTS_NPZ : AS_WEIGHTS_SAFETENSORS,
-                               native ? AS_WEIGHTS_NATIVE : AS_WEIGHTS_TORCH, model->estimator));
-    }
-    printf("%s: %s of %s\n", out, format, model->path);
+    AS_TRY(as_export_write(kind, out, native ? AS_WEIGHTS_NATIVE : AS_WEIGHTS_TORCH, model->estimator));
+    printf("%s: %s of %s\n", out, kind->name, model->path);
     return AS_OK;
 }
 
@@ -33,11 +23,10 @@ static as_status check_options(const as_context *context, const char *format)
 {
     const char *layout = as_option_get(context, "layout");
     if (format == NULL || as_option_get(context, "out") == NULL) {
-        AS_FAIL(AS_USAGE, "export: --to FORMAT and --out FILE are needed (safetensors, npz or onnx)");
+        AS_FAIL(AS_USAGE, "export: --to FORMAT and --out FILE are needed (allsum list exports)");
     }
-    if (strcmp(format, "safetensors") != 0 && strcmp(format, "npz") != 0 && strcmp(format, "onnx") != 0) {
-        AS_FAIL(AS_USAGE, "--to %s: expected safetensors, npz or onnx", format);
-    }
+    const as_export_ops *kind;
+    AS_TRY(as_export_find(format, &kind));
     static const char *const others[] = {".h5", ".hdf5", ".nc", ".csv", ".npy", ".yaml", ".json", NULL};
     for (int i = 0; others[i] != NULL; i++) {
         if (as_file_ends(as_option_get(context, "out"), others[i])) {
@@ -48,8 +37,8 @@ static as_status check_options(const as_context *context, const char *format)
     if (layout != NULL && strcmp(layout, "torch") != 0 && strcmp(layout, "native") != 0) {
         AS_FAIL(AS_USAGE, "--layout %s: expected torch or native", layout);
     }
-    if (layout != NULL && strcmp(format, "onnx") == 0) {
-        AS_FAIL(AS_USAGE, "--layout is of arrays: an ONNX file holds the whole model");
+    if (layout != NULL && kind->model != NULL) {
+        AS_FAIL(AS_USAGE, "--layout is of arrays: --to %s holds the whole model", format);
     }
     if (context->launch.size > 1) {
         AS_FAIL(AS_USAGE, "export runs in one process; start it without mpirun");
@@ -64,7 +53,7 @@ static as_status run(as_context *context)
 }
 
 static const as_option options[] = {
-    {.name = "to", .value = "FORMAT", .help = "safetensors, npz or onnx"},
+    {.name = "to", .value = "FORMAT", .help = "safetensors, npz, onnx: allsum list exports"},
     {.name = "out", .letter = 'o', .value = "FILE", .help = "file to write"},
     {.name = "layout", .value = "torch|native", .help = "names and axes of the arrays (default: as PyTorch has them)"},
     AS_OPTIONS_END,

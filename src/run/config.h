@@ -83,6 +83,7 @@ as_status as_config_write(const as_config *config, as_text *text);
    help and its formula (NULL: none). table is NULL for a kind without options. */
 typedef struct as_config_table {
     const char *path, *group, *kind, *help, *formula;
+    const char *usage; /* of a kind: how it is asked for; KIND stands for its name */
     const as_field *table;
 } as_config_table;
 void as_config_visit(void (*visit)(void *context, const as_config_table *table), void *context);

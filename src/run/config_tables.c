@@ -23,6 +23,7 @@ static void visit_kind(void *context, const as_kind *kind)
     w->visit(w->context, &(as_config_table){.path = kind->path,
                                             .group = kind->group,
                                             .kind = kind->name,
+                                            .usage = kind->usage,
                                             .help = kind->help,
                                             .formula = kind->formula,
                                             .table = kind->fields});

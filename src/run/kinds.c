@@ -14,6 +14,7 @@
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "probe/probe.h"
+#include "run/export.h"
 
 enum {
     MODELS,
@@ -27,23 +28,34 @@ enum {
     AUGMENTS,
     GENERATORS,
     PROBES,
-    DISTRIBUTIONS
+    DISTRIBUTIONS,
+    EXPORTS
 };
 
 const as_kind_group as_kind_groups[] = {
-    [MODELS] = {"models", "model", "what is trained: `type:` of the model"},
-    [LAYERS] = {"layers", "model.layers", "rows of `layers:` of a network, from the input to the output"},
+    [MODELS] = {"models", "model", "what is trained: `type:` of the model", "model: {type: KIND, ...}"},
+    [LAYERS] = {"layers", "model.layers", "rows of `layers:` of a network, from the input to the output",
+                "model: {layers: [{KIND: {...}}]}"},
     [ACTIVATIONS] = {"activations", "model.layers",
-                     "elementwise functions: `activation:` of a layer, or a layer of their own"},
-    [LOSSES] = {"losses", "model.loss", "what training minimises"},
-    [METRICS] = {"metrics", "metrics", "what an evaluation reports"},
-    [OPTIMIZERS] = {"optimizers", "optimizer", "how the parameters follow the gradient"},
-    [SCHEDULES] = {"schedules", "schedule", "how the learning rate changes over the steps"},
-    [FORMATS] = {"formats", "data.train", "data files: `format:` of a source"},
-    [AUGMENTS] = {"augmentations", "data.augment", "changes of the training inputs: rows of `augment:`"},
-    [GENERATORS] = {"generators", "data generate", "equations: `allsum data generate KIND`"},
-    [PROBES] = {"instruments", "probe.instruments", "what is measured beside training: rows of `instruments:`"},
-    [DISTRIBUTIONS] = {"distributions", "distribution", "probability distributions: `allsum distribution KIND`"},
+                     "elementwise functions: `activation:` of a layer, or a layer of their own",
+                     "model: {layers: [{KIND: {...}}]}"},
+    [LOSSES] = {"losses", "model.loss", "what training minimises", "model: {loss: {KIND: {...}}}"},
+    [METRICS] = {"metrics", "metrics", "what an evaluation reports", "reported by evaluations where it applies"},
+    [OPTIMIZERS] = {"optimizers", "optimizer", "how the parameters follow the gradient",
+                    "optimizer: {type: KIND, ...}"},
+    [SCHEDULES] = {"schedules", "schedule", "how the learning rate changes over the steps",
+                   "schedule: {type: KIND, ...}"},
+    [FORMATS] = {"formats", "data.train", "data files: `format:` of a source", "data: {train: {format: KIND, ...}}"},
+    [AUGMENTS] = {"augmentations", "data.augment", "changes of the training inputs: rows of `augment:`",
+                  "data: {augment: [{KIND: ...}]}"},
+    [GENERATORS] = {"generators", "data generate", "equations: `allsum data generate KIND`",
+                    "allsum data generate KIND -o FILE.h5 -s KEY=VALUE"},
+    [PROBES] = {"instruments", "probe.instruments", "what is measured beside training: rows of `instruments:`",
+                "probe: {every: 100 steps, instruments: [{KIND: ...}]}"},
+    [DISTRIBUTIONS] = {"distributions", "distribution", "probability distributions: `allsum distribution KIND`",
+                       "allsum distribution KIND KEY=VALUE"},
+    [EXPORTS] = {"exports", "export", "files for other programs: `allsum export RUN --to KIND`",
+                 "allsum export RUN --to KIND -o FILE"},
     {.name = NULL},
 };
 
@@ -52,6 +64,7 @@ const as_kind_group as_kind_groups[] = {
     for (const ops_type *const *k = (rows); *k != NULL; k++) {                                                         \
         visit(context, &(as_kind){.group = as_kind_groups[index].name,                                                 \
                                   .path = as_kind_groups[index].path,                                                  \
+                                  .usage = as_kind_groups[index].usage,                                                \
                                   .name = (*k)->name,                                                                  \
                                   .help = (*k)->help,                                                                  \
                                   .formula = (formula_of_k),                                                           \
@@ -73,5 +86,6 @@ void as_kinds_visit(void (*visit)(void *context, const as_kind *kind), void *con
     VISIT(GENERATORS, as_generate_ops, as_generators_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(PROBES, as_probe_ops, as_probes_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
     VISIT(DISTRIBUTIONS, as_distribution_ops, as_distributions_get(), (*k)->formula, (*k)->fields, (*k)->options_bytes)
+    VISIT(EXPORTS, as_export_ops, as_exports_get(), NULL, NULL, 0)
     VISIT(FORMATS, as_format_ops, as_formats_get(), NULL, (*k)->fields, (*k)->options_bytes)
 }

@@ -6,7 +6,8 @@
 
 typedef struct as_kind {
     const char *group; /* "layers", "optimizers": see as_kind_groups */
-    const char *path;  /* where it is chosen in a configuration: "optimizer.type" */
+    const char *path;  /* where it is chosen in a configuration: "optimizer" */
+    const char *usage; /* how: KIND stands for its name */
     const char *name, *help;
     const char *formula;    /* NULL: none */
     const as_field *fields; /* own options; NULL: none */
@@ -15,7 +16,7 @@ typedef struct as_kind {
 
 /* A group of kinds and what they are. */
 typedef struct as_kind_group {
-    const char *name, *path, *help;
+    const char *name, *path, *help, *usage;
 } as_kind_group;
 
 /* Ends with a row whose name is NULL. */

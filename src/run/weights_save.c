@@ -99,7 +99,7 @@ static as_status prepare(const as_state_item *item, const char *layer, const cha
     return AS_OK;
 }
 
-as_status as_weights_save(const char *path, as_weights_format format, as_weights_layout layout, as_estimator *estimator)
+as_status as_weights_save(const char *path, as_arrays_writer *write, as_weights_layout layout, as_estimator *estimator)
 {
     int n = 0, count = 0;
     as_state_item *items;
@@ -121,12 +121,7 @@ as_status as_weights_save(const char *path, as_weights_format format, as_weights
             count += status == AS_OK;
         }
     }
-    if (status == AS_OK) {
-        status =
-            format == AS_WEIGHTS_NPZ
-                ? as_npz_write(path, count, tensor)
-                : as_safetensors_write(path, layout == AS_WEIGHTS_TORCH ? "\"format\":\"pt\"" : NULL, count, tensor);
-    }
+    status = status == AS_OK ? write(path, layout, count, tensor) : status;
     for (int i = 0; i < count; i++) {
         free((void *)tensor[i].data);
     }

@@ -23,6 +23,7 @@
 #include "nn/schedule.h"
 #include "probe/probe.h"
 #include "probe/rule.h"
+#include "run/export.h"
 #include "run/kinds.h"
 
 enum { KINDS_MAX = 512 };
@@ -76,7 +77,8 @@ static void test_help_and_formula(void **state)
         if (k->help == NULL || k->help[0] == '\0') {
             fail_msg("%s: %s has no help", k->group, k->name);
         }
-        if (strcmp(k->group, "formats") != 0 && (k->formula == NULL || k->formula[0] == '\0')) {
+        const bool files = strcmp(k->group, "formats") == 0 || strcmp(k->group, "exports") == 0;
+        if (!files && (k->formula == NULL || k->formula[0] == '\0')) {
             fail_msg("%s: %s has no formula", k->group, k->name);
         }
     }
@@ -261,6 +263,19 @@ static void test_rules(void **state)
     }
 }
 
+static void test_an_export_holds_arrays_or_a_model(void **state)
+{
+    (void)state;
+    for (const as_export_ops *const *k = as_exports_get(); *k != NULL; k++) {
+        const as_export_ops *found = NULL;
+        if (((*k)->arrays == NULL) == ((*k)->model == NULL)) {
+            fail_msg("export %s: expected arrays or model, one of the two", (*k)->name);
+        }
+        assert_int_equal(as_export_find((*k)->name, &found), AS_OK);
+        assert_ptr_equal(found, *k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_defaults_are_in_range),
         cmocka_unit_test(test_required_members_of_statistics_are_there),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_an_export_holds_arrays_or_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Statistical models: the same state and the same metrics for every layout, and after stops in the middle; every kind of estimator.def
-# but the network has a configuration here that says so.
+# Statistical models: the same state and the same metrics for every layout, and after stops in the middle. That
+# every kind has a configuration here is a rule (tests/rules/rows.sh).
 #
 # usage: layouts.sh PROGRAM [cover|full] SCRATCH [KIND]
 #   cover  6 layouts of each configuration, and one chain of stops where it takes several passes
@@ -37,9 +37,6 @@ resumes() {
     fi
 }
 
-while read -r kind; do
-    [ "$kind" = network ] || [ -f "$here/$kind.yaml" ] || complain "no tests/statistics/$kind.yaml for the estimator $kind"
-done < <(sed -n 's/^AS_ESTIMATOR(\(.*\))$/\1/p' "$here/../../src/estimator/estimator.def")
 for file in "$here"/*.yaml; do
     reference='' name=$(basename "$file" .yaml)
     [ -z "$only" ] || [ "$only" = "$name" ] || continue
