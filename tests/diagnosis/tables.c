@@ -11,7 +11,8 @@
    y), bysize=1 (sorted by x0), classes=K (of those that have centres), flat=N (so many columns more that hold one
    value), proxy=SHARE (a column: the class, but in this share of rows), some=SHARE (of rows: copies of others),
    sentinel=SHARE (of all values: -999), index=1 (a column: where the row stands), over=N (each row of class 1 so many
-   times), blank=1 (all columns 0), behind=N (targets of N rows before) */
+   times), blank=1 (all columns 0), behind=N (targets of N rows before), noted=SHARE
+   (of targets: -999), clock=1 (the first column: seconds since 1970), rounded=1 (all columns to whole numbers) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,10 @@ static void change_columns(table *t)
             x[at++] = k;
         }
         x[base - 1] *= scale;
+        x[0] = change(t, "clock", 0) > 0 ? 1.7e9 + 86400 * x[0] : x[0];
+        for (int j = 0; j < base && change(t, "rounded", 0) > 0; j++) {
+            x[j] = floor(x[j] + 0.5);
+        }
         for (int j = 0; j < at; j++) {
             x[j] += change(t, "level", 0);
         }
@@ -93,6 +98,7 @@ static void change_targets(table *t)
         t->y[r] += change(t, "noise", 0) * normal(t);
         t->y[r] = change(t, "offset", 0) + change(t, "spread", 1) * t->y[r];
         t->y[r] = change(t, "constant", 0) > 0 ? 1 : t->y[r];
+        t->y[r] = uniform(t) < change(t, "noted", 0) ? -999 : t->y[r];
     }
 }
 
