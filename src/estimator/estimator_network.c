@@ -355,6 +355,9 @@ static as_status init(as_estimator *estimator)
             network->update->fill(network->count, network->slot_kind[s].initial, network->slot[s]);
         }
     }
+    if (network->schedule.ops->begin != NULL) {
+        network->schedule.ops->begin(network->schedule.state);
+    }
     return restored(estimator);
 }
 

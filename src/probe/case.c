@@ -15,7 +15,8 @@ double as_case_learnt(const as_case *c)
     if (c->now.rows == 0 || !isfinite(c->chance) || c->chance == 0) {
         return (double)NAN;
     }
-    return (c->chance - c->now.loss) / fabs(c->chance);
+    const double loss = c->point.finite && c->point.loss < c->now.loss ? c->point.loss : c->now.loss;
+    return (c->chance - loss) / fabs(c->chance);
 }
 
 bool as_case_held_back(const as_case *c)

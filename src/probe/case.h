@@ -115,7 +115,8 @@ typedef struct as_case {
     as_course course;         /* what they say together */
 } as_case;
 
-/* Not collective. The share of the chance loss that training has removed on the training sample; NaN: not known. */
+/* Not collective. The share of the chance loss that training has removed on the training sample, in evaluation or as a
+   step sees it, whichever is more: what evaluation alone spoils was learnt. NaN: not known. */
 double as_case_learnt(const as_case *c);
 /* Not collective. Whether more than AS_HALF_LEFT of the loss of guessing is left after training. */
 bool as_case_held_back(const as_case *c);

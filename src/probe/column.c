@@ -175,6 +175,27 @@ static int64_t present_rows(const as_sample *s, int64_t column, pair *sorted)
     return n;
 }
 
+/* The same of the first target that has such a value. */
+static void find_targets(const as_sample *s, pair *sorted, as_columns *out)
+{
+    for (int64_t t = 0; t < s->targets && s->target != NULL && out->target_apart == 0; t++) {
+        as_column_facts facts = {0};
+        int64_t n = 0;
+        for (int64_t r = 0; r < s->rows; r++) {
+            const double y = s->target[r * s->targets + t];
+            sorted[n] = (pair){.x = y, .row = r};
+            n += isfinite(y) ? 1 : 0;
+        }
+        if (n > 1) {
+            qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+            describe(sorted, n, &facts);
+            find_apart(sorted, n, &facts);
+        }
+        out->target_apart = facts.apart;
+        out->target_odd = facts.odd;
+    }
+}
+
 static void make_column(const as_sample *s, int64_t column, pair *sorted, double *work, as_column_facts *out)
 {
     const int64_t n = present_rows(s, column, sorted);
@@ -398,6 +419,7 @@ as_status as_columns_make(const as_sample *s, const double *class_rows, as_colum
         for (int64_t c = 0; c < s->width; c++) {
             make_column(s, c, sorted, work, &out->column[c]);
         }
+        find_targets(s, sorted, out);
         if (s->label != NULL || s->target != NULL) {
             status = ask_neighbours(s, -1, out);
         }

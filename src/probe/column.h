@@ -22,8 +22,9 @@ typedef struct as_column_facts {
 
 typedef struct as_columns {
     int64_t n;
-    const as_data_parts *names; /* of them, for messages; NULL: they have numbers. Borrowed */
-    as_column_facts *column;    /* (n); NULL: inputs are no numbers (tokens), or too few rows */
+    const as_data_parts *names;      /* of them, for messages; NULL: they have numbers. Borrowed */
+    as_column_facts *column;         /* (n); NULL: inputs are no numbers (tokens), or too few rows */
+    double target_apart, target_odd; /* as `apart` and `odd` of a column: of the first target that has such a value */
     /* The classes, or the target, by the five nearest other rows */
     double neighbour_rows;    /* rows that were asked; 0: not done */
     double neighbour_score;   /* share that is right; of real targets: correlation with the first one */

@@ -5,7 +5,16 @@
 #include "probe/rule.h"
 
 static const double share_limit = 0.7;                      /* of what was reached with the changes */
+static const double gain_least = 0.15, gain_share = 0.3;    /* of chance; of what went without the changes */
 static const double nothing_limit = 0.9, plain_limit = 0.5; /* of chance, before training */
+
+/* Whether a loss is clearly under another one: a share of it, or of guessing much more is gone, where rows are such
+   that little can go. */
+static bool further(const as_case *c, double loss, double than)
+{
+    const double gain = c->chance - loss;
+    return loss < share_limit * than || (gain > gain_least * c->chance && c->chance - than < gain_share * gain);
+}
 
 static as_verdict judge(const as_case *c, as_finding *f)
 {
@@ -22,7 +31,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_real(&f->evidence, "loss_with", with->last);
     as_json_real(&f->evidence, "loss_without", without->last);
     as_json_real(&f->evidence, "chance", c->chance);
-    const bool better = without->last < share_limit * reached && !(with->last < without->last / share_limit);
+    const bool better = further(c, without->last, reached) && further(c, without->last, with->last);
     const bool stands = c->trained ? reached > AS_HALF_LEFT * c->chance
                                    : with->last > nothing_limit * c->chance && without->last < plain_limit * c->chance;
     if (!better || !stands || !(without->last < nothing_limit * c->chance)) {
@@ -51,7 +60,8 @@ const as_rule as_rule_augment_too_strong = {
     .code = "AUGMENT_TOO_STRONG",
     .help = "loss of rows as they are that data.augment keeps over half of chance, and that as many steps at most from "
             "the same "
-            "start without it take under 70 % of what was reached, while up to four times as many with it do "
+            "start without it take under 70 % of what was reached (or that gains under 30 % of what they do), while up "
+            "to four times as many with it do "
             "not",
     .source = "a change of a row must leave its label (Simard et al. 2003); a controlled experiment",
     .evidence = "up to 640 steps from the start with data.augment and without; losses of rows held out, unchanged",

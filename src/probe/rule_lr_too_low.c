@@ -60,10 +60,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
     }
     as_json_real(&f->evidence, "loss_first", c->start.loss);
     as_json_real(&f->evidence, "loss_reached", c->point.loss);
-    as_json_real(&f->evidence, "step_fraction", c->point.fraction);
+    const double fraction = c->point.fraction * (c->cold ? c->lr_now / c->lr : 1); /* a cold one was tried in full */
+    as_json_real(&f->evidence, "step_fraction", fraction);
     const bool hardly = best != NULL && best->last < still * best->first && gain < nothing * (best->first - best->last);
-    if (!as_case_stands(c) || !(c->point.fraction < step_limit) || best == NULL ||
-        !(clear_gradient(&c->point) || hardly) || c->final_step < STEPS_LEAST) {
+    if (!as_case_stands(c) || !(fraction < step_limit) || best == NULL || !(clear_gradient(&c->point) || hardly) ||
+        c->final_step < STEPS_LEAST) {
         return AS_CLEAR;
     }
     char clipped[96] = "";
@@ -81,8 +82,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     "after %lld steps the loss is %.3g of %s (limit %.1f), and a step is %.2g of the way to the "
                     "minimum along it (limit %.2f): %lld steps at %.3g reach %.3g where the run reached %.3g%s",
                     (long long)c->final_step, c->point.loss / (chance ? c->chance : c->start.loss),
-                    chance ? "chance" : "the first", chance ? AS_STANDS_CHANCE : AS_STANDS_FIRST, c->point.fraction,
-                    step_limit, (long long)best->steps, c->lr * best->factor, best->last, c->point.loss, clipped);
+                    chance ? "chance" : "the first", chance ? AS_STANDS_CHANCE : AS_STANDS_FIRST, fraction, step_limit,
+                    (long long)best->steps, c->lr * best->factor, best->last, c->point.loss, clipped);
 }
 
 static const char *const explains[] = {

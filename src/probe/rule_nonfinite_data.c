@@ -15,6 +15,15 @@ static as_verdict judge_apart(const as_case *c, as_finding *f)
         columns += x->apart > 0 ? 1 : 0;
         at = x->apart > 0 && (at < 0 || x->apart > c->columns.column[at].apart) ? j : at;
     }
+    if (c->columns.target_apart > 0 && !c->reconstructs) {
+        as_json_real(&f->evidence, "value", c->columns.target_odd);
+        as_json_real(&f->evidence, "rows", c->columns.target_apart);
+        as_advice(f, "take out the rows whose target is %.6g", c->columns.target_odd);
+        return as_found(f, AS_FAULT,
+                        "%.0f of %lld rows have the target %.6g, further from all others than twice their range (limit "
+                        "3 rows): it seems to stand for a value that is missing",
+                        c->columns.target_apart, (long long)c->train.rows, c->columns.target_odd);
+    }
     if (at < 0) {
         return AS_CLEAR;
     }
