@@ -267,6 +267,7 @@ void as_elastic_describe(const as_statistic *s, const as_elastic_options *o, boo
         as_text_add(out, "%14.6g %10.0f %14.6g %14.6g %12.2g%s\n", m->alphas[i], m->nonzero[i], m->rss[i], m->judged[i],
                     m->residuals[i], n > 1 && m->alphas[i] == *m->alpha ? "  *" : "");
     }
+    as_linear_end_of_path(n, m->alphas, m->judged, as_elastic_criteria[o->criterion], true, out);
     as_text_add(out, "\n");
     as_linear_describe(s, false, out);
 }

@@ -146,6 +146,7 @@ static void describe(const as_statistic *s, bool json, as_text *out)
         as_text_add(out, "%16.6g %16.6g %16.6g%s\n", m->alphas[i], m->freedom[i], m->gcv[i],
                     n > 1 && m->alphas[i] == *m->alpha ? "  *" : "");
     }
+    as_linear_end_of_path(n, m->alphas, m->gcv, "GCV", false, out);
     as_text_add(out, "\n");
     as_linear_describe(s, false, out);
 }

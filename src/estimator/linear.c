@@ -191,6 +191,31 @@ double as_linear_intercept(const as_linear *l, const double *root, int64_t t, co
     return sum / root[0];
 }
 
+void as_linear_end_of_path(int64_t n, const double *alpha, const double *criterion, const char *name, bool null_end,
+                           as_text *out)
+{
+    int64_t least = 0, most = 0, best = 0, second = -1;
+    for (int64_t i = 1; i < n; i++) {
+        least = alpha[i] < alpha[least] ? i : least;
+        most = alpha[i] > alpha[most] ? i : most;
+        best = criterion[i] < criterion[best] ? i : best;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        second = i != least && (second < 0 || alpha[i] < alpha[second]) ? i : second;
+    }
+    if (n < 2) {
+        return;
+    }
+    if (best == least && alpha[least] > 0) {
+        as_text_add(out, "The smallest penalty is the best of them: still smaller ones may be better.\n");
+    } else if (best == most && !null_end) {
+        as_text_add(out, "The largest penalty is the best of them: still larger ones may be better.\n");
+    } else if (criterion[least] < criterion[second] && alpha[least] > 0) {
+        as_text_add(out, "%s falls again towards the smallest penalty, %.6g: still smaller ones may be better.\n", name,
+                    alpha[least]);
+    }
+}
+
 void as_linear_describe(const as_statistic *s, bool json, as_text *out)
 {
     const as_linear *const l = s->model;

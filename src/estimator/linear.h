@@ -50,6 +50,11 @@ double as_linear_residual(const as_linear *l, const double *root, int64_t t);
 /* Intercept of target t for coefficients (p). */
 double as_linear_intercept(const as_linear *l, const double *root, int64_t t, const double *coef);
 
+/* A line where the penalties (n, in any order) that were tried may not hold the best one: the smallest of them is the
+   best, or their criterion falls towards it; the largest is, unless that leaves no coefficient anyway. */
+void as_linear_end_of_path(int64_t n, const double *alpha, const double *criterion, const char *name, bool null_end,
+                           as_text *out);
+
 /* As text: a table of the coefficients by name of column. */
 void as_linear_describe(const as_statistic *s, bool json, as_text *out);
 

@@ -217,7 +217,11 @@ static void write_noise(reporter *r, const char *name, const as_lane_noise *n, d
         as_json_close(r->out, '}');
         return;
     }
-    as_text_add(r->out, "  %-22.22s %10.3g %10.3g +- %-8.2g", name, sqrt(gg), n->trace, n->trace_se);
+    char error[16] = "unknown"; /* of fewer than three lanes */
+    if (isfinite(n->trace_se)) {
+        snprintf(error, sizeof error, "%.2g", n->trace_se);
+    }
+    as_text_add(r->out, "  %-22.22s %10.3g %10.3g +- %-8s", name, sqrt(gg), n->trace, error);
     if (n->gradient > 0) {
         as_text_add(r->out, " %10.4g\n", scale);
     } else {

@@ -58,6 +58,27 @@ static void test_lasso_and_elastic_net(void **state)
     free(table);
 }
 
+/* A list of penalties that the best one lies beyond is said to: y = a exactly, or without a. */
+static void test_penalties_that_end_too_early_are_named(void **state)
+{
+    (void)state;
+    static const char exact[] = "a,y\n1,1.1\n2,1.9\n3,3.1\n4,3.9\n5,5.1\n6,5.9\n";
+    static const char noise[] = "a,y\n1,1\n2,-1\n3,-1\n4,1\n5,1\n6,-1\n7,-1\n8,1.1\n";
+    fitted f;
+    assert_int_equal(fit_table("early", exact, ", target: [y]}", "{type: ridge, alpha: [1, 10]}", &f), AS_OK);
+    assert_described(&f, "The smallest penalty is the best of them", true);
+    fitted_close(&f);
+    assert_int_equal(fit_table("late", noise, ", target: [y]}", "{type: ridge, alpha: [1, 10]}", &f), AS_OK);
+    assert_described(&f, "The largest penalty is the best of them", true);
+    fitted_close(&f);
+    assert_int_equal(fit_table("within", exact, ", target: [y]}", "{type: ridge, alpha: [0, 10]}", &f), AS_OK);
+    assert_described(&f, "penalty is the best of them", false); /* none is smaller than 0 */
+    fitted_close(&f);
+    assert_int_equal(fit_table("without", noise, ", target: [y]}", "{type: lasso, n_alphas: 5}", &f), AS_OK);
+    assert_described(&f, "penalty is the best of them", false); /* no coefficient is left */
+    fitted_close(&f);
+}
+
 /* Along a path: no coefficient at the largest penalty, conditions hold everywhere, RSS falls. */
 static void test_a_path_of_penalties(void **state)
 {
@@ -149,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ridge_of_several_penalties_at_once),
         cmocka_unit_test(test_lasso_and_elastic_net),
+        cmocka_unit_test(test_penalties_that_end_too_early_are_named),
         cmocka_unit_test(test_a_path_of_penalties),
         cmocka_unit_test(test_bayesian_regression_and_its_evidence),
         cmocka_unit_test(test_bayesian_regression_of_weighted_rows),
