@@ -46,24 +46,19 @@ void as_wait_for_node(const as_world *world, as_wait *wait)
     as_wait_once(wait, world->yield);
 }
 
-double as_node_barrier(as_world *world)
+void as_node_barrier(as_world *world)
 {
     if (world->node_size == 1) {
-        return 0;
+        return;
     }
     const uint64_t round = ++world->barriers;
     atomic_store_explicit(&world->slot[world->node_rank].arrived, round, memory_order_release);
-    double begin = 0;
     as_wait wait = {0};
     for (int i = 0; i < world->node_size; i++) {
         while (atomic_load_explicit(&world->slot[i].arrived, memory_order_acquire) < round) {
-            if (begin == 0) {
-                begin = as_clock_seconds();
-            }
             as_wait_for_node(world, &wait);
         }
     }
-    return begin == 0 ? 0 : as_clock_seconds() - begin;
 }
 
 static as_status map_private(size_t bytes, as_memory *memory)

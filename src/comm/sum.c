@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "comm/sum_private.h"
 
@@ -251,7 +250,6 @@ void as_sum_clear(as_sum *sum)
     memset(sum->lane_head, 0, (size_t)sum->lanes->count * AS_HEAD_SIZE * sizeof(double));
     *sum->rider[sum->world->rank] = (as_rider){0};
     sum->text[0] = '\0';
-    sum->waited = 0;
 }
 
 void as_sum_fail(as_sum *sum, as_status status, const char *message)
@@ -435,7 +433,7 @@ as_status as_sum_reduce(as_sum *sum, as_team *team)
     sum->rounds++;
     sum->squared = false;
     merge_heads(&sum->lanes->program, sum->lane_at, sum->own_head, NULL);
-    sum->waited += as_node_barrier(world);
+    as_node_barrier(world);
     as_status status = AS_OK;
     if (world->nodes > 1) {
         status = as_wire_gather(sum, sum->mail, sum->mail_at);
@@ -520,7 +518,7 @@ static as_status sum_columns(as_sum *sum, int width, int columns, const double *
             to[i] = block[i * width + j];
         }
     }
-    sum->waited += as_node_barrier(sum->world);
+    as_node_barrier(sum->world);
     for (int j = 0; j < columns; j++) {
         double *column = turn + j * sum->nblocks;
         if (world->nodes > 1) {
@@ -545,16 +543,11 @@ as_status as_sum_share(as_sum *sum, void *vector, bool all)
     if (sum->world->nodes > 1) {
         AS_TRY(as_wire_share(sum, vector, all));
     }
-    sum->waited += as_node_barrier(sum->world);
+    as_node_barrier(sum->world);
     return AS_OK;
 }
 
 int64_t as_sum_sent_bytes(const as_sum *sum)
 {
     return sum->wire == NULL ? 0 : as_wire_sent(sum->wire);
-}
-
-double as_sum_wait_seconds(const as_sum *sum)
-{
-    return sum->waited;
 }

@@ -90,7 +90,4 @@ as_status as_sum_share(as_sum *sum, void *vector, bool all);
 /* Not collective. Bytes of vectors that this rank has sent to other nodes so far; 0 inside a node. */
 int64_t as_sum_sent_bytes(const as_sum *sum);
 
-/* Not collective. Seconds that this rank has waited for others since as_sum_clear; for measurements. */
-double as_sum_wait_seconds(const as_sum *sum);
-
 #endif

@@ -31,7 +31,6 @@ struct as_sum {
     as_span whole_span;
     const as_spans *summed; /* whole, or what the caller sums */
     uint64_t rounds;
-    double waited;
     double result[AS_HEAD_SIZE];
     uint32_t flags;
     const as_sum_watch *watch;

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "comm/sum_private.h"
 
@@ -323,7 +322,6 @@ void as_wire_destroy(as_wire **wire)
 as_status as_wire_gather(as_sum *sum, void *base, const size_t *at)
 {
     as_wire *wire = sum->wire;
-    const double begin = as_clock_seconds();
     as_status status = AS_OK;
     if (at[sum->world->nodes] > INT_MAX) { /* on all ranks alike: nobody waits at the barrier */
         AS_FAIL(AS_INTERNAL, "a gather of %zu bytes between nodes: expected below 2^31", at[sum->world->nodes]);
@@ -338,7 +336,6 @@ as_status as_wire_gather(as_sum *sum, void *base, const size_t *at)
             "MPI_Allgatherv");
     }
     as_node_barrier(sum->world);
-    sum->waited += as_clock_seconds() - begin;
     return status;
 }
 
@@ -458,7 +455,6 @@ as_status as_wire_reduce(as_sum *sum, as_team *team)
 {
     as_wire *wire = sum->wire;
     progress posted = {.member = wire->from}, merged = posted;
-    double idle_since = 0;
     as_wait wait = {0};
     for (int i = 0; i < wire->outlets; i++) {
         wire->outlet[i].at = wire->outlet[i].from;
@@ -481,11 +477,8 @@ as_status as_wire_reduce(as_sum *sum, as_team *team)
             busy = true;
         }
         if (moved) {
-            sum->waited += idle_since > 0 ? as_clock_seconds() - idle_since : 0;
-            idle_since = 0;
             wait = (as_wait){0};
         } else if (busy) {
-            idle_since = idle_since > 0 ? idle_since : as_clock_seconds();
             as_wait_once(&wait, sum->world->yield);
         }
     }
@@ -538,7 +531,6 @@ as_status as_wire_share(as_sum *sum, char *vector, bool all)
 {
     as_wire *wire = sum->wire;
     const as_world *world = sum->world;
-    const double begin = as_clock_seconds();
     wire->slices = 0;
     for (int i = 0; i < wire->outlets; i++) {
         const int owner = wire->outlet[i].rank;
@@ -549,9 +541,7 @@ as_status as_wire_share(as_sum *sum, char *vector, bool all)
             AS_TRY(move_slice(sum, vector, all, world->rank, rank_at(world, node, world->node_rank), true));
         }
     }
-    const as_status status = wait_all(sum, wire->slices, wire->slice);
-    sum->waited += as_clock_seconds() - begin;
-    return status;
+    return wait_all(sum, wire->slices, wire->slice);
 }
 
 int64_t as_wire_sent(const as_wire *wire)

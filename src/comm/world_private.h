@@ -56,8 +56,8 @@ void as_wait_once(as_wait *wait, bool yield);
  */
 void as_wait_for_node(const as_world *world, as_wait *wait);
 
-/* Collective over the node. Returns the seconds that this rank waited. Cost: one store and node_size loads. */
-double as_node_barrier(as_world *world);
+/* Collective over the node. Cost: one store and node_size loads. */
+void as_node_barrier(as_world *world);
 
 /* Collective over the node; no agreement with other nodes. used: how much of it somebody will write. All of it is
    touched here; less is not, and reads as zeros where nobody writes. */

@@ -180,9 +180,3 @@ int64_t as_sum_sent_bytes(const as_sum *sum)
     (void)sum;
     return 0;
 }
-
-double as_sum_wait_seconds(const as_sum *sum)
-{
-    (void)sum;
-    return 0;
-}
