@@ -175,6 +175,31 @@ static as_status write_file(const as_model_file *m, const char *path, const pred
     return status;
 }
 
+/* What is where. */
+static void tell(const predictions *p, const as_dataset *data, const char *in, const char *out, bool table)
+{
+    if (table) {
+        printf("%s: %lld rows, %lld output%s%s for %s\n", out, (long long)p->total, (long long)p->outputs,
+               p->outputs == 1 ? "" : "s", p->label != NULL ? " and the class" : "", in);
+    } else {
+        char positions[32] = "";
+        if (p->positions > 1) {
+            snprintf(positions, sizeof positions, "%lld, ", (long long)p->positions);
+        }
+        printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p->total, positions,
+               (long long)(p->outputs / p->positions), p->label != NULL ? ", /class" : "", in);
+        if (p->uncertainty.kind != AS_UNCERTAINTY_NONE) {
+            printf("/uncertainty/epistemic%s: %s\n", p->uncertainty.noise ? ", aleatoric, total" : "",
+                   p->uncertainty.about);
+        }
+    }
+    if (data->dropped > 0) {
+        printf(
+            "%lld of %lld rows have a missing value and no output (data.missing: drop); %srow says which are there\n",
+            (long long)data->dropped, (long long)data->stored, table ? "" : "/");
+    }
+}
+
 static as_status predict(const as_context *context, const as_model_file *m)
 {
     as_source source;
@@ -216,25 +241,8 @@ static as_status predict(const as_context *context, const as_model_file *m)
     if (status == AS_OK) {
         status = (table ? write_table : write_file)(m, out, &p);
     }
-    if (status == AS_OK && table && as_world_rank(m->world) == 0) {
-        printf("%s: %lld rows, %lld output%s%s for %s\n", out, (long long)p.total, (long long)p.outputs,
-               p.outputs == 1 ? "" : "s", p.label != NULL ? " and the class" : "", in);
-    } else if (status == AS_OK && as_world_rank(m->world) == 0) {
-        char positions[32] = "";
-        if (p.positions > 1) {
-            snprintf(positions, sizeof positions, "%lld, ", (long long)p.positions);
-        }
-        printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p.total, positions,
-               (long long)(p.outputs / p.positions), p.label != NULL ? ", /class" : "", in);
-        if (p.uncertainty.kind != AS_UNCERTAINTY_NONE) {
-            printf("/uncertainty/epistemic%s: %s\n", p.uncertainty.noise ? ", aleatoric, total" : "",
-                   p.uncertainty.about);
-        }
-    }
-    if (status == AS_OK && data.dropped > 0 && as_world_rank(m->world) == 0) {
-        printf(
-            "%lld of %lld rows have a missing value and no output (data.missing: drop); %srow says which are there\n",
-            (long long)data.dropped, (long long)data.stored, table ? "" : "/");
+    if (status == AS_OK && as_world_rank(m->world) == 0) {
+        tell(&p, &data, in, out, table);
     }
     as_uncertainty_free(&p.uncertainty);
     free(p.value);
