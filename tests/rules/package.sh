@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# An installed copy can be used: find_package(allsum) and pkg-config both build and run a program.
+# An installed copy can be used: find_package(allsum) and pkg-config both build and run a program, and so does the one of
+# docs/embedding.md.
 set -euo pipefail
 cmake=$1 build=$2 scratch=$3 compiler=$4
 
@@ -36,6 +37,17 @@ export PKG_CONFIG_PATH=${description%/*}
 "$compiler" "$scratch/user/main.c" -o "$scratch/user/plain" $(pkg-config --cflags --libs allsum)
 "$scratch/user/plain"
 echo 'pkg-config allsum: builds and runs'
+page=$(dirname "${BASH_SOURCE[0]}")/../../docs/embedding.md
+sed -n '/^...c$/,/^...$/p' "$page" | sed '1d;$d' >"$scratch/user/surrogate.c"
+cat >"$scratch/user/net.yaml" <<'END'
+data: {train: {format: builtin, name: digits}, normalize: scale}
+model: {layers: [dense: 10], loss: cross_entropy}
+train: {batch: 64, epochs: 1}
+END
+# shellcheck disable=SC2046
+"$compiler" -Wall -Wextra -Werror "$scratch/user/surrogate.c" -o "$scratch/user/surrogate" $(pkg-config --cflags --libs allsum)
+(cd "$scratch/user" && ./surrogate 2>log | grep -qE '^0\.[0-9]+$') || { cat "$scratch/user/log"; exit 1; }
+echo 'docs/embedding.md: its program trains and predicts'
 if [ -x "$scratch/installed/bin/allsum" ]; then
     "$scratch/installed/bin/allsum" --help >/dev/null
     echo 'the installed program runs'
