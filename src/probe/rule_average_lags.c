@@ -31,8 +31,11 @@ static double first_statistics(const as_case *c, const char **name)
         const as_layer *layer = &c->network->model.layer[l];
         const as_field *field = layer->ops->fields;
         if (strcmp(layer->ops->name, "batch_norm") == 0) {
-            while (strcmp(field->name, "momentum") != 0) {
+            while (field->name != NULL && strcmp(field->name, "momentum") != 0) {
                 field++;
+            }
+            if (field->name == NULL) {
+                continue;
             }
             const double momentum = *(const double *)(const void *)((const char *)layer->options + field->offset);
             const double share = as_pow_f64(1 - momentum, (double)c->final_step);

@@ -9,7 +9,16 @@
 #include "base/error.h"
 #include "run/patient.h"
 
-enum { STEPS = 40, LONGER = 4, MOST = 16, WARMUP_MOST = 200, ROWS = 1024, FIT_ROWS = 4096, SETS_MAX = 80 };
+enum {
+    STEPS = 40,
+    LONGER = 4,
+    MOST = 16,
+    WARMUP_MOST = 200,
+    ROWS = 1024,
+    FIT_ROWS = 4096,
+    AGAIN_MOST = 20000,
+    SETS_MAX = 80
+};
 
 static const double flops_most = 5e9; /* of one short training */
 
@@ -275,7 +284,7 @@ static as_status try_penalties(as_patient *p)
     as_case *c = &p->c;
     const double least = c->l2 > 0 ? 10 * c->l2 : 3e-3;
     const bool shares = c->classifies || c->regresses; /* losses whose least is 0 */
-    if (c->held_out.rows < 2 || !shares || !(c->now.loss < AS_GAP * c->held_out.loss) ||
+    if (c->held_out.rows < 2 || !shares || !(c->now.loss < AS_GAP * c->held_out.loss) || c->final_step > AGAIN_MOST ||
         steps_of(p, c->final_step) < c->final_step) {
         return AS_OK;
     }

@@ -80,7 +80,7 @@ static void change_columns(table *t)
 
 static void change_targets(table *t)
 {
-    const double rare = change(t, "rare", 0), flip = change(t, "flip", 0);
+    const double rare = change(t, "rare", 0), flip = change(t, "flip", 0), noted = change(t, "noted", 0);
     for (int r = 0; r < t->rows; r++) {
         double *x = t->x + r * COLUMNS_MAX;
         if (rare > 0) {
@@ -98,7 +98,7 @@ static void change_targets(table *t)
         t->y[r] += change(t, "noise", 0) * normal(t);
         t->y[r] = change(t, "offset", 0) + change(t, "spread", 1) * t->y[r];
         t->y[r] = change(t, "constant", 0) > 0 ? 1 : t->y[r];
-        t->y[r] = uniform(t) < change(t, "noted", 0) ? -999 : t->y[r];
+        t->y[r] = noted > 0 && uniform(t) < noted ? -999 : t->y[r];
     }
 }
 
