@@ -325,6 +325,12 @@ static as_status parse_sections(as_config *c)
         AS_FAIL(AS_CONFIG, "%s: model: expected a map such as {type: %s}, found %s%s", as_node_place(o.model),
                 word ? o.model->text : "ols", word ? "the word " : "no map", word ? o.model->text : "");
     }
+    if (o.data == NULL || o.data->kind == AS_NODE_NULL) {
+        AS_FAIL(AS_CONFIG,
+                "%s: missing section 'data' (what it learns from, such as data: {train: {format: idx, x: FILE, y: "
+                "FILE}}; see: allsum explain data)",
+                as_node_place(c->root));
+    }
     AS_TRY(as_data_options_parse(c->document, o.data, &c->data));
     AS_TRY(parse_train(c, o.train));
     const as_fields_part start = {as_start_fields, &c->start};

@@ -15,6 +15,8 @@ model:
 train: {batch: 32, steps: 2}
 END
 base=../in/base.yaml
+echo 'model: {layers: [dense: 10]}' >../in/no-data.yaml
+expect 78 "no-data\.yaml:1:1: missing section 'data' \(what it learns from, such as " train ../in/no-data.yaml
 
 expect 66 'absent\.yaml: cannot open: No such file' train absent.yaml
 expect 66 'cannot read' train ../in

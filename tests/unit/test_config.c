@@ -212,7 +212,7 @@ static void test_refused(void **state)
         {"model.layers=[]", "model.layers: expected a list of layers", AS_CONFIG},
         {"model=~", "missing section 'model'", AS_CONFIG},
         {"name=../x", "name: expected a name for a directory", AS_CONFIG},
-        {"data=~", "data.train: expected a source", AS_CONFIG},
+        {"data=~", "missing section 'data'", AS_CONFIG},
         {"data.train.format=hdf", "data.train.format: unknown data format", AS_CONFIG},
         {"seed", "--set seed: expected KEY=VALUE", AS_USAGE},
         {"=3", "expected KEY=VALUE", AS_USAGE},
