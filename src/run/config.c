@@ -355,10 +355,14 @@ static as_status parse_sections(as_config *c)
     return check_kinds(c);
 }
 
-static as_status finish(as_config *c, as_node *root, int nsets, const char *const *set)
+/* standard: the tree is the built-in configuration. */
+static as_status finish(as_config *c, bool standard, as_node *root, int nsets, const char *const *set)
 {
     for (int i = 0; i < nsets; i++) {
         AS_TRY(as_config_override(c->document, root, set[i]));
+    }
+    if (standard) {
+        as_config_fit_default(root);
     }
     c->root = root;
     return parse_sections(c);
@@ -394,7 +398,7 @@ as_status as_config_load(int nfiles, const char *const *file, int nsets, const c
         AS_TRY(as_config_merge(out->document, root, over, &root));
         AS_TRY(name_of_file(out, file[i]));
     }
-    return finish(out, root, nsets, set);
+    return finish(out, nfiles == 0, root, nsets, set);
 }
 
 as_status as_config_parse(const char *name, const char *text, int nsets, const char *const *set, as_config *out)
@@ -403,7 +407,7 @@ as_status as_config_parse(const char *name, const char *text, int nsets, const c
     AS_TRY(as_document_create(&out->document));
     as_node *root = NULL;
     AS_TRY(as_yaml_parse(out->document, name, text, &root));
-    return finish(out, root, nsets, set);
+    return finish(out, false, root, nsets, set);
 }
 
 void as_config_destroy(as_config *config)

@@ -1,4 +1,5 @@
 /* Several files and overrides to one tree. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -87,6 +88,83 @@ static void clear_places(as_node *node)
     }
 }
 
+/* Takes the keys out of a map that a file has given, but one of them; what overrides gave has no line. NULL: all. */
+static void keep_overrides(as_node *map, const char *but)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; map != NULL && map->kind == AS_NODE_MAP && i < map->count; i++) {
+        if (map->item[i]->line == 0 || (but != NULL && strcmp(map->key[i], but) == 0)) {
+            map->item[kept] = map->item[i];
+            map->key[kept] = map->key[i];
+            map->key_line[kept] = map->key_line[i];
+            map->key_column[kept++] = map->key_column[i];
+        }
+    }
+    if (map != NULL && map->kind == AS_NODE_MAP) {
+        map->count = kept;
+    }
+}
+
+/* Takes a key out of a map, but for what overrides gave of it. */
+static void forget(as_node *map, const char *key)
+{
+    as_node *node = as_node_get(map, key);
+    if (node == NULL || node->line == 0) {
+        return;
+    }
+    keep_overrides(node, NULL);
+    for (int64_t i = 0; (node->kind != AS_NODE_MAP || node->count == 0) && i < map->count; i++) {
+        if (map->item[i] == node) {
+            for (map->count--; i < map->count; i++) {
+                map->item[i] = map->item[i + 1];
+                map->key[i] = map->key[i + 1];
+                map->key_line[i] = map->key_line[i + 1];
+                map->key_column[i] = map->key_column[i + 1];
+            }
+        }
+    }
+}
+
+/* Another format of a source, or another kind of model: the keys of the old one are not the new one's. */
+static void change_kind(as_node *root, const char *path, const as_node *value)
+{
+    static const char *const sources[] = {"train", "test"};
+    for (int i = 0; i < 2; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "data.%s.format", sources[i]);
+        as_node *source = as_node_get(as_node_get(root, "data"), sources[i]);
+        const char *old = word_of(source, "format");
+        if (strcmp(path, key) == 0 && old != NULL && value->kind == AS_NODE_SCALAR && strcmp(old, value->text) != 0) {
+            keep_overrides(source, "format");
+        }
+    }
+    as_node *model = as_node_get(root, "model");
+    const char *old = word_of(model, "type");
+    if (strcmp(path, "model.type") == 0 && value->kind == AS_NODE_SCALAR &&
+        strcmp(old != NULL ? old : "network", value->text) != 0) {
+        keep_overrides(model, "type");
+    }
+}
+
+void as_config_fit_default(as_node *root)
+{
+    as_node *data = as_node_get(root, "data");
+    const char *format = word_of(as_node_get(data, "train"), "format");
+    const char *type = word_of(as_node_get(root, "model"), "type");
+    const as_node *train = as_node_get(data, "train");
+    if (format != NULL && (strcmp(format, "builtin") != 0 || !as_node_is(as_node_get(train, "name"), "digits"))) {
+        forget(data, "test");
+        forget(data, "normalize");
+        forget(root, "name");
+    }
+    if (type != NULL && strcmp(type, "network") != 0) {
+        static const char *const of_networks[] = {"optimizer", "schedule", "train", "checkpoint", "log", "name"};
+        for (int i = 0; i < 6; i++) {
+            forget(root, of_networks[i]);
+        }
+    }
+}
+
 as_status as_config_override(as_document *document, as_node *root, const char *set)
 {
     const char *equals = strchr(set, '=');
@@ -104,6 +182,7 @@ as_status as_config_override(as_document *document, as_node *root, const char *s
     }
     path[equals - set] = '\0';
     const bool steps = strcmp(path, "train.steps") == 0, epochs = strcmp(path, "train.epochs") == 0;
+    change_kind(root, path, value);
     AS_TRY(as_node_set_path(document, root, path, value));
     as_node *rival = as_node_get(as_node_get(root, "train"), steps ? "epochs" : "steps");
     if ((steps || epochs) && rival != NULL) {

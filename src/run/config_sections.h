@@ -11,8 +11,13 @@ extern const as_field as_root_fields[], as_train_fields[], as_checkpoint_fields[
 /* Not collective. Puts `over` over `base`: maps key by key, everything else replaced. *out may be either of them. */
 as_status as_config_merge(as_document *document, as_node *base, as_node *over, as_node **out);
 
-/* Not collective. Applies "a.b=value"; the value is YAML. */
+/* Not collective. Applies "a.b=value"; the value is YAML. Another `format` of a source, or another `type` of model,
+   takes out the keys beside it that a file has given. */
 as_status as_config_override(as_document *document, as_node *root, const char *set);
+
+/* Not collective. Of the built-in configuration, after the overrides: what is meant for its network or its images alone
+   goes where another model or other data were given. */
+void as_config_fit_default(as_node *root);
 
 /* Not collective. Checks the model section as far as that goes without data (kinds, keys, values) and appends it
    resolved. Errors: CONFIG. */

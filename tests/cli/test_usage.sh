@@ -37,6 +37,20 @@ OMP_NUM_THREADS=2 OMP_STACKSIZE=4M expect 0 '' "${small[@]}" -q -o ../enough
 for time in 90 1.5h 2d1h 0:30:00 1-00:00:00; do expect 0 '' "${small[@]}" -q -o "../timed-$time" --max-time "$time"; done
 for time in 3h50 3x h 1: -5 0; do expect 64 "--max-time: expected a time like .*, found '$time'" "${small[@]}" -o ../never --max-time="$time"; done
 
+printf 'data: {train: {format: builtin, name: digits}}\nmodel: {layers: [{dense: 10}], loss: cross_entropy}\ntrain: {steps: 1}\n' >../in/net.yaml
+# Without a file: another model or other data need no word about what the built-in network and images have.
+expect 0 'accuracy 0\.9' train -s model.type=logistic -s model.penalty=l2 -q -o ../nofile
+printf 'a,b,y\n1,2,3\n2,5,4\n4,1,9\n5,5,8\n' >../in/few.csv
+n=0
+for set in 'data.train={format: csv, file: ../in/few.csv, target: [y]}' data.train.format=csv; do
+    expect 0 '2 steps in' train -s "$set" -s data.train.file=../in/few.csv -s 'data.train.target=[y]' -s model.type=ols -q -o ../nofile-$((++n))
+done
+expect 0 'Dep. Variable: +y ' info ../nofile-2
+expect 78 "unknown key 'model.penalty'" train -s model.type=ols -s model.penalty=l2 -o ../never
+expect 0 ' 2 steps in' train -s model.type=gmm -s model.n_components=2 -s model.covariance_type=diagonal -s train.steps=2 -q -o ../nofile-steps
+expect 78 'a model of type ols has no optimizer' train -s model.type=ols -s optimizer.lr=0.1 -o ../never
+expect 0 '1 steps in' train ../in/net.yaml -s model.type=pca -q -o ../changed
+
 # No colours into a file; results that cannot be written are an error.
 "$program" list 2>&1 | grep -q $'\033' && { echo "colours in a file"; failures=$((failures + 1)); }
 "$program" list >/dev/full 2>../err && { echo "a full disk behind stdout went unnoticed"; failures=$((failures + 1)); }
