@@ -337,6 +337,18 @@ static as_status restored(as_estimator *estimator)
     return network_use_judged(network);
 }
 
+/* A slot of the own slice to what it starts with; where nothing trains it is not touched. */
+static void fill_slot(as_network *network, int slot)
+{
+    const as_spans *summed = &network->summed;
+    const int64_t to = as_spans_before(summed, network->first + network->count);
+    for (int64_t i = as_spans_before(summed, network->first), n, first; i < to; i += n) {
+        n = as_spans_next(summed, i, to, &first);
+        network->update->fill(n, network->slot_kind[slot].initial,
+                              network_at(network, network->slot[slot], first - network->first));
+    }
+}
+
 static as_status init(as_estimator *estimator)
 {
     as_network *network = (as_network *)estimator;
@@ -352,7 +364,7 @@ static as_status init(as_estimator *estimator)
     AS_TRY(as_world_barrier(setup->world));
     for (int s = 0; s < network->nslots; s++) {
         if (network->slot_kind[s].roles == 0) { /* others are zeros, and stay untouched where nobody has them */
-            network->update->fill(network->count, network->slot_kind[s].initial, network->slot[s]);
+            fill_slot(network, s);
         }
     }
     if (network->schedule.ops->begin != NULL) {
