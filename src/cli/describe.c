@@ -80,6 +80,8 @@ static as_status open_data(as_document *document, const char *format, const char
     return source.ops->open(source.options, NULL, file, column);
 }
 
+enum { COLUMNS_LISTED = 40 };
+
 static as_status describe_data(const char *path, const char *format, const char *key, as_description *d)
 {
     as_document *document = NULL;
@@ -91,8 +93,18 @@ static as_status describe_data(const char *path, const char *format, const char 
     if (status == AS_OK) {
         const as_column *x = &column[AS_PART_X];
         char shape[128];
-        as_text_add(&d->text, "%s: %s data, %lld samples of %s %s\n", path, format, (long long)x->rows,
-                    as_dtype_name(x->type), as_shape_text(&x->shape, shape, sizeof shape));
+        if (x->parts.n > 0) { /* a table: numbers or texts */
+            as_text_add(&d->text, "%s: %s data, %lld samples of %lld columns; --stats describes them\n", path, format,
+                        (long long)x->rows, (long long)x->parts.n);
+        } else {
+            as_text_add(&d->text, "%s: %s data, %lld samples of %s %s\n", path, format, (long long)x->rows,
+                        as_dtype_name(x->type), as_shape_text(&x->shape, shape, sizeof shape));
+        }
+        const int64_t listed = x->parts.n < COLUMNS_LISTED ? x->parts.n : COLUMNS_LISTED;
+        for (int64_t i = 0; i < listed; i++) {
+            as_text_add(&d->text, "%s%s", i == 0 ? "  columns: " : ", ", x->parts.part[i].name);
+        }
+        as_text_add(&d->text, "%s", listed == 0 ? "" : listed < x->parts.n ? ", ...\n" : "\n");
         as_json_text(&d->json, "kind", "data");
         as_json_text(&d->json, "path", path);
         as_json_text(&d->json, "format", format);

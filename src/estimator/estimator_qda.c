@@ -82,10 +82,11 @@ static as_status finish_class(as_statistic *s, double *sum, int64_t k, double *w
     }
     const int64_t rank = as_dense_cholesky(d, work, 1e-12, NULL);
     if (rank < d) {
+        char name[64];
         AS_FAIL(AS_DATA,
-                "qda: the covariance of class %lld (samples of weight %g) has rank %lld of %lld columns: set "
+                "qda: the covariance of class %s (samples of weight %g) has rank %lld of %lld columns: set "
                 "model.reg_param above 0, leave columns out that depend on others, or use lda",
-                (long long)k, n, (long long)rank, (long long)d);
+                as_statistic_class(s, k, name), n, (long long)rank, (long long)d);
     }
     as_dense_invert_upper(d, work, d, p);
     *loss += 0.5 * (as_scatter_trace(d, d, square, p, d) + n * (double)d * AS_LOG_2PI);

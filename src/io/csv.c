@@ -496,7 +496,8 @@ static as_status fail_number(as_csv *csv, int column, const field *f, int64_t li
     csv->decimal = decimal == '.' ? ',' : '.';
     const bool other = to_number(csv, f, &ignored);
     csv->decimal = decimal;
-    char cure[96] = "data.columns.one_hot takes texts; data.columns.use chooses columns";
+    char cure[128] =
+        "data.columns.one_hot takes texts, code those of models of categories; data.columns.use chooses columns";
     if (other) {
         snprintf(cure, sizeof cure, "decimal: %s of the source reads that", decimal == '.' ? "comma" : "point");
     }

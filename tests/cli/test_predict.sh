@@ -33,7 +33,8 @@ expect 0 '^1 of 3 rows have a missing value and no output' predict ../named -i .
 grep -q 't\.csv: 2 rows, 3 outputs and the class' ../out || complain 'what the table holds'
 [ "$(sed -n 1p ../t.csv)" = 'row,class,"output_no, never","output_so ""so""",output_yes' ] || complain "header $(sed -n 1p ../t.csv)"
 [ "$(cut -d, -f1 ../t.csv | paste -sd ' ')" = 'row 0 2' ] || complain 'rows of the table'
-expect 0 '2 samples' info ../t.csv
+expect 0 't\.csv: csv data, 2 samples of 5 columns' info ../t.csv
+grep -q '^  columns: row, class, output_no, never, ' ../out || complain 'names of the columns'
 "$program" predict ../model -i ../in/all.csv -o ../plain.csv >../out 2>../err
 [ "$(head -1 ../plain.csv)" = 'row,class,output_0,output_1,output_2' ] || complain 'header of classes without names'
 [ "$(wc -l <../plain.csv)" = 41 ] || complain 'lines of the table'
