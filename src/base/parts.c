@@ -1,3 +1,4 @@
+/* Named parts of a sample: a growing list that owns its names. An element is found by its part, from the first on. */
 #include "base/parts.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* The section `data.columns`: its keys, how they are read, and how they are written again. What is made of columns by
+   it is data/design.c. */
 #include "data/columns.h"
 
 #include <string.h>

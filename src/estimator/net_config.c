@@ -1,3 +1,5 @@
+/* Bayesian networks from a configuration: levels, parents and tables are read and checked, each message with its place.
+ */
 #include "estimator/net_config.h"
 
 #include <stdlib.h>

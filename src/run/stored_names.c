@@ -1,3 +1,4 @@
+/* Names of columns, targets and classes, on their way into a checkpoint and back. */
 #include "run/stored_names.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# No source file above 700 lines, no configuration of 40 lines or more, only the agreed entries at the top of the tree.
+# No source file above 700 lines or without a word on what it holds, no configuration of 40 lines or more, only the agreed entries at the top of the tree.
 set -euo pipefail
 
 bad=0
@@ -10,6 +10,13 @@ while read -r lines file; do
         bad=1
     fi
 done < <(find src include tests launch -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.def' -o -name '*.py' \) ! -path 'tests/reference/*' -exec wc -l {} +)
+while IFS= read -r file; do
+    read -r first <"$file"
+    if [ "${first:0:2}" != '/*' ]; then
+        echo "$file: begin with a comment that says what it holds"
+        bad=1
+    fi
+done < <(find src include tests -type f -name '*.[ch]')
 for file in configs/*.yaml; do
     [ -e "$file" ] || continue
     lines=$(wc -l <"$file")
