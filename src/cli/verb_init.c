@@ -1,4 +1,4 @@
-/* allsum init [KIND]: a commented configuration to start from. */
+/* allsum init [KIND|FILE.csv]: a commented configuration to start from. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "cli/init_table.h"
 #include "cli/verb.h"
+#include "io/file_kind.h"
 #include "run/config.h"
 
 static const char fashion[] =
@@ -177,11 +179,36 @@ static as_status write_new(const char *path, const char *text)
     return AS_OK;
 }
 
+/* For a table that is there: TABLE.yaml, or --out. */
+static as_status write_for_table(const as_context *context, const char *file)
+{
+    as_text text = {0};
+    char path[1024];
+    const char *out = as_option_get(context, "out"), *slash = strrchr(file, '/');
+    const char *name = slash != NULL ? slash + 1 : file;
+    const int stem = (int)(strlen(name) - strlen(".csv"));
+    snprintf(path, sizeof path, "%.*s%s", out != NULL ? 1000 : stem, out != NULL ? out : name,
+             out != NULL ? "" : ".yaml");
+    as_status status = as_init_table(file, as_option_get(context, "target"), &text);
+    status = status == AS_OK ? write_new(path, text.data) : status;
+    if (status == AS_OK) {
+        printf("%s written; next: allsum info %s --stats, allsum train %s\n", path, path, path);
+    }
+    as_text_free(&text);
+    return status;
+}
+
 static as_status run(as_context *context)
 {
     const char *const names[] = {"digits", "fashion", "csv", "hdf5", "images", "text", NULL};
     const char *const texts[] = {as_config_default_text(), fashion, csv, hdf5, images, text_of_words};
     const char *wanted = context->narguments > 0 ? context->argument[0] : names[0];
+    if (as_file_ends(wanted, ".csv")) {
+        return write_for_table(context, wanted);
+    }
+    if (as_option_get(context, "target") != NULL) {
+        AS_FAIL(AS_USAGE, "init: --target is for a table; expected FILE.csv, found '%s'", wanted);
+    }
     for (int i = 0; names[i] != NULL; i++) {
         if (strcmp(names[i], wanted) == 0) {
             char path[1024];
@@ -194,21 +221,25 @@ static as_status run(as_context *context)
     }
     const char *near = as_nearest_name(wanted, names);
     AS_FAIL(AS_USAGE, "init: unknown kind '%s'%s%s%s", wanted, near != NULL ? " (did you mean '" : "",
-            near != NULL ? near : " (known: digits, fashion, csv, hdf5, images, text)", near != NULL ? "'?)" : "");
+            near != NULL ? near : " (known: digits, fashion, csv, hdf5, images, text, or a FILE.csv)",
+            near != NULL ? "'?)" : "");
 }
 
 static const as_option options[] = {
     {.name = "out", .letter = 'o', .value = "FILE", .help = "name of the file (default: KIND.yaml)"},
+    {.name = "target", .value = "NAME", .help = "of a table: the column to learn (default: the last)"},
     AS_OPTIONS_END,
 };
 
 const as_verb as_verb_init = {
     .name = "init",
-    .arguments = "[digits|fashion|csv|hdf5|images|text]",
+    .arguments = "[digits|fashion|csv|hdf5|images|text|FILE.csv]",
     .summary = "Write a commented configuration to start from",
     .details =
         "digits: the embedded images (default); fashion: Fashion-MNIST from Debian; csv, hdf5: a table or arrays of\n"
         "yours; images: convolutions for your images in HDF5; text: a transformer for your text.\n"
+        "FILE.csv: a statistical model of that table, its columns looked at: indicators for texts, rows with missing\n"
+        "values left out, least squares of numbers or logistic regression of classes.\n"
         "An existing file is never overwritten.\n",
     .options = options,
     .max_arguments = 1,

@@ -18,6 +18,24 @@ expect 0 'a' sample ../text -p 'a line' -n 5
 expect 0 ' 2 steps in ' train ../in/images.yaml -s 'data.train={format: builtin, name: digits, shape: [8, 8, 1]}' -s train.steps=2 -q -o ../images
 printf 'a,b,price\n1,2,3\n4,5,6\n7,8,9\n' >../in/t.csv
 expect 0 '3 rows of 2' explain ../in/csv.yaml -s data.train.file=../in/t.csv
+
+# A table that is there: its columns are looked at, and the file trains as it is written.
+printf 'id;town;rain;same;price\n%s\n' "$(for i in $(seq 40); do echo "$i;$([ $((i % 3)) = 0 ] && echo '"a ""b"""' || echo "c$((i % 2))");$((i % 7)),5;1;$([ $i = 9 ] || echo $((i * i % 50)),25)"; done)" >../in/shop.csv
+expect 0 '^shop\.yaml written' init ../in/shop.csv
+mv shop.yaml ../in/
+for line in '    decimal: comma ' '    features: \["id", "town", "rain"\]' '    # left out: same \(constant\)' '  columns: \{one_hot: \["town"\], drop_first' '  missing: drop ' 'model: \{type: ols\}'; do
+    grep -qE "^$line" ../in/shop.yaml || complain "shop.yaml: no line $line"
+done
+expect 0 ' 2 steps in ' train ../in/shop.yaml -q -o ../shop
+expect 0 'town=c1' info ../shop
+expect 0 'town\.yaml written' init ../in/shop.csv --target town --out town.yaml
+grep -q '^model: {type: logistic}' town.yaml || complain 'texts are classes'
+rm town.yaml
+expect 65 'no column is named "cost"; the header has id, town' init ../in/shop.csv --target cost
+printf 'a,b\n1,2\n1,3\n' >../in/flat.csv
+expect 65 'no column to learn "b" from; left out: a \(constant\)' init ../in/flat.csv
+expect 66 'nowhere\.csv: cannot open' init ../nowhere.csv
+expect 64 'init: --target is for a table; expected FILE\.csv' init csv --target a
 expect 64 "unknown kind 'digit' \(did you mean 'digits'\?\)" init digit
 expect 73 'exists already' init csv --out ../in/csv.yaml
 expect 73 'cannot create' init csv --out ../nowhere/csv.yaml
