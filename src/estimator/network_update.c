@@ -227,15 +227,30 @@ static as_status diverged(as_network *network, int64_t step, double loss, double
     AS_FAIL(AS_DIVERGED, "step %lld: loss is %g, gradient norm is %g", (long long)step, loss, norm);
 }
 
+/* This rank's share of what its node packs: of all parameters, or of those that have moved. */
+static void pack_share(const as_network *network, const void *params, void *packed, bool all)
+{
+    const as_world *world = network->setup.world;
+    const as_spans *summed = &network->summed;
+    int64_t from, count, first;
+    as_team_share(all ? network->n : summed->count, AS_BLOCK, as_world_node_rank(world), as_world_node_size(world),
+                  &from, &count);
+    if (all) {
+        as_model_pack(&network->model, params, from, count, packed);
+        return;
+    }
+    for (int64_t i = from, n; i < from + count; i += n) {
+        n = as_spans_next(summed, i, from + count, &first);
+        as_model_pack(&network->model, params, first, n, packed);
+    }
+}
+
 as_status network_share(as_network *network, void *params, void *packed, bool all)
 {
     as_world *world = network->setup.world;
     AS_TRY(as_sum_share(network->sum, params, all));
-    const bool remote = as_world_nodes(world) > 1;
-    if (all || remote) {
-        int64_t first, count;
-        as_team_share(network->n, AS_BLOCK, as_world_node_rank(world), as_world_node_size(world), &first, &count);
-        as_model_pack(&network->model, params, first, count, packed);
+    if (all || as_world_nodes(world) > 1) {
+        pack_share(network, params, packed, all);
         AS_TRY(as_world_barrier(world));
     }
     return AS_OK;
