@@ -221,7 +221,10 @@ static as_status open_table(as_format_file *file, const options *o, const as_kno
         AS_FAIL(AS_CONFIG, "%s: delimiter: expected one character or tab, found \"%s\"", o->file, text);
     }
     AS_TRY(as_csv_open(o->file, delimiter, &file->csv));
-    AS_TRY(as_csv_set_decimal(file->csv, o->decimal == 0 ? '.' : ','));
+    const as_status decimal = as_csv_set_decimal(file->csv, o->decimal == 0 ? '.' : ',');
+    if (o->other == NULL) { /* a table that only must be like another one may be written in another way */
+        AS_TRY(decimal);
+    }
     const size_t columns = (size_t)as_csv_columns(file->csv);
     for (int part = 0; part < AS_PARTS; part++) {
         file->slot[part] = malloc(columns * sizeof **file->slot);

@@ -300,9 +300,10 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
                 : labels    ? "es"
                             : "s",
                 (long long)head->outputs, head->outputs == 1 ? "" : "s", (long long)found,
-                things > 1 ? ""
-                : labels   ? " (data.classes tells of more where not all of them occur)"
-                           : " (labels: true of data.train reads whole numbers as labels)");
+                labels && things == found + 1 ? " (labels count from 0: the largest one and 1 are the classes)"
+                : things > 1                  ? ""
+                : labels                      ? " (data.classes tells of more where not all of them occur)"
+                                              : " (labels: true of data.train reads whole numbers as labels)");
     }
     if (positions > 1 && (as_shape_positions(out) != positions || as_shape_channels(out) != head->outputs)) {
         char text[64];

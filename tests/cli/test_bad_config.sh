@@ -76,6 +76,8 @@ expect 78 'deep\.yaml:1:.*nested deeper than' train ../in/deep.yaml
 head -c 4000 /dev/urandom | write random.yaml
 expect 78 'random\.yaml' train ../in/random.yaml
 printf 'a,b,c\n1,2,0\n3,4,0\n' | write one_class.csv
+printf 'a,c\n1,1\n2,2\n3,2\n' >../in/from_one.csv
+expect 78 'data with 3 classes expects 3 outputs, found 2 \(labels count from 0' train $base -s 'data.train={format: csv, file: ../in/from_one.csv, target: [c]}' -s train.batch=2 -s 'model.layers=[{dense: 2}]'
 expect 78 'data with 1 class expects 1 output, found 10 \(data\.classes tells of more' train $base -s 'data.train={format: csv, file: ../in/one_class.csv, target: [c]}' -s train.batch=2
 printf 'not an idx file at all' | write wrong.idx
 expect 65 'wrong\.idx' train $base -s 'data.train={format: idx, x: ../in/wrong.idx, y: ../in/wrong.idx}'
