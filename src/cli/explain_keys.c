@@ -49,7 +49,11 @@ static void write_type(const as_field *f, as_text *text)
         [AS_FIELD_EVERY] = "N steps, epochs, seconds, minutes or hours, or never",
         [AS_FIELD_NODE] = "a name, or a map of options",
     };
-    as_text_add(text, "%s", names[f->type]);
+    const bool worded = f->type == AS_FIELD_TEXT && f->choices != NULL; /* a number, or one of some words */
+    as_text_add(text, "%s", worded ? names[AS_FIELD_INT] : names[f->type]);
+    for (int i = 0; worded && f->choices[i] != NULL; i++) {
+        as_text_add(text, " or %s", f->choices[i]);
+    }
     for (int i = 0; f->type == AS_FIELD_CHOICE && f->choices[i] != NULL; i++) {
         as_text_add(text, "%s%s", i > 0 ? ", " : "", f->choices[i]);
     }
@@ -59,8 +63,8 @@ static void write_range(const as_field *f, as_text *text)
 {
     char low[32], high[32];
     const bool any = f->min < 0 || f->min > 0 || f->max < 0 || f->max > 0;
-    const bool number =
-        f->type == AS_FIELD_INT || f->type == AS_FIELD_REAL || f->type == AS_FIELD_REALS || f->type == AS_FIELD_INTS;
+    const bool number = (f->type == AS_FIELD_TEXT && f->choices != NULL) || f->type == AS_FIELD_INT ||
+                        f->type == AS_FIELD_REAL || f->type == AS_FIELD_REALS || f->type == AS_FIELD_INTS;
     if (any && number && f->max >= 1e12) { /* larger than anything that fits */
         as_text_add(text, "at least %s", as_real_text(f->min, low));
     } else if (any && number) {
