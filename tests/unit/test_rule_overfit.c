@@ -17,6 +17,7 @@ enum { ROWS = 40, EVALUATIONS = 12 };
 
 typedef struct scene {
     as_case c;
+    as_network network; /* that there is one is all that is asked */
     as_history_evaluation evaluation[EVALUATIONS];
     int64_t id[ROWS];
     double best[ROWS], end[ROWS], train[ROWS];
@@ -58,7 +59,7 @@ static void set_scene(scene *s, double rise, double noise)
         s->end[i] = s->best[i] + rise + (i % 2 == 0 ? noise : -noise);
         s->train[i] = 0.4 * s->best[i];
     }
-    s->c = (as_case){.trained = true, .chance = 2, .best_step = 30};
+    s->c = (as_case){.trained = true, .network = &s->network, .chance = 2, .best_step = 30};
     s->c.best = fit_of(s, s->best);
     s->c.held_out = fit_of(s, s->end);
     s->c.now = fit_of(s, s->train);
