@@ -221,6 +221,36 @@ static void test_frozen_layers_are_not_summed(void **unused)
     }
 }
 
+/* What the model says is summed, is written by accumulate, and nothing else: frozen layers, weights under adapters,
+   what layers share, statistics that move and that stand. */
+static void test_what_is_summed_is_what_is_written(void **unused)
+{
+    (void)unused;
+    static const char *const text[] = {
+        HEAD "dense: {units: 3}], loss: mse}",
+        "model: {layers: [dense: {units: 5, freeze: true}, dense: {units: 4, lora: 2}, dense: 3]}",
+        "model: {layers: [dense: {units: 6, lora: {rank: 1}, freeze: true}, batch_norm, dense: 3]}",
+        "model: {layers: [dense: 6, batch_norm: {freeze: true}, dense: {units: 6, name: a}, dense: {units: 6, share: "
+        "a}, "
+        "dense: 3]}"};
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        network net;
+        as_spans summed = {0};
+        network_open(&net, f64(), text[i]);
+        assert_int_equal(as_model_summed(&net.model, 1, &summed), AS_OK);
+        double *g = net.gradient[0];
+        for (int64_t k = 0; k < net.model.nparams; k++) {
+            g[k] = 77;
+        }
+        network_gradient(&net, ROWS, 1);
+        for (int64_t k = 0; k < net.model.nparams; k++) {
+            assert_int_equal(g[k] != 77, as_spans_have(&summed, k));
+        }
+        as_spans_free(&summed);
+        network_close(&net);
+    }
+}
+
 /* With one sample a lane-less sum is an outer product: dW = x' d, db = d, with d the loss's gradient. */
 static void test_gradient_of_the_head_by_hand(void **unused)
 {
@@ -374,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_strides_avoid_one_set),
         cmocka_unit_test(test_packing_in_pieces),
         cmocka_unit_test(test_frozen_layers_are_not_summed),
+        cmocka_unit_test(test_what_is_summed_is_what_is_written),
         cmocka_unit_test(test_gradient_of_the_head_by_hand),
         cmocka_unit_test(test_initial_moments),
         cmocka_unit_test(test_orthogonal_start),
