@@ -402,8 +402,8 @@ as_status as_run_finish(as_run *run, as_status status, as_run_result *result)
                               (long long)run->progress.step, (long long)run->total_steps,
                               run->last_checkpoint[0] != '\0' ? run->last_checkpoint : "none");
     } else if (status == AS_DIVERGED) {
-        status = as_error_set(AS_DIVERGED, "%s; last good checkpoint: %s", as_error_message(),
-                              run->last_checkpoint[0] != '\0' ? run->last_checkpoint : "none");
+        status = as_error_set(AS_DIVERGED, "%s; last good checkpoint: %s; why: allsum diagnose %s", as_error_message(),
+                              run->last_checkpoint[0] != '\0' ? run->last_checkpoint : "none", run->dir.path);
     }
     char *message = strdup(as_error_message());
     const double memory = peak_memory(run);

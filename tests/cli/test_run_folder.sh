@@ -8,6 +8,7 @@ trains one -s train.epochs=1
 trains part -s train.steps=9 --max-steps-this-run 5
 trains whole -s train.steps=9
 trains diverged -s 'optimizer={type: sgd, lr: 1e6}'
+grep -q 'last good checkpoint: none; why: allsum diagnose [^ ]*/diverged$' ../err || complain 'no way to go from a loss that is not finite'
 trains three -s train.epochs=1 --members 3
 trains ols "$source_dir/tests/statistics/ols.yaml"
 
