@@ -159,7 +159,7 @@ static bool is_held(const char *run)
 {
     char name[4096];
     snprintf(name, sizeof name, "%s/LOCK", run);
-    const int file = open(name, O_RDONLY | O_CLOEXEC);
+    const int file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     const bool held = file < 0 || flock(file, LOCK_SH | LOCK_NB) != 0;
     if (file >= 0) {
         close(file); /* gives it back */

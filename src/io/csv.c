@@ -112,7 +112,7 @@ static as_status fail_quote(const as_csv *csv, const cursor *c)
 
 static as_status map_file(as_csv *csv)
 {
-    const int file = open(csv->path, O_RDONLY | O_CLOEXEC);
+    const int file = open(csv->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) {
         const as_status code = errno == ENOENT || errno == ENOTDIR ? AS_NOINPUT : AS_IO;
         AS_FAIL(code, "%s: cannot open: %s", csv->path, strerror(errno));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 bool as_file_ends(const char *path, const char *end)
 {
@@ -15,7 +16,8 @@ bool as_file_ends(const char *path, const char *end)
 static const char *by_signature(const char *path)
 {
     uint8_t head[8] = {0};
-    FILE *const file = fopen(path, "rb");
+    struct stat facts; /* a pipe would be waited for */
+    FILE *const file = stat(path, &facts) == 0 && S_ISREG(facts.st_mode) ? fopen(path, "rb") : NULL;
     if (file == NULL) {
         return NULL;
     }

@@ -27,7 +27,7 @@ struct as_stream {
 
 static as_status open_plain(as_stream *stream)
 {
-    stream->file = open(stream->path, O_RDONLY | O_CLOEXEC);
+    stream->file = open(stream->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (stream->file < 0) {
         const as_status code = errno == ENOENT || errno == ENOTDIR ? AS_NOINPUT : AS_IO;
         AS_FAIL(code, "%s: cannot open: %s", stream->path, strerror(errno));

@@ -15,6 +15,8 @@ model:
 train: {batch: 32, steps: 2}
 END
 base=../in/base.yaml
+mkfifo ../in/pipe.npy ../in/pipe.csv # nobody writes to them: not waited for
+for kind in npy csv; do expect 65 "pipe\.$kind: expected a regular file" info --stats ../in/pipe.$kind; done
 echo 'model: {layers: [dense: 10]}' >../in/no-data.yaml
 expect 78 "no-data\.yaml:1:1: missing section 'data' \(what it learns from, such as " train ../in/no-data.yaml
 
