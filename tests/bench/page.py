@@ -73,8 +73,8 @@ class Figures:
     def lanes(self):
         return self.made("lane-cost.md")
 
-    def pairs(self, which, what):
-        one, two = (self.objects(f"onednn-{n}.json")[which]["rows"] for n in (1, 2))
+    def pairs(self, which, what, isa=""):
+        one, two = (self.objects(f"onednn-{isa}{n}.json")[which]["rows"] for n in (1, 2))
         rows, logs = [], [0.0, 0.0]
         for pair in zip(one, two):
             row = [pair[0]["name"]]
@@ -90,6 +90,11 @@ class Figures:
 
     def convolutions(self):
         return self.pairs(1, "convolution (batch 128)")
+
+    def avx2(self):
+        """Products, then convolutions."""
+        made = [self.pairs(which, "with AVX2", "avx2-") for which in (0, 1)]
+        return made[0] + made[1][2:]
 
     def sum(self):
         def rows(name):

@@ -102,8 +102,8 @@ def main():
     elif comm:
         flat = torch.zeros(sum(p.numel() for p in model.parameters()))
         offset = 0
-        for p in model.parameters():  # the seed made them equal; gradients are views of one vector
-            p.grad = flat[offset:offset + p.numel()].view_as(p)
+        for p in model.parameters():  # the seed made them equal; gradients are views of one vector, in the order of p (fused steps look at no strides)
+            p.grad = flat.as_strided(p.size(), p.stride(), offset)
             offset += p.numel()
     optimizer = optimizer_class(model.parameters(), **options, **{word: True for word in words if word in ("foreach", "fused")})
     source, losses = batches(args, work, x, y, batch, rank, world), []
