@@ -82,7 +82,7 @@ double as_plan_fastest(const as_machine *machine, const as_network_assumption *n
                        int nodes)
 {
     const as_placement within[] = {{nodes, 1, 1}, {nodes, 1, machine->threads}, {nodes, machine->threads, 1}};
-    double least = INFINITY, part[AS_TIMES];
+    double least = (double)INFINITY, part[AS_TIMES];
     for (int i = 0; i < (machine->threads > 1 ? 3 : 1); i++) {
         if (nodes * within[i].ranks <= model->lanes) {
             const double now = as_forecast_step(machine, network, model, &within[i], part);

@@ -42,7 +42,7 @@ bool as_case_beats_chance(const as_case *c)
 {
     const as_fit *f = &c->held_out;
     const as_history *h = &c->history;
-    double best = 0, lowest = INFINITY;
+    double best = 0, lowest = (double)INFINITY;
     for (int64_t i = 0; i < h->nevaluations; i++) {
         best = h->evaluation[i].accuracy > best ? h->evaluation[i].accuracy : best;
         lowest = h->evaluation[i].loss < lowest ? h->evaluation[i].loss : lowest;
@@ -192,7 +192,7 @@ double as_case_input_size(const as_case *c)
 double as_case_imbalance(const as_case *c)
 {
     const double *rows = c->columns.class_rows;
-    double most = 0, least = INFINITY;
+    double most = 0, least = (double)INFINITY;
     for (int64_t k = 0; rows != NULL && k < c->train.classes; k++) {
         most = rows[k] > most ? rows[k] : most;
         least = rows[k] > 0 && rows[k] < least ? rows[k] : least;
@@ -216,7 +216,7 @@ double as_case_last_signal(const as_case *c)
 
 double as_case_least_gain(const as_case *c)
 {
-    double least = INFINITY;
+    double least = (double)INFINITY;
     for (int l = 0; l < c->start.nlayers; l++) {
         const as_probe_layer *x = &c->start.layer[l];
         if (weighted(c, l) != NULL && x->units > 0 && x->weight_norm / sqrt(x->units) < least) {
@@ -248,7 +248,7 @@ double as_case_dead(const as_case *c, const as_point *p, const char **name)
 
 double as_case_lowest(const as_case *c)
 {
-    double lowest = INFINITY;
+    double lowest = (double)INFINITY;
     for (int64_t i = 0; i < c->history.nevaluations; i++) {
         const as_history_evaluation *e = &c->history.evaluation[i];
         lowest = e->loss < lowest ? e->loss : lowest;

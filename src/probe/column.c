@@ -101,7 +101,7 @@ static void find_apart(const pair *sorted, int64_t n, as_column_facts *out)
 static bool orders_classes(const as_sample *s, const pair *sorted, int64_t n, int64_t present)
 {
     int64_t runs = 1;
-    double inside = 0, between = INFINITY;
+    double inside = 0, between = (double)INFINITY;
     for (int64_t i = 1; i < n; i++) {
         const double gap = sorted[i].x - sorted[i - 1].x;
         if (s->label[sorted[i].row] != s->label[sorted[i - 1].row]) {

@@ -158,7 +158,7 @@ static int64_t perceive(const as_sample *s, const as_columns *columns, double *w
     int64_t right = 0;
     for (int64_t r = 0; r < s->rows; r++) {
         int64_t best = 0;
-        double most = -INFINITY;
+        double most = -(double)INFINITY;
         for (int64_t k = 0; k < s->classes; k++) {
             double sum = w[k * d + d - 1];
             for (int64_t j = 0; j < s->width; j++) {

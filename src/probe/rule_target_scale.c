@@ -13,7 +13,7 @@ static bool outside(const as_case *c, as_finding *f)
     const as_sample *s = &c->train;
     const char *loss = c->network != NULL && c->network->model.nheads == 1 ? c->network->model.head[0].loss->name : "";
     const bool counts = strcmp(loss, "poisson") == 0, shares = strcmp(loss, "bce") == 0;
-    double least = INFINITY, most = -INFINITY, bad = 0;
+    double least = (double)INFINITY, most = -(double)INFINITY, bad = 0;
     for (int64_t i = 0; i < s->rows * s->targets && s->target != NULL && (counts || shares) && !c->reconstructs; i++) {
         const double y = s->target[i];
         least = y < least ? y : least;

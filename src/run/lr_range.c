@@ -28,7 +28,7 @@ static void judge(as_lr_range *range)
 
 static as_status sweep(as_run *run, as_lr_range *range)
 {
-    double mean = 0, weight = 0, lowest = INFINITY;
+    double mean = 0, weight = 0, lowest = (double)INFINITY;
     while (run->progress.step < run->total_steps && !run->stopping) {
         as_step_report report = {0};
         const volatile sig_atomic_t *stop = run->options->stop;
