@@ -26,7 +26,12 @@ typedef real vreal __attribute__((vector_size(V_BYTES)));
 enum { VL = V_BYTES / (int)sizeof(real) };
 
 #define AS_INLINE static inline __attribute__((always_inline))
+/* Completely, and before the compiler looks which arrays can be registers. */
+#if defined(__clang__)
+#define AS_UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define AS_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 AS_INLINE vreal v_load(const real *p)
 {
