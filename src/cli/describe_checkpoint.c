@@ -153,7 +153,6 @@ as_status as_describe_checkpoint(const char *path, as_description *out)
     return status;
 }
 
-/* Members of the status file (JSON is YAML): scalars only, as "finished, step 3, ..." for people. */
 /* Whether a job holds the lock of a run; where that cannot be found out, too. */
 static bool is_held(const char *run)
 {
@@ -167,6 +166,7 @@ static bool is_held(const char *run)
     return held;
 }
 
+/* Members of the status file (JSON is YAML): scalars only, as "finished, step 3, ..." for people. */
 static void add_status(const char *run, const char *path, as_description *d)
 {
     as_document *document = NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "math/moments.h"
 #include "probe/sample.h"
 
 enum { BATCH_ROWS = 1024, OUTPUTS_MAX = 8 };
@@ -233,4 +234,15 @@ void as_fit_free(as_fit *fit)
 {
     free(fit->block);
     *fit = (as_fit){0};
+}
+
+void as_fit_difference(const as_fit *before, const as_fit *after, double *mean, double *error)
+{
+    double n = 0, squares = 0;
+    *mean = 0;
+    for (int64_t r = 0; r < before->rows; r++) {
+        const double d = after->row_loss[r] - before->row_loss[r];
+        as_moments_add(&n, mean, &squares, 1, 1, &d);
+    }
+    *error = sqrt(squares / (n - 1) / n);
 }

@@ -24,4 +24,8 @@ typedef struct as_fit {
 as_status as_fit_measure(as_network *network, const as_dataset *data, int64_t most, as_fit *out);
 void as_fit_free(as_fit *fit);
 
+/* Not collective. Mean of what the losses of rows are more in `after` than in `before`, row by row, and its standard
+   error; both are of the same rows, at least two. */
+void as_fit_difference(const as_fit *before, const as_fit *after, double *mean, double *error);
+
 #endif

@@ -5,23 +5,11 @@
 #include <string.h>
 
 #include "kernels/scalar_math.h"
-#include "math/moments.h"
 #include "probe/rule.h"
 
 static const double share_limit = 0.05, plan_limit = 0.5; /* of the first weights in the average */
 static const double loss_limit = 1.1, chance_limit = 0.05, errors_limit = 3;
 static const double memory = 0.1; /* of the steps: what the decay that is proposed averages over */
-
-/* Standard errors by which rows lose by the averages, row by row. */
-static double errors_of(const as_fit *averaged, const as_fit *own)
-{
-    double n = 0, mean = 0, squares = 0;
-    for (int64_t r = 0; r < own->rows; r++) {
-        const double d = averaged->row_loss[r] - own->row_loss[r];
-        as_moments_add(&n, &mean, &squares, 1, 1, &d);
-    }
-    return mean / sqrt(squares / (n - 1) / n);
-}
 
 /* The largest share of the first running statistics that a batch_norm still has; its name. */
 static double first_statistics(const as_case *c, const char **name)
@@ -94,7 +82,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
                         "weights of the start (limit %.0f %%): %.6g averages over %.3g steps",
                         steps, 100 * share, 100 * plan_limit, c->ema, 1 / (1 - c->ema));
     }
-    const double errors = errors_of(averaged, own), rise = averaged->loss - own->loss;
+    double mean, error;
+    as_fit_difference(own, averaged, &mean, &error);
+    const double errors = mean / error, rise = averaged->loss - own->loss;
     as_json_real(&f->evidence, "loss_averaged", averaged->loss);
     as_json_real(&f->evidence, "loss_own", own->loss);
     as_json_real(&f->evidence, "standard_errors", errors);

@@ -73,19 +73,11 @@ static double tail_of(double t, double n)
 static bool pair_rows(const as_case *c, const as_history_evaluation *low, double *mean, double *error)
 {
     const as_fit *a = &c->best, *b = &c->held_out;
-    double n = 0, squares = 0;
-    if (a->rows < 2 || a->rows != b->rows || c->best_step != low->step) {
+    if (a->rows < 2 || a->rows != b->rows || c->best_step != low->step ||
+        memcmp(a->id, b->id, (size_t)a->rows * sizeof *a->id) != 0) {
         return false;
     }
-    *mean = 0;
-    for (int64_t r = 0; r < a->rows; r++) {
-        const double d = b->row_loss[r] - a->row_loss[r];
-        if (a->id[r] != b->id[r]) {
-            return false;
-        }
-        as_moments_add(&n, mean, &squares, 1, 1, &d);
-    }
-    *error = sqrt(squares / (n - 1) / n);
+    as_fit_difference(a, b, mean, error);
     return isfinite(*error) && *error > 0;
 }
 
@@ -147,12 +139,12 @@ static as_verdict tell_by_heart(const as_case *c, as_finding *f)
 static bool loose(const as_case *c, double *p)
 {
     const as_fit *a = &c->restrained, *b = &c->held_out;
-    double n = 0, mean = 0, squares = 0;
-    for (int64_t r = 0; r < a->rows && a->rows == b->rows; r++) {
-        const double d = b->row_loss[r] - a->row_loss[r];
-        as_moments_add(&n, &mean, &squares, 1, 1, &d);
+    double mean = 0, error;
+    *p = 1;
+    if (a->rows > 1 && a->rows == b->rows) {
+        as_fit_difference(a, b, &mean, &error);
+        *p = tail_of(mean / error, (double)a->rows);
     }
-    *p = n > 1 ? tail_of(mean / sqrt(squares / (n - 1) / n), n) : 1;
     return *p < free_p && a->loss < free_share * b->loss && mean > rise_of_chance * c->chance;
 }
 
