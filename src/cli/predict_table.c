@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "io/commit.h"
+#include "io/csv.h"
 
 static void add_number(as_text *text, double value)
 {
@@ -19,18 +20,11 @@ static void add_number(as_text *text, double value)
                                : as_real_text(value, buffer));
 }
 
-/* A name or class, in quotes where it holds what stands between fields. */
+/* A name or class. */
 static void add_word(as_text *text, const char *prefix, const char *word)
 {
-    if (strpbrk(word, ",\"\r\n") == NULL) {
-        as_text_add(text, ",%s%s", prefix, word);
-        return;
-    }
-    as_text_add(text, ",\"%s", prefix);
-    for (; *word != '\0'; word++) {
-        as_text_add(text, "%s%c", *word == '"' ? "\"" : "", *word);
-    }
-    as_text_add(text, "\"");
+    as_text_add(text, ",");
+    as_csv_write_field(prefix, word, text);
 }
 
 /* What output k is called: the target, the class, or its number. */

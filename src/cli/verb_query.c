@@ -8,6 +8,7 @@
 #include "cli/model_verb.h"
 #include "estimator/bayes_net.h"
 #include "estimator/net_config.h"
+#include "io/csv.h"
 #include "io/yaml.h"
 #include "kernels/scalar_math.h"
 
@@ -149,20 +150,6 @@ static as_status answer_explanation(query *q)
     return AS_OK;
 }
 
-/* A field of a CSV line. */
-static void add_field(const char *text, as_text *out)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        as_text_add(out, "%s", text);
-        return;
-    }
-    as_text_add(out, "\"");
-    for (const char *c = text; *c != '\0'; c++) {
-        as_text_add(out, *c == '"' ? "\"\"" : "%c", *c);
-    }
-    as_text_add(out, "\"");
-}
-
 static as_status flush(query *q)
 {
     if (q->out.failed) {
@@ -183,7 +170,7 @@ static as_status answer_samples(query *q, int64_t n, uint64_t seed)
     for (int64_t i = 0; i < q->net->n; i++) {
         known = known || q->evidence[i] >= 0;
         as_text_add(&q->out, i > 0 ? "," : "");
-        add_field(q->net->node[i].name, &q->out);
+        as_csv_write_field("", q->net->node[i].name, &q->out);
     }
     as_text_add(&q->out, known ? ",weight\n" : "\n");
     for (int64_t s = 0; s < n; s++) {
@@ -191,7 +178,7 @@ static as_status answer_samples(query *q, int64_t n, uint64_t seed)
         const double weight = as_net_draw(q->net, q->evidence, seed, (uint64_t)s, q->state);
         for (int64_t i = 0; i < q->net->n; i++) {
             as_text_add(&q->out, i > 0 ? "," : "");
-            add_field(q->net->node[i].level.name[q->state[i]], &q->out);
+            as_csv_write_field("", q->net->node[i].level.name[q->state[i]], &q->out);
         }
         as_text_add(&q->out, known ? ",%s\n" : "\n", as_real_text(weight, number));
         AS_TRY(flush(q));

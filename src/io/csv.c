@@ -14,7 +14,6 @@
 
 #include "base/error.h"
 #include "base/fields.h"
-#include "base/text.h"
 
 enum { STRIDE = 64, NUMBER_MAX = 128, EXACT_DIGITS = 15, LISTED_MAX = 12, LEVEL_MAX = 255 };
 
@@ -624,4 +623,17 @@ bool as_csv_whole(as_csv *csv, int column)
 {
     bool whole = true;
     return over_column(csv, column, check_whole, &whole) == AS_OK && whole;
+}
+
+void as_csv_write_field(const char *prefix, const char *word, as_text *text)
+{
+    if (strpbrk(word, ",\"\r\n") == NULL) {
+        as_text_add(text, "%s%s", prefix, word);
+        return;
+    }
+    as_text_add(text, "\"%s", prefix);
+    for (; *word != '\0'; word++) {
+        as_text_add(text, "%s%c", *word == '"' ? "\"" : "", *word);
+    }
+    as_text_add(text, "\"");
 }

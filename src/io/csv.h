@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/names.h"
+#include "base/text.h"
 
 typedef struct as_csv as_csv;
 
@@ -47,5 +48,9 @@ as_status as_csv_code(as_csv *csv, int column, const as_names *known, bool stric
 
 /* Not collective. Whether every field of a column is written as a whole number of at most 15 digits. */
 bool as_csv_whole(as_csv *csv, int column);
+
+/* Not collective. Appends prefix (plain) and word as one field of a line: in quotes where word holds what stands
+ * between fields. */
+void as_csv_write_field(const char *prefix, const char *word, as_text *text);
 
 #endif
