@@ -28,9 +28,7 @@ static void add_name(as_text *text, const char *name)
     as_text_add(text, "\"");
 }
 
-/* Of a column whose texts, if it has some, are coded: the first value, whether all are that one, whether any is
- * missing.
- */
+/* Of a column of numbers or codes: the first value, whether all are that one, whether any is missing. */
 static as_status look(as_csv *csv, int column, double *first, bool *constant, bool *missing)
 {
     const int columns = as_csv_columns(csv);
@@ -56,6 +54,18 @@ static as_status look(as_csv *csv, int column, double *first, bool *constant, bo
     return status;
 }
 
+/* The same of any column; its texts, if it has some, are coded for that. */
+static as_status look_coded(as_csv *csv, int column, const as_names *texts, double *first, bool *constant,
+                            bool *missing)
+{
+    if (texts->n == 0) {
+        return look(csv, column, first, constant, missing);
+    }
+    AS_TRY(as_csv_code(csv, column, texts, true));
+    AS_TRY(look(csv, column, first, constant, missing));
+    return as_csv_code(csv, column, NULL, false);
+}
+
 static as_status add_column(table *t, int column)
 {
     const char *name = as_csv_name(t->csv, column);
@@ -75,14 +85,8 @@ static as_status add_column(table *t, int column)
         return AS_OK;
     }
     as_status status = found;
-    if (status == AS_OK && texts.n > 0) {
-        status = as_csv_code(t->csv, column, &texts, true);
-    }
     if (status == AS_OK) {
-        status = look(t->csv, column, &first, &constant, &missing);
-    }
-    if (status == AS_OK && texts.n > 0) {
-        status = as_csv_code(t->csv, column, NULL, false);
+        status = look_coded(t->csv, column, &texts, &first, &constant, &missing);
     }
     if (status == AS_OK && constant) {
         as_text_add(&t->left, "%s%s (constant)", t->left.size > 0 ? ", " : "", name);
@@ -106,14 +110,8 @@ static as_status judge_target(table *t, bool *classes, bool *counts)
     as_status status = as_csv_texts(t->csv, t->target, 4096, &texts);
     *classes = texts.n > 0;
     *counts = false;
-    if (status == AS_OK && texts.n > 0) {
-        status = as_csv_code(t->csv, t->target, &texts, true);
-    }
     if (status == AS_OK) {
-        status = look(t->csv, t->target, &first, &constant, &t->missing);
-    }
-    if (status == AS_OK && texts.n > 0) {
-        status = as_csv_code(t->csv, t->target, NULL, false);
+        status = look_coded(t->csv, t->target, &texts, &first, &constant, &t->missing);
     }
     if (status == AS_OK && texts.n == 0 && as_csv_whole(t->csv, t->target)) {
         *counts = true;
