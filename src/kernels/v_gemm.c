@@ -12,8 +12,14 @@
 #include "kernels/table.h"
 #include "kernels/tile.h"
 
+/* Chain steps per block. A panel of 128 KiB streams from L2 into L1 beside tall tiles of wide vectors; beside a tile of
+   few rows its 32 KiB stay in L1. */
+#if defined(AS_ISA_AVX512)
+enum { KC = 1024 };
+#else
+enum { KC = 32 * 1024 / (2 * V_BYTES) };
+#endif
 enum {
-    KC = 1024,                    /* chain steps per block: a panel takes 128 KiB and streams from L2 into L1 */
     BLOCK_A = 512 * 1024,         /* bytes of A per block */
     L2_B = 1792 * 1024,           /* a B of no more bytes than this stays in L2 ... */
     L2_ALL = 2048 * 1024,         /* ... and needs low blocks when A and C take more than this */

@@ -22,7 +22,8 @@ enum {
     BYTES_PANELS = 1024 * 1024,  /* packed panels */
     BYTES_STRIPS = 512 * 1024,   /* packed strips */
     BYTES_ASIDE = 512 * 1024,    /* nodes that wait aside */
-    REUSE = 3,                   /* panels beside a strip that pay for packing it */
+    REUSE = 3,                   /* panels beside a strip that pay for packing it, ... */
+    REUSE_NEAR = 8,              /* ... where its rows lie near each other */
     TOGETHER = 8,                /* rows of strips that are packed at once */
     NEAR = 1280,                 /* rows no more bytes apart than this are read as fast where they lie */
     ROWS_AHEAD = 4,              /* rows that packing prefetches ahead */
@@ -277,7 +278,7 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
     p.several = all > p.most;
     p.aside = p.several && (o->sw != 1 || p.waiting > 1 || choices->nodes == AS_OUTER_ASIDE);
     p.pack_strips = choices->strips == AS_OUTER_PACKED ||
-                    (choices->strips == AS_OUTER_READ_AUTO && panels >= REUSE && !near_rows(o->ldu));
+                    (choices->strips == AS_OUTER_READ_AUTO && panels >= (near_rows(o->ldu) ? REUSE_NEAR : REUSE));
     p.pack_panels = choices->panels == AS_OUTER_PACKED ||
                     (choices->panels == AS_OUTER_READ_AUTO && strips >= REUSE && !near_rows(o->ldw));
     const int64_t rows = at_most(p.most, all > 0 ? all : 1), bytes = sizeof(real);

@@ -38,6 +38,9 @@ def torch(task, steps, ranks, threads, variant, how, seed, folder):
         return json.loads(run(command, threads).strip().splitlines()[-1])
 
 
+# An instruction set below the widest of the machine, for Allsum and for what torch is made of.
+NARROWER = {"avx2": {"ALLSUM_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
+
 WARMUP, CHUNKS = 3, 10  # of the peer: both rates are medians over the same chunks of steps
 LONG = 1000  # steps; a third of a run, but of no longer one, finds the fastest variant
 
@@ -125,11 +128,13 @@ def main():
     p.add_argument("--layouts", default="1x1,1x2,2x1", help="processes x threads")
     p.add_argument("--program", default="build/allsum")
     p.add_argument("--variants", help="of torch, instead of those of the task")
+    p.add_argument("--isa", choices=NARROWER, help="of both, instead of the widest of the machine")
     p.add_argument("--json", help="file for the rows")
     args = p.parse_args()
     for name in args.tasks.split(","):
         if name not in TASKS:
             sys.exit(f"compare: no task '{name}': expected {', '.join(TASKS)}")
+    os.environ.update(NARROWER.get(args.isa, {}))
     program, rows, ran = os.path.abspath(args.program), [], set()
     with tempfile.TemporaryDirectory() as folder:
         make_data(folder)
