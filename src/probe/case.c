@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernels/scalar_math.h"
 #include "math/descriptive.h"
+#include "math/moments.h"
 #include "probe/graph.h"
 
 double as_case_learnt(const as_case *c)
@@ -182,7 +183,7 @@ double as_case_backward_ratio(const as_case *c, const char **first, const char *
 double as_case_input_size(const as_case *c)
 {
     double squares = 0;
-    for (int64_t j = 0; j < c->columns.n; j++) {
+    for (int64_t j = 0; j < c->columns.n && !c->numbers_of_rows; j++) {
         const as_column_facts *x = &c->columns.column[j];
         squares += (x->mean * x->mean + x->sd * x->sd) / (double)c->columns.n;
     }
@@ -388,14 +389,60 @@ double as_case_guess(const as_case *c)
     return square;
 }
 
+/* The entropy of the tokens of a text: what the best constant loses. work: (classes). */
+static double entropy_of_tokens(const as_sample *s, int64_t classes, double *count)
+{
+    double all = 0, entropy = 0;
+    memset(count, 0, (size_t)classes * sizeof *count);
+    for (int64_t i = 0; i < s->rows * s->width; i++) {
+        if (s->x[i] >= 0 && s->x[i] < (double)classes) {
+            count[(int64_t)s->x[i]]++;
+            all++;
+        }
+    }
+    for (int64_t k = 0; k < classes; k++) {
+        const double p = count[k] / all;
+        entropy -= count[k] > 0 ? p * as_log_f64(p) : 0;
+    }
+    return entropy;
+}
+
+/* What the mean of each column loses, by squares, where the inputs are the targets. */
+static double spread_of_inputs(const as_sample *s)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < s->width; j++) {
+        double n = 0, mean = 0, squares = 0;
+        for (int64_t r = 0; r < s->rows; r++) {
+            as_moments_add(&n, &mean, &squares, 1, 1, s->x + r * s->width + j);
+        }
+        sum += squares / n;
+    }
+    return sum / (double)s->width;
+}
+
 as_status as_case_chance(const as_network *network, const as_sample *s, double *out)
 {
     const as_model_head *head = &network->model.head[0];
     const int64_t n = head->outputs;
     *out = (double)NAN;
+    if (s->rows > 0 && s->width > 0 && network->model.nheads == 1 && network->setup.data->reconstruct &&
+        strcmp(head->loss->name, "mse") == 0) {
+        *out = head->weight * spread_of_inputs(s);
+        return AS_OK;
+    }
     if (s->rows == 0 || network->model.nheads != 1 || (s->label == NULL && s->target == NULL)) {
         if (network->model.data.target == AS_TARGET_LABELS && network->model.data.classes > 1) {
             *out = as_log_f64((double)network->model.data.classes);
+        }
+        if (isfinite(*out) && network->setup.data->tokenizer != NULL && s->rows > 0) {
+            const int64_t classes = network->model.data.classes;
+            double *count = malloc((size_t)classes * sizeof *count);
+            if (count == NULL) {
+                AS_FAIL(AS_NOMEM, "out of memory for %lld tokens", (long long)classes);
+            }
+            *out = entropy_of_tokens(s, classes, count);
+            free(count);
         }
         return AS_OK;
     }
@@ -419,7 +466,6 @@ as_status as_case_chance(const as_network *network, const as_sample *s, double *
 void as_case_free(as_case *c)
 {
     as_sample_free(&c->train);
-    as_sample_free(&c->validation);
     as_sample_free(&c->test);
     as_columns_free(&c->columns);
     as_point_free(&c->start);

@@ -63,7 +63,7 @@ typedef struct as_case {
     const as_node *model_node; /* the section `model`, as it was written */
     bool loads_weights;        /* the start comes from a file: init has no say */
     /* data */
-    as_sample train, validation, test;
+    as_sample train, test;
     double missing;               /* values of the training data that are not finite */
     int64_t missing_id;           /* of the first row that has one */
     int64_t missing_column;       /* in it */
@@ -89,6 +89,8 @@ typedef struct as_case {
     bool nesterov;
     double lr, momentum, weight_decay, l2;
     bool reconstructs;     /* targets are the inputs */
+    bool numbers_of_rows;  /* inputs are read by embeddings alone: they have no size and no order */
+    bool text;             /* inputs are tokens of a text, labels those that come next */
     double chance;         /* loss of the best constant prediction; NaN: not known for this loss */
     as_point start, point; /* the network at its start, and after training (or where a diverged run was last saved) */
     as_short longer;       /* as it is, four times as long: before training, where as_is gets nowhere */
@@ -102,6 +104,7 @@ typedef struct as_case {
     double lr_now;      /* of the step before it */
     bool cold; /* the schedule has taken the rate under a tenth: what is tried after training has the full rate */
     int64_t exit_code; /* that the run ended with; -1: not known */
+    char failure[512]; /* what it said then; "": it did not fail */
     as_fit first;      /* the training sample at the start */
     as_fit now;        /* the same after training; no rows: not trained, or no checkpoint */
     as_fit held_out;   /* validation, else test, after training */

@@ -140,6 +140,44 @@ static void analyse_classes(const as_sample *s, const pair *sorted, int64_t n, d
     out->orders = orders_classes(s, sorted, n, present);
 }
 
+/* The same of whether a row has the column's most frequent value: what is only known of one class, or missing in it,
+   has that value in all others. work: (2 classes). */
+static void analyse_usual(const as_sample *s, const pair *sorted, int64_t n, double *work, as_column_facts *out)
+{
+    const double share_least = 0.05;
+    double *count = work, *hits = work + s->classes;
+    int64_t from = 0, most = 0, present = 0, whole = 0;
+    for (int64_t i = 0, run = 0; i < n; i++) {
+        run = i > 0 && sorted[i].x == sorted[i - 1].x ? run + 1 : 1;
+        from = run > most ? i + 1 - run : from;
+        most = run > most ? run : most;
+    }
+    const double share = (double)most / (double)n;
+    if (!(out->distinct > 2) || share < share_least || share > 1 - share_least) {
+        return;
+    }
+    memset(work, 0, 2 * (size_t)s->classes * sizeof *work);
+    for (int64_t i = 0; i < n; i++) {
+        count[s->label[sorted[i].row]]++;
+        hits[s->label[sorted[i].row]] += i >= from && i < from + most ? 1 : 0;
+    }
+    double between = 0;
+    for (int64_t k = 0; k < s->classes; k++) {
+        const double d = count[k] > 0 ? hits[k] / count[k] - share : 0;
+        present += count[k] > 0 ? 1 : 0;
+        whole += count[k] > 0 && (hits[k] == 0 || hits[k] == count[k]) ? 1 : 0;
+        between += count[k] * d * d;
+    }
+    if (present < 2 || n <= present) {
+        return;
+    }
+    const double rest = share * (1 - share) * (double)n - between;
+    out->f_usual =
+        between / (double)(present - 1) / ((rest > 1e-12 * between ? rest : 1e-12 * between) / (double)(n - present));
+    out->usual = sorted[from].x;
+    out->usual_orders = present == 2 && whole == 2;
+}
+
 /* The line of each target on a column. */
 static void analyse_targets(const as_sample *s, const pair *sorted, int64_t n, as_column_facts *out)
 {
@@ -208,6 +246,7 @@ static void make_column(const as_sample *s, int64_t column, pair *sorted, double
     find_apart(sorted, n, out);
     if (s->label != NULL) {
         analyse_classes(s, sorted, n, work, out);
+        analyse_usual(s, sorted, n, work, out);
     } else if (s->target != NULL) {
         analyse_targets(s, sorted, n, out);
     }
@@ -380,6 +419,11 @@ static as_status ask_neighbours(const as_sample *s, int64_t without, as_columns 
     return status;
 }
 
+static bool answers(const as_column_facts *x)
+{
+    return x->orders || x->usual_orders;
+}
+
 /* The score without the only column that orders. */
 static as_status ask_without(const as_sample *s, as_columns *out)
 {
@@ -387,8 +431,8 @@ static as_status ask_without(const as_sample *s, as_columns *out)
     double *recall = calloc((size_t)s->classes + 1, sizeof *recall);
     int64_t at = -1, count = 0;
     for (int64_t c = 0; c < out->n; c++) {
-        count += out->column[c].orders ? 1 : 0;
-        at = out->column[c].orders ? c : at;
+        count += answers(&out->column[c]) ? 1 : 0;
+        at = answers(&out->column[c]) ? c : at;
     }
     rest.neighbour_recall = recall;
     rest.neighbour_score = (double)NAN;

@@ -14,10 +14,13 @@ typedef struct as_column_facts {
     double p;        /* of the analysis of variance: the classes, or the slope on the target, differ by chance; 1 where
                         there is nothing to test */
     double f;        /* of that analysis, the largest over targets */
+    double f_usual;  /* the largest F of the classes on whether a row has the most frequent value of the column */
+    double usual;    /* that value, in units of the stored data */
     double apart;    /* rows that hold one value, far from all others: `odd`; 0: none */
     double odd;      /* in units of the stored data */
     bool orders;     /* the column alone orders the classes, with wider gaps between them than inside of any, or the
                         target is a line of it */
+    bool usual_orders; /* so does, in every class, whether a row has the most frequent value */
 } as_column_facts;
 
 typedef struct as_columns {

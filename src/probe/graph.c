@@ -56,6 +56,48 @@ bool as_graph_linear(const as_model *model)
     return learns == 1;
 }
 
+bool as_graph_reads_numbers_of_rows(const as_model *model)
+{
+    enum { VALUES = 64 };
+    bool raw[VALUES] = {true}; /* values that are parts of the data */
+    int tables = 0;
+    for (int l = 0; l < model->nlayers; l++) {
+        const as_layer *layer = &model->layer[l];
+        bool reads = false;
+        for (int k = 0; k < layer->ninputs; k++) {
+            reads = reads || (layer->from[k] < VALUES && raw[layer->from[k]]);
+        }
+        const bool table = strcmp(layer->ops->name, "embedding") == 0;
+        const bool cuts = reshapes(layer) || strcmp(layer->ops->name, "slice") == 0;
+        if (reads && !table && !(cuts && l + 1 < VALUES)) {
+            return false;
+        }
+        tables += reads && table ? 1 : 0;
+        if (l + 1 < VALUES) {
+            raw[l + 1] = reads && !table;
+        }
+    }
+    return tables > 0;
+}
+
+/* A convolution over more than one position, which has as many before it as behind it. */
+static bool convolves(const as_layer *layer)
+{
+    const as_shape *in = &layer->in[0], *out = &layer->out;
+    return strcmp(layer->ops->name, "conv1d") == 0 && layer->nparams > 0 && in->rank == 2 && out->rank == 2 &&
+           in->dim[0] == out->dim[0] && layer->param[0].count > in->dim[1] * out->dim[1];
+}
+
+const as_layer *as_graph_looks_ahead(const as_model *model)
+{
+    for (int l = 0; l < model->nlayers; l++) {
+        if (model->layer[l].looks_ahead || convolves(&model->layer[l])) {
+            return &model->layer[l];
+        }
+    }
+    return NULL;
+}
+
 const as_layer *as_graph_find(const as_model *model, const char *name)
 {
     for (int l = 0; l < model->nlayers; l++) {

@@ -93,6 +93,20 @@ bool as_remedy_init(const as_case *c, as_finding *f)
     return !c->loads_weights && apply(&r, f);
 }
 
+static void visit_causal(remedy *r, const char *path, const as_node *row)
+{
+    if (row->kind == AS_NODE_MAP && row->count > 0 && strcmp(row->key[0], "attention") == 0 &&
+        row->item[0]->kind == AS_NODE_MAP) {
+        add(r, "%s.%s=%s", path, "attention.causal", "true");
+    }
+}
+
+bool as_remedy_causal(const as_case *c, as_finding *f)
+{
+    remedy r = {.c = c, .visit = visit_causal};
+    return apply(&r, f);
+}
+
 static void visit_last(remedy *r, const char *path, const as_node *row)
 {
     if (row == r->last && row->kind == AS_NODE_MAP && row->count > 0 && row->item[0]->kind == AS_NODE_MAP &&

@@ -33,7 +33,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!as_remedy_relu(c, "leaky_relu", f)) {
         as_advice(f, "use leaky_relu or gelu in layer %s, bring its inputs to mean 0, or lower the rate", name);
     }
-    const bool learnt = c->trained && (as_case_learnt(c) > 0.8 || (f->late && as_case_told(c)));
+    const bool learnt = c->trained && (as_case_learnt(c) > 0.8 ||
+                                       (f->late && (c->reconstructs ? as_case_learnt(c) > 0.5 : as_case_told(c))));
     return as_found(f, learnt ? AS_INFO : AS_FAULT,
                     "%.0f %% of the units of layer %s are zero on all %.0f rows (limit %.0f %%)%s%s", 100 * share, name,
                     c->start.rows, 100 * limit, f->late ? ", after training" : ", at the start", since);

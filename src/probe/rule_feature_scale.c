@@ -34,6 +34,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->columns.column == NULL) {
         return as_not_judged(f, "inputs are no columns of numbers, or there are too few rows");
     }
+    if (c->numbers_of_rows) {
+        return as_not_judged(f, "inputs are read by an embedding: they have no size");
+    }
     measure(&c->columns, &high, &low, &size);
     if (high < 0) {
         return AS_CLEAR; /* constants alone: the labels tell */

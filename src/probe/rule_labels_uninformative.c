@@ -7,7 +7,7 @@
 static const double p_limit = 5e-3, p_doubt = 2e-2, p_witness = 5e-4, errors_limit = 4;
 static const double pattern_limit = 1e-4; /* counts and products have no F distribution far out in its tail */
 static const double errors_doubt = 2.05;  /* of nearest rows, one in 50 by chance: on few rows a note */
-enum { ROWS_LEAST = 40, ROWS_SURE = 150 };
+enum { ROWS_LEAST = 40, ROWS_SURE = 150, LEVELS_MOST = 32 };
 
 /* Whether all rows have one label, or the same targets. */
 static bool one_answer(const as_sample *s)
@@ -42,6 +42,12 @@ static as_verdict judge(const as_case *c, as_finding *f)
     double p = 1, tested = 0;
     if (x->column == NULL || !(x->neighbour_rows >= ROWS_LEAST) || (!c->classifies && c->train.target == NULL)) {
         return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
+    }
+    for (int64_t j = 0; j < x->n && c->numbers_of_rows; j++) {
+        if (x->column[j].distinct > LEVELS_MOST) {
+            return as_not_judged(f, "inputs are read by an embedding, and have over %d values: few rows share one",
+                                 LEVELS_MOST);
+        }
     }
     if (as_case_imbalance(c) > 10) {
         return as_not_judged(f, "classes are too unequal for a probe: see CLASS_IMBALANCE");
@@ -78,8 +84,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool few = c->train.total < ROWS_SURE && errors > errors_doubt;
     const bool doubt =
         few || p < p_doubt || c->dependence.p < p_doubt; /* next to nothing, or noise that leaves next to nothing */
+    /* as many columns as rows: no regression can be tested, and a signal that is spread over many of them shows in none
+     */
+    const bool wide = x->n >= c->train.rows;
     return as_found(f,
-                    doubt                         ? AS_INFO
+                    doubt || wide                 ? AS_INFO
                     : c->train.total >= ROWS_SURE ? AS_FAULT
                                                   : AS_WARN,
                     "inputs tell nothing about %s: smallest p of %.0f columns %.2g, of their regression %.2g (limit "

@@ -1,11 +1,18 @@
 /* LEAK_FEATURE: a column that is the answer. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 
-#include "probe/rule.h"
+#include "probe/graph.h"
+#include "probe/remedy.h"
 
 static const double stand_out = 100, told_classes = 0.85, told_targets = 0.99, stand_out_classes = 30;
 enum { ROWS_LEAST = 40 };
+
+static double f_of(const as_column_facts *x)
+{
+    return x->f_usual > x->f ? x->f_usual : x->f;
+}
 
 /* The largest F of the columns and the next one; the column of the largest. */
 static int64_t largest(const as_columns *x, double *next)
@@ -13,10 +20,10 @@ static int64_t largest(const as_columns *x, double *next)
     int64_t at = 0;
     *next = 0;
     for (int64_t j = 1; j < x->n; j++) {
-        at = x->column[j].f > x->column[at].f ? j : at;
+        at = f_of(&x->column[j]) > f_of(&x->column[at]) ? j : at;
     }
     for (int64_t j = 0; j < x->n; j++) {
-        *next = j != at && x->column[j].f > *next ? x->column[j].f : *next;
+        *next = j != at && f_of(&x->column[j]) > *next ? f_of(&x->column[j]) : *next;
     }
     return at;
 }
@@ -41,10 +48,10 @@ static as_verdict judge_nearly(const as_case *c, as_finding *f)
     char name[AS_COLUMN_NAME_MAX];
     const as_columns *x = &c->columns;
     const int64_t at = largest(x, &next);
-    const double told = told_by(c, x->column[at].f), limit = c->classifies ? told_classes : told_targets;
+    const double of = f_of(&x->column[at]), told = told_by(c, of), limit = c->classifies ? told_classes : told_targets;
     const double apart = c->classifies ? stand_out_classes : stand_out; /* the next one: under 16 %, under 50 % */
     as_json_real(&f->evidence, "told", told);
-    if (c->reconstructs || !(told > limit) || !(x->column[at].f > apart * next)) {
+    if (c->reconstructs || !(told > limit) || !(of > apart * next)) {
         return AS_CLEAR;
     }
     as_json_int(&f->evidence, "column", at);
@@ -53,8 +60,7 @@ static as_verdict judge_nearly(const as_case *c, as_finding *f)
     return as_found(f, AS_WARN,
                     "%s alone tells %.3g of the variance of %s (limit %.2g), and its F statistic, %.3g, is %.2g times "
                     "that of the next one (limit %.0f): it may be made from the answer",
-                    name, told, c->classifies ? "the classes" : "the target", limit, x->column[at].f,
-                    x->column[at].f / next, apart);
+                    name, told, c->classifies ? "the classes" : "the target", limit, of, of / next, apart);
 }
 
 /* Whether the rows are sorted by the answer: few changes of class along the file, few steps down (or up) of a target.
@@ -103,12 +109,29 @@ static as_verdict tell_number(const as_case *c, int64_t column, as_finding *f)
                     name, (long long)c->train.rows, c->classifies ? "the classes" : "the target");
 }
 
+/* A text is told token by token: what comes next must not be among the inputs. */
+static as_verdict tell_ahead(const as_case *c, as_finding *f)
+{
+    const as_layer *layer = as_graph_looks_ahead(&c->network->model);
+    as_json_text(&f->evidence, "layer", layer->name);
+    if (!as_remedy_causal(c, f)) {
+        as_advice(f, "let layer %s look back alone: attention with causal: true, lstm, gru", layer->name);
+    }
+    return as_found(f, AS_FAULT,
+                    "layer %s (%s) lets a position see the ones behind it (limit: none), and the token behind it is "
+                    "its label: the answer is among the inputs, and there is none when text is written",
+                    layer->name, layer->ops->name);
+}
+
 static as_verdict judge(const as_case *c, as_finding *f)
 {
     const as_columns *x = &c->columns;
     int64_t at = -1;
     char name[AS_COLUMN_NAME_MAX];
     double count = 0, second = 0;
+    if (c->text && as_graph_looks_ahead(&c->network->model) != NULL) {
+        return tell_ahead(c, f);
+    }
     if (x->column == NULL || c->train.rows < ROWS_LEAST || (!c->classifies && c->train.target == NULL)) {
         return as_not_judged(f, "no label or target for each row of numbers, or fewer than %d rows", ROWS_LEAST);
     }
@@ -117,8 +140,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         if (sorted && numbers_rows(c, j)) {
             return tell_number(c, j, f);
         }
-        count += x->column[j].orders ? 1 : 0;
-        at = x->column[j].orders && at < 0 ? j : at;
+        const bool answers = x->column[j].orders || x->column[j].usual_orders;
+        count += answers ? 1 : 0;
+        at = answers && at < 0 ? j : at;
     }
     if (count != 1 || x->n < 2) {
         return count == 0 && x->n > 1 ? judge_nearly(c, f) : AS_CLEAR; /* several: classes that lie apart */
@@ -128,8 +152,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
     as_json_text(&f->evidence, "name", as_columns_name(x, at, name));
     as_json_real(&f->evidence, "score_without", rest);
     largest(x, &second);
-    const bool stands_out = x->column[at].f > stand_out * second;
-    as_json_real(&f->evidence, "f", x->column[at].f);
+    const double of = f_of(&x->column[at]);
+    const bool stands_out = of > stand_out * second;
+    as_json_real(&f->evidence, "f", of);
     as_json_real(&f->evidence, "next_f", second);
     if (c->reconstructs || (rest > 0.97 && !stands_out)) {
         return AS_CLEAR; /* the other columns tell as much */
@@ -139,12 +164,16 @@ static as_verdict judge(const as_case *c, as_finding *f)
               "leave %s out of data.train (and of what is predicted on), unless it is known before the "
               "answer is",
               name);
-    const char *does = c->classifies ? "orders the classes without an error" : "gives the target as a straight line";
+    char usual[96];
+    snprintf(usual, sizeof usual, "is %.4g in all rows of one class and in none of the other", x->column[at].usual);
+    const char *does = !x->column[at].orders ? usual
+                       : c->classifies       ? "orders the classes without an error"
+                                             : "gives the target as a straight line";
     if (stands_out) {
         return as_found(f, AS_FAULT,
                         "%s alone %s: its F statistic, %.3g, is %.2g times that of the next one (limit %.0f), so "
                         "it is the answer in disguise",
-                        name, does, x->column[at].f, x->column[at].f / second, stand_out);
+                        name, does, of, of / second, stand_out);
     }
     return as_found(f, AS_FAULT,
                     "%s alone %s, and the others reach %.2g (limit 0.97) by five nearest rows: it is the answer in "

@@ -99,17 +99,21 @@ static as_verdict judge(const as_case *c, as_finding *f)
             c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last, limit);
     }
     const double late = late_loss(c);
-    if (c->trained && grew && slower != NULL && (late > 1.5 * t->first || c->held_out.loss > 2 * c->chance)) {
+    if (c->trained && grew && slower != NULL &&
+        (late > 1.5 * t->first || c->held_out.loss > 2 * c->chance || reached > nothing_share * c->chance)) {
         propose(c, f, slower);
         return as_found(f, AS_FAULT,
                         "learning rate %.3g takes the loss from %.3g to %.3g in %lld steps (%.3g to %.3g), and at the "
-                        "end the mean over an epoch is %.3g, of rows held out %.3g, where chance is %.3g",
-                        c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last, late,
-                        c->held_out.rows > 0 ? c->held_out.loss : (double)NAN, c->chance);
+                        "end it is %.3g, of rows held out %.3g, where guessing costs %.3g",
+                        c->lr, t->first, t->last, (long long)t->steps, slower->factor * c->lr, slower->last,
+                        late > 1.5 * t->first ? late : reached, c->held_out.rows > 0 ? c->held_out.loss : reached,
+                        c->chance);
     }
     slower = better(c, reached, reached > nothing * c->chance ? nothing_share : 0.7);
     const bool noise = c->point.measured && as_case_noise_scale(&c->point) > 10 * (double)c->batch;
-    if (c->trained && !(learnt > 0.9) && slower != NULL && c->final_step >= slower->steps &&
+    /* a quadratic loss has a limit, a theorem: what steps under it leave is the noise of their batches */
+    const bool theorem = as_case_quadratic(c) && rho < 0.5 && c->batch < c->train.total;
+    if (c->trained && !theorem && !(learnt > 0.9) && slower != NULL && c->final_step >= slower->steps &&
         (reached > 0.9 * c->chance || reached > 1.5 * t->first || as_case_lowest(c) < 0.6 * reached ||
          (c->final_step >= 3 * slower->steps && !noise))) {
         propose(c, f, slower);

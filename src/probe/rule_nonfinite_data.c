@@ -62,12 +62,13 @@ static as_verdict judge(const as_case *c, as_finding *f)
                     as_columns_name(&c->columns, c->missing_column, name));
 }
 
-static const char *const explains[] = {
-    "BAD_INITIAL_LOSS", "EXPLODING_GRAD",       "VANISHING_GRAD",   "SATURATED",
-    "DEAD_RELU",        "LR_TOO_HIGH",          "LR_TOO_LOW",       "SADDLE",
-    "NOISE_DOMINATED",  "PLATEAU_NEEDS_DECAY",  "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
-    "BATCH_TOO_LARGE",  "OVER_REGULARISED",     "INIT_SCALE",       "FEATURE_SCALE",
-    "TARGET_SCALE",     "LABELS_UNINFORMATIVE", "COLLINEAR",        NULL};
+static const char *const explains[] = {"BAD_INITIAL_LOSS",    "EXPLODING_GRAD",   "VANISHING_GRAD",
+                                       "SATURATED",           "DEAD_RELU",        "LR_TOO_HIGH",
+                                       "LR_TOO_LOW",          "SADDLE",           "NOISE_DOMINATED",
+                                       "PLATEAU_NEEDS_DECAY", "MODEL_TOO_SIMPLE", "CONVERGED_NOISE_FLOOR",
+                                       "BATCH_TOO_LARGE",     "OVER_REGULARISED", "INIT_SCALE",
+                                       "FEATURE_SCALE",       "TARGET_SCALE",     "LABELS_UNINFORMATIVE",
+                                       "COLLINEAR",           "RUN_FAILED",       NULL};
 
 const as_rule as_rule_nonfinite_data = {
     .code = "NONFINITE_DATA",

@@ -273,28 +273,6 @@ static bool repeats(const as_diagnosis *d, int i)
     return false;
 }
 
-/* "A, B (reason); C (reason)". */
-static void list_codes(const as_diagnosis *d, as_verdict verdict, as_text *out)
-{
-    bool first = true;
-    for (int i = 0; i < d->n; i++) {
-        const as_finding *f = &d->finding[i];
-        if (f->verdict != verdict || repeats(d, i)) {
-            continue;
-        }
-        as_text_add(out, "%s%s", first ? "" : "; ", f->rule->code);
-        for (int j = i + 1; j < d->n; j++) {
-            if (d->finding[j].verdict == verdict && strcmp(d->finding[j].sentence, f->sentence) == 0) {
-                as_text_add(out, ", %s", d->finding[j].rule->code);
-            }
-        }
-        if (f->sentence[0] != '\0') {
-            as_text_add(out, " (%s)", f->sentence);
-        }
-        first = false;
-    }
-}
-
 /* "3 not applicable (no network), 6 only after training": reasons and how many rules each keeps from judging. */
 static void count_reasons(const as_diagnosis *d, as_text *out)
 {
@@ -354,7 +332,7 @@ void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as
     as_text_add(out, "%s: %d fault%s, %d warning%s; %d other checks found nothing wrong\n", name, faults,
                 faults == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", count_verdict(d, AS_CLEAR));
     if (count_verdict(d, AS_NOT_JUDGED) > 0) {
-        list_codes(d, AS_NOT_JUDGED, &line);
+        count_reasons(d, &line);
         as_text_add(out, "not judged: ");
         wrap(out, columns, 12, 12, line.data);
     }

@@ -126,6 +126,8 @@ static void describe_model(as_patient *p)
     c->network = network;
     c->family = plain ? AS_FAMILY_PLAIN : AS_FAMILY_ADAPTIVE;
     c->linear = as_graph_linear(model);
+    c->numbers_of_rows = as_graph_reads_numbers_of_rows(model);
+    c->text = p->run.train.data.tokenizer != NULL;
     c->lr = network->optimizer.lr;
     c->weight_decay = network->optimizer.weight_decay;
     c->l2 = model->l2;
@@ -204,6 +206,18 @@ static as_status read_records(const char *line, as_probe_records *out)
     return AS_OK;
 }
 
+/* A text that as_json_text has written, cut where there is no room. */
+static void read_failure(const char *object, char *out, size_t bytes)
+{
+    const char *s = as_json_value(object, "error");
+    size_t n = 0;
+    for (s = s != NULL && *s == '"' ? s + 1 : ""; *s != '\0' && *s != '"' && n + 1 < bytes; s++) {
+        s += *s == '\\' && s[1] != '\0' ? 1 : 0;
+        out[n++] = *s;
+    }
+    out[n] = '\0';
+}
+
 static as_status read_logs(as_patient *p)
 {
     char *text = NULL;
@@ -224,6 +238,7 @@ static as_status read_logs(as_patient *p)
         double code = -1;
         p->c.diverged = strstr(text, "\"diverged\"") != NULL;
         p->c.exit_code = as_json_number(text, "exit_code", &code) ? (int64_t)code : -1;
+        read_failure(text, p->c.failure, sizeof p->c.failure);
     }
     free(text);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "estimator/statistic.h"
 #include "kernels/scalar_math.h"
 #include "probe/repeats.h"
 #include "run/patient.h"
@@ -195,6 +196,10 @@ as_status as_patient_look_at_data(as_patient *p)
     as_world *world = p->options->world;
     double *classes = NULL;
     AS_TRY(as_sample_gather(world, data, &run->normalization, SAMPLE_ROWS, SAMPLE_ELEMENTS, &c->train));
+    if (run->estimator->ops->statistic != NULL && run->estimator->ops->statistic->target == AS_TARGET_NONE) {
+        c->train.label = NULL; /* answers that the model does not read are not judged */
+        c->train.target = NULL;
+    }
     c->classifies = c->train.label != NULL;
     if (data->tokenizer != NULL) {
         return AS_OK;
@@ -204,6 +209,9 @@ as_status as_patient_look_at_data(as_patient *p)
         AS_TRY(as_world_agree(world, classes == NULL ? as_error_set(AS_NOMEM, "out of memory for classes") : AS_OK));
         AS_TRY(count_classes(p, classes));
     }
+    if (run->test.present) {
+        AS_TRY(as_sample_gather(world, &run->test.data, &run->normalization, SAMPLE_ROWS, SAMPLE_ELEMENTS, &c->test));
+    }
     const as_status status = as_world_agree(world, as_columns_make(&c->train, classes, &c->columns));
     free(classes);
     AS_TRY(status);
@@ -211,7 +219,11 @@ as_status as_patient_look_at_data(as_patient *p)
     for (int64_t j = 0; j < c->columns.n; j++) {
         as_column_facts *x = &c->columns.column[j];
         const as_normalization *n = &run->normalization;
-        x->odd = n->identity || n->width != c->columns.n ? x->odd : (x->odd - n->shift[j]) / n->scale[j];
+        if (!n->identity && n->width == c->columns.n) {
+            const double usual = (x->usual - n->shift[j]) / n->scale[j];
+            x->odd = (x->odd - n->shift[j]) / n->scale[j];
+            x->usual = fabs(usual * n->scale[j]) < 1e-9 ? 0 : usual;
+        }
     }
     c->answers = &data->answers;
     AS_TRY(as_world_agree(world, as_dependence_measure(&c->train, &c->columns, &c->dependence)));

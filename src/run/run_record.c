@@ -168,6 +168,9 @@ void as_run_write_status(as_run *run, const char *word, as_status status)
     as_json_int(&text, "step", run->progress.step);
     as_json_int(&text, "epoch", run->progress.epoch);
     as_json_int(&text, "exit_code", status);
+    if (status != AS_OK && status != AS_STOPPED) {
+        as_json_text(&text, "error", as_error_message());
+    }
     const bool ends = status == AS_OK && strcmp(word, "running") != 0;
     as_json_bool(&text, "resumable", run->last_checkpoint[0] != '\0' && !ends);
     as_json_text(&text, "checkpoint", run->last_checkpoint);

@@ -6,6 +6,7 @@
 #
 # A line of the table: name | expected code, several that are as good with commas, - for healthy | config or run | data | model | overrides | bar
 #          followed by "weights IN UNITS OUT BIAS": the run starts with such weights of two layers, the biases of the first at BIAS
+#          followed by "elsewhere": data.test has the same rows in other units, 1.8 x + 32
 #          "run resumed": stopped after 3 epochs and gone on with; "run ranks=N"
 #          "run exit=70": the record of the run says that it ended with this code
 #   data   a kind of tables with rows and changes, or builtin, fashion, coads (a climatology), burgers N, heat N, bible CONTEXT
@@ -82,7 +83,13 @@ run_one() { # name seed mode data model overrides bar
         # shellcheck disable=SC2086
         set -- "$1" "$2" "$3" "$4" "$5" "$6" "$7" $data
         "$tables" "$8" "$9" "$(($2 + 100 * ${#1}))" "${@:10}" >data.csv || return 1
-        sets+=(-s "data.train.labels=$([ "$outputs" -eq 1 ] && [[ $6 != *loss=bce* ]] && echo false || echo true)")
+        local labels=true
+        [ "$outputs" -ne 1 ] || [[ $6 == *loss=bce* ]] || labels=false
+        sets+=(-s "data.train.labels=$labels")
+        if [[ $3 == *elsewhere* ]]; then
+            awk -F, -v OFS=, 'NR > 1 { for (i = 1; i < NF; i++) $i = 1.8 * $i + 32 } 1' data.csv >test.csv
+            sets+=(-s "data.test={format: csv, file: test.csv, target: [y], labels: $labels}" -s data.validation=0)
+        fi
         ;;
     esac
     case $5 in

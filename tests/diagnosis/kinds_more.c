@@ -383,6 +383,20 @@ static void blood(table *t, double *x, double *y, const double *centre)
     *y = uniform(t) < 1 / (1 + exp(-sum));
 }
 
+/* Who rated what: the numbers of a reader and of a book (60 and 40, which begin at 60), and a mark by the product of
+   two tastes of each, which have no columns. */
+static void ratings(table *t, double *x, double *y, const double *centre)
+{
+    const int reader = (int)(60 * uniform(t)), book = (int)(40 * uniform(t));
+    double sum = 0;
+    for (int k = 0; k < 2; k++) {
+        sum += sin(1.7 * reader * (k + 1) + centre[k]) * cos(2.3 * book * (k + 1) + centre[k]);
+    }
+    x[0] = reader;
+    x[1] = 60 + book;
+    *y = 3.5 + sum + 0.2 * normal(t);
+}
+
 static const kind kinds[] = {
     {"strokes", 64, 5, strokes},   {"words", 60, 5, words},         {"rhythm", 40, 2, rhythm},
     {"credit", 9, 2, credit},      {"recall", 12, 5, recall},       {"mirror", 12, 2, mirror},
@@ -392,7 +406,7 @@ static const kind kinds[] = {
     {"wine", 11, 0, wine},         {"claims", 6, 0, claims},        {"arm", 3, 0, arm},
     {"spectrum", 40, 0, spectrum}, {"molecules", 48, 0, molecules}, {"friends", 9, 3, friends},
     {"load", 6, 0, load},          {"spots", 64, 4, spots},         {"genome", 30, 2, genome},
-    {"alarms", 12, 2, alarms},     {"blood", 10, 2, blood}};
+    {"alarms", 12, 2, alarms},     {"blood", 10, 2, blood},         {"ratings", 2, 0, ratings}};
 
 const kind *kinds_more(int *count)
 {

@@ -12,7 +12,9 @@
    value), proxy=SHARE (a column: the class, but in this share of rows), some=SHARE (of rows: copies of others),
    sentinel=SHARE (of all values: -999), index=1 (a column: where the row stands), over=N (each row of class 1 so many
    times), blank=1 (all columns 0), behind=N (targets of N rows before), noted=SHARE
-   (of targets: -999), clock=1 (the first column: seconds since 1970), rounded=1 (all columns to whole numbers) */
+   (of targets: -999), known=1 (a column: 0 in class 0, a size in the others), marker=SHARE (a column: 1 in this share
+   of the rows of class 1 alone), clock=1 (the first column: seconds since 1970), rounded=1 (all columns to whole
+   numbers) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +64,12 @@ static void change_columns(table *t)
         }
         if (proxy >= 0) {
             x[at++] = uniform(t) < proxy ? (int)(uniform(t) * t->classes) : t->y[r];
+        }
+        if (change(t, "known", 0) > 0) {
+            x[at++] = t->y[r] > 0 ? 5 - 30 * log(uniform(t)) : 0;
+        }
+        if (change(t, "marker", 0) > 0) {
+            x[at++] = t->y[r] == 1 && uniform(t) < change(t, "marker", 0) ? 1 : 0;
         }
         for (int k = 0; k < (int)change(t, "flat", 0); k++) {
             x[at++] = k;
