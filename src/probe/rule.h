@@ -1,6 +1,6 @@
 /* Rules: what can be wrong with a training, each a measured number against a limit, and one change that helps. A rule
-   is one file rule_<code>.c and one row of rule.def, in the order of cause before symptom; the simplest is
-   rule_target_scale.c.
+   is one file rule_<code>.c and one row of rule.def, in the order of cause before symptom; the template is
+   rule_batch_too_large.c.
 
    A rule looks at a case and gives a verdict on it. It draws no conclusions from what it cannot measure, but says so:
    AS_NOT_JUDGED with the reason. */
