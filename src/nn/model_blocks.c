@@ -116,6 +116,7 @@ as_status as_graph_parse_block(as_graph_builder *b, as_graph_frame *f, const as_
             inner.segment = ++b->model->segments;
             b->run = false;
         }
+        AS_TRY(as_graph_ask_names(b, &inner));
         AS_TRY(as_graph_parse_list(b, &inner));
         inner.input = inner.last;
     }

@@ -355,8 +355,9 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
     const int64_t parts = model->data.inputs == NULL ? 0 : model->data.inputs->n;
     bool *used = calloc((size_t)parts + 1, sizeof *used);
     as_status status = used != NULL
-                           ? add_parts(&b, &outermost, layers, used)
+                           ? as_graph_ask_names(&b, &outermost)
                            : as_error_set(AS_NOMEM, "out of memory for %lld parts of the data", (long long)parts);
+    status = status == AS_OK ? add_parts(&b, &outermost, layers, used) : status;
     free(used);
     status = status == AS_OK ? as_graph_parse_list(&b, &outermost) : status;
     for (int64_t i = 0; i < nblocks && status == AS_OK; i++) {
@@ -367,5 +368,6 @@ as_status as_model_graph_parse(as_document *document, const as_node *node, const
     }
     free(b.used);
     free(b.name);
+    free(b.place);
     return status;
 }

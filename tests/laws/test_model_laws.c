@@ -102,6 +102,31 @@ static void write_model(const char *given, as_text *out)
     as_document_destroy(&document);
 }
 
+/* As many layers as a model may have: a search for every name among all others would take minutes. */
+static void test_many_layers_are_named_at_once(void **unused)
+{
+    (void)unused;
+    enum { LAYERS = 4096, GAP = 1000 };
+    as_text text = {0};
+    as_text_add(&text, "model: {layers: [flatten, dense: {units: 3, name: dense_%d}", GAP);
+    for (int i = 2; i < LAYERS; i++) {
+        as_text_add(&text, ", dense: 3");
+    }
+    as_text_add(&text, "], loss: mse}");
+    assert_false(text.failed);
+    network net;
+    assert_int_equal(network_parse(&net, as_kernels_get(as_isa_detect(), AS_FLOAT32), text.data), AS_OK);
+    assert_int_equal(net.model.nlayers, LAYERS);
+    for (int i = 2; i < LAYERS; i++) {
+        char expected[AS_NAME_MAX];
+        snprintf(expected, sizeof expected, "dense_%d", i - 1 < GAP ? i - 1 : i);
+        assert_string_equal(net.model.layer[i].name, expected);
+    }
+    as_model_destroy(&net.model);
+    as_document_destroy(&net.document);
+    as_text_free(&text);
+}
+
 /* The resolved text gives the same network and the same text again. */
 static void test_written_models_read_back(void **unused)
 {
@@ -399,6 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong_configurations_are_refused),
         cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_many_layers_are_named_at_once),
         cmocka_unit_test(test_written_models_read_back),
         cmocka_unit_test(test_shapes_and_places),
         cmocka_unit_test(test_strides_avoid_one_set),
