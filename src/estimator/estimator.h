@@ -38,6 +38,8 @@ typedef struct as_setup {
     const as_normalization *normalization;
     uint64_t seed;
     int64_t capacity; /* most rows of a batch on this rank */
+    int64_t stored;   /* bytes of the file that the arrays of the state are read from; 0: none. A configuration in it
+                         that asks for more has been forged, and is refused before there is memory for it: DATA */
     int64_t total_steps, steps_per_epoch;
     const as_log *log;
     as_tuning tuning;

@@ -235,6 +235,10 @@ static as_status plan(as_network *network)
                                 .inputs = &setup->data->inputs,
                                 .answers = setup->data->target == AS_TARGET_REALS ? &setup->data->answers : NULL};
     AS_TRY(as_model_parse(setup->document, setup->model, setup->kernels, &data, &network->model));
+    if (setup->stored > 0 && network->model.nparams > setup->stored / (int64_t)setup->kernels->real_bytes) {
+        AS_FAIL(AS_DATA, "%s: /config: a model of %lld parameters, but the file has %lld bytes", setup->data->place,
+                (long long)network->model.nparams, (long long)setup->stored);
+    }
     const as_layer *const whole = as_model_of_batch(&network->model);
     if (whole != NULL && setup->micro_batch > 0) {
         AS_FAIL(

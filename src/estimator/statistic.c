@@ -31,8 +31,13 @@ static as_status add_array(as_statistic *s, const char *name, as_dtype type, int
     if (rank == 0) {
         item->shape = (as_shape){.rank = 1, .dim = {1}};
     }
+    const int64_t elements = as_shape_size(&item->shape), bytes = (int64_t)as_dtype_bytes(type);
+    if (s->setup.stored > 0 && elements > s->setup.stored / bytes) {
+        AS_FAIL(AS_DATA, "%s: /config: a model of %lld numbers in %s, but the file has %lld bytes",
+                s->setup.data->place, (long long)elements, name, (long long)s->setup.stored);
+    }
     s->where[s->narrays++] = data;
-    return as_arena_reserve(s->arena, (size_t)as_shape_size(&item->shape) * as_dtype_bytes(type), data);
+    return as_arena_reserve(s->arena, (size_t)(elements * bytes), data);
 }
 
 as_status as_statistic_array(as_statistic *s, const char *name, int rank, const int64_t *dim, double **data)

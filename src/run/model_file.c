@@ -90,6 +90,7 @@ static as_status read_file(as_model_file *m, const as_h5_contents *file, as_isa 
                            char **text)
 {
     AS_TRY(as_h5_contents_check(file, 0, 1));
+    m->bytes = file->bytes;
     AS_TRY(as_h5_contents_text(file, "/config", text));
     AS_TRY(as_config_parse(m->path, *text, nsets, set, &m->config));
     const as_h5_attribute *lanes = as_h5_contents_attribute(file, "lanes");
@@ -131,6 +132,7 @@ static as_status make_estimator(as_model_file *m, const char *text, const as_log
         .normalization = &m->normalization,
         .seed = (uint64_t)c->seed,
         .capacity = BATCH_ROWS,
+        .stored = m->bytes,
         .tuning = {.owners = 1, .tile_rows = piece_rows(&c->train)},
         .total_steps = 1,
         .steps_per_epoch = 1,

@@ -7,6 +7,7 @@
 
 typedef struct as_model_file {
     char path[600];   /* the file that was read */
+    int64_t bytes;    /* of its arrays and texts */
     as_config config; /* as stored, with overrides */
     as_world *world;
     as_team *team;

@@ -1,5 +1,6 @@
 /* Whole numbers in a checkpoint's state that no fit comes to, with good hashes: refused by the name of their array, or
-   used without harm, and never believed as places in memory. Under AddressSanitizer this says more. */
+   used without harm, and never believed as places in memory. Under AddressSanitizer this says more. And configurations
+   that ask for more than the file holds. */
 #include "base/error.h"
 #include "io/h5_contents.h"
 #include "io/h5_write.h"
@@ -11,8 +12,23 @@ enum { ELEMENTS_MOST = 12 }; /* of each array */
 
 static const as_log quiet = {0};
 
-/* Copies a checkpoint, element `at` of dataset `which` being `value`. */
-static void forge(as_world *world, const as_h5_contents *c, int which, int64_t at, int64_t value)
+/* A text with its first `from` replaced. free() it. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    if (at == NULL) {
+        fail_msg("no %s in %s", from, text);
+    }
+    const size_t bytes = strlen(text) + strlen(to) + 1;
+    char *out = malloc(bytes);
+    assert_non_null(out);
+    snprintf(out, bytes, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    return out;
+}
+
+/* Copies a checkpoint, element `at` of dataset `which` being `value`; or with another text in the configuration. */
+static void forge(as_world *world, const as_h5_contents *c, int which, int64_t at, int64_t value, const char *from,
+                  const char *to)
 {
     as_h5_item *item = calloc((size_t)c->nitems, sizeof *item);
     as_h5_piece *piece = calloc((size_t)c->nitems, sizeof *piece);
@@ -25,6 +41,11 @@ static void forge(as_world *world, const as_h5_contents *c, int which, int64_t a
         assert_int_equal(as_h5_contents_read(c, have, 0, count, data), AS_OK);
         if (i == which) {
             memcpy(data + at * (int64_t)sizeof value, &value, sizeof value);
+        }
+        if (from != NULL && strcmp(have->name, "/config") == 0) {
+            char *text = replaced(data, from, to);
+            free(data);
+            data = text;
         }
         piece[i] = (as_h5_piece){.count = count, .data = data};
         item[i] = (as_h5_item){.name = have->name,
@@ -71,7 +92,7 @@ static void use(const as_model_file *m)
 static void try_value(as_world *world, const as_h5_contents *c, int which, int64_t at, int64_t value)
 {
     as_model_file m;
-    forge(world, c, which, at, value);
+    forge(world, c, which, at, value, NULL, NULL);
     const as_status status = as_model_file_open(world, 1, as_isa_detect(), FORGED, 0, NULL, &quiet, &m);
     if (status == AS_OK) {
         use(&m);
@@ -125,6 +146,41 @@ static const char table[] = "a,b,c,y,k\n"
 #define CLASSES ", target: k, labels: true}\n  columns: {use: [a, b, c]}"
 #define INPUTS "}\n  columns: {use: [a, b, c]}"
 
+/* No memory is asked for that the file could not fill. */
+static void try_config(const char *name, const char *keys, const char *model, const char *from, const char *to)
+{
+    fitted f;
+    as_model_file m;
+    as_h5_contents *c = NULL;
+    if (fit_table(name, table, keys, model, &f) != AS_OK) {
+        fail_msg("%s: %s", model, as_error_message());
+    }
+    assert_int_equal(as_h5_contents_open(f.file.path, &c), AS_OK);
+    forge(f.world, c, -1, 0, 0, from, to);
+    assert_int_equal(as_model_file_open(f.world, 1, as_isa_detect(), FORGED, 0, NULL, &quiet, &m), AS_DATA);
+    if (strstr(as_error_message(), "forged.h5: /config: a model of") == NULL) {
+        fail_msg("%s: %s", to, as_error_message());
+    }
+    as_model_file_close(&m);
+    as_h5_contents_close(&c);
+    fitted_close(&f);
+}
+
+static void test_configurations(void **state)
+{
+    (void)state;
+    try_config("forged_units", REALS,
+               "{type: network, layers: [dense: {units: 5, name: wide}, dense: 1]}\ntrain: {steps: 1, batch: 12}",
+               "units: 5", "units: 1000000000");
+    try_config("forged_components", INPUTS, "{type: gmm, n_components: 2, reg_covar: 0.1, max_iter: 2}",
+               "n_components: 2", "n_components: 65536");
+    try_config("forged_clusters", INPUTS, "{type: kmeans, n_clusters: 2}", "n_clusters: 2", "n_clusters: 1048576");
+    try_config("forged_states", INPUTS, "{type: hmm, n_components: 2, reg_covar: 0.1, max_iter: 2}", "n_components: 2",
+               "n_components: 4096");
+    try_config("forged_categories", CLASSES, "{type: categorical_nb, max_categories: 4}", "max_categories: 4",
+               "max_categories: 65536");
+}
+
 static void test_linear(void **state)
 {
     (void)state;
@@ -166,8 +222,8 @@ static void test_bayes_net(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear),   cmocka_unit_test(test_generalised), cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_mixtures), cmocka_unit_test(test_bayes_net),
+        cmocka_unit_test(test_configurations), cmocka_unit_test(test_linear),   cmocka_unit_test(test_generalised),
+        cmocka_unit_test(test_classes),        cmocka_unit_test(test_mixtures), cmocka_unit_test(test_bayes_net),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
