@@ -162,11 +162,21 @@ void as_run_dir_remove(const as_run_dir *dir, const char *name)
     unlink(path);
 }
 
-/* The stored line for a history line: the same text up to its closing brace, then timing. */
+/* The stored line for a history line: the same text up to its closing brace, then one group of timing to the end. A
+   line that a full disk or a crash broke off in that group is none. */
 static bool same_but_timing(const char *stored, const char *line, size_t length)
 {
-    return length > 0 && strncmp(stored, line, length - 1) == 0 &&
-           (strncmp(stored + length - 1, ",\"timing\"", 9) == 0 || stored[length - 1] == '}');
+    static const char timing[] = ",\"timing\":{";
+    if (length == 0 || strncmp(stored, line, length - 1) != 0) {
+        return false;
+    }
+    const char *rest = stored + length - 1;
+    if (strncmp(rest, timing, strlen(timing)) == 0) {
+        rest += strlen(timing);
+        rest += strcspn(rest, "{}");
+        rest += *rest == '}';
+    }
+    return strcmp(rest, "}\n") == 0;
 }
 
 as_status as_run_dir_metrics(as_run_dir *dir, const char *history)

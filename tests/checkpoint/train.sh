@@ -42,17 +42,20 @@ same once
 ranks two FAULTSHIM='checkpoints/:fsync:1:1000000:28' LD_PRELOAD="$shim"
 same two
 
-# The newest checkpoint is damaged, the next one cut short: the third is used, and the end is the same.
+# The newest checkpoint is damaged, the next one cut short: the third is used, and the end is the same. A line of metrics that broke
+# off is written anew.
 cp -r "$scratch/clean" "$scratch/damaged"
 rm "$scratch/damaged/final.h5"
 printf '\1' | dd of="$scratch/damaged/checkpoints/step-000000000040.h5" bs=1 seek=3000 conv=notrunc status=none
 truncate -s 5000 "$scratch/damaged/checkpoints/step-000000000032.h5"
 : >"$scratch/damaged/checkpoints/.tmp-step-000000000048.h5.1"
+head -n 1 "$scratch/clean/metrics.jsonl" | head -c -40 >"$scratch/damaged/metrics.jsonl"
 train damaged A=1
 for want in 'step-000000000040.h5: bytes 0 to' 'step-000000000032.h5: truncated' 'left by a writer that died'; do
     grep -qF "$want" "$scratch/damaged.err" "$scratch/damaged/log.txt" || { echo "damaged: not said: $want" && cat "$scratch/damaged.err" && exit 1; }
 done
 same damaged
+grep -vn '}$' "$scratch/damaged/metrics.jsonl" && echo 'damaged: a broken line of metrics is left' && exit 1
 # Killed at the n-th file-system call of its checkpoints, continued, killed again, and so on: what is there is always valid.
 kills=0
 for n in 1 2 3 5 8 11 13 14 15 16 17 18 19 21 24 27 31 37 44 58; do
