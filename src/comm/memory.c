@@ -46,6 +46,8 @@ void as_wait_for_node(const as_world *world, as_wait *wait)
     as_wait_once(wait, world->yield);
 }
 
+/* Each release of a counter is acquired by all: what a rank wrote before the barrier is seen by everybody after it, and
+   what it read before is not yet overwritten. A rank may be one barrier ahead, which counters that only grow allow. */
 void as_node_barrier(as_world *world)
 {
     if (world->node_size == 1) {

@@ -239,6 +239,7 @@ double *as_sum_head(as_sum *sum, int lane)
     return sum->lane_at[lane];
 }
 
+/* Acquires what the others released when they had read: heads, riders and parts may be written again. */
 void as_sum_clear(as_sum *sum)
 {
     as_wait wait = {0};

@@ -22,7 +22,8 @@
 enum { PHASE_BYTES = 16, LINE_BYTES = 1024, EXIT_CODE = AS_IO };
 
 /* One cache line per rank of the node, written by that rank alone; the phase is text because ranks differ in addresses.
- */
+   The count is written last and released, and read first and acquired: who sees it sees phase and step of that stamp,
+   or of a later one. No other memory is handed over here, so everything else is relaxed. */
 typedef struct stamp {
     _Alignas(64) _Atomic uint64_t count;
     _Atomic int64_t step;
@@ -99,7 +100,7 @@ static void describe(const as_watchdog *dog, const uint64_t *count, uint64_t mos
    whoever exchanges messages for its node is the last to enter the next one. */
 static uint64_t progress_of(const as_watchdog *dog, int i)
 {
-    const uint64_t stamps = atomic_load_explicit(&dog->stamps[i].count, memory_order_relaxed);
+    const uint64_t stamps = atomic_load_explicit(&dog->stamps[i].count, memory_order_acquire);
     const uint64_t barriers =
         dog->world->nodes > 1 ? 0 : atomic_load_explicit(&dog->world->slot[i].arrived, memory_order_relaxed);
     return (stamps << 32) + (barriers & UINT32_MAX);

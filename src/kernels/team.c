@@ -114,6 +114,10 @@ void as_team_run(as_team *team, void (*body)(void *argument, int thread), void *
     }
 }
 
+/* Everyone's arrival releases its writes and is part of one chain of increments, so the last to arrive acquires all of
+   them, and hands them on with the round that it releases. Nobody counts an arrival of the next round before having
+   acquired this round, and so after `arrived` was set back: that store, and the first look at the round, which only
+   this thread's own arrival lets change, may be relaxed. */
 void as_team_barrier(as_team *team)
 {
     if (team->threads == 1) {
