@@ -356,7 +356,9 @@ static as_status open_all(as_run *run)
     if (o->dir != NULL) {
         AS_TRY(open_dir(run));
     }
-    if (resumes && run->last_checkpoint[0] == '\0') { /* no checkpoint was valid */
+    if (resumes && run->last_checkpoint[0] == '\0') {
+        as_log_line(run->log, AS_LOG_WARN, "%s: no checkpoint of this run is valid: it begins anew, at step 0",
+                    run->dir.path);
         AS_TRY(load_start(run));
     }
     AS_TRY(as_run_probe_open(run));

@@ -56,6 +56,13 @@ for want in 'step-000000000040.h5: bytes 0 to' 'step-000000000032.h5: truncated'
 done
 same damaged
 grep -vn '}$' "$scratch/damaged/metrics.jsonl" && echo 'damaged: a broken line of metrics is left' && exit 1
+# No checkpoint is valid: the run says so and begins anew.
+cp -r "$scratch/clean" "$scratch/anew"
+rm "$scratch/anew/final.h5"
+truncate -s 4000 "$scratch"/anew/checkpoints/step-*.h5
+train anew A=1
+grep -q 'no checkpoint of this run is valid: it begins anew, at step 0' "$scratch/anew.err" || { cat "$scratch/anew.err" && exit 1; }
+same anew
 # Killed at the n-th file-system call of its checkpoints, continued, killed again, and so on: what is there is always valid.
 kills=0
 for n in 1 2 3 5 8 11 13 14 15 16 17 18 19 21 24 27 31 37 44 58; do
