@@ -6,10 +6,18 @@
 
 #include "kernels/panel.h"
 
-#if defined(AS_ISA_AVX512)
-enum { NARROW = AS_PRECISION == 32 ? 7 : 4 }; /* columns at most */
+/* Columns at most: as many as the registers of a block leave. Without permutations nothing is gained. */
+#if defined(AS_ISA_AVX512) && AS_PRECISION == 32
+enum { NARROW = 7 };
+#define EACH_NARROW(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#elif defined(AS_ISA_AVX512) || (defined(AS_ISA_AVX2) && AS_PRECISION == 32)
+enum { NARROW = 4 };
+#define EACH_NARROW(X) X(1) X(2) X(3) X(4)
+#elif defined(AS_ISA_AVX2)
+enum { NARROW = 2 };
+#define EACH_NARROW(X) X(1) X(2)
 #else
-enum { NARROW = 0 }; /* without its permutations nothing is gained */
+enum { NARROW = 0 };
 #endif
 
 /* As gemm of kernels.h, for 1 <= n <= NARROW and m >= VL. */

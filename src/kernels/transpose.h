@@ -1,26 +1,31 @@
-/* Transposition of VL rows: in registers with AVX-512, element by element otherwise. */
+/* Transposition of VL rows: in registers with AVX-512 and AVX2, element by element otherwise. */
 #ifndef AS_KERNELS_TRANSPOSE_H
 #define AS_KERNELS_TRANSPOSE_H
 
 #include "kernels/tile.h"
 
+#if defined(V_CALL)
+#define V_TRANSPOSES
+#define V_LOW2(a, b) (vreal) V_CALL(unpacklo)((vnative)(a), (vnative)(b))
+#define V_HIGH2(a, b) (vreal) V_CALL(unpackhi)((vnative)(a), (vnative)(b))
 #if defined(AS_ISA_AVX512)
-#if AS_PRECISION == 32
-#define V_LOW2(a, b) (vreal) _mm512_unpacklo_ps((__m512)(a), (__m512)(b))
-#define V_HIGH2(a, b) (vreal) _mm512_unpackhi_ps((__m512)(a), (__m512)(b))
-#define V_LANES(a, b, choice) (vreal) _mm512_shuffle_f32x4((__m512)(a), (__m512)(b), choice)
 #define V_LOW4(a, b) (vreal) _mm512_unpacklo_pd((__m512d)(a), (__m512d)(b))
 #define V_HIGH4(a, b) (vreal) _mm512_unpackhi_pd((__m512d)(a), (__m512d)(b))
+#if AS_PRECISION == 32
+#define V_LANES(a, b, choice) (vreal) _mm512_shuffle_f32x4((__m512)(a), (__m512)(b), choice)
 #else
-#define V_LOW2(a, b) (vreal) _mm512_unpacklo_pd((__m512d)(a), (__m512d)(b))
-#define V_HIGH2(a, b) (vreal) _mm512_unpackhi_pd((__m512d)(a), (__m512d)(b))
 #define V_LANES(a, b, choice) (vreal) _mm512_shuffle_f64x2((__m512d)(a), (__m512d)(b), choice)
 #endif
+#else
+#define V_LOW4(a, b) (vreal) _mm256_unpacklo_pd((__m256d)(a), (__m256d)(b))
+#define V_HIGH4(a, b) (vreal) _mm256_unpackhi_pd((__m256d)(a), (__m256d)(b))
+#define V_LANES(a, b, choice) (vreal) _mm256_permute2f128_pd((__m256d)(a), (__m256d)(b), choice)
+#endif
 
-/* x[r] lane c becomes x[c] lane r. Inside the four lanes of 128 bits first, then across them. */
+/* x[r] lane c becomes x[c] lane r. Inside the parts of 128 bits first, then across them. */
 AS_INLINE void transpose_block(vreal x[VL])
 {
-    enum { IN_LANE = VL / 4 };
+    enum { PARTS = V_BYTES / 16, IN_PART = VL / PARTS };
     vreal t[VL];
     AS_UNROLL
     for (int r = 0; r < VL; r += 2) {
@@ -38,14 +43,19 @@ AS_INLINE void transpose_block(vreal x[VL])
     }
 #endif
     AS_UNROLL
-    for (int c = 0; c < IN_LANE; c++) {
-        const vreal even0 = V_LANES(t[c], t[IN_LANE + c], 0x88), odd0 = V_LANES(t[c], t[IN_LANE + c], 0xDD);
-        const vreal even1 = V_LANES(t[2 * IN_LANE + c], t[3 * IN_LANE + c], 0x88);
-        const vreal odd1 = V_LANES(t[2 * IN_LANE + c], t[3 * IN_LANE + c], 0xDD);
+    for (int c = 0; c < IN_PART; c++) {
+#if defined(AS_ISA_AVX512)
+        const vreal even0 = V_LANES(t[c], t[IN_PART + c], 0x88), odd0 = V_LANES(t[c], t[IN_PART + c], 0xDD);
+        const vreal even1 = V_LANES(t[2 * IN_PART + c], t[3 * IN_PART + c], 0x88);
+        const vreal odd1 = V_LANES(t[2 * IN_PART + c], t[3 * IN_PART + c], 0xDD);
         x[c] = V_LANES(even0, even1, 0x88);
-        x[IN_LANE + c] = V_LANES(odd0, odd1, 0x88);
-        x[2 * IN_LANE + c] = V_LANES(even0, even1, 0xDD);
-        x[3 * IN_LANE + c] = V_LANES(odd0, odd1, 0xDD);
+        x[IN_PART + c] = V_LANES(odd0, odd1, 0x88);
+        x[2 * IN_PART + c] = V_LANES(even0, even1, 0xDD);
+        x[3 * IN_PART + c] = V_LANES(odd0, odd1, 0xDD);
+#else
+        x[c] = V_LANES(t[c], t[IN_PART + c], 0x20);
+        x[IN_PART + c] = V_LANES(t[c], t[IN_PART + c], 0x31);
+#endif
     }
 }
 #endif
@@ -54,7 +64,7 @@ AS_INLINE void transpose_block(vreal x[VL])
 static inline void v_transpose(int64_t count, int64_t w, const real *x, int64_t ldx, real *to, int64_t ldt)
 {
     int64_t d = 0;
-#if defined(AS_ISA_AVX512)
+#if defined(V_TRANSPOSES)
     for (; d + VL <= w && count == VL; d += VL) {
         vreal block[VL];
         AS_UNROLL

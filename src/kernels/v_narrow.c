@@ -5,7 +5,7 @@
 #include "kernels/table.h"
 #include "kernels/transpose.h"
 
-#if defined(AS_ISA_AVX512)
+#if defined(EACH_NARROW)
 enum { GROUP = 5, POINTERS = (VL + GROUP - 1) / GROUP }; /* rows of A that are addressed from one pointer */
 
 /* VL rows of a, N columns of c. */
@@ -75,11 +75,6 @@ AS_INLINE void strip(const int N, int64_t k, const real *a, int64_t lda, const r
 typedef void strip_function(int64_t k, const real *a, int64_t lda, const real *b, const real *bias, bool relu, real *c,
                             int64_t ldc);
 
-#if AS_PRECISION == 32
-#define EACH_N(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#else
-#define EACH_N(X) X(1) X(2) X(3) X(4)
-#endif
 #define STRIP(N)                                                                                                       \
     static void strip_##N(int64_t k, const real *a, int64_t lda, const real *b, const real *bias, bool relu, real *c,  \
                           int64_t ldc)                                                                                 \
@@ -88,8 +83,8 @@ typedef void strip_function(int64_t k, const real *a, int64_t lda, const real *b
     }
 #define NAME(N) strip_##N,
 
-EACH_N(STRIP)
-static strip_function *const strips[NARROW] = {EACH_N(NAME)};
+EACH_NARROW(STRIP)
+static strip_function *const strips[NARROW] = {EACH_NARROW(NAME)};
 
 void AS_V(as_gemm_narrow)(int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, const real *bias,
                           bool relu, real *c, int64_t ldc)

@@ -3,6 +3,8 @@
 #include "kernels/table.h"
 #include "kernels/transpose.h"
 
+enum { PAST = 32 * 1024 * 1024 }; /* bytes of a form, from which on no cache keeps what is written for the next step */
+
 static int64_t packed_reals(int64_t k, int64_t n)
 {
     return k * ((n + VL - 1) / VL) * VL;
@@ -42,7 +44,21 @@ static void pack_row_transposed(int64_t k, int64_t n, const real *w, int64_t i, 
 
 /* Rows [i, i + rows) of w, all columns, into both forms (or one): VL divides i, and rows is VL or ends the matrix.
    Blocks of VL x VL are read once, and whole vectors are written, which beyond the matrix set padding to zero. */
+#if defined(V_TRANSPOSES)
+/* A vector, past the caches or not. A line that is stored to in the usual way is read first, which nothing gains where
+   the caches would not keep it. */
+AS_INLINE void put(real *to, vreal x, const bool past)
+{
 #if defined(AS_ISA_AVX512)
+    if (past) {
+        V_CALL(stream)(to, (vnative)x);
+        return;
+    }
+#endif
+    (void)past;
+    v_store(to, x);
+}
+
 /* The lines that the next block is written to: as a rule they are not in L2. */
 AS_INLINE void fetch_written(const real *to, int64_t count, int64_t row)
 {
@@ -51,7 +67,8 @@ AS_INLINE void fetch_written(const real *to, int64_t count, int64_t row)
     }
 }
 
-static void pack_band(int64_t k, int64_t n, const real *w, int64_t i, int64_t rows, real *forward, real *transposed)
+AS_INLINE void pack_blocks(int64_t k, int64_t n, const real *w, int64_t i, int64_t rows, real *forward,
+                           real *transposed, const bool past)
 {
     const int64_t i0 = i / NR * NR, width = panel_width(k, i0);
     for (int64_t j = 0; j < n; j += VL) {
@@ -66,26 +83,39 @@ static void pack_band(int64_t k, int64_t n, const real *w, int64_t i, int64_t ro
         }
         if (forward != NULL) {
             real *const to = forward + j0 * k + i * across + (j - j0);
-            fetch_written(forward + next / NR * NR * k + i * across + next % NR, next > j ? rows : 0, across);
+            fetch_written(forward + next / NR * NR * k + i * across + next % NR, next > j && !past ? rows : 0, across);
             AS_UNROLL
             for (int r = 0; r < VL; r++) {
                 if (r < rows) {
-                    v_store(to + r * across, x[r]);
+                    put(to + r * across, x[r], past);
                 }
             }
         }
         if (transposed != NULL) {
             real *const to = transposed + i0 * n + (i - i0) + j * width;
-            fetch_written(to + (next - j) * width, next > j ? VL : 0, width);
+            fetch_written(to + (next - j) * width, next > j && !past ? VL : 0, width);
             transpose_block(x);
             AS_UNROLL
             for (int r = 0; r < VL; r++) {
                 if (r < columns) {
-                    v_store(to + r * width, x[r]);
+                    put(to + r * width, x[r], past);
                 }
             }
         }
     }
+}
+
+static void pack_band(int64_t k, int64_t n, const real *w, int64_t i, int64_t rows, real *forward, real *transposed)
+{
+#if defined(AS_ISA_AVX512)
+    const bool lines = ((uintptr_t)forward | (uintptr_t)transposed) % V_BYTES == 0;
+    if (lines && packed_reals(k, n) >= PAST / (int)sizeof(real)) {
+        pack_blocks(k, n, w, i, rows, forward, transposed, true);
+        _mm_sfence(); /* later stores, by which other threads learn of these, would not wait for them */
+        return;
+    }
+#endif
+    pack_blocks(k, n, w, i, rows, forward, transposed, false);
 }
 #else
 static void pack_band(int64_t k, int64_t n, const real *w, int64_t i, int64_t rows, real *forward, real *transposed)

@@ -347,6 +347,36 @@ static void test_packing_by_pieces(void **state)
     for_each_variant(pack_by_pieces);
 }
 
+/* Forms of over 32 MiB in aligned memory, which bands of rows may write past the caches: as in pieces that are no band.
+ */
+static void pack_large(const as_kernels *K)
+{
+    const int64_t k = 2907, n = 36 * 1024 * 1024 / (int64_t)K->real_bytes / k, reals = K->pack_reals(k, n);
+    const size_t bytes = ((size_t)reals * K->real_bytes + 63) / 64 * 64;
+    void *const w = random_reals(K, k * n, 5), *form[4];
+    for (int i = 0; i < 4; i++) {
+        form[i] = aligned_alloc(64, bytes);
+        assert_non_null(form[i]);
+        memset(form[i], 0, bytes);
+    }
+    K->pack(k, n, w, 0, k * n, form[0], form[1]);
+    for (int64_t e = 0; e < k * n; e += n - 1) {
+        K->pack(k, n, w, e, e + n - 1 < k * n ? n - 1 : k * n - e, form[2], form[3]);
+    }
+    assert_memory_equal(form[0], form[2], bytes);
+    assert_memory_equal(form[1], form[3], bytes);
+    for (int i = 0; i < 4; i++) {
+        free(form[i]);
+    }
+    free_reals(K, w, k * n);
+}
+
+static void test_packing_past_the_caches(void **state)
+{
+    (void)state;
+    for_each_variant(pack_large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_gemm_is_the_same_on_all_instruction_sets),
         cmocka_unit_test(test_relu_keeps_nan),
         cmocka_unit_test(test_packing_by_pieces),
+        cmocka_unit_test(test_packing_past_the_caches),
         cmocka_unit_test(test_a_chain_is_continued),
         cmocka_unit_test(test_sharing_changes_no_bit),
     };
