@@ -128,8 +128,8 @@ static as_status plan(as_statistic *s)
 
 static int64_t size(const as_statistic *s)
 {
-    const as_linear *const l = s->model;
-    return s->pass == 0 ? as_linear_size(l) : as_ols_robust_size(s);
+    const as_ols_options *const o = s->options;
+    return s->pass > 0 && o->robust ? as_ols_robust_size(s) : as_linear_size(s->model);
 }
 
 static void rows(const as_statistic *s, const as_rows *r, double *sum)

@@ -266,6 +266,31 @@ static void test_fewer_rows_than_columns(void **state)
     fitted_close(&f);
 }
 
+/* One pass alone gives the table of the first pass of two; with three columns more sums belong to the second pass than
+   to the first, which is none of it. */
+static void test_one_pass_is_the_first_of_two(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, SIZE = 4096 };
+    char table[SIZE];
+    int at = snprintf(table, SIZE, "a,b,c,y\n");
+    for (int i = 0; i < ROWS; i++) {
+        at +=
+            snprintf(table + at, (size_t)(SIZE - at), "%d,%d,%d,%d\n", i * 7 % 11, i * 5 % 13, i * 3 % 17, i * i % 19);
+    }
+    fitted one, two;
+    assert_int_equal(fit_table("one", table, ", target: [y], labels: false}", "{type: ols, robust: false}", &one),
+                     AS_OK);
+    assert_int_equal(fit_table("two", table, ", target: [y], labels: false}", "{type: ols}", &two), AS_OK);
+    const char *const names[] = {"/params/coef_", "/inference/bse", "/inference/pvalues"};
+    const size_t counts[] = {3, 4, 4};
+    for (size_t i = 0; i < 3; i++) {
+        assert_memory_equal(fitted_reals(&one, names[i]), fitted_reals(&two, names[i]), counts[i] * sizeof(double));
+    }
+    fitted_close(&one);
+    fitted_close(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_distant_columns),
         cmocka_unit_test(test_robust_F_of_dependent_columns),
         cmocka_unit_test(test_fewer_rows_than_columns),
+        cmocka_unit_test(test_one_pass_is_the_first_of_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
