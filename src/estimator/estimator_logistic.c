@@ -213,7 +213,7 @@ static as_status plan(as_statistic *s)
     g->q = s->classes == 2 ? 1 : s->classes - (g->reference ? 1 : 0);
     s->outputs = s->classes;
     AS_TRY(as_glm_plan(s));
-    const int64_t least = s->chunk * (g->q + 2); /* for predict */
+    const int64_t least = (s->chunk * (g->q + 2) + 7) / 8 * 8; /* for predict */
     s->scratch = s->scratch > least ? s->scratch : least;
     return AS_OK;
 }

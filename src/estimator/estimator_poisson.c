@@ -51,6 +51,14 @@ static double exposure_of(const as_glm *g, const as_statistic *s, const as_rows 
     return g->offset < 0 ? 1 : r->x[i * s->width + g->offset];
 }
 
+/* ln y!, of few by their factorials, which are exact: most counts of most tables. */
+static double log_factorial(double y)
+{
+    static const double factorial[] = {1, 1, 2, 6, 24, 120, 720, 5040, 40320, 362880, 3628800, 39916800, 479001600};
+    const bool few = y <= 12 && y == floor(y);
+    return !few ? as_log_gamma(y + 1) : y <= 1 ? 0 : as_log_f64(factorial[(int)y]);
+}
+
 static void design(const as_glm *g, const as_statistic *s, const as_rows *r, double *all)
 {
     double *sum = all + AS_GLM_D_SUMS;
@@ -62,10 +70,10 @@ static void design(const as_glm *g, const as_statistic *s, const as_rows *r, dou
             continue;
         }
         sum[COUNT] += w * y;
-        sum[COUNT_EXPOSED] += w * y * as_log_f64(e);
+        sum[COUNT_EXPOSED] += e == 1 ? 0 : w * y * as_log_f64(e);
         sum[EXPOSURE] += w * e;
-        sum[FACTORIALS] += w * as_log_gamma(y + 1);
-        sum[SATURATED] += y > 0 ? w * (y * as_log_f64(y) - y) : 0;
+        sum[FACTORIALS] += w * log_factorial(y);
+        sum[SATURATED] += y > 0 ? w * (y * (y == 1 ? 0 : as_log_f64(y)) - y) : 0;
     }
 }
 

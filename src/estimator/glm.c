@@ -168,9 +168,9 @@ static as_status plan_memory(as_statistic *s)
     AS_TRY(as_arena_reserve(s->arena, (size_t)(g->q * bytes), (void **)&g->bias_theta));
     AS_TRY(as_arena_reserve(s->arena, (size_t)(d * bytes), (void **)&g->gather_scale));
     AS_TRY(as_arena_reserve(s->arena, (size_t)(d * bytes), (void **)&g->gather_shift));
-    const int64_t fit = CHUNK_BYTES / (bytes * d), matrix = g->newton ? g->pairs + g->p : g->gram ? g->p : 0;
+    const int64_t fit = CHUNK_BYTES / (bytes * d), room = g->newton || g->gram ? as_glm_room(s) : 0;
     s->chunk = fit > CHUNK_MOST ? CHUNK_MOST : fit < CHUNK_LEAST ? CHUNK_LEAST : fit;
-    s->scratch = s->chunk * (functions + g->q + 1 + matrix);
+    s->scratch = (room + s->chunk * (functions + g->q + 1 + (g->newton ? g->pairs : 0)) + 7) / 8 * 8;
     const int64_t squares = g->newton ? g->pairs * g->p * g->p : 0, gram = g->gram ? g->p * g->p : 0;
     const int64_t pass = AS_GLM_HEAD + (g->n + squares > gram ? g->n + squares : gram);
     s->most = pass > design_size(s) ? pass : design_size(s);

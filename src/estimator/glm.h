@@ -169,6 +169,7 @@ as_status as_glm_plan(as_statistic *s);
 as_status as_glm_init(as_statistic *s);
 int64_t as_glm_size(const as_statistic *s);
 void as_glm_clear(const as_statistic *s, double *sum);
+int64_t as_glm_room(const as_statistic *s); /* doubles of scratch that sums of matrices want first */
 void as_glm_rows_add(const as_statistic *s, const as_rows *r, double *sum);
 void as_glm_merge(const as_statistic *s, double *left, const double *right);
 as_status as_glm_finish(as_statistic *s, double *sum, as_step_report *report);

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "estimator/glm.h"
+#include "kernels/statistics.h"
+#include "kernels/symmetric.h"
 #include "math/moments.h"
-
-enum { BLOCK = 64 }; /* rows of the upper half of a matrix that are made at a time */
 
 static void one_lane(const as_statistic *s, int64_t k, int64_t n, const double *x, int64_t ldx, const double *d,
                      int64_t ldd, int64_t count, double *sum, int64_t ld)
@@ -33,10 +33,10 @@ static void design_rows(const as_statistic *s, const as_rows *r, double *sum)
     const int64_t d = s->width;
     double *moments = sum + as_glm_design_moments(g), *ranges = sum + as_glm_design_ranges(s);
     g->family->design(g, s, r, sum);
-    for (int64_t i = 0; i < r->count; i++) {
-        const double *x = r->x + i * d;
-        as_moments_add(moments, moments + 1, moments + 1 + d, d, r->weight[i], x);
-        if (g->watch && r->weight[i] > 0) {
+    as_statistic_kernels_get(s->kernels->set)->moments(r->count, d, r->x, NULL, r->weight, moments, 0);
+    for (int64_t i = 0; i < r->count && g->watch; i++) {
+        const double *const x = r->x + i * d;
+        if (r->weight[i] > 0) {
             double *range = ranges + 2 * d * g->family->group(r, i);
             for (int64_t j = 0; j < d; j++) {
                 range[j] = x[j] < range[j] ? x[j] : range[j];
@@ -46,25 +46,31 @@ static void design_rows(const as_statistic *s, const as_rows *r, double *sum)
     }
 }
 
+/* Room of products, from a 64-byte boundary, and sums that they give besides. */
+int64_t as_glm_room(const as_statistic *s)
+{
+    return as_symmetric_room(s->width) + (s->width + 7) / 8 * 8;
+}
+
 /* sum (pairs, p, p) += sum over rows of c z z' with the constant as the last of z; upper half. */
-static void add_matrices(const as_statistic *s, const as_rows *r, int64_t pairs, const double *curvature, double *v,
+static void add_matrices(const as_statistic *s, const as_rows *r, int64_t pairs, const double *curvature, double *room,
                          double *sum)
 {
     const as_glm *g = s->model;
     const int64_t d = s->width, p = g->p;
+    double *const first = room + as_symmetric_room(d);
     for (int64_t pair = 0; pair < pairs; pair++) {
-        const double *c = curvature + pair * r->count;
-        double *matrix = sum + pair * p * p;
-        for (int64_t i = 0; i < r->count; i++) {
-            for (int64_t j = 0; j < d; j++) {
-                v[i * p + j] = c[i] * r->x[i * d + j];
-            }
-            v[i * p + d] = c[i];
-            matrix[d * p + d] += c[i];
+        const double *const c = curvature + pair * r->count;
+        double *const matrix = sum + pair * p * p;
+        memset(first, 0, (size_t)d * sizeof *first);
+        const as_symmetric products = {
+            .count = r->count, .d = d, .x = r->x, .ldx = d, .factor = c, .first = first, .out = matrix, .ldo = p};
+        as_symmetric_kernels_get(s->kernels->set)->add(&products, room);
+        for (int64_t j = 0; j < d; j++) {
+            matrix[j * p + d] += first[j];
         }
-        for (int64_t at = 0; at < d; at += BLOCK) {
-            one_lane(s, d - at < BLOCK ? d - at : BLOCK, p - at, r->x + at, d, v + at, p, r->count,
-                     matrix + at * p + at, p);
+        for (int64_t i = 0; i < r->count; i++) {
+            matrix[d * p + d] += c[i];
         }
     }
 }
@@ -109,7 +115,8 @@ void as_glm_rows_add(const as_statistic *s, const as_rows *r, double *sum)
     }
     const int64_t n = r->count, d = s->width, functions = g->watch ? 2 * g->q : g->q;
     const bool matrices = *g->phase != AS_GLM_SEARCH && *g->phase != AS_GLM_DONE;
-    double *eta = r->scratch, *loss = eta + n * functions, *residual = loss + n, *curvature = residual + n * g->q;
+    double *const room = r->scratch, *eta = room + (g->newton ? as_glm_room(s) : 0), *loss = eta + n * functions,
+                  *residual = loss + n, *curvature = residual + n * g->q;
     double *gradient = sum + AS_GLM_HEAD;
     s->kernels->gemm(n, functions, d, r->x, d, g->packed, g->bias, false, eta, functions);
     const as_glm_rows out = {
@@ -138,7 +145,7 @@ void as_glm_rows_add(const as_statistic *s, const as_rows *r, double *sum)
         square_residuals(g, r, residual, curvature);
     }
     if (matrices) {
-        add_matrices(s, r, g->pairs, curvature, curvature + g->pairs * n, gradient + g->n);
+        add_matrices(s, r, g->pairs, curvature, room, gradient + g->n);
     }
 }
 
