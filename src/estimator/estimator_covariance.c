@@ -74,6 +74,8 @@ static void correlate(covariance *m, int64_t d)
     }
 }
 
+enum { TOGETHER = 8 }; /* rows of the inverse that meet a vector while it is near */
+
 /* Rank by the correlations, where units do not matter; inverse on their space, put back into units. */
 static as_status invert(covariance *m, int64_t d, double *work)
 {
@@ -94,8 +96,14 @@ static as_status invert(covariance *m, int64_t d, double *work)
         for (int64_t j = 0; j < d; j++) {
             v[j] = m->sd[j] > 0 ? v[j] / m->sd[j] : 0;
         }
-        for (int64_t j = 0; j < d; j++) {
-            V->axpy(d, v[j] / value[k], v, m->precision + j * d);
+    }
+    for (int64_t first = 0; first < d; first += TOGETHER) {
+        const int64_t end = first + TOGETHER < d ? first + TOGETHER : d;
+        for (int64_t k = 0; k < *m->rank; k++) {
+            const double *const v = vector + k * d;
+            for (int64_t j = first; j < end; j++) {
+                V->axpy(d, v[j] / value[k], v, m->precision + j * d);
+            }
         }
     }
     for (int64_t j = 0; j < d; j++) {

@@ -55,6 +55,45 @@ static void rotate(int64_t n, double c, double s, double *restrict x, double *re
     }
 }
 
+enum { ABREAST = 4 };
+
+/* N vectors of columns; what a rotation leaves in its upper row stays in registers for the next. */
+AS_INLINE void rotate_block(const int N, int64_t count, const double *c, const double *s, double *x, int64_t ld)
+{
+    vreal a[ABREAST];
+    AS_UNROLL
+    for (int v = 0; v < N; v++) {
+        a[v] = v_load(x + v * VL);
+    }
+    for (int64_t t = 0; t < count; t++, x -= ld) {
+        const vreal C = v_splat(c[t]), S = v_splat(s[t]), minus = v_splat(-s[t]);
+        AS_UNROLL
+        for (int v = 0; v < N; v++) {
+            const vreal b = v_load(x - ld + v * VL);
+            v_store(x + v * VL, v_fma(C, a[v], S * b));
+            a[v] = v_fma(C, b, minus * a[v]);
+        }
+    }
+    AS_UNROLL
+    for (int v = 0; v < N; v++) {
+        v_store(x + v * VL, a[v]);
+    }
+}
+
+static void rotate_up(int64_t n, int64_t count, const double *c, const double *s, double *x, int64_t ld)
+{
+    int64_t j = 0;
+    for (; j + ABREAST * VL <= n; j += ABREAST * VL) {
+        rotate_block(ABREAST, count, c, s, x + j, ld);
+    }
+    for (; j + VL <= n; j += VL) {
+        rotate_block(1, count, c, s, x + j, ld);
+    }
+    for (int64_t t = 0; t < count && j < n; t++) {
+        rotate(n - j, c[t], s[t], x + j - t * ld, x + j - (t + 1) * ld);
+    }
+}
+
 static void exp_all(int64_t n, const double *x, double *y)
 {
     V_MAP(n, j, m, v_store_masked(y + j, v_exp(v_load_masked(x + j, m)), m))
@@ -80,6 +119,7 @@ const as_vectors AS_V(as_vectors) = {
     .axpy = axpy,
     .gram_pair = gram_pair,
     .rotate = rotate,
+    .rotate_up = rotate_up,
     .exp = exp_all,
     .log = log_all,
     .log1p = log1p_all,

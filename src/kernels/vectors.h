@@ -14,6 +14,8 @@ typedef struct as_vectors {
     void (*gram_pair)(int64_t n, const double *x, const double *y, double out[3]);
     /* (x, y) = (c x + s y, c y - s x): x[j] = fma(c, x[j], s y[j]), y[j] = fma(c, y[j], -s x[j]). */
     void (*rotate)(int64_t n, double c, double s, double *x, double *y);
+    /* The same for rows of n columns, ld apart, upwards from x: rotation t turns (row -t, row -t - 1). */
+    void (*rotate_up)(int64_t n, int64_t count, const double *c, const double *s, double *x, int64_t ld);
     /* Elementwise, each with the bits of its brother in scalar_math.h; y may be x. */
     void (*exp)(int64_t n, const double *x, double *y);
     void (*log)(int64_t n, const double *x, double *y);

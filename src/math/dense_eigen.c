@@ -38,31 +38,49 @@ static double row_reflector(int64_t n, double *x, double *tau, const as_vectors 
     return off;
 }
 
-static void tridiagonalise(int64_t n, double *a, double *d, double *e, double *tau, double *p, const as_vectors *V)
+/* What step k - 1 leaves to be taken from row i: v_i p + p_i v, whose elements begin at row and column k. */
+typedef struct pending {
+    int64_t first; /* k; n: nothing */
+    const double *v, *p;
+} pending;
+
+/* Columns from j on of row i of a. */
+static void settle(const pending *q, int64_t n, int64_t i, int64_t j, double *a, const as_vectors *V)
 {
-    for (int64_t k = 0; k + 1 < n; k++) {
-        const int64_t m = n - k - 1;
-        double *const v = a + k * n + k + 1;
-        d[k] = a[k * n + k];
-        e[k] = row_reflector(m, v, &tau[k], V);
-        if (tau[k] == 0) {
-            continue;
-        }
-        for (int64_t i = 0; i < m; i++) {
-            p[i] = tau[k] * V->dot(m, a + (k + 1 + i) * n + k + 1, v);
-        }
-        V->axpy(m, -tau[k] * V->dot(m, p, v) / 2, v, p);
-        for (int64_t i = 0; i < m; i++) {
-            double *const row = a + (k + 1 + i) * n + k + 1;
-            V->axpy(m, -v[i], p, row);
-            V->axpy(m, -p[i], v, row);
-        }
-    }
-    if (n > 0) {
-        d[n - 1] = a[(n - 1) * n + n - 1];
-        e[n - 1] = 0;
+    const int64_t at = i - q->first, from = j - q->first;
+    if (q->first < n) {
+        V->axpy(n - j, -q->v[at], q->p + from, a + i * n + j);
+        V->axpy(n - j, -q->p[at], q->v + from, a + i * n + j);
     }
 }
+
+/* Rows are brought up to date as the next step multiplies them, so that each passes by once. p: (2, n). */
+static void tridiagonalise(int64_t n, double *a, double *d, double *e, double *tau, double *p, const as_vectors *V)
+{
+    pending q = {.first = n};
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t m = n - k - 1;
+        double *const v = a + k * n + k + 1, *const now = p + k % 2 * n;
+        settle(&q, n, k, k, a, V);
+        d[k] = a[k * n + k];
+        e[k] = 0;
+        if (m == 0) {
+            break;
+        }
+        e[k] = row_reflector(m, v, &tau[k], V);
+        for (int64_t i = 0; i < m; i++) {
+            settle(&q, n, k + 1 + i, k + 1, a, V);
+            now[i] = tau[k] == 0 ? 0 : tau[k] * V->dot(m, a + (k + 1 + i) * n + k + 1, v);
+        }
+        q = (pending){.first = n};
+        if (tau[k] != 0) {
+            V->axpy(m, -tau[k] * V->dot(m, now, v) / 2, v, now);
+            q = (pending){.first = k + 1, .v = v, .p = now};
+        }
+    }
+}
+
+enum { TOGETHER = 8 }; /* rows that meet a reflector while it is near */
 
 /* q (n, n) = Q': row i + 1.. of the trailing block times each reflector. */
 static void gather(int64_t n, const double *a, const double *tau, double *q, const as_vectors *V)
@@ -71,12 +89,15 @@ static void gather(int64_t n, const double *a, const double *tau, double *q, con
     for (int64_t i = 0; i < n; i++) {
         q[i * n + i] = 1;
     }
-    for (int64_t k = n - 2; k >= 0; k--) {
-        const double *const v = a + k * n + k + 1;
-        const int64_t m = n - k - 1;
-        for (int64_t i = k + 1; i < n && tau[k] != 0; i++) {
-            double *const row = q + i * n + k + 1;
-            V->axpy(m, -tau[k] * V->dot(m, row, v), v, row);
+    for (int64_t first = 0; first < n; first += TOGETHER) {
+        const int64_t end = first + TOGETHER < n ? first + TOGETHER : n;
+        for (int64_t k = end - 2; k >= 0; k--) {
+            const double *const v = a + k * n + k + 1;
+            const int64_t m = n - k - 1;
+            for (int64_t i = first > k ? first : k + 1; i < end && tau[k] != 0; i++) {
+                double *const row = q + i * n + k + 1;
+                V->axpy(m, -tau[k] * V->dot(m, row, v), v, row);
+            }
         }
     }
 }
@@ -102,7 +123,7 @@ static void finish(int64_t n, double *value, double *vector)
 as_status as_dense_eigen(int64_t n, double *a, double *value, double *vector)
 {
     const as_vectors *const V = as_vectors_get(as_isa_detect());
-    double *const work = calloc((size_t)(3 * n + 1), sizeof *work);
+    double *const work = calloc((size_t)(4 * n + 1), sizeof *work);
     if (work == NULL) {
         AS_FAIL(AS_NOMEM, "eigenvalues: no memory for order %lld", (long long)n);
     }

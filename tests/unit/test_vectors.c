@@ -74,8 +74,37 @@ static void test_each_build_gives_the_bits_of_the_definition(void **state)
     }
 }
 
+/* A chain of rotations of rows is rotations of two rows, one after the other. */
+static void test_rotations_upwards_are_one_after_the_other(void **state)
+{
+    (void)state;
+    enum { ROWS = 7, LD = 83 };
+    static const int64_t extents[] = {0, 1, 5, 8, 9, 31, 32, 33, 64, 79};
+    const double c[ROWS - 1] = {0.8, -0.6, 1, 0.28, 0, 0.96}, s[ROWS - 1] = {0.6, 0.8, 0, -0.96, 1, 0.28};
+    for (as_isa isa = as_isa_detect(); isa <= AS_PORTABLE; isa++) {
+        const as_vectors *const V = as_vectors_get(isa);
+        for (size_t e = 0; e < sizeof extents / sizeof extents[0]; e++) {
+            for (int64_t count = 0; count < ROWS; count++) {
+                double a[ROWS * LD], b[ROWS * LD];
+                for (int j = 0; j < ROWS * LD; j++) {
+                    a[j] = b[j] = sin(j + 1.0);
+                }
+                V->rotate_up(extents[e], count, c, s, a + (ROWS - 1) * LD, LD);
+                for (int64_t t = 0; t < count; t++) {
+                    double *const x = b + (ROWS - 1 - t) * LD;
+                    V->rotate(extents[e], c[t], s[t], x, x - LD);
+                }
+                assert_same(a, b, ROWS * LD);
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_build_gives_the_bits_of_the_definition)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_build_gives_the_bits_of_the_definition),
+        cmocka_unit_test(test_rotations_upwards_are_one_after_the_other),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
