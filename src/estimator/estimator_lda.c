@@ -212,7 +212,8 @@ static as_status finish_with(as_statistic *s, double *sum, as_step_report *repor
     }
     AS_TRY(whiten(s, square, w));
     make_rule(s, w);
-    loss = 0.5 * (as_scatter_trace(d, w->rank, square, w->p, w->rank) + s->weight * (double)w->rank * AS_LOG_2PI);
+    AS_TRY(as_scatter_trace(s, d, w->rank, square, w->p, &loss));
+    loss = 0.5 * (loss + s->weight * (double)w->rank * AS_LOG_2PI);
     for (int64_t a = 0; a < w->rank; a++) {
         loss += s->weight * as_log_f64(w->r[a * w->rank + a]);
     }

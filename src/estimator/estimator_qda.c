@@ -89,7 +89,9 @@ static as_status finish_class(as_statistic *s, double *sum, int64_t k, double *w
                 as_statistic_class(s, k, name), n, (long long)rank, (long long)d);
     }
     as_dense_invert_upper(d, work, d, p);
-    *loss += 0.5 * (as_scatter_trace(d, d, square, p, d) + n * (double)d * AS_LOG_2PI);
+    double trace;
+    AS_TRY(as_scatter_trace(s, d, d, square, p, &trace));
+    *loss += 0.5 * (trace + n * (double)d * AS_LOG_2PI);
     for (int64_t j = 0; j < d; j++) {
         *loss -= n * as_log_f64(p[j * d + j]);
     }

@@ -1,6 +1,11 @@
 /* Means of classes and sums of products about them (scatter.h). */
 #include "estimator/scatter.h"
 
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "kernels/vectors.h"
+
 int64_t as_scatter_size(const as_scatter *c)
 {
     return c->classes * (1 + c->d) + (c->pooled ? 1 : c->classes) * c->d * c->d;
@@ -67,47 +72,56 @@ void as_scatter_rows(const as_statistic *s, const as_scatter *c, const as_rows *
     }
 }
 
-/* Matrices are added once: those of the pair, then what lies between the means. */
+/* Matrices are added once: those of the pair, then what lies between the means; row by row, while it is near. */
 void as_scatter_merge(const as_scatter *c, double *left, const double *right)
 {
-    const int64_t d = c->d, matrices = as_scatter_size(c) - c->classes * (1 + d);
-    double *const own = left + c->classes * (1 + d);
-    const double *const other = right + c->classes * (1 + d);
-    for (int64_t i = 0; i < matrices; i++) {
-        own[i] += other[i];
-    }
-    for (int64_t k = 0; k < c->classes; k++) {
-        double *const n = as_scatter_weight(c, left, k), *const mean = as_scatter_mean(c, left, k);
-        double *const m = as_scatter_matrix(c, left, k);
-        const double *const b = right + (n - left);
-        const double whole = *n + b[0];
-        if (!(b[0] > 0)) {
-            continue;
-        }
+    const int64_t d = c->d, matrices = c->pooled ? 1 : c->classes;
+    for (int64_t q = 0; q < matrices; q++) {
+        double *const m = as_scatter_matrix(c, left, q);
+        const double *const other = right + (m - left);
         for (int64_t j = 0; j < d; j++) {
-            const double scaled = (b[1 + j] - mean[j]) * (*n * (b[0] / whole));
+            double *const row = m + j * d;
             for (int64_t i = 0; i < d; i++) {
-                m[j * d + i] += scaled * (b[1 + i] - mean[i]);
+                row[i] += other[j * d + i];
+            }
+            for (int64_t k = c->pooled ? 0 : q; k < (c->pooled ? c->classes : q + 1); k++) {
+                const double *const n = as_scatter_weight(c, left, k), *const mean = n + 1,
+                                    *const b = right + (n - left);
+                const double scaled = b[0] > 0 ? (b[1 + j] - mean[j]) * (*n * (b[0] / (*n + b[0]))) : 0;
+                for (int64_t i = 0; i < d && b[0] > 0; i++) {
+                    row[i] += scaled * (b[1 + i] - mean[i]);
+                }
             }
         }
-        for (int64_t j = 0; j < d; j++) {
+    }
+    for (int64_t k = 0; k < c->classes; k++) {
+        double *const n = as_scatter_weight(c, left, k), *const mean = n + 1;
+        const double *const b = right + (n - left), whole = *n + b[0];
+        for (int64_t j = 0; j < d && b[0] > 0; j++) {
             mean[j] += (b[1 + j] - mean[j]) * (b[0] / whole);
         }
-        *n = whole;
+        *n = b[0] > 0 ? whole : *n;
     }
 }
 
-double as_scatter_trace(int64_t d, int64_t n, const double *m, const double *p, int64_t ld)
+as_status as_scatter_trace(const as_statistic *s, int64_t d, int64_t n, const double *m, const double *p, double *trace)
 {
-    double trace = 0;
-    for (int64_t j = 0; j < n; j++) {
-        for (int64_t a = 0; a < d; a++) {
-            double dot = 0;
-            for (int64_t b = 0; b < d; b++) {
-                dot += m[a * d + b] * p[b * ld + j];
-            }
-            trace += dot * p[a * ld + j];
+    enum { ROWS = 64 };
+    const as_vectors *const V = as_vectors_get(s->kernels->set);
+    double *const packed = calloc((size_t)(s->kernels->pack_reals(d, n) + ROWS * n) + 1, sizeof *packed);
+    if (packed == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: no memory for %lld columns", s->base.ops->name, (long long)d);
+    }
+    double *const product = packed + s->kernels->pack_reals(d, n);
+    s->kernels->pack(d, n, p, 0, d * n, packed, NULL);
+    *trace = 0;
+    for (int64_t a = 0; a < d; a += ROWS) {
+        const int64_t rows = d - a < ROWS ? d - a : ROWS;
+        s->kernels->gemm(rows, n, d, m + a * d, d, packed, NULL, false, product, n);
+        for (int64_t i = 0; i < rows; i++) {
+            *trace += V->dot(n, product + i * n, p + (a + i) * n);
         }
     }
-    return trace;
+    free(packed);
+    return AS_OK;
 }

@@ -20,7 +20,9 @@ double *as_scatter_mean(const as_scatter *c, double *sum, int64_t k);
 double *as_scatter_matrix(const as_scatter *c, double *sum, int64_t k);
 void as_scatter_rows(const as_statistic *s, const as_scatter *c, const as_rows *rows, double *sum);
 void as_scatter_merge(const as_scatter *c, double *left, const double *right);
-/* trace(P' M P) for M (d, d), P (d, n) with rows ld apart: what the squares of whitened rows add up to. */
-double as_scatter_trace(int64_t d, int64_t n, const double *m, const double *p, int64_t ld);
+/* trace(P' M P) for M (d, d), P (d, n): what the squares of whitened rows add up to. Cost: 2 d^2 n flops.
+   Errors: NOMEM. */
+as_status as_scatter_trace(const as_statistic *s, int64_t d, int64_t n, const double *m, const double *p,
+                           double *trace);
 
 #endif
