@@ -35,11 +35,15 @@ static bool all_ones(const as_rows *r)
 
 void as_comoment_rows(const as_statistic *s, const as_rows *r, double *sum)
 {
-    const int64_t d = s->width;
+    as_comoment_add(s, r, s->width, r->x, r->scratch, sum);
+}
+
+void as_comoment_add(const as_statistic *s, const as_rows *r, int64_t d, const double *x, double *room, double *sum)
+{
     double *const shift = sum + AS_COMOMENT_HEAD;
     if (sum[AS_COMOMENT_STARTED] == 0 && r->count > 0) {
         sum[AS_COMOMENT_STARTED] = RAW;
-        memcpy(shift, r->x, (size_t)d * sizeof *shift);
+        memcpy(shift, x, (size_t)d * sizeof *shift);
     }
     for (int64_t i = 0; i < r->count; i++) {
         sum[AS_COMOMENT_WEIGHT] += r->weight[i];
@@ -48,7 +52,7 @@ void as_comoment_rows(const as_statistic *s, const as_rows *r, double *sum)
     const as_symmetric products = {
         .count = r->count,
         .d = d,
-        .x = r->x,
+        .x = x,
         .ldx = d,
         .shift = shift,
         .factor = all_ones(r) ? NULL : r->weight,
@@ -56,7 +60,7 @@ void as_comoment_rows(const as_statistic *s, const as_rows *r, double *sum)
         .out = shift + 2 * d,
         .ldo = d,
     };
-    as_symmetric_kernels_get(s->kernels->set)->add(&products, r->scratch);
+    as_symmetric_kernels_get(s->kernels->set)->add(&products, room);
 }
 
 /* Sums about the shift become the mean, as it lies from the shift, and the scatter about it. The mean itself would lose
@@ -81,7 +85,11 @@ static void centre(int64_t d, double *sum)
 
 void as_comoment_merge(const as_statistic *s, double *left, const double *right)
 {
-    const int64_t d = s->width;
+    as_comoment_join(s->width, left, right);
+}
+
+void as_comoment_join(int64_t d, double *left, const double *right)
+{
     const double a = left[AS_COMOMENT_WEIGHT], b = right[AS_COMOMENT_WEIGHT], share = b / (a + b);
     const bool raw = right[AS_COMOMENT_STARTED] == RAW;
     double *const mean = left + AS_COMOMENT_HEAD + d, *const second = mean + d;

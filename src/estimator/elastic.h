@@ -17,6 +17,7 @@ typedef struct as_elastic {
     double *alpha, *kkt;                     /* chosen; its KKT residual, relative to the largest |X'y| */
     double *alphas, *rss, *nonzero, *judged; /* (m) along the path */
     double *residuals, *path;                /* (m) KKT; (m, targets, p) */
+    int64_t room;                            /* doubles of scratch behind which rows of inputs and targets lie */
 } as_elastic;
 
 /* The keys of both kinds; elastic_net has l1_ratio beside them. */
@@ -66,6 +67,8 @@ typedef struct as_elastic {
 extern const char *const as_elastic_criteria[];
 
 as_status as_elastic_plan(as_statistic *s, const as_elastic_options *o);
+void as_elastic_rows(const as_statistic *s, const as_rows *r, double *sum);
+void as_elastic_merge(const as_statistic *s, double *left, const double *right);
 as_status as_elastic_finish(as_statistic *s, const as_elastic_options *o, double *sum, as_step_report *report);
 void as_elastic_describe(const as_statistic *s, const as_elastic_options *o, bool json, as_text *out);
 
