@@ -7,9 +7,12 @@
        W = T' (R_top + V'X),  R_top -= W,  X -= V W,  with T^-1 = diag(1 / tau) + the strict upper part of V'V
 
    (Puglisi, SIAM J. Sci. Stat. Comput. 13, 1992), whose two products are those of kernels.h: chains over the rows of
-   the chunk, chains over the panel. */
+   the chunk, chains over the panel. Rows that are fewer than the columns are used up on the way: when nothing but
+   rounding is left of every column, that is dropped. Reflectors of it would leave rounding of rounding, down to
+   subnormal numbers. */
 #include "math/tsqr.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +28,8 @@ int64_t as_tsqr_rows(int64_t n)
     return fit < ROWS_LEAST ? ROWS_LEAST : fit > ROWS_MOST ? ROWS_MOST : fit;
 }
 
+#define ROUNDING (64 * DBL_EPSILON) /* of the length of a column */
+
 /* Reals in whole cache lines. */
 static int64_t lines(int64_t reals)
 {
@@ -33,7 +38,7 @@ static int64_t lines(int64_t reals)
 
 int64_t as_tsqr_doubles(int64_t n, int64_t rows, const as_kernels *kernels)
 {
-    return lines(rows * n) + lines(LEAF * rows) + lines(PANEL * n) + lines(kernels->pack_reals(PANEL, n));
+    return lines(rows * n) + lines(LEAF * rows) + lines(PANEL * n) + lines(n) + lines(kernels->pack_reals(PANEL, n));
 }
 
 void as_tsqr_place(int64_t n, int64_t rows, const as_kernels *kernels, double *memory, as_tsqr *out)
@@ -41,7 +46,8 @@ void as_tsqr_place(int64_t n, int64_t rows, const as_kernels *kernels, double *m
     *out = (as_tsqr){.n = n, .rows = rows, .K = kernels, .chunk = memory};
     out->leaf = out->chunk + lines(rows * n);
     out->w = out->leaf + lines(LEAF * rows);
-    out->packed = out->w + lines(PANEL * n);
+    out->square = out->w + lines(PANEL * n);
+    out->packed = out->square + lines(n);
 }
 
 as_status as_tsqr_create(int64_t n, int64_t rows, const as_kernels *kernels, as_tsqr *out)
@@ -129,7 +135,9 @@ static void leaf(as_tsqr *t, int64_t p, int64_t c, int64_t k, int64_t rows, doub
     }
     for (int64_t a = 0; a < k; a++) {
         double *const row = r + (c + a) * t->n + c;
+        const bool fresh = row[a] == 0;
         const double tau = t->tau[c + a - p] = reflector(V, rows, x + a * rows, row + a);
+        t->left -= fresh && tau != 0;
         for (int64_t b = a + 1; b < k && tau != 0; b++) {
             const double w = tau * (row[b] + V->dot(rows, x + a * rows, x + b * rows));
             row[b] -= w;
@@ -160,14 +168,45 @@ static void panel(as_tsqr *t, int64_t p, int64_t c, int64_t k, int64_t rows, dou
     cross(t, half, rest, rows, t->chunk + c, t->chunk + c + half, t->inner + (c - p) * PANEL + c - p + half, PANEL);
 }
 
-/* All columns. triangle: column c of the chunk has rows 0..c alone. */
-static void fold(as_tsqr *t, int64_t rows, bool triangle, double *r)
+/* Sums of squares of columns [j, n) of the chunk. */
+static void column_squares(const as_tsqr *t, int64_t rows, int64_t j, double *square)
 {
+    memset(square + j, 0, (size_t)(t->n - j) * sizeof *square);
+    for (int64_t i = 0; i < rows; i++) {
+        const double *const row = t->chunk + i * t->n;
+        for (int64_t c = j; c < t->n; c++) {
+            square[c] += row[c] * row[c];
+        }
+    }
+}
+
+/* Whether columns [j, n) are what rounding left of them. */
+static bool used_up(const as_tsqr *t, int64_t rows, int64_t j)
+{
+    column_squares(t, rows, j, t->w); /* free between panels */
+    bool all = true;
+    for (int64_t c = j; c < t->n && all; c++) {
+        all = t->w[c] <= ROUNDING * ROUNDING * t->square[c];
+    }
+    return all;
+}
+
+/* All columns; dimensions: rows of the chunk that are not zero; triangle: its column c has rows 0..c alone. */
+static void fold(as_tsqr *t, int64_t rows, int64_t dimensions, bool triangle, double *r)
+{
+    const bool short_of_rows = dimensions < t->n;
+    t->left = dimensions;
+    if (short_of_rows) {
+        column_squares(t, rows, 0, t->square);
+    }
     for (int64_t p = 0; p < t->n; p += PANEL) {
         const int64_t k = t->n - p < PANEL ? t->n - p : PANEL, below = triangle && p + k < rows ? p + k : rows;
         panel(t, p, p, k, below, r);
         if (p + k < t->n) {
             apply(t, p, p, k, p + k, t->n - p - k, below, r);
+        }
+        if (short_of_rows && t->left <= 0 && used_up(t, rows, p + k)) {
+            break;
         }
     }
 }
@@ -176,14 +215,18 @@ void as_tsqr_fold(as_tsqr *tsqr, int64_t rows, double *r)
 {
     AS_ASSERT(rows <= tsqr->rows);
     if (rows > 0) {
-        fold(tsqr, rows, false, r);
+        fold(tsqr, rows, rows, false, r);
     }
 }
 
 void as_tsqr_merge(as_tsqr *tsqr, double *r, const double *below)
 {
     memcpy(tsqr->chunk, below, (size_t)(tsqr->n * tsqr->n) * sizeof *below);
-    fold(tsqr, tsqr->n, true, r);
+    int64_t dimensions = 0; /* rows that are not zero */
+    for (int64_t i = 0; i < tsqr->n; i++) {
+        dimensions += below[i * (tsqr->n + 1)] != 0;
+    }
+    fold(tsqr, tsqr->n, dimensions, true, r);
 }
 
 void as_tsqr_finish(int64_t n, double *r)

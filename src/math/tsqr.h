@@ -11,6 +11,8 @@ enum { AS_TSQR_PANEL = 32, AS_TSQR_LEAF = 8 };
 /* Work space of one thread for n columns; as_tsqr_place and as_tsqr_create fill it. */
 typedef struct as_tsqr {
     int64_t n, rows; /* columns; most rows of a chunk */
+    int64_t left;    /* rows of the chunk, less the columns that met a row of the triangle that was zero */
+    double *square;  /* (n) of the columns of the chunk as they came */
     double *chunk;   /* (rows, n), to be filled by the caller; weighted rows times the root of their weight */
     double *leaf, *w, *packed;
     const as_kernels *K;

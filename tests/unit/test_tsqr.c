@@ -175,6 +175,38 @@ static void test_dependent_columns_do_no_harm(void **state)
     as_tsqr_destroy(&t);
 }
 
+/* Few rows of many columns: R has as many rows, and below them nothing, where reflectors of what rounding leaves would
+   go on and on. R'R = A'A to rounding of the columns. */
+static void test_fewer_rows_than_columns_end(void **state)
+{
+    (void)state;
+    enum { N = 300, ROWS = 8 };
+    as_tsqr t;
+    assert_int_equal(as_tsqr_create(N, N, as_kernels_get(as_isa_detect(), AS_FLOAT64), &t), AS_OK);
+    double *const r = calloc((size_t)N * N, sizeof *r), *const other = calloc((size_t)N * N, sizeof *r);
+    part(&t, N, 0, ROWS, r);
+    part(&t, N, ROWS, 2 * ROWS, other);
+    as_tsqr_merge(&t, r, other);
+    for (int i = 0; i < N; i++) {
+        for (int j = i; j < N; j++) {
+            double found = 0, expected = 0, left = 0, right = 0;
+            for (int q = 0; q < N; q++) {
+                found += r[q * N + i] * r[q * N + j];
+            }
+            for (int q = 0; q < 2 * ROWS; q++) {
+                expected += entry(q, i) * entry(q, j);
+                left += entry(q, i) * entry(q, i);
+                right += entry(q, j) * entry(q, j);
+            }
+            assert_true(fabs(found - expected) <= 2e-14 * sqrt(left) * sqrt(right));
+            assert_true(i < 64 || r[i * N + j] == 0); /* two panels, that are looked at when they are done */
+        }
+    }
+    as_tsqr_destroy(&t);
+    free(r);
+    free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_instruction_sets_agree),
         cmocka_unit_test(test_a_distant_column_keeps_its_spread),
         cmocka_unit_test(test_dependent_columns_do_no_harm),
+        cmocka_unit_test(test_fewer_rows_than_columns_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
