@@ -20,6 +20,10 @@
 
 #define DEPENDENT 1e-12 /* of a column's length: what is left of it beside the others when it depends on them */
 
+#define SMALL 1e-5 /* singular values below this share of the largest are found with vectors, which is closer */
+
+enum { MANY = 64 }; /* columns */
+
 static const char *const cov_types[] = {"nonrobust", "HC0", "HC1", "HC2", "HC3", NULL};
 static const as_field fields[] = {
     {.name = "fit_intercept",
@@ -245,16 +249,36 @@ static void invert(as_ols *m, const double *root, const bool *dependent, int64_t
     }
 }
 
+/* value (k) descending. Of many columns without singular vectors, where that leaves the least of them its digits. work:
+   (2 k + 1, k). */
+static as_status singular_values(const as_linear *l, const double *root, double *value, double *work)
+{
+    const int64_t k = l->k;
+    double *const a = work, *const right = a + k * k;
+    for (int turn = k >= MANY ? 0 : 1; turn < 2; turn++) {
+        for (int64_t i = 0; i < k; i++) {
+            memcpy(a + i * k, root + i * l->n, (size_t)k * sizeof *a);
+        }
+        if (turn == 1) {
+            return as_dense_svd(k, k, 0, a, k, value, right, NULL);
+        }
+        as_bidiagonal b;
+        as_status status = as_bidiagonal_make(k, 0, a, k, &b);
+        status = status == AS_OK ? as_bidiagonal_values(&b, value) : status;
+        as_bidiagonal_destroy(&b);
+        if (status != AS_OK || value[k - 1] > SMALL * value[0]) {
+            return status;
+        }
+    }
+    return AS_OK;
+}
+
 static as_status condition_number(as_ols *m, const double *root, double *work)
 {
     const as_linear *const l = &m->linear;
-    const int64_t k = l->k;
-    double *const a = work, *const value = a + k * k, *const right = value + k;
-    for (int64_t i = 0; i < k; i++) {
-        memcpy(a + i * k, root + i * l->n, (size_t)k * sizeof *a);
-    }
-    AS_TRY(as_dense_svd(k, k, 0, a, k, value, right, NULL));
-    *m->condition = value[k - 1] > 0 ? value[0] / value[k - 1] : HUGE_VAL;
+    double *const value = work;
+    AS_TRY(singular_values(l, root, value, work + l->k));
+    *m->condition = value[l->k - 1] > 0 ? value[0] / value[l->k - 1] : HUGE_VAL;
     return AS_OK;
 }
 

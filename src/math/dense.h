@@ -50,6 +50,26 @@ as_status as_dense_eigen(int64_t n, double *a, double *value, double *vector);
 as_status as_dense_svd(int64_t m, int64_t n, int64_t extra, double *a, int64_t ld, double *value, double *right,
                        double *left);
 
+/* -- Bidiagonal form: what needs singular values, but no singular vectors. -- */
+
+typedef struct as_bidiagonal {
+    int64_t n, extra, ld;
+    double *a;     /* of the caller: reflectors from the right in rows, U' times the extra columns */
+    double *d, *e; /* (n) diagonal; (n) what stands right of it, the last 0 */
+    double *tau, *block;
+} as_bidiagonal;
+
+/* A = U B V' of a (n, n + extra), rows ld apart, which out goes on to use. Destroy with as_bidiagonal_destroy, after
+   failures too. Errors: NOMEM. Cost: 8 n^3 / 3 flops. */
+as_status as_bidiagonal_make(int64_t n, int64_t extra, double *a, int64_t ld, as_bidiagonal *out);
+void as_bidiagonal_destroy(as_bidiagonal *b);
+
+/* Singular values (n), descending. Error of each: a few eps |largest|. */
+as_status as_bidiagonal_values(const as_bidiagonal *b, double *value);
+
+/* x (n) = argmin |A x - y|^2 + root^2 |x|^2 for y extra column t and root > 0; *residual = |A x - y|^2. */
+void as_bidiagonal_solve(const as_bidiagonal *b, int64_t t, double root, double *x, double *residual);
+
 /* -- Which columns depend on others. -- */
 
 /* Columns of r (m, n) in order: column j is dependent when what is left of it beside the independent ones before it is

@@ -352,6 +352,54 @@ static void test_dependent_columns_are_named(void **state)
     free(a);
 }
 
+/* Values are those of Jacobi's method, n eps of the largest; a solution has no slope left: A'(A x - y) + root^2 x is
+   rounding of its terms. Without full rank too. */
+static void test_the_bidiagonal_form_has_values_and_solutions(void **state)
+{
+    (void)state;
+    static const int64_t orders[] = {1, 2, 3, 17, 70};
+    for (size_t t = 0; t < 10; t++) {
+        const int64_t n = orders[t / 2], ld = n + 2;
+        double *const a = matrix(n, ld), *const w = matrix(n, ld), *const square = matrix(n, n);
+        double value[70], expected[70], right[70 * 70], x[70];
+        for (int64_t i = 0; i < n && t % 2 == 1; i++) { /* an equal column */
+            a[i * ld + n - 1] = w[i * ld + n - 1] = a[i * ld];
+        }
+        for (int64_t i = 0; i < n; i++) {
+            memcpy(square + i * n, a + i * ld, (size_t)n * sizeof *a);
+        }
+        as_bidiagonal b;
+        assert_int_equal(as_bidiagonal_make(n, 2, w, ld, &b), AS_OK);
+        assert_int_equal(as_bidiagonal_values(&b, value), AS_OK);
+        assert_int_equal(as_dense_svd(n, n, 0, square, n, expected, right, NULL), AS_OK);
+        for (int64_t k = 0; k < n; k++) {
+            assert_near(value[k], expected[k], 4e-16 * (double)n * expected[0]);
+        }
+        for (int64_t y = 0; y < 2; y++) {
+            double residual, sum = 0, slope[70] = {0};
+            as_bidiagonal_solve(&b, y, 0.3, x, &residual);
+            for (int64_t i = 0; i < n; i++) {
+                double e = -a[i * ld + n + y];
+                for (int64_t j = 0; j < n; j++) {
+                    e += a[i * ld + j] * x[j];
+                }
+                sum += e * e;
+                for (int64_t j = 0; j < n; j++) {
+                    slope[j] += a[i * ld + j] * e;
+                }
+            }
+            assert_near(residual, sum, 1e-13 * (double)n);
+            for (int64_t j = 0; j < n; j++) {
+                assert_near(slope[j] + 0.3 * 0.3 * x[j], 0, 1e-14 * (double)n * expected[0]);
+            }
+        }
+        as_bidiagonal_destroy(&b);
+        free(a);
+        free(w);
+        free(square);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_singular_values_rebuild_the_matrix),
         cmocka_unit_test(test_graded_singular_values_keep_their_digits),
         cmocka_unit_test(test_dependent_columns_are_named),
+        cmocka_unit_test(test_the_bidiagonal_form_has_values_and_solutions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
