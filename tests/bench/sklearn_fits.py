@@ -61,7 +61,7 @@ def peer(python, folder, row, threads):
     start = f"FOLDER = {folder!r}; LABELS = {row.y is not None}; CODE = {row.peer!r}; SAME = {list(row.same.values())!r}\n"
     env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
     cores = ",".join(str(c) for c in sorted(os.sched_getaffinity(0))[:threads])
-    run = subprocess.run(["taskset", "-c", cores, python, "-c", start + PEER], capture_output=True, text=True, env=env)
+    run = subprocess.run(["taskset", "-c", cores, python, "-"], input=start + PEER, capture_output=True, text=True, env=env)
     if run.returncode != 0:
         raise RuntimeError(run.stderr)
     out = run.stdout.split()

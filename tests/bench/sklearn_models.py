@@ -121,8 +121,9 @@ def logistic_table(rows, d):
 
 
 def logistic_l1(rows, d):
-    return logistic_row(rows, d, "{type: logistic, penalty: l1, C: 0.01, tol: 1.0e-6}",
-                        sklearn("linear_model", "LogisticRegression", "C=0.01, l1_ratio=1, solver='saga', tol=1e-6, max_iter=1000"), "2 classes, L1, saga")
+    return logistic_row(rows, d, "{type: logistic, penalty: l1, C: 0.01, tol: 1.0e-6, fit_intercept: false}",
+                        sklearn("linear_model", "LogisticRegression", "C=0.01, l1_ratio=1, solver='liblinear', tol=1e-6, max_iter=1000, fit_intercept=False"),
+                        "2 classes, L1, liblinear", {"/params/coef_": "m.coef_[0]"})
 
 
 def multinomial_row(rows, d, model, peer, note):
@@ -317,7 +318,7 @@ KINDS = {
     "kmeans": (kmeans, shapes(16, (8000, 2000))),
     "kmeans_many": (kmeans_many, shapes(16, None, None)),
     "kmeans_seeded": (kmeans_seeded, shapes(16)),
-    "gmm": (mixture("full"), shapes(16, (8000, 100))),
+    "gmm": (mixture("full"), shapes(16)),
     "gmm_diagonal": (mixture("diag"), shapes(16, (8000, 2000))),
     "gmm_tied": (mixture("tied"), shapes(16)),
     "gmm_spherical": (mixture("spherical"), shapes(16)),
