@@ -1,5 +1,6 @@
 /* Triangles, Cholesky, Householder QR and dependent columns (Golub and Van Loan, Matrix Computations, 4th ed., 3.1,
-   4.2, 5.2). All loops run along rows. Cost: Cholesky n^3 / 3, QR 2 m n^2, dependence 4 m n^2 flops. */
+   4.2, 5.2). All loops run along rows. Cost: Cholesky n^3 / 3, QR 2 m n^2 flops, dependence
+   4 m n^2, or m n of a triangle without any. */
 #include "math/dense.h"
 
 #include <math.h>
@@ -45,6 +46,36 @@ void as_dense_invert_upper(int64_t n, const double *r, int64_t ld, double *inver
     }
 }
 
+/* Takes row k of R, which is done, from row i of a. */
+static void take_row(int64_t n, int64_t k, int64_t i, double *a, const as_vectors *V)
+{
+    const double *const row = a + k * n;
+    if (row[k] != 0) {
+        V->axpy(n - i, -row[i], row + i, a + i * n + i);
+    }
+}
+
+/* Row k of R from what is left of it; whether its pivot is good. */
+static bool finish_row(int64_t n, int64_t k, double tolerance, double *a)
+{
+    double *const row = a + k * n;
+    const double first = row[0], pivot = row[k];
+    const bool good = pivot > tolerance * first && pivot > 0 && isfinite(pivot);
+    memset(row, 0, (size_t)k * sizeof *row);
+    if (!good) {
+        memset(row + k, 0, (size_t)(n - k) * sizeof *row);
+        return false;
+    }
+    const double root = sqrt(pivot);
+    row[k] = root;
+    for (int64_t j = k + 1; j < n; j++) {
+        row[j] /= root;
+    }
+    return true;
+}
+
+enum { TOGETHER = 8 }; /* rows that others are taken from while they are near */
+
 int64_t as_dense_cholesky(int64_t n, double *a, double tolerance, bool *dependent)
 {
     const as_vectors *const V = as_vectors_get(as_isa_detect());
@@ -52,26 +83,22 @@ int64_t as_dense_cholesky(int64_t n, double *a, double tolerance, bool *dependen
     for (int64_t k = 0; k < n; k++) { /* diagonals wait in the first column, whose own place is used up by then */
         a[k * n] = a[k * n + k];
     }
-    for (int64_t k = 0; k < n; k++) {
-        double *const row = a + k * n;
-        const double first = row[0], pivot = row[k];
-        const bool good = pivot > tolerance * first && pivot > 0 && isfinite(pivot);
-        if (dependent != NULL) {
-            dependent[k] = !good;
+    for (int64_t first = 0; first < n; first += TOGETHER) {
+        const int64_t end = first + TOGETHER < n ? first + TOGETHER : n;
+        for (int64_t k = 0; k < first; k++) {
+            for (int64_t i = first; i < end; i++) {
+                take_row(n, k, i, a, V);
+            }
         }
-        memset(row, 0, (size_t)k * sizeof *row);
-        if (!good) {
-            memset(row + k, 0, (size_t)(n - k) * sizeof *row);
-            continue;
-        }
-        rank++;
-        const double root = sqrt(pivot);
-        row[k] = root;
-        for (int64_t j = k + 1; j < n; j++) {
-            row[j] /= root;
-        }
-        for (int64_t i = k + 1; i < n; i++) {
-            V->axpy(n - i, -row[i], row + i, a + i * n + i);
+        for (int64_t i = first; i < end; i++) {
+            for (int64_t k = first; k < i; k++) {
+                take_row(n, k, i, a, V);
+            }
+            const bool good = finish_row(n, i, tolerance, a);
+            rank += good;
+            if (dependent != NULL) {
+                dependent[i] = !good;
+            }
         }
     }
     return rank;
@@ -227,9 +254,36 @@ static void depend(dependence *d, const double *r, int64_t ld, double tolerance,
     }
 }
 
+/* Whether r is a triangle whose diagonals, which are what is left of columns beside those before, all stand clear of
+   the tolerance. */
+static bool clearly_independent(int64_t m, int64_t n, const double *r, int64_t ld, double tolerance)
+{
+    bool clear = m >= n;
+    for (int64_t j = 0; clear && j < n; j++) {
+        const double largest = largest_of(m, 1, r + j, ld);
+        double square = 0;
+        for (int64_t i = 0; i < m && clear && largest > 0; i++) {
+            const double x = r[i * ld + j] / largest;
+            clear = i <= j || x == 0;
+            square += x * x;
+        }
+        clear = clear && fabs(r[j * ld + j]) > 2 * tolerance * largest * sqrt(square);
+    }
+    return clear;
+}
+
 as_status as_dense_dependence(int64_t m, int64_t n, const double *r, int64_t ld, double tolerance, int64_t *rank,
                               bool *dependent, bool *identified, double *relation)
 {
+    if (clearly_independent(m, n, r, ld, tolerance)) {
+        for (int64_t j = 0; j < n; j++) {
+            dependent[j] = false;
+            identified[j] = true;
+        }
+        memset(relation, 0, (size_t)(n * n) * sizeof *relation);
+        *rank = n;
+        return AS_OK;
+    }
     dependence d = {.m = m, .n = n};
     const size_t doubles = (size_t)((m > n ? m : n) + n * m + n * n + 2 * n + 1);
     double *const work = calloc(doubles, sizeof *work);
