@@ -74,37 +74,71 @@ static void correlate(covariance *m, int64_t d)
     }
 }
 
-enum { TOGETHER = 8 }; /* rows of the inverse that meet a vector while it is near */
+/* The correlations, with 0 for what a column that does not vary has with itself. */
+static void correlations(const covariance *m, int64_t d, double *a)
+{
+    memcpy(a, m->correlation, (size_t)(d * d) * sizeof *a);
+    for (int64_t j = 0; j < d; j++) {
+        a[j * d + j] = m->sd[j] > 0 ? 1 : 0;
+    }
+}
+
+enum { TOGETHER = 8 }; /* rows of the inverse that meet another while they are near */
+
+/* Of full rank: F F' with F the inverse of a Cholesky factor. */
+static bool invert_all(covariance *m, int64_t d, double *a, double *inverse)
+{
+    const as_vectors *const V = as_vectors_get(as_isa_detect());
+    correlations(m, d, a);
+    if (as_dense_cholesky(d, a, DBL_EPSILON * 16 * (double)d, NULL) < d) {
+        return false;
+    }
+    as_dense_invert_upper(d, a, d, inverse);
+    for (int64_t first = 0; first < d; first += TOGETHER) {
+        const int64_t end = first + TOGETHER < d ? first + TOGETHER : d;
+        for (int64_t j = first; j < d; j++) {
+            for (int64_t i = first; i < end && i <= j; i++) {
+                m->precision[i * d + j] = m->precision[j * d + i] =
+                    V->dot(d - j, inverse + i * d + j, inverse + j * d + j) / (m->sd[i] * m->sd[j]);
+            }
+        }
+    }
+    return true;
+}
+
+/* Of any rank: on the space of the eigenvectors in use. */
+static as_status invert_some(covariance *m, int64_t d, double *a, double *value, double *vector)
+{
+    const as_vectors *const V = as_vectors_get(as_isa_detect());
+    correlations(m, d, a);
+    AS_TRY(as_dense_eigen(d, a, value, vector));
+    for (int64_t k = 0; k < *m->rank; k++) {
+        double *const v = vector + k * d;
+        for (int64_t j = 0; j < d; j++) {
+            v[j] = m->sd[j] > 0 ? v[j] / m->sd[j] : 0;
+        }
+        for (int64_t j = 0; j < d; j++) {
+            V->axpy(d, v[j] / value[k], v, m->precision + j * d);
+        }
+    }
+    return AS_OK;
+}
 
 /* Rank by the correlations, where units do not matter; inverse on their space, put back into units. */
 static as_status invert(covariance *m, int64_t d, double *work)
 {
     double *const a = work, *const vector = a + d * d, *const value = vector + d * d;
-    const as_vectors *const V = as_vectors_get(as_isa_detect());
-    memcpy(a, m->correlation, (size_t)(d * d) * sizeof *a);
-    for (int64_t j = 0; j < d; j++) {
-        a[j * d + j] = m->sd[j] > 0 ? 1 : 0;
-    }
-    AS_TRY(as_dense_eigen(d, a, value, vector));
+    correlations(m, d, a);
+    AS_TRY(as_dense_eigen(d, a, value, NULL));
     const double least = value[0] * DBL_EPSILON * 16 * (double)d;
     *m->rank = 0;
     *m->log_det = 0;
     for (int64_t k = 0; k < d && value[k] > least && value[k] > 0; k++) {
-        double *const v = vector + k * d;
         ++*m->rank;
         *m->log_det += as_log_f64(value[k]);
-        for (int64_t j = 0; j < d; j++) {
-            v[j] = m->sd[j] > 0 ? v[j] / m->sd[j] : 0;
-        }
     }
-    for (int64_t first = 0; first < d; first += TOGETHER) {
-        const int64_t end = first + TOGETHER < d ? first + TOGETHER : d;
-        for (int64_t k = 0; k < *m->rank; k++) {
-            const double *const v = vector + k * d;
-            for (int64_t j = first; j < end; j++) {
-                V->axpy(d, v[j] / value[k], v, m->precision + j * d);
-            }
-        }
+    if (*m->rank < d || !invert_all(m, d, a, vector)) {
+        AS_TRY(invert_some(m, d, a, value, vector));
     }
     for (int64_t j = 0; j < d; j++) {
         *m->log_det += m->sd[j] > 0 ? 2 * as_log_f64(m->sd[j]) : 0;
@@ -120,10 +154,7 @@ static as_status invert(covariance *m, int64_t d, double *work)
 static as_status relate(covariance *m, int64_t d, double *work, bool *flags)
 {
     double *const a = work;
-    memcpy(a, m->correlation, (size_t)(d * d) * sizeof *a);
-    for (int64_t j = 0; j < d; j++) {
-        a[j * d + j] = m->sd[j] > 0 ? 1 : 0;
-    }
+    correlations(m, d, a);
     as_dense_cholesky(d, a, DBL_EPSILON * 16 * (double)d, flags);
     for (int64_t i = 0; i < d; i++) {
         for (int64_t j = 0; j < d; j++) {
