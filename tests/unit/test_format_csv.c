@@ -59,6 +59,41 @@ static void test_numbers_are_read_to_the_nearest_double(void **state)
     }
 }
 
+/* Numbers of 16 to 19 digits against the C library, among them those half way between two doubles, and just beside. */
+static void test_long_numbers_are_read_to_the_nearest_double(void **state)
+{
+    (void)state;
+    enum { ROWS = 4000, WIDE = 32 };
+    char *const text = calloc(ROWS + 1, WIDE);
+    double *const value = calloc(ROWS, sizeof *value);
+    char(*const word)[WIDE] = calloc(ROWS, WIDE);
+    uint64_t number = UINT64_C(88172645463325252);
+    size_t at = (size_t)sprintf(text, "v\n");
+    for (int i = 0; i < ROWS; i++) {
+        number ^= number << 13, number ^= number >> 7, number ^= number << 17;
+        /* Odd numbers of 54 bits over 2^j are such ties, m 5^j their digits: 16 to 19 for j <= 3. */
+        const int j = i % 4, digits = 15 + i % 5, after = i % 2 == 0 ? j : i / 4 % (digits + 1);
+        uint64_t m = i % 2 == 0 ? (UINT64_C(1) << 53) + (number >> 12) * 2 + 1 : number;
+        for (int k = 0; i % 2 == 0 && k < j; k++) {
+            m *= 5;
+        }
+        m = i % 2 == 0 ? m + (uint64_t)(i / 2 % 3) - 1 : m;
+        char whole[WIDE];
+        const int length = snprintf(whole, sizeof whole, "%020llu", (unsigned long long)m);
+        snprintf(word[i], WIDE, "%s%.*s.%s", i % 3 == 0 ? "-" : "", length - after, whole, whole + length - after);
+        at += (size_t)sprintf(text + at, "%s\n", word[i]);
+    }
+    assert_ok(read_column(text, value, ROWS));
+    for (int i = 0; i < ROWS; i++) {
+        if (value[i] != strtod(word[i], NULL)) {
+            fail_msg("%s: expected %.17g, found %.17g", word[i], strtod(word[i], NULL), value[i]);
+        }
+    }
+    free(text);
+    free(value);
+    free(word);
+}
+
 static void test_quotes_and_line_ends(void **state)
 {
     (void)state;
@@ -239,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_are_read_to_the_nearest_double),
+        cmocka_unit_test(test_long_numbers_are_read_to_the_nearest_double),
         cmocka_unit_test(test_quotes_and_line_ends),
         cmocka_unit_test(test_missing_fields_are_nan),
         cmocka_unit_test(test_bad_rows_are_named),
