@@ -166,6 +166,13 @@ bool as_case_told(const as_case *c);
 double as_case_lowest(const as_case *c);
 /* Not collective. The largest share of units that are zero on all rows, over layers that end in relu; its name. */
 double as_case_dead(const as_case *c, const as_point *p, const char **name);
+/* Not collective. The share of the loss after training that noise of batches adds where it is quadratic: lr tr(Sigma)
+   (1 - B/N) / 4B; 0: not known. */
+double as_case_noise_share(const as_case *c);
+/* Not collective. The noise scale, in batches, over which steps of this rate are taken to hover: a part of 2 / (lr
+   lambda_max), which they have on the mean. Half of it, since one point scatters; a quarter where the loss is quadratic
+   (|G|^2 of 3 directions is under 4 times its mean in 99 of 100). At least 1, at most `most`. */
+double as_case_noise_hovers(const as_case *c, double most);
 /* Not collective. tr(Sigma) / |G|^2, |G|^2 without its noise; infinite where the noise hides it. */
 double as_case_noise_scale(const as_point *p);
 /* Not collective. Whether rows held out are predicted better than by the best constant, by 4 standard errors. */

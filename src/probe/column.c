@@ -76,8 +76,25 @@ static void describe(const pair *sorted, int64_t n, as_column_facts *out)
     out->collide = collide;
 }
 
+/* Whether some of these rows differ from each other: copies of one row are one witness. */
+static bool differ(const as_sample *s, const pair *sorted, int64_t first, int64_t step, int64_t count, int64_t least)
+{
+    uint64_t seen[8];
+    int64_t found = 0;
+    for (int64_t i = 0; i < count && found < least; i++) {
+        const uint64_t hash = as_sample_hash(s, sorted[first + step * i].row);
+        int64_t k = 0;
+        while (k < found && seen[k] != hash) {
+            k++;
+        }
+        found += k == found ? 1 : 0;
+        seen[k] = hash;
+    }
+    return found >= least;
+}
+
 /* Several rows hold one value that is further from all others than twice their range, as -999 for missing does. */
-static void find_apart(const pair *sorted, int64_t n, as_column_facts *out)
+static void find_apart(const as_sample *s, const pair *sorted, int64_t n, as_column_facts *out)
 {
     enum { TIMES_LEAST = 3, OTHERS_LEAST = 10 };
     const double far = 2;
@@ -89,7 +106,8 @@ static void find_apart(const pair *sorted, int64_t n, as_column_facts *out)
         }
         const double nearest = sorted[end + step * (count < n ? count : 0)].x;
         const double range = fabs(sorted[n - 1 - end].x - nearest), gap = fabs(nearest - sorted[end].x);
-        if (count >= TIMES_LEAST && count < n / 2 && gap > far * range) {
+        if (count >= TIMES_LEAST && count < n / 2 && gap > far * range &&
+            differ(s, sorted, end, step, count, TIMES_LEAST)) {
             out->apart = (double)count;
             out->odd = sorted[end].x;
         }
@@ -227,7 +245,7 @@ static void find_targets(const as_sample *s, pair *sorted, as_columns *out)
         if (n > 1) {
             qsort(sorted, (size_t)n, sizeof *sorted, by_value);
             describe(sorted, n, &facts);
-            find_apart(sorted, n, &facts);
+            find_apart(s, sorted, n, &facts);
         }
         out->target_apart = facts.apart;
         out->target_odd = facts.odd;
@@ -243,7 +261,7 @@ static void make_column(const as_sample *s, int64_t column, pair *sorted, double
     }
     qsort(sorted, (size_t)n, sizeof *sorted, by_value);
     describe(sorted, n, out);
-    find_apart(sorted, n, out);
+    find_apart(s, sorted, n, out);
     if (s->label != NULL) {
         analyse_classes(s, sorted, n, work, out);
         analyse_usual(s, sorted, n, work, out);

@@ -172,3 +172,14 @@ void as_remedy_rate(double rate, as_finding *f)
     snprintf(one, sizeof one, "optimizer.lr=%.2g", rate);
     append(f->action, sizeof f->action, one);
 }
+
+void as_remedy_restrain(const as_case *c, as_finding *f)
+{
+    static const char *const keys[][2] = {
+        {"logistic", "model.penalty=l2"}, {"poisson", "model.alpha=1e-3"}, {"lda", "model.shrinkage=0.01"}};
+    const char *action = c->network != NULL ? "model.l2=1e-3" : "model.type=ridge";
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        action = as_node_is(as_node_get(c->model_node, "type"), keys[i][0]) ? keys[i][1] : action;
+    }
+    as_action(f, "%s", action);
+}

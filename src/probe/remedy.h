@@ -21,6 +21,9 @@ bool as_remedy_relu(const as_case *c, const char *better, as_finding *f);
 /* causal: true for each attention. */
 bool as_remedy_causal(const as_case *c, as_finding *f);
 
+/* A small penalty, by the key that the model has for it. */
+void as_remedy_restrain(const as_case *c, as_finding *f);
+
 /* The learning rate as one more override. */
 void as_remedy_rate(double rate, as_finding *f);
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double nearly = 1e-3; /* a variance inflation factor of 1e6 */
 
@@ -53,7 +53,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         if (d->column >= 0 && levels(c, name)) {
             as_action(f, "data.columns.drop_first=true");
         } else if (matters) {
-            as_action(f, c->network != NULL ? "model.l2=1e-4" : "model.type=ridge");
+            as_remedy_restrain(c, f);
         }
         if (c->train.rows <= d->columns) {
             return too_few_rows(c, severity, f);
@@ -69,7 +69,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
                         (long long)d->rank, (long long)d->columns);
     }
     if (d->smallest < nearly && matters) {
-        as_action(f, c->network != NULL ? "model.l2=1e-4" : "model.type=ridge");
+        as_remedy_restrain(c, f);
         return as_found(f, told ? AS_INFO : AS_WARN,
                         "the others give all but %.2g of a column (limit %.0e): its coefficient has %.2g times the "
                         "variance that it would have alone",

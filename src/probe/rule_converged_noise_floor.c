@@ -10,10 +10,13 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (c->now.rows == 0 || !c->point.finite || c->decayed[1].steps == 0) {
         return as_not_judged(f, "no state after training");
     }
+    if (!(c->columns.neighbour_rows > 0)) {
+        return as_not_judged(f, "no columns of numbers: nearest rows cannot say what is left to learn");
+    }
     const double learnt = as_case_learnt(c);
     as_json_real(&f->evidence, "loss", c->point.loss);
     as_json_real(&f->evidence, "chance", c->chance);
-    const double score = c->columns.neighbour_rows > 0 ? c->columns.neighbour_score : 0;
+    const double score = c->columns.neighbour_score;
     const bool more = c->classifies ? score > c->now.accuracy + 0.02 : score > 0 && score * score > learnt + 0.05;
     if (more || !(1 - learnt > 0.1) || !as_case_plateau(c) || !(c->decayed[1].last > 0.97 * c->decayed[1].first)) {
         return AS_CLEAR;

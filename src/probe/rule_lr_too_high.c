@@ -112,7 +112,8 @@ static as_verdict judge(const as_case *c, as_finding *f)
     slower = better(c, reached, reached > nothing * c->chance ? nothing_share : 0.7);
     const bool noise = c->point.measured && as_case_noise_scale(&c->point) > 10 * (double)c->batch;
     /* a quadratic loss has a limit, a theorem: what steps under it leave is the noise of their batches */
-    const bool theorem = as_case_quadratic(c) && rho < 0.5 && c->batch < c->train.total;
+    const bool theorem = as_case_quadratic(c) && rho < 0.5 && as_case_noise_share(c) > 0.1 && as_case_plateau(c) &&
+                         as_case_noise_scale(&c->point) > (double)c->batch * as_case_noise_hovers(c, 10);
     if (c->trained && !theorem && !(learnt > 0.9) && slower != NULL && c->final_step >= slower->steps &&
         (reached > 0.9 * c->chance || reached > 1.5 * t->first || as_case_lowest(c) < 0.6 * reached ||
          (c->final_step >= 3 * slower->steps && !noise))) {

@@ -78,11 +78,16 @@ static as_verdict judge(const as_case *c, as_finding *f)
     } else {
         as_action(f, "optimizer.lr=%.2g", c->lr * best->factor);
     }
+    char way[112] = "the loss still bends down along a step";
+    if (fraction > 0) {
+        snprintf(way, sizeof way, "a step is %.2g of the way to the minimum along it (limit %.2f)", fraction,
+                 step_limit);
+    }
     return as_found(f, AS_FAULT,
-                    "after %lld steps the loss is %.3g of %s (limit %.1f), and a step is %.2g of the way to the "
-                    "minimum along it (limit %.2f): %lld steps at %.3g reach %.3g where the run reached %.3g%s",
+                    "after %lld steps the loss is %.3g of %s (limit %.1f), and %s: %lld steps at learning rate %.3g "
+                    "reach %.3g where the run reached %.3g%s",
                     (long long)c->final_step, c->point.loss / (chance ? c->chance : c->start.loss),
-                    chance ? "chance" : "the first", chance ? AS_STANDS_CHANCE : AS_STANDS_FIRST, fraction, step_limit,
+                    chance ? "chance" : "the first", chance ? AS_STANDS_CHANCE : AS_STANDS_FIRST, way,
                     (long long)best->steps, c->lr * best->factor, best->last, c->point.loss, clipped);
 }
 

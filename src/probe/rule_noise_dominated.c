@@ -20,13 +20,11 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const double n = (double)c->train.total, b = (double)c->batch, scale = as_case_noise_scale(p);
     const bool plain = c->family == AS_FAMILY_PLAIN;
     const as_short *still = &c->decayed[0], *slow = &c->decayed[1];
-    const double lr = c->lr_now / (1 - (c->momentum < 1 ? c->momentum : 0));
     const double hovering = (still->first + still->last) / 2; /* two moments of it, since the loss goes up and down */
     const double seen = !c->cold && still->steps > 0 && slow->steps > 0 && hovering > 0 ? 1 - slow->last / hovering : 0;
-    const double predicted = p->loss > 0 ? lr * p->trace * (1 - b / n) / (4 * b) / p->loss : 0;
+    const double predicted = as_case_noise_share(c);
     const double share = as_case_quadratic(c) ? predicted : plain ? (predicted + seen) / 2 : seen;
-    const double hovers = 1 / (lr * p->lambda_max), least = hovers > 1 ? hovers : 1;
-    const double times = plain && least < scale_limit ? least : scale_limit;
+    const double times = plain ? as_case_noise_hovers(c, scale_limit) : scale_limit;
     as_json_real(&f->evidence, "noise_scale", scale);
     as_json_real(&f->evidence, "batch", b);
     as_json_real(&f->evidence, "share_predicted", predicted);

@@ -17,6 +17,7 @@ static const double fall_limit = 0.8, late_share = 0.5, kept_limit = 1e-3, chanc
 static const double rise_of_chance = 0.05, end_of_chance = 0.5; /* what is learnt well may lose a little */
 static const double heart_loss = 0.05, heart_hits = 0.2;        /* known by heart, and far from as good on others */
 static const double free_share = 0.8, free_p = 5e-4;            /* with more penalty, of two that were tried */
+static const double solved_spent = 1.0 / 3, solved_likely = 2;  /* columns over rows */
 static const double solved_worse = 0.5, solved_errors = 4;      /* over a constant; standard errors of a mean square */
 static const double heart_rise = 0.25; /* of chance: counts besides, where training rows are known by heart */
 
@@ -180,7 +181,10 @@ static as_verdict judge_solved(const as_case *c, as_finding *f)
     if (end == NULL || !(c->chance > 0) || !isfinite(end->loss) || !(rows > 1)) {
         return as_not_judged(f, "fewer than 4 validations: set data.validation");
     }
-    const double error = solved_errors * sqrt(2 / rows), worse = error > solved_worse ? error : solved_worse;
+    /* least squares of p columns by n rows add n / (n - p) of their noise: where that is much, less proof is wanted */
+    const double spent = c->squares ? (double)c->dependence.rank / (double)c->train.total : 0;
+    const double error = (spent > solved_spent ? solved_likely : solved_errors) * sqrt(2 / rows);
+    const double worse = error > solved_worse ? error : solved_worse;
     as_json_real(&f->evidence, "training_loss", end->train_loss);
     as_json_real(&f->evidence, "held_out_loss", end->loss);
     as_json_real(&f->evidence, "chance", c->chance);

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 /* A column that puts all rows of a class on one side of all others, ties included: then its coefficient has no end,
    though the classes as a whole are not divided (quasi-complete separation). -1: none. */
@@ -36,7 +36,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
 {
     int32_t label = 0;
     if (strstr(c->failure, "are separated") != NULL) { /* proved by the training itself */
-        as_action(f, "model.penalty=l2");
+        as_remedy_restrain(c, f);
         as_advice(f, "leave the column out: of what it holds in a row the answer follows");
         return as_found(f, AS_FAULT, "%s", c->failure);
     }
@@ -45,7 +45,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (column >= 0) {
         char name[AS_COLUMN_NAME_MAX];
         as_json_int(&f->evidence, "column", column);
-        as_action(f, "model.penalty=l2");
+        as_remedy_restrain(c, f);
         return as_found(f, AS_WARN,
                         "%s has all rows of class %d on one side of all others (limit: no such column): its "
                         "coefficient grows without end, and no maximum likelihood estimate exists",
@@ -60,7 +60,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!(right >= 1)) {
         return AS_CLEAR;
     }
-    as_action(f, c->network != NULL ? "model.l2=1e-3" : "model.penalty=l2");
+    as_remedy_restrain(c, f);
     return as_found(
         f, AS_WARN,
         "a linear model divides all %lld training rows without an error (limit: one): weights grow without end, "

@@ -147,7 +147,7 @@ as_status as_diagnosis_make(const as_case *c, as_diagnosis *out)
         }
     }
     connect(out);
-    out->left = c->trained && c->network != NULL ? 1 - as_case_learnt(c) : (double)NAN;
+    out->left = c->trained && c->network != NULL && !c->weighted ? 1 - as_case_learnt(c) : (double)NAN;
     return AS_OK;
 }
 
@@ -273,7 +273,7 @@ static bool repeats(const as_diagnosis *d, int i)
     return false;
 }
 
-/* "3 not applicable (no network), 6 only after training": reasons and how many rules each keeps from judging. */
+/* "no network (19); only after training (6)": reasons and how many rules each keeps from judging. */
 static void count_reasons(const as_diagnosis *d, as_text *out)
 {
     bool first = true;
@@ -285,17 +285,20 @@ static void count_reasons(const as_diagnosis *d, as_text *out)
         for (int j = i; j < d->n; j++) {
             n += d->finding[j].verdict == AS_NOT_JUDGED && strcmp(d->finding[j].sentence, d->finding[i].sentence) == 0;
         }
-        as_text_add(out, "%s%d %s", first ? "" : "; ", n, d->finding[i].sentence);
+        as_text_add(out, "%s%s", first ? "" : "; ", d->finding[i].sentence);
+        if (n > 1) {
+            as_text_add(out, " (%d)", n);
+        }
         first = false;
     }
 }
 
 static const double nothing_learnt = 0.97;
+enum { REASONS_MOST = 100, REASONS_LONG = 320 };
 
 /* One line: how many rules looked, why others did not, and the notes there are. */
 static void print_healthy(const as_diagnosis *d, const char *name, as_text *out)
 {
-    enum { REASONS_MOST = 100 };
     const int notes = as_diagnosis_count(d, AS_INFO), left = count_verdict(d, AS_NOT_JUDGED);
     as_text reasons = {0};
     as_text_add(out, "%s: healthy: %d rules checked", name, d->n - left);
@@ -331,10 +334,15 @@ void as_diagnosis_print(const as_diagnosis *d, const char *name, int columns, as
     }
     as_text_add(out, "%s: %d fault%s, %d warning%s; %d other checks found nothing wrong\n", name, faults,
                 faults == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s", count_verdict(d, AS_CLEAR));
-    if (count_verdict(d, AS_NOT_JUDGED) > 0) {
-        count_reasons(d, &line);
+    const int left = count_verdict(d, AS_NOT_JUDGED);
+    if (left > 0) {
+        as_text reasons = {0};
+        count_reasons(d, &reasons);
+        as_text_add(&line, "%d%s%s", left, reasons.size <= REASONS_LONG ? ": " : "; reasons: --json",
+                    reasons.size <= REASONS_LONG ? reasons.data : "");
         as_text_add(out, "not judged: ");
         wrap(out, columns, 12, 12, line.data);
+        as_text_free(&reasons);
     }
     as_text_free(&line);
 }

@@ -36,7 +36,7 @@ train: {batch: 32, epochs: 20}
 YAML
 on() { echo "data.train.file=../in/$1.csv"; }
 
-expect 0 '^\.\./in/config.yaml: healthy: [0-9]+ rules checked, [0-9]+ not judged \(1 no rows are held out: set [^;]*; [0-9]+ only after training\); list: --json$' diagnose ../in/config.yaml
+expect 0 '^\.\./in/config.yaml: healthy: [0-9]+ rules checked, [0-9]+ not judged \(no rows are held out: set [^;]*; only after training \([0-9]+\)\); list: --json$' diagnose ../in/config.yaml
 [ "$(wc -l <../out)" -eq 1 ] || complain 'expected one line'
 expect 0 '^fault FEATURE_SCALE' diagnose ../in/config.yaml -s "$(on scale)"
 expect 0 'first is row|17, column .c.' diagnose ../in/config.yaml -s "$(on nan)"
