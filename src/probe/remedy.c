@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fields.h"
+
 enum { PATH_MAX_BYTES = 192, DEPTH_MAX = 8 };
 
 typedef struct remedy remedy;
@@ -107,6 +109,43 @@ bool as_remedy_causal(const as_case *c, as_finding *f)
     return apply(&r, f);
 }
 
+static void visit_dropout(remedy *r, const char *path, const as_node *row)
+{
+    double rate = 0;
+    if (row->kind != AS_NODE_MAP || row->count == 0 || strncmp(row->key[0], "dropout", 7) != 0) {
+        return;
+    }
+    const as_node *inner = as_node_get(row->item[0], "rate"), *at = inner != NULL ? inner : row->item[0];
+    if (at->kind == AS_NODE_SCALAR && as_text_to_real(at->text, &rate) && rate > 0.5) {
+        /* the short form, dropout: 0.9, has no key `rate`; a layer with a name has */
+        const as_node *name = as_node_get(row->item[0], "name");
+        const bool named = name != NULL && name->kind == AS_NODE_SCALAR && name->text[0] != '\0';
+        add(r, named ? "%s.%s.rate=%s" : "%s.%s=%s", path, row->key[0], r->to);
+    }
+}
+
+bool as_remedy_dropout(const as_case *c, const char *rate, as_finding *f)
+{
+    remedy r = {.c = c, .visit = visit_dropout, .to = rate};
+    return apply(&r, f);
+}
+
+static void visit_momentum(remedy *r, const char *path, const as_node *row)
+{
+    const as_node *options = row->kind == AS_NODE_MAP && row->count > 0 ? row->item[0] : NULL;
+    if (options != NULL && strcmp(row->key[0], "batch_norm") == 0 && as_node_get(options, "momentum") != NULL) {
+        add(r, "%s.%s.momentum=%s", path, row->key[0], r->to);
+    }
+}
+
+bool as_remedy_momentum(const as_case *c, double momentum, as_finding *f)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.2g", momentum);
+    remedy r = {.c = c, .visit = visit_momentum, .to = text};
+    return apply(&r, f);
+}
+
 static void visit_last(remedy *r, const char *path, const as_node *row)
 {
     if (row == r->last && row->kind == AS_NODE_MAP && row->count > 0 && row->item[0]->kind == AS_NODE_MAP &&
@@ -177,7 +216,7 @@ void as_remedy_restrain(const as_case *c, as_finding *f)
 {
     static const char *const keys[][2] = {
         {"logistic", "model.penalty=l2"}, {"poisson", "model.alpha=1e-3"}, {"lda", "model.shrinkage=0.01"}};
-    const char *action = c->network != NULL ? "model.l2=1e-3" : "model.type=ridge";
+    const char *action = c->network != NULL ? "model.l2=1e-3" : "model.type=ridge model.alpha=[0.1,1,10,100,1000]";
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         action = as_node_is(as_node_get(c->model_node, "type"), keys[i][0]) ? keys[i][1] : action;
     }

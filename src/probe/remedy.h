@@ -24,6 +24,11 @@ bool as_remedy_causal(const as_case *c, as_finding *f);
 /* A small penalty, by the key that the model has for it. */
 void as_remedy_restrain(const as_case *c, as_finding *f);
 
+/* The rate of each dropout of more than a half. */
+bool as_remedy_dropout(const as_case *c, const char *rate, as_finding *f);
+/* The momentum of each batch_norm that has one of its own. */
+bool as_remedy_momentum(const as_case *c, double momentum, as_finding *f);
+
 /* The learning rate as one more override. */
 void as_remedy_rate(double rate, as_finding *f);
 

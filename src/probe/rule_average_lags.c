@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kernels/scalar_math.h"
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double share_limit = 0.05, plan_limit = 0.5; /* of the first weights in the average */
 static const double loss_limit = 1.1, chance_limit = 0.05, errors_limit = 3;
@@ -50,8 +50,10 @@ static as_verdict judge_statistics(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     const double steps = memory * (double)c->final_step;
-    as_advice(f, "give %s a larger share of each step: momentum: %.2g, or train longer", name,
-              steps > 1 ? 1 / steps : 1);
+    const double momentum = steps > 1 ? 1 / steps : 1;
+    if (!as_remedy_momentum(c, momentum, f)) {
+        as_advice(f, "give %s a larger share of each step: momentum: %.2g, or train longer", name, momentum);
+    }
     return as_found(f, AS_FAULT,
                     "in evaluation the loss of training rows is %.3g, as steps see them %.3g (limit %.0f %% more): the "
                     "running statistics of %s still are %.0f %% those of the start (limit %.0f %%)",

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double weight_limit = 0.1, loss_limit = 0.9;
 static const double gap_limit = 0.1, free_limit = 0.8; /* weights that are left, and held back */
@@ -58,9 +58,15 @@ static as_verdict judge_statistic(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     if (c->squares) {
-        as_action(f, "model.alpha=%.2g", alpha * 1e-3);
+        const bool path = as_node_is(as_node_get(c->model_node, "type"), "ridge"); /* it chooses one of them */
+        if (path) {
+            as_action(f, "model.alpha=[0.1,1,10,100,1000]");
+        } else {
+            as_action(f, "model.alpha=%.2g", alpha * 1e-3);
+        }
     } else {
-        as_action(f, "model.C=%.2g", (isnan(inverse) ? 1 : inverse) * 1e3);
+        const double larger = (isnan(inverse) ? 1 : inverse) * 1e3;
+        as_action(f, "model.C=%.2g", larger > 1 ? larger : 1);
     }
     return as_found(f, AS_FAULT,
                     "the penalty (%s %.2g) holds the loss at %.3g of that of guessing (limit %.1f), where five nearest "
@@ -87,7 +93,9 @@ static bool dropped(const as_case *c)
 static as_verdict tell_dropped(const as_case *c, as_finding *f)
 {
     const as_short *without = &c->undropped;
-    as_advice(f, "take smaller rates of dropout (0.1 to 0.5), or more units");
+    if (!as_remedy_dropout(c, "0.3", f)) {
+        as_advice(f, "take smaller rates of dropout (0.1 to 0.5), or more units");
+    }
     return as_found(f, AS_FAULT,
                     "with dropout the run has reached a loss of %.3g on the rows that it is judged by in %lld steps; "
                     "from the same start, %lld steps without it reach %.3g (limit %.1f of that), where chance is %.3g",

@@ -8,7 +8,7 @@
 
 #include "kernels/scalar_math.h"
 #include "math/moments.h"
-#include "probe/rule.h"
+#include "probe/remedy.h"
 
 static const double rise_limit = 0.1, p_limit = 1e-3;          /* the rise alone */
 static const double gap_rise = 0.15, gap_p = 0.1, gap_z = 3.3; /* a rise beside a gap to the training rows */
@@ -191,9 +191,8 @@ static as_verdict judge_solved(const as_case *c, as_finding *f)
     if (!(end->train_loss < c->chance) || !(end->loss > (1 + worse) * c->chance)) {
         return AS_CLEAR;
     }
-    as_advice(f, "%s",
-              c->entropy ? "set a penalty (model.penalty=l2), or use fewer columns"
-                         : "use fewer columns, or a penalty (model.type=ridge)");
+    as_remedy_restrain(c, f);
+    as_advice(f, "use fewer columns");
     return as_found(f, AS_FAULT,
                     "training rows have a loss of %.3g, those held out %.3g, which is worse than that of a constant, "
                     "%.3g (limit %.0f %% more)",

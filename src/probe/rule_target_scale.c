@@ -23,6 +23,13 @@ static bool outside(const as_case *c, as_finding *f)
     if (!(bad > 0)) {
         return false;
     }
+    double between = 0;
+    for (int64_t i = 0; i < s->rows * s->targets; i++) {
+        between += s->target[i] > least && s->target[i] < most ? 1 : 0;
+    }
+    if (shares && between == 0) {
+        as_advice(f, "write the two answers %.4g and %.4g as 0 and 1", least, most);
+    }
     as_json_real(&f->evidence, "outside", bad);
     as_json_real(&f->evidence, "least", least);
     as_json_real(&f->evidence, "largest", most);
