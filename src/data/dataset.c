@@ -34,7 +34,6 @@ static void target_kind(const as_source *source, as_target wanted, const as_colu
     if (source->labels == AS_LABELS_TRUE || (source->labels == AS_LABELS_AUTO && whole)) {
         out->target = AS_TARGET_LABELS;
         out->positions = width;
-        out->label_shape = width == 1 ? (as_shape){0} : y->shape;
     } else {
         out->target = AS_TARGET_REALS;
         out->targets = width;
@@ -69,7 +68,6 @@ static void describe(const as_load *load, const as_source *source, as_dataset *o
         out->target = AS_TARGET_LABELS;
         out->targets = 0;
         out->positions = as_shape_size(&y->shape);
-        out->label_shape = y->shape;
         out->ahead = y->ahead;
     }
     if (load->reconstruct) {

@@ -56,7 +56,6 @@ typedef struct as_dataset {
     as_target target;
     int64_t classes, targets;
     int64_t positions;       /* labels of one sample: 1, or one for each token, pixel, ...; 1 without labels */
-    as_shape label_shape;    /* of the labels of one sample (rank 0: one label) */
     int64_t step;            /* rows are windows over one sequence, each so many elements on; 0: rows are apart */
     int64_t item;            /* of windows: elements of one moment, a row of columns of its own; else width */
     int64_t ahead;           /* > 0: the labels of a row are its own elements so much further on, and label is NULL */

@@ -28,7 +28,6 @@ typedef struct fit {
     double *g;    /* (outputs, k) scaled rows of J */
     double *h;    /* (k, k), upper half; or (k) its diagonal */
     double scale; /* all rows / rows that are summed */
-    double noise_weight;
 } fit;
 
 static bool classes(const fit *f)

@@ -39,7 +39,6 @@ static void test_batches_have_a_label_for_each_position(void **state)
         assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 3, NULL, &data));
         assert_int_equal(data.target, AS_TARGET_LABELS);
         assert_int_equal(data.positions, POSITIONS);
-        assert_int_equal(data.label_shape.rank, 2);
         assert_int_equal(data.classes, 4);
         assert_ok(as_sampler_create(&data, 7, true, 3, &sampler));
         assert_ok(as_sampler_batch_create(sampler, &batch));
