@@ -1,5 +1,4 @@
 /* Files of named arrays: safetensors and NPZ (weights), netCDF (fields). Their lists alone are read. */
-#include <stdio.h>
 
 #include "base/error.h"
 #include "cli/describe.h"

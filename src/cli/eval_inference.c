@@ -2,7 +2,6 @@
 #include "cli/eval_inference.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"

@@ -6,7 +6,6 @@
 #include "estimator/network.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "data/assign.h"

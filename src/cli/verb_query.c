@@ -1,5 +1,4 @@
 /* allsum query RUN|CHECKPOINT|CONFIG: exact answers of a Bayesian network. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

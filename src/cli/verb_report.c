@@ -1,6 +1,5 @@
 /* allsum report RUN...: one HTML file that shows what happened. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "cli/report.h"

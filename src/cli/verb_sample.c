@@ -1,6 +1,5 @@
 /* allsum sample RUN|CHECKPOINT: text of a model of tokens, from a beginning that is given. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"

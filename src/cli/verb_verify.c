@@ -1,7 +1,6 @@
 /* allsum verify PATH...: checks checkpoints against their own hashes; --diff compares two of them. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

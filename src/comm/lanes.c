@@ -3,7 +3,6 @@
 #include "comm/lanes.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 

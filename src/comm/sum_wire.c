@@ -8,7 +8,6 @@
    that needs no merging is sent from where it lies. Only bytes travel: all additions are as_sum_merge. */
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "comm/sum_private.h"

@@ -2,8 +2,6 @@
    it is data/design.c. */
 #include "data/columns.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "base/text.h"
 

@@ -3,7 +3,6 @@
 #include "data/fingerprint.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/hash.h"

@@ -325,7 +325,6 @@ static as_status read_set(as_format_file *file, as_part part, int64_t first, int
     return AS_OK;
 }
 
-extern const as_format_ops as_format_builtin;
 const as_format_ops as_format_builtin = {
     .name = "builtin",
     .help = "embedded digits, a table of employment, and generated data",

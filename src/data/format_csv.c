@@ -314,7 +314,6 @@ static void inputs_only(void *opaque, const void *like)
     o->decimal = like != NULL ? o->other->decimal : o->decimal;
 }
 
-extern const as_format_ops as_format_csv;
 const as_format_ops as_format_csv = {
     .name = "csv",
     .help = "CSV file with a header row",

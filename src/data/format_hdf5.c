@@ -332,7 +332,6 @@ static void inputs_only(void *opaque, const void *like)
     o->weight = NULL;
 }
 
-extern const as_format_ops as_format_hdf5;
 const as_format_ops as_format_hdf5 = {
     .name = "hdf5",
     .help = "datasets of an HDF5 (or netCDF-4) file",

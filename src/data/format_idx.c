@@ -23,7 +23,6 @@ static as_status open_files(const void *options, const as_known *known, as_forma
     return as_arrays_open(options, as_array_open_idx, out, column);
 }
 
-extern const as_format_ops as_format_idx;
 const as_format_ops as_format_idx = {
     .name = "idx",
     .help = "IDX array files (plain or .gz)",

@@ -289,7 +289,6 @@ static void inputs_only(void *opaque, const void *like)
     o->rows = like != NULL ? ((const options *)like)->rows : o->rows;
 }
 
-extern const as_format_ops as_format_netcdf;
 const as_format_ops as_format_netcdf = {
     .name = "netcdf",
     .help = "variables of a netCDF classic file",

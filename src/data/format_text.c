@@ -226,7 +226,6 @@ static int64_t positions(const void *opaque)
     return ((const options *)opaque)->context;
 }
 
-extern const as_format_ops as_format_text;
 const as_format_ops as_format_text = {
     .name = "text",
     .help = "windows over the tokens of a UTF-8 text",

@@ -139,7 +139,6 @@ static void row(const as_generate_pass *pass)
     }
 }
 
-extern const as_generate_ops as_generate_burgers;
 const as_generate_ops as_generate_burgers = {
     .name = "burgers",
     .help = "Burgers' equation in one dimension, periodic: x the state, y the state after `time`.",

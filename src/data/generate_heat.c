@@ -86,7 +86,6 @@ static void row(const as_generate_pass *pass)
     }
 }
 
-extern const as_generate_ops as_generate_heat;
 const as_generate_ops as_generate_heat = {
     .name = "heat",
     .help = "The heat equation in two dimensions, periodic: x the state, y the state after `time`.",

@@ -2,7 +2,6 @@
    every rank does by itself, so that all have the same. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "data/design.h"

@@ -3,7 +3,6 @@
    elements. */
 #include "data/windows.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

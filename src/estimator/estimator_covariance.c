@@ -6,7 +6,6 @@
    d^2 flops a row, some d^3 at the end. */
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,6 @@
    nothing or its covariance is not positive definite: it is named in the log and begins again at the row that the
    mixture explains worst, with the variances of all rows. Names follow scikit-learn: weights_, means_, covariances_,
    precisions_cholesky_, lower_bound_, n_iter_, converged_; log_likelihood_ is the mean over the rows at the end. */
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

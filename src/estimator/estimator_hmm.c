@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "estimator/clusters.h"
 #include "estimator/hmm.h"
 #include "kernels/scalar_math.h"
 #include "math/constants.h"

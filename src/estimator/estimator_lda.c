@@ -5,7 +5,6 @@
    others within the classes (constant ones too) take no part: they get zeros in coef_ and scalings_, and are named by
    describe. Names follow scikit-learn: means_, priors_, xbar_, coef_ and intercept_ (a row for each class), scalings_
    (D, K - 1) with (x - xbar_) scalings_ the projections, and explained_variance_ratio_. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

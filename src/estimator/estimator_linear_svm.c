@@ -4,7 +4,6 @@
      min 1/2 |w|^2 + C sum_i w_i max(0, 1 - s_i (w'x_i + b))^2,   s = +1 in the class, -1 outside
 
    Newton's method works on the rows inside the margin (Keerthi and DeCoste, JMLR 6, 2005). */
-#include <math.h>
 
 #include "base/error.h"
 #include "estimator/glm.h"

@@ -6,7 +6,6 @@
    columns: Cov = s^2 F F', s^2 = RSS / (rows - rank). Criteria as statsmodels 0.15: llf of the normal model with its
    maximum-likelihood variance, parameters counted by rank. Cost: 2 n^2 flops a row (n = columns with ones and targets);
    the second pass (ols_robust.c) 8 n^2. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,6 @@
    weight of all rows less 1. Predictions are scores (x - mean)'components, divided by their standard deviations where
    `whiten` is set (0 where that is 0). */
 #include <math.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "estimator/comoment.h"

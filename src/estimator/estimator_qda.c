@@ -2,7 +2,6 @@
    R. Tibshirani, J. Friedman, "The Elements of Statistical Learning", 2009, section 4.3), fitted in one pass. Names
    follow scikit-learn: means_, priors_, covariance_ = (1 - reg_param) S_k / n_k + reg_param I. Its rotations_ and
    scalings_ are one triangular factor here, precisions_cholesky_. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

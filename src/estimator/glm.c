@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "comm/world.h"
 #include "kernels/vectors.h"
 #include "math/dense.h"
 

@@ -2,7 +2,6 @@
    themselves, sums of columns that are constant. Dependence is judged on the Gram matrix of standardised columns: what
    is left of a column beside those before it, squared, is below 1e-12 of it, so to about 1e-6 of its length. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

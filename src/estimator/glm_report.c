@@ -1,5 +1,4 @@
 /* What was estimated by a generalised linear model: statsmodels' summary in 80 columns, or JSON. */
-#include <math.h>
 #include <stdio.h>
 
 #include "estimator/coef_table.h"

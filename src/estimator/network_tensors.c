@@ -9,7 +9,6 @@
    about equally loaded. What is kept beside the slots is small, and the same on all nodes. Cost: one more vector for a
    node, one more share, two barriers, and what solving costs, divided by the ranks of a node as far as tensors allow.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

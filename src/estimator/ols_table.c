@@ -1,7 +1,6 @@
 /* The table of least squares, as those who know statsmodels expect it; what could not be estimated is said in words. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "estimator/coef_table.h"
 #include "estimator/ols.h"

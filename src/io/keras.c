@@ -4,7 +4,6 @@
    States of optimizers and of random numbers are left out. Only what io/h5.h reads of untrusted files is read. */
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -2,7 +2,6 @@
      {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {...}},
    padded with spaces to a multiple of 8, then the data, which offsets count from. Source: the format's description in
    the safetensors repository of Hugging Face. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -418,6 +418,4 @@ void AS_V(as_outer_lanes)(int64_t k, int64_t n, const void *x, int64_t ldx, cons
     outer_lanes(&automatic, k, n, x, ldx, d, ldd, program, lane_row, resume, part, ldp, thread, threads);
 }
 
-extern const as_outer_ops AS_V(as_outer);
-
 const as_outer_ops AS_V(as_outer) = {.lanes = outer_lanes};

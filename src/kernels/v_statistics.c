@@ -1,7 +1,6 @@
 /* Passes of statistical models (statistics.h). Sums of classes run along the columns of one row after the other; what
    is done for rows by themselves runs along VL rows at a time, ROWS such vectors and two columns of a factor, or two
    centres, at once. Cost a row: 5 d flops for moments, 3 k d for the nearest of k centres, d^2 for a density. */
-#include <stdbool.h>
 
 #include "base/rng.h"
 #include "kernels/rowwise.h"

@@ -94,7 +94,6 @@ static double sample(const void *options, as_draw *draw)
     return as_draw_uniform(draw) * (o->a + o->b) < o->a ? 1 : 0; /* both underflowed: shapes near 0 */
 }
 
-extern const as_distribution_ops as_distribution_beta;
 const as_distribution_ops as_distribution_beta = {
     .name = "beta",
     .help = "Shares and probabilities between 0 and 1.",

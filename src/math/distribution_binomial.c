@@ -115,7 +115,6 @@ static double sample(const void *options, as_draw *draw)
     return o->p <= 0.5 ? draw_small_p(n, o->p, draw) : n - draw_small_p(n, 1 - o->p, draw);
 }
 
-extern const as_distribution_ops as_distribution_binomial;
 const as_distribution_ops as_distribution_binomial = {
     .name = "binomial",
     .help = "Number of successes in n independent trials.",

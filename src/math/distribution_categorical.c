@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "kernels/scalar_math.h"
 #include "math/distribution.h"
-#include "math/special.h"
 
 typedef struct categorical_options {
     as_reals probabilities;
@@ -113,7 +112,6 @@ static double sample(const void *options, as_draw *draw)
     return (double)last;
 }
 
-extern const as_distribution_ops as_distribution_categorical;
 const as_distribution_ops as_distribution_categorical = {
     .name = "categorical",
     .help = "One of a few classes, numbered from 0.",

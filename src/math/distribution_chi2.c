@@ -77,7 +77,6 @@ static double sample(const void *options, as_draw *draw)
     return 2 * as_draw_gamma(draw, 0.5 * o->df);
 }
 
-extern const as_distribution_ops as_distribution_chi2;
 const as_distribution_ops as_distribution_chi2 = {
     .name = "chi2",
     .help = "Sums of df squared standard normals.",

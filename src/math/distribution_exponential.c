@@ -67,7 +67,6 @@ static void support(const void *options, double *low, double *high)
     *high = HUGE_VAL;
 }
 
-extern const as_distribution_ops as_distribution_exponential;
 const as_distribution_ops as_distribution_exponential = {
     .name = "exponential",
     .help = "Waiting times without memory.",

@@ -111,7 +111,6 @@ static double sample(const void *options, as_draw *draw)
     return above / (as_draw_gamma(draw, 0.5 * o->dfd) / o->dfd);
 }
 
-extern const as_distribution_ops as_distribution_f;
 const as_distribution_ops as_distribution_f = {
     .name = "f",
     .help = "Ratios of two mean squares of normals.",

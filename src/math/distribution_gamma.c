@@ -84,7 +84,6 @@ static double sample(const void *options, as_draw *draw)
     return o->scale * as_draw_gamma(draw, o->shape);
 }
 
-extern const as_distribution_ops as_distribution_gamma;
 const as_distribution_ops as_distribution_gamma = {
     .name = "gamma",
     .help = "Waiting times for the event number `shape`; positive and skewed.",

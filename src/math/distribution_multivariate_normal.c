@@ -130,7 +130,6 @@ static void moments_at(const void *options, double *mean, double *covariance)
     }
 }
 
-extern const as_distribution_ops as_distribution_multivariate_normal;
 const as_distribution_ops as_distribution_multivariate_normal = {
     .name = "multivariate_normal",
     .help = "Vectors whose components are normal and correlated.",

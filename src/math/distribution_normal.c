@@ -76,7 +76,6 @@ static void support(const void *options, double *low, double *high)
     *high = HUGE_VAL;
 }
 
-extern const as_distribution_ops as_distribution_normal;
 const as_distribution_ops as_distribution_normal = {
     .name = "normal",
     .help = "Sums of many small independent things.",

@@ -103,7 +103,6 @@ static double sample(const void *options, as_draw *draw)
     }
 }
 
-extern const as_distribution_ops as_distribution_poisson;
 const as_distribution_ops as_distribution_poisson = {
     .name = "poisson",
     .help = "Counts of events that come independently.",

@@ -106,7 +106,6 @@ static double sample(const void *options, as_draw *draw)
     return z / sqrt(2 * as_draw_gamma(draw, 0.5 * o->df) / o->df);
 }
 
-extern const as_distribution_ops as_distribution_student_t;
 const as_distribution_ops as_distribution_student_t = {
     .name = "student_t",
     .help = "A normal mean divided by its estimated standard error.",

@@ -1,7 +1,6 @@
 /* Intervals: Wilson's and Clopper and Pearson's of a proportion, percentiles of a bootstrap. Cost of the bootstrap
    weights: one block of Philox for a row and four replicates. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/rng.h"
 #include "math/descriptive.h"

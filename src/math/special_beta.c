@@ -5,7 +5,6 @@
    special_gamma.c). Inverse: Newton's method for log I in w = log(x / y), where log I is concave (the logit of a beta
    variable has a log-concave density), so that it converges from any start. */
 #include <math.h>
-#include <stdbool.h>
 
 #include "kernels/scalar_math.h"
 #include "math/constants.h"

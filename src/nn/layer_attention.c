@@ -10,7 +10,6 @@
 #include "kernels/attention.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"

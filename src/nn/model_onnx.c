@@ -1,6 +1,5 @@
 /* A network as operators of an ONNX model, for evaluation: normalization, then each layer that the output depends on.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"

@@ -1,8 +1,6 @@
 /* An activation as configured: reading it, and applying it to the rows of a matrix. */
 #include "nn/nonlinearity.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "nn/kind.h"
 

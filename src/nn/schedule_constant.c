@@ -12,7 +12,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return 1;
 }
 
-extern const as_schedule_ops as_schedule_constant;
 const as_schedule_ops as_schedule_constant = {
     .name = "constant",
     .help = "The learning rate stays.",

@@ -26,7 +26,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return o->end + (1 - o->end) * 0.5 * (1 + as_cos_f64(0x1.921fb54442d18p+1 * done));
 }
 
-extern const as_schedule_ops as_schedule_cosine;
 const as_schedule_ops as_schedule_cosine = {
     .name = "cosine",
     .help = "Falls along half a cosine from 1 to `end` over the run.",

@@ -43,7 +43,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return as_pow_f64(o->gamma, (double)t / (double)period);
 }
 
-extern const as_schedule_ops as_schedule_exponential;
 const as_schedule_ops as_schedule_exponential = {
     .name = "exponential",
     .help = "Falls smoothly, by gamma in every period.",

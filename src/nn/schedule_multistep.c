@@ -57,7 +57,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return product;
 }
 
-extern const as_schedule_ops as_schedule_multistep;
 const as_schedule_ops as_schedule_multistep = {
     .name = "multistep",
     .help = "Falls by gamma at each of the milestones.",

@@ -62,7 +62,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return now < end ? anneal(o->anneal, 1, last, (now - from) / (end - from)) : last;
 }
 
-extern const as_schedule_ops as_schedule_one_cycle;
 const as_schedule_ops as_schedule_one_cycle = {
     .name = "one_cycle",
     .help = "Rises to the full rate in the first part of the run, then falls far below the start.",

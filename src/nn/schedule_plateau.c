@@ -92,7 +92,6 @@ static void observe(const void *options, double value, double state[AS_SCHEDULE_
     }
 }
 
-extern const as_schedule_ops as_schedule_plateau;
 const as_schedule_ops as_schedule_plateau = {
     .name = "plateau",
     .help = "Falls when validation has stopped improving.",

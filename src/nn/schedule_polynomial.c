@@ -33,7 +33,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return o->end + (1 - o->end) * (left > 0 ? as_pow_f64(left, o->power) : 0);
 }
 
-extern const as_schedule_ops as_schedule_polynomial;
 const as_schedule_ops as_schedule_polynomial = {
     .name = "polynomial",
     .help = "Falls from 1 to `end` over the run along a power of what is left.",

@@ -48,7 +48,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return product;
 }
 
-extern const as_schedule_ops as_schedule_step;
 const as_schedule_ops as_schedule_step = {
     .name = "step",
     .help = "Falls by gamma every period.",

@@ -25,7 +25,6 @@ static double factor(const void *options, int64_t t, int64_t total, int64_t step
     return t >= total - 1 ? 1 : as_pow_f64(o->from, 1 - (double)t / (double)(total - 1));
 }
 
-extern const as_schedule_ops as_schedule_sweep;
 const as_schedule_ops as_schedule_sweep = {
     .name = "sweep",
     .help = "Rises exponentially over all steps, to find a learning rate.",

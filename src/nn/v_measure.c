@@ -92,5 +92,4 @@ static void reach(int64_t n, int64_t units, const void *values, double limit, do
     }
 }
 
-extern const as_measure_ops AS_V(as_measure);
 const as_measure_ops AS_V(as_measure) = {.pair = pair, .change = change, .moments = moments, .reach = reach};

@@ -68,6 +68,5 @@ static int64_t first_bad(int64_t n, const void *values)
     return n;
 }
 
-extern const as_update_ops AS_V(as_update);
 const as_update_ops AS_V(as_update) = {
     .penalize = penalize, .average = average, .follow = follow, .fill = fill, .first_bad = first_bad};

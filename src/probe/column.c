@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/target.h"
 #include "math/special.h"
 
 enum { NEIGHBOURS = 5, ROWS_LEAST = 20 };

@@ -1,5 +1,4 @@
 /* AUGMENT_TOO_STRONG: rows that are changed until they no longer tell what they are. */
-#include <math.h>
 #include <stddef.h>
 
 #include "probe/rule.h"

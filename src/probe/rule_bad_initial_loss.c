@@ -1,6 +1,5 @@
 /* BAD_INITIAL_LOSS: a first loss that is not that of knowing nothing. */
 #include <math.h>
-#include <stddef.h>
 
 #include "probe/remedy.h"
 #include "probe/rule.h"

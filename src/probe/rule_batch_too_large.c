@@ -1,7 +1,5 @@
 /* BATCH_TOO_LARGE: batches beyond what their noise is worth. */
 #include <math.h>
-#include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

@@ -1,5 +1,4 @@
 /* CLASS_IMBALANCE: a rare class that is not recognised. */
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 

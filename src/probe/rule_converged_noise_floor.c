@@ -1,7 +1,4 @@
 /* CONVERGED_NOISE_FLOOR: a loss that stands still because there is no more to learn. */
-#include <math.h>
-#include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

@@ -1,5 +1,4 @@
 /* DEAD_RELU: units that give zero on every row. */
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>

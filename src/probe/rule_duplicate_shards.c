@@ -1,6 +1,4 @@
 /* DUPLICATE_SHARDS: lanes that hold the same rows. */
-#include <math.h>
-#include <stddef.h>
 
 #include "probe/rule.h"
 

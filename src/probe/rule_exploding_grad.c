@@ -1,7 +1,6 @@
 /* EXPLODING_GRAD: a signal that grows from layer to layer. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "kernels/scalar_math.h"
 #include "probe/remedy.h"

@@ -1,7 +1,5 @@
 /* INIT_SCALE: weights so small that inputs do not reach the outputs. */
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/remedy.h"
 

@@ -1,7 +1,6 @@
 /* LR_TOO_HIGH: a rate at which the loss does not fall, and at a smaller one does. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

@@ -1,7 +1,5 @@
 /* MODEL_TOO_SIMPLE: a model that has learnt what it can, which is less than the data tell. */
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

@@ -5,7 +5,6 @@
    quadratic, what a tenth of the rate takes away for other optimizers, and the mean of both in between. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

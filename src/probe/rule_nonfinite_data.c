@@ -1,5 +1,4 @@
 /* NONFINITE_DATA: values of the data that are NaN, infinite or the fill value, or a number that stands for them. */
-#include <math.h>
 #include <stddef.h>
 
 #include "probe/rule.h"

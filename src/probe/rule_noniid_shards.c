@@ -1,5 +1,4 @@
 /* NONIID_SHARDS: lanes, or batches, that are different kinds of data. */
-#include <math.h>
 #include <stddef.h>
 
 #include "math/special.h"

@@ -1,7 +1,6 @@
 /* OVER_REGULARISED: a penalty that takes the weights away, or dropout that takes too much. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/remedy.h"
 

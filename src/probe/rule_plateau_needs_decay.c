@@ -1,7 +1,5 @@
 /* PLATEAU_NEEDS_DECAY: a loss that stands still and falls with a smaller rate. */
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

@@ -1,7 +1,5 @@
 /* RANKS_DIVERGED: replicas of the parameters that differ between ranks. */
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/rule.h"
 

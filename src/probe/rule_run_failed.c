@@ -1,6 +1,5 @@
 /* RUN_FAILED: a training that ended with an error before it was done. */
 #include <math.h>
-#include <stddef.h>
 
 #include "probe/rule.h"
 

@@ -1,7 +1,6 @@
 /* SADDLE: a point that is flat, but no minimum. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/remedy.h"
 

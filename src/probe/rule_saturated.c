@@ -1,7 +1,5 @@
 /* SATURATED: units that are flat for most rows. */
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/remedy.h"
 

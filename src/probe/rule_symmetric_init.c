@@ -1,7 +1,5 @@
 /* SYMMETRIC_INIT: units that start alike and get equal gradients: they stay alike. */
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/remedy.h"
 

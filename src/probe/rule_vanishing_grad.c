@@ -1,7 +1,6 @@
 /* VANISHING_GRAD: a backward signal that does not reach the first layer. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "probe/remedy.h"
 

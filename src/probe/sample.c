@@ -2,7 +2,6 @@
    are kept travel once. */
 #include "probe/sample.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

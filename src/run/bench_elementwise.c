@@ -1,6 +1,5 @@
 /* Passes over memory: sums of two arrays at each level of the caches, and what a step does to rows and weights. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/error.h"

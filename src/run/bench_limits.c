@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/error.h"
 #include "run/bench_rate.h"
 
 enum { WORDS = 8 };

@@ -3,7 +3,6 @@
 #include "run/bench_rate.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/error.h"

@@ -2,7 +2,6 @@
 #include "run/bench_step.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "data/load.h"
 #include "math/moments.h"
 

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "estimator/statistic.h"
-#include "kernels/scalar_math.h"
 #include "probe/repeats.h"
 #include "run/patient.h"
 

@@ -1,7 +1,6 @@
 /* The public interface (allsum/run.h) on top of runs and model files. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "allsum/allsum.h"
 #include "base/error.h"

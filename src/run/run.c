@@ -3,7 +3,6 @@
 #include "run/run.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
