@@ -99,6 +99,19 @@ static as_status parse_option(int n, char *const *word, int *i, const as_verb *v
     return AS_OK;
 }
 
+/* Before the option that was read last is counted. */
+static as_status check_times(const as_context *context, const as_option *option)
+{
+    int times = 1;
+    for (int i = 0; i < context->ngiven; i++) {
+        times += context->given[i].option == option ? 1 : 0;
+    }
+    if (times > AS_OPTION_TIMES) {
+        AS_FAIL(AS_USAGE, "%s: at most %d --%s", context->verb->name, AS_OPTION_TIMES, option->name);
+    }
+    return AS_OK;
+}
+
 as_status as_arguments_parse(int n, char *const *word, as_given *given, const char **argument, as_context *context)
 {
     const as_verb *verb = context->verb;
@@ -110,6 +123,7 @@ as_status as_arguments_parse(int n, char *const *word, as_given *given, const ch
             only_arguments = true;
         } else if (!only_arguments && word[i][0] == '-' && word[i][1] != '\0') {
             AS_TRY(parse_option(n, word, &i, verb, &given[context->ngiven]));
+            AS_TRY(check_times(context, given[context->ngiven].option));
             context->ngiven++;
         } else {
             argument[context->narguments++] = word[i];

@@ -21,15 +21,12 @@ const char *as_option_get(const as_context *context, const char *name)
     return value;
 }
 
-int as_option_all(const as_context *context, const char *name, int max, const char **value)
+int as_option_all(const as_context *context, const char *name, const char *value[AS_OPTION_TIMES])
 {
     int n = 0;
     for (int i = 0; i < context->ngiven; i++) {
         if (strcmp(context->given[i].option->name, name) == 0) {
-            if (n < max) {
-                value[n] = context->given[i].value;
-            }
-            n++;
+            value[n++] = context->given[i].value;
         }
     }
     return n;

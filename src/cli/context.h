@@ -41,8 +41,11 @@ typedef struct as_context {
 /* Not collective. Value of an option ("" for a switch), the last one if repeated; NULL: not given. */
 const char *as_option_get(const as_context *context, const char *name);
 
-/* Not collective. All values of a repeatable option into value (at most max); returns how many were given. */
-int as_option_all(const as_context *context, const char *name, int max, const char **value);
+/* Times that an option may be given: more are refused with the command line. */
+enum { AS_OPTION_TIMES = 256 };
+
+/* Not collective. All values of a repeatable option, in their order; returns how many were given. */
+int as_option_all(const as_context *context, const char *name, const char *value[AS_OPTION_TIMES]);
 
 /* Not collective. A number in [min, max]; *out is left alone when the option was not given. Errors: USAGE. */
 as_status as_option_int(const as_context *context, const char *name, int64_t min, int64_t max, int64_t *out);

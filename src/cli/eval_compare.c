@@ -8,7 +8,7 @@
 #include "math/special.h"
 #include "run/estimates.h"
 
-enum { SETS_MAX = 64, REPLICATES = 2000 };
+enum { REPLICATES = 2000 };
 
 /* "a" or "b" where the test of the measure is below 1 - level, else "cannot tell". */
 static const char *better(const as_comparison *c, bool labels, int measure, double level)
@@ -154,8 +154,8 @@ static as_status compare_outcomes(const as_context *context, const as_model_file
 
 as_status as_eval_compare(const as_context *context, const as_model_file *model, as_role role)
 {
-    const char *sets[SETS_MAX];
-    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
+    const char *sets[AS_OPTION_TIMES];
+    const int nsets = as_option_all(context, "set", sets);
     int64_t replicates = REPLICATES;
     double level = 0.95;
     int threads = 1;

@@ -3,19 +3,14 @@
 
 #include "base/error.h"
 
-enum { SETS_MAX = 64 };
-
 as_status as_model_verb(as_context *context, const char *path,
                         as_status (*use)(const as_context *context, const as_model_file *model))
 {
-    const char *sets[SETS_MAX];
-    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
+    const char *sets[AS_OPTION_TIMES];
+    const int nsets = as_option_all(context, "set", sets);
     int threads = 1;
     as_isa isa;
     as_world *world = NULL;
-    if (nsets > SETS_MAX) {
-        AS_FAIL(AS_USAGE, "%s: at most %d --set", context->verb->name, SETS_MAX);
-    }
     if (context->verb->computes) {
         AS_TRY(as_context_threads(context, &threads));
     }

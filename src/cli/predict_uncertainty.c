@@ -13,7 +13,7 @@
 #include "kernels/scalar_math.h"
 #include "run/posterior.h"
 
-enum { DRAWS = 30, LAPLACE_ROWS = 5000, SETS_MAX = 64 };
+enum { DRAWS = 30, LAPLACE_ROWS = 5000 };
 
 static const char *const methods[] = {"none", "ensemble", "dropout", "laplace", "swag", NULL};
 
@@ -144,8 +144,8 @@ static void finish(const as_uncertainty *u, double noise)
 
 static as_status draw_members(draws *d)
 {
-    const char *set[SETS_MAX];
-    const int nsets = as_option_all(d->context, "set", SETS_MAX, set);
+    const char *set[AS_OPTION_TIMES];
+    const int nsets = as_option_all(d->context, "set", set);
     char path[600];
     as_uncertainty *u = d->u;
     const as_model_file *first = d->m;
@@ -246,7 +246,7 @@ static as_status draw_weights(draws *d, const as_posterior *p)
 
 static as_status draw_posterior(draws *d)
 {
-    const char *set[SETS_MAX];
+    const char *set[AS_OPTION_TIMES];
     as_posterior_options o = {.path = d->context->argument[0],
                               .set = set,
                               .isa = d->m->kernels->set,
@@ -254,7 +254,7 @@ static as_status draw_posterior(draws *d)
                               .rows = LAPLACE_ROWS,
                               .log = &d->context->log};
     as_posterior p = {0};
-    o.nsets = as_option_all(d->context, "set", SETS_MAX, set);
+    o.nsets = as_option_all(d->context, "set", set);
     AS_TRY(check_network(d, false));
     AS_TRY(posterior_kind(d, &o.kind));
     as_status status = as_world_agree(d->m->world, as_posterior_find(&o, &p));

@@ -9,7 +9,7 @@
 #include "data/generate.h"
 #include "io/h5_write.h"
 
-enum { SETS_MAX = 64, KINDS_MAX = 32 };
+enum { KINDS_MAX = 32 };
 
 static as_status find_kind(const char *name, const as_generate_ops **out)
 {
@@ -31,14 +31,14 @@ static as_status find_kind(const char *name, const as_generate_ops **out)
 static as_status parse_options(const as_context *context, as_document *document, const as_generate_ops *ops,
                                void **options)
 {
-    const char *sets[SETS_MAX];
-    const int nsets = as_option_all(context, "set", SETS_MAX, sets);
+    const char *sets[AS_OPTION_TIMES];
+    const int nsets = as_option_all(context, "set", sets);
     as_node *map = as_node_create(document, AS_NODE_MAP, "--set", 0, 0);
     *options = as_document_alloc(document, ops->options_bytes);
     if (map == NULL || *options == NULL) {
         AS_FAIL(AS_NOMEM, "out of memory for options");
     }
-    for (int i = 0; i < nsets && i < SETS_MAX; i++) {
+    for (int i = 0; i < nsets; i++) {
         char *key = as_document_copy(document, sets[i]);
         char *value = key != NULL ? strchr(key, '=') : NULL;
         as_node *node = as_node_create(document, AS_NODE_SCALAR, "--set", 0, 0);

@@ -8,7 +8,7 @@
 #include "io/commit.h"
 #include "run/diagnose.h"
 
-enum { SETS_MAX = 64, COLUMNS = 100, TRY_STEPS = 40 };
+enum { COLUMNS = 100, TRY_STEPS = 40 };
 
 static void add_trial(const as_trial *t, as_text *out)
 {
@@ -93,15 +93,12 @@ static as_status report(const as_context *context, const as_diagnose_options *o,
 
 static as_status run(as_context *context)
 {
-    const char *sets[SETS_MAX];
+    const char *sets[AS_OPTION_TIMES];
     as_diagnose_options o = {.path = context->narguments > 0 ? context->argument[0] : NULL,
-                             .nsets = as_option_all(context, "set", SETS_MAX, sets),
+                             .nsets = as_option_all(context, "set", sets),
                              .set = sets,
                              .try_steps = as_option_get(context, "try") != NULL ? TRY_STEPS : 0,
                              .log = &context->log};
-    if (o.nsets > SETS_MAX) {
-        AS_FAIL(AS_USAGE, "diagnose: at most %d --set", SETS_MAX);
-    }
     AS_TRY(as_context_threads(context, &o.threads));
     AS_TRY(as_context_isa(context, &o.isa));
     AS_TRY(as_context_world(context, &o.world));

@@ -11,7 +11,7 @@
 #include "io/yaml.h"
 #include "math/distribution.h"
 
-enum { VALUES_MAX = 1024, ASKED_MAX = 64 };
+enum { VALUES_MAX = 1024 };
 
 /* The words PARAM=VALUE as one YAML map. */
 static as_status read_parameters(const as_context *context, as_document *document, as_distribution *out)
@@ -47,10 +47,10 @@ static as_status read_parameters(const as_context *context, as_document *documen
 static as_status read_numbers(const as_context *context, const char *option, double min, double max,
                               double value[VALUES_MAX], int *n)
 {
-    const char *given[ASKED_MAX];
-    const int count = as_option_all(context, option, ASKED_MAX, given);
+    const char *given[AS_OPTION_TIMES];
+    const int count = as_option_all(context, option, given);
     *n = 0;
-    for (int i = 0; i < count && i < ASKED_MAX; i++) {
+    for (int i = 0; i < count; i++) {
         for (const char *at = given[i]; at != NULL;) {
             const char *comma = strchr(at, ',');
             char word[64];

@@ -9,7 +9,7 @@
 #include "io/file_kind.h"
 #include "io/states.h"
 
-enum { SETS_MAX = 256, NOISE_STEPS = 16 };
+enum { NOISE_STEPS = 16 };
 static const double latency_us = 5, bandwidth_gb = 10; /* of a common cluster: what 100 Gbit/s give */
 
 /* A whole number from 0 on. */
@@ -48,15 +48,12 @@ static as_status read_options(const as_context *context, as_explain_options *o)
 
 static as_status explain_config(as_context *context, const char *path)
 {
-    const char *set[SETS_MAX + 2];
+    const char *set[AS_OPTION_TIMES + 2];
     char file[1024], probe[96];
     as_explain_options options;
-    int nsets = as_option_all(context, "set", SETS_MAX, set);
+    int nsets = as_option_all(context, "set", set);
     const bool walk = as_option_get(context, "sample") != NULL;
     int64_t sample, step;
-    if (nsets > SETS_MAX) {
-        AS_FAIL(AS_USAGE, "explain: more than %d --set options", SETS_MAX);
-    }
     AS_TRY(read_number(context, "sample", INT64_C(1) << 50, &sample));
     AS_TRY(read_number(context, "step", 1000000, &step));
     if (walk) {

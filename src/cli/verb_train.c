@@ -17,7 +17,11 @@
 #include "run/lr_range.h"
 #include "run/run.h"
 
-enum { FORK_BYTES = 4200, LIST_MAX = 64, FIELDS_MAX = 64 };
+enum {
+    FORK_BYTES = 4200,
+    FIELDS_MAX = 64,
+    OWN_SETS = 5 /* of --fork 1, of --lr-range 3, of --members 1 */
+};
 
 static volatile sig_atomic_t stop_asked;
 
@@ -296,15 +300,11 @@ static as_status find_range(as_context *context, const as_config *config, as_run
 
 /* Several trainings that differ in their seed alone, each by a group of the processes; groups take turns where there
    are more members than processes. A member is the same run as its seed alone would give. */
-static as_status train_members(as_context *context, int64_t members, int nfiles, const char *const *files, int nsets,
-                               const char **sets, as_run_options *o)
+static as_status train_members(as_context *context, int64_t members, int nsets, const char **sets, as_run_options *o)
 {
     char seed[64];
     as_config config;
-    if (nsets == LIST_MAX) {
-        AS_FAIL(AS_USAGE, "train: at most %d --set beside --members", LIST_MAX - 1);
-    }
-    AS_TRY(as_config_load(nfiles, files, nsets, sets, &config));
+    AS_TRY(as_config_load(context->narguments, context->argument, nsets, sets, &config));
     const int64_t first = config.seed;
     as_config_destroy(&config);
     context->groups = (int)members;
@@ -313,7 +313,7 @@ static as_status train_members(as_context *context, int64_t members, int nfiles,
     for (int64_t k = as_world_group(o->world); k < members; k += as_world_groups(o->world)) {
         as_run_options own = *o;
         snprintf(seed, sizeof seed, "seed=%lld", (long long)(first + k));
-        as_status status = as_config_load(nfiles, files, nsets + 1, sets, &config);
+        as_status status = as_config_load(context->narguments, context->argument, nsets + 1, sets, &config);
         if (status == AS_OK) {
             status = train(context, &config, &own, k + 1);
         }
@@ -362,34 +362,23 @@ static as_status check_allowed(int n, const char *const *allowed)
 
 static as_status run(as_context *context)
 {
-    const char *files[LIST_MAX], *sets[LIST_MAX], *allowed[LIST_MAX];
-    int nfiles = 0;
-    for (int i = 0; i < context->narguments && nfiles < LIST_MAX; i++) {
+    const char *sets[AS_OPTION_TIMES + OWN_SETS], *allowed[AS_OPTION_TIMES];
+    for (int i = 0; i < context->narguments; i++) {
         AS_TRY(as_refuse_run(context->argument[i]));
-        files[nfiles++] = context->argument[i];
     }
-    int nsets = as_option_all(context, "set", LIST_MAX, sets);
-    const int nallow = as_option_all(context, "allow-change", LIST_MAX, allowed);
-    if (nsets > LIST_MAX || nallow > LIST_MAX || context->narguments > LIST_MAX) {
-        AS_FAIL(AS_USAGE, "train: at most %d files, --set and --allow-change each", LIST_MAX);
-    }
+    int nsets = as_option_all(context, "set", sets);
+    const int nallow = as_option_all(context, "allow-change", allowed);
     AS_TRY(check_allowed(nallow, allowed));
     const char *const from = as_option_get(context, "fork");
     char fork_text[FORK_BYTES];
     if (from != NULL) {
         AS_TRY(fork_set(from, fork_text));
-        if (nsets == LIST_MAX) {
-            AS_FAIL(AS_USAGE, "train: at most %d --set beside --fork", LIST_MAX - 1);
-        }
         sets[nsets++] = fork_text;
     }
     const char *const range = as_option_get(context, "lr-range");
     range_sets more;
     if (range != NULL) {
         AS_TRY(read_range(range, &more));
-        if (nsets > LIST_MAX - 3) {
-            AS_FAIL(AS_USAGE, "train: at most %d --set beside --lr-range", LIST_MAX - 3);
-        }
         for (int i = 0; i < 3; i++) {
             sets[nsets++] = more.text[i];
         }
@@ -405,9 +394,9 @@ static as_status run(as_context *context)
         AS_FAIL(AS_USAGE, "train: --members does not go with --lr-range, --print-config or --resume FILE");
     }
     if (members > 0) {
-        return train_members(context, members, nfiles, files, nsets, sets, &o);
+        return train_members(context, members, nsets, sets, &o);
     }
-    as_status status = as_config_load(nfiles, files, nsets, sets, &config);
+    as_status status = as_config_load(context->narguments, context->argument, nsets, sets, &config);
     if (status == AS_OK && as_option_get(context, "print-config") != NULL) {
         as_text text = {0};
         status = as_config_write(&config, &text);

@@ -2,6 +2,8 @@
 . "$(dirname "$0")/expect.sh"
 
 expect 0 '^38 .* 2\.88542835e-316 ' distribution normal --x 38
+mapfile -t many < <(for i in $(seq 70); do printf -- '--x\n%d\n' "$i"; done)
+expect 0 '^70 ' distribution normal "${many[@]}"
 expect 0 '^1e-60 +-748845410\.[0-9]+ +748845410\.' distribution student_t df=7 --p 1e-60
 expect 0 '"probability": 0\.26682793' distribution binomial n=10 p=0.3 --x 3 --json
 expect 0 '^1\.66666' distribution f dfn=2 dfd=5

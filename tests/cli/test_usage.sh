@@ -16,6 +16,9 @@ expect 64 "'--help' takes no value" list --help=yes
 expect 64 "unexpected argument 'b'" list a b
 expect 64 "unknown group 'lossse' \(did you mean 'losses'\?\)" list lossse
 expect 64 "unknown group '--help'" list -- --help
+mapfile -t many < <(for i in $(seq 257); do printf -- '-s\nseed=%d\n' "$i"; done)
+expect 64 'train: at most 256 --set' train "${many[@]}" -q -o ../never
+expect 0 '^seed: 256' train "${many[@]:0:512}" --print-config
 expect 0 '^verbs ' list
 expect 0 '  list  ' list verbs
 
