@@ -61,6 +61,15 @@ as_status as_schedule_write(const as_schedule *schedule, int indent, struct as_t
     return as_fields_write(schedule->ops->fields, schedule->options, indent, text);
 }
 
+as_status as_schedule_period(const as_every *every, const as_node *node)
+{
+    if (every->minutes > 0 || every->steps + every->epochs < 1) {
+        AS_FAIL(AS_CONFIG, "%s: schedule.every: expected a number of steps or epochs, found %s", as_node_place(node),
+                every->minutes > 0 ? "minutes" : "never");
+    }
+    return AS_OK;
+}
+
 double as_schedule_factor(const as_schedule *schedule, int64_t step, int64_t total, int64_t steps_per_epoch)
 {
     const int64_t warmup = schedule->warmup;

@@ -39,6 +39,9 @@ struct as_text;
 as_status as_schedule_write(const as_schedule *schedule, int indent, struct as_text *text);
 extern const as_field as_schedule_fields[]; /* warmup; options struct as_schedule */
 
+/* Not collective, for check. That `every` of a schedule is a number of steps or epochs. Errors: CONFIG. */
+as_status as_schedule_period(const as_every *every, const as_node *node);
+
 double as_schedule_factor(const as_schedule *schedule, int64_t step, int64_t total, int64_t steps_per_epoch);
 
 #endif

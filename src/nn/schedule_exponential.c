@@ -1,6 +1,5 @@
 /* Schedule exponential: the factor falls smoothly, by gamma in a period. PyTorch: ExponentialLR, where every = 1 step
    of the scheduler. */
-#include "base/error.h"
 #include "kernels/scalar_math.h"
 #include "nn/schedule.h"
 
@@ -25,12 +24,7 @@ static const as_field fields[] = {{.name = "gamma",
 
 static as_status check(const void *options, const as_node *node)
 {
-    const exponential_options *o = options;
-    if (o->every.minutes > 0 || o->every.steps + o->every.epochs < 1) {
-        AS_FAIL(AS_CONFIG, "%s: schedule.every: expected a number of steps or epochs, found %s", as_node_place(node),
-                o->every.minutes > 0 ? "minutes" : "never");
-    }
-    return AS_OK;
+    return as_schedule_period(&((const exponential_options *)options)->every, node);
 }
 
 static double factor(const void *options, int64_t t, int64_t total, int64_t steps_per_epoch,

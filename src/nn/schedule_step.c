@@ -1,6 +1,5 @@
 /* Schedule step: the factor falls by gamma every period. PyTorch: StepLR. The power is by multiplication in double, at
    most some 1,100 of them until it is 0 or inf. */
-#include "base/error.h"
 #include "nn/schedule.h"
 
 typedef struct step_options {
@@ -24,12 +23,7 @@ static const as_field fields[] = {{.name = "every",
 
 static as_status check(const void *options, const as_node *node)
 {
-    const step_options *o = options;
-    if (o->every.minutes > 0 || o->every.steps + o->every.epochs < 1) {
-        AS_FAIL(AS_CONFIG, "%s: schedule.every: expected a number of steps or epochs, found %s", as_node_place(node),
-                o->every.minutes > 0 ? "minutes" : "never");
-    }
-    return AS_OK;
+    return as_schedule_period(&((const step_options *)options)->every, node);
 }
 
 static double factor(const void *options, int64_t t, int64_t total, int64_t steps_per_epoch,
