@@ -254,7 +254,7 @@ static void choose_metrics(evaluation *e)
                 if (fits && strcmp(all[i]->name, *name) == 0) {
                     own->metric[own->nmetrics] = all[i];
                     own->offset[own->nmetrics++] = e->width;
-                    e->width += all[i]->size(head->outputs, model->data.classes, head->targets);
+                    e->width += as_metric_size(all[i], head->outputs, model->data.classes, head->targets);
                 }
             }
         }

@@ -55,7 +55,7 @@ static void choose_metrics(evaluation *e)
             if (!all[i]->tokens && strcmp(all[i]->name, *name) == 0) {
                 e->metric[e->nmetrics] = all[i];
                 e->offset[e->nmetrics++] = e->width;
-                e->width += all[i]->size(s->outputs, s->classes, s->targets);
+                e->width += as_metric_size(all[i], s->outputs, s->classes, s->targets);
             }
         }
     }

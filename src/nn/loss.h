@@ -24,7 +24,8 @@ typedef struct as_loss_ops {
     const as_field *fields;
     size_t options_bytes;
     as_target target; /* AS_TARGET_NONE: labels or reals, whichever the pass has */
-    /* Width that the model must end with: for `classes` labels or `targets` real values per sample. */
+    /* OPTIONAL: width that the model must end with, for `classes` labels or `targets` real values per sample; as many
+       where absent. */
     int64_t (*outputs)(const void *options, int64_t classes, int64_t targets);
     void (*rows)(const as_loss_pass *pass);
     /* Prediction from z in place: probabilities, means...; NULL: z itself. */
@@ -32,6 +33,13 @@ typedef struct as_loss_ops {
     const char *const *metrics; /* names of the metrics that an evaluation reports (those whose target the data has);
                                    NULL-terminated */
 } as_loss_ops;
+
+static inline int64_t as_loss_outputs(const as_loss_ops *ops, const void *options, int64_t classes, int64_t targets)
+{
+    return ops->outputs != NULL              ? ops->outputs(options, classes, targets)
+           : ops->target == AS_TARGET_LABELS ? classes
+                                             : targets;
+}
 
 const as_loss_ops *const *as_losses_get(const as_kernels *kernels);
 

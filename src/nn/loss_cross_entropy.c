@@ -22,13 +22,6 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
-static int64_t outputs(const void *options, int64_t classes, int64_t targets)
-{
-    (void)options;
-    (void)targets;
-    return classes;
-}
-
 /* What is left of the loss when log sum e^(z - m) is taken away, negated. */
 static double credit(int64_t n, const real *z, int32_t label, real max, double smoothing)
 {
@@ -144,7 +137,6 @@ const as_loss_ops AS_V(as_loss_cross_entropy) = {
     .fields = fields,
     .options_bytes = sizeof(cross_entropy_options),
     .target = AS_TARGET_LABELS,
-    .outputs = outputs,
     .rows = rows,
     .predict = predict,
     .metrics = metrics,

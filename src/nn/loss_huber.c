@@ -18,13 +18,6 @@ static const as_field fields[] = {
     AS_FIELDS_END,
 };
 
-static int64_t outputs(const void *options, int64_t classes, int64_t targets)
-{
-    (void)options;
-    (void)classes;
-    return targets;
-}
-
 static void rows(const as_loss_pass *pass)
 {
     const int64_t n = pass->targets;
@@ -55,7 +48,6 @@ const as_loss_ops AS_V(as_loss_huber) = {
     .fields = fields,
     .options_bytes = sizeof(huber_options),
     .target = AS_TARGET_REALS,
-    .outputs = outputs,
     .rows = rows,
     .metrics = metrics,
 };

@@ -2,13 +2,6 @@
 #include "kernels/real.h"
 #include "nn/loss.h"
 
-static int64_t outputs(const void *options, int64_t classes, int64_t targets)
-{
-    (void)options;
-    (void)classes;
-    return targets;
-}
-
 static void rows(const as_loss_pass *pass)
 {
     const int64_t n = pass->targets;
@@ -36,7 +29,6 @@ const as_loss_ops AS_V(as_loss_mae) = {
     .help = "Mean absolute error over the targets of a sample.",
     .formula = "mean_j |z_j - t_j|",
     .target = AS_TARGET_REALS,
-    .outputs = outputs,
     .rows = rows,
     .metrics = metrics,
 };

@@ -5,13 +5,6 @@
 #include "kernels/scalar_math.h"
 #include "nn/loss.h"
 
-static int64_t outputs(const void *options, int64_t classes, int64_t targets)
-{
-    (void)options;
-    (void)classes;
-    return targets;
-}
-
 static void rows(const as_loss_pass *pass)
 {
     const int64_t n = pass->targets;
@@ -50,7 +43,6 @@ const as_loss_ops AS_V(as_loss_poisson) = {
     .help = "Poisson negative log-likelihood; the outputs are log-rates.",
     .formula = "mean_j (exp(z_j) - t_j z_j)",
     .target = AS_TARGET_REALS,
-    .outputs = outputs,
     .rows = rows,
     .predict = predict,
     .metrics = metrics,

@@ -48,12 +48,17 @@ typedef struct as_metric_ops {
     const char *name, *help, *formula;
     as_target target; /* AS_TARGET_NONE: labels or reals, whichever the pass has */
     bool tokens;      /* only where labels are tokens of a text */
-    /* Doubles of state for a model of `outputs` outputs. */
+    /* OPTIONAL: doubles of state for a model of `outputs` outputs; 2 where absent. */
     int64_t (*size)(int64_t outputs, int64_t classes, int64_t targets);
     void (*rows)(const as_metric_pass *pass, int64_t classes, double *state); /* state += */
     /* Writes its results as JSON members ("accuracy": 0.97, ...) into text. */
     void (*finish)(const as_metric_facts *facts, const double *state, struct as_text *text);
 } as_metric_ops;
+
+static inline int64_t as_metric_size(const as_metric_ops *ops, int64_t outputs, int64_t classes, int64_t targets)
+{
+    return ops->size != NULL ? ops->size(outputs, classes, targets) : 2;
+}
 
 const as_metric_ops *const *as_metrics_get(const as_kernels *kernels);
 

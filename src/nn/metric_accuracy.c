@@ -6,14 +6,6 @@
 #include "nn/metric.h"
 #include "nn/metric_read.h"
 
-static int64_t size(int64_t outputs, int64_t classes, int64_t targets)
-{
-    (void)outputs;
-    (void)classes;
-    (void)targets;
-    return 2;
-}
-
 static void rows(const as_metric_pass *pass, int64_t classes, double *state)
 {
     (void)classes;
@@ -44,7 +36,6 @@ const as_metric_ops AS_V(as_metric_accuracy) = {
     .help = "Share of right answers, weighted by the sample weights.",
     .formula = "sum w [argmax z = label] / sum w",
     .target = AS_TARGET_NONE,
-    .size = size,
     .rows = rows,
     .finish = finish,
 };

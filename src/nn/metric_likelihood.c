@@ -9,14 +9,6 @@
 #include "kernels/scalar_math.h"
 #include "nn/metric.h"
 
-static int64_t size(int64_t outputs, int64_t classes, int64_t targets)
-{
-    (void)outputs;
-    (void)classes;
-    (void)targets;
-    return 2;
-}
-
 static void rows(const as_metric_pass *pass, int64_t classes, double *state)
 {
     (void)classes;
@@ -43,7 +35,6 @@ const as_metric_ops AS_V(as_metric_likelihood) = {
     .formula = "perplexity = exp(-mean log p), bits_per_byte = -mean log2 p / mean bytes of a token",
     .target = AS_TARGET_LABELS,
     .tokens = true,
-    .size = size,
     .rows = rows,
     .finish = finish,
 };

@@ -7,14 +7,6 @@
 
 enum { TOP = 5 };
 
-static int64_t size(int64_t outputs, int64_t classes, int64_t targets)
-{
-    (void)outputs;
-    (void)classes;
-    (void)targets;
-    return 2;
-}
-
 static void rows(const as_metric_pass *pass, int64_t classes, double *state)
 {
     (void)classes;
@@ -45,7 +37,6 @@ const as_metric_ops AS_V(as_metric_top_k) = {
     .help = "Share of samples whose label is among the 5 largest outputs.",
     .formula = "sum w [label in top 5 of z] / sum w",
     .target = AS_TARGET_LABELS,
-    .size = size,
     .rows = rows,
     .finish = finish,
 };

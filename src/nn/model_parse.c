@@ -290,7 +290,7 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
     const bool labels = model->data.classes > 0;
     const int64_t positions = model->data.positions, found = as_shape_size(out);
     const as_layer *layer = &model->layer[head->value - 1];
-    head->outputs = head->loss->outputs(head->options, model->data.classes, head->targets);
+    head->outputs = as_loss_outputs(head->loss, head->options, model->data.classes, head->targets);
     const char *place = as_node_place(layer->node != NULL ? layer->node : node);
     const long long things = (long long)(labels ? model->data.classes : head->targets);
     if (positions == 1 && head->outputs != found) {

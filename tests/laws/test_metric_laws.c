@@ -33,7 +33,7 @@ static metric open_metric(const as_kernels *kernels, const char *name)
     m.outputs = reals ? T : C;
     m.classes = reals ? 0 : C;
     m.targets = reals ? T : 0;
-    assert_in_range(m.ops->size(m.outputs, m.classes, m.targets), 1, STATE_MAX);
+    assert_in_range(as_metric_size(m.ops, m.outputs, m.classes, m.targets), 1, STATE_MAX);
     m.z = new_reals(kernels, N * m.outputs);
     for (int64_t i = 0; i < N * m.outputs; i++) {
         set_real(kernels, m.z, i, reals ? reference_guess[i] : reference_scores[i]);
@@ -224,7 +224,7 @@ static void check_division(const as_kernels *kernels)
     const as_metric_ops *const *table = as_metrics_get(kernels);
     for (; *table != NULL; table++) {
         metric m = open_metric(kernels, (*table)->name);
-        const int64_t size = m.ops->size(m.outputs, m.classes, m.targets);
+        const int64_t size = as_metric_size(m.ops, m.outputs, m.classes, m.targets);
         double whole[STATE_MAX] = {0}, pieces[STATE_MAX] = {0}, part[STATE_MAX] = {0};
         add_rows(kernels, &m, 0, N, whole);
         for (int64_t first = 0, count = 0; first < N; first += count) {
