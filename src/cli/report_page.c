@@ -152,10 +152,9 @@ static as_series lend(const as_series *s, const char *name, int color, bool fain
     return out;
 }
 
-static void chart(const char *title, const char *x_label, const char *note, bool log_y, int n, const as_series *series,
-                  as_text *html)
+static void chart(const char *title, const char *note, bool log_y, int n, const as_series *series, as_text *html)
 {
-    const as_chart c = {.title = title, .x_label = x_label, .note = note, .log_y = log_y, .n = n, .series = series};
+    const as_chart c = {.title = title, .x_label = "step", .note = note, .log_y = log_y, .n = n, .series = series};
     as_chart_write(&c, html);
 }
 
@@ -174,8 +173,8 @@ static void add_loss(int n, const as_report_run *run, as_text *html)
         s[count++] = lend(run[r].validation.n > 0 ? &run[r].validation : &run[r].train,
                           run[r].validation.n > 0 || n > 1 ? name : "training, whole epochs", n > 1 ? 2 * r : 1, false);
     }
-    chart("Loss", "step", n > 1 ? "Strong: validation, or whole epochs; faint: training." : NULL, wide(count, s), count,
-          s, html);
+    chart("Loss", n > 1 ? "Strong: validation, or whole epochs; faint: training." : NULL, wide(count, s), count, s,
+          html);
 }
 
 static void add_metrics(int n, const as_report_run *run, as_text *html)
@@ -192,7 +191,7 @@ static void add_metrics(int n, const as_report_run *run, as_text *html)
             }
         }
         snprintf(title, sizeof title, "Validation: %s", run[0].metric[m].name);
-        chart(title, "step", NULL, false, count, s, html);
+        chart(title, NULL, false, count, s, html);
     }
 }
 
@@ -203,7 +202,7 @@ static void add_one(int n, const as_report_run *run, const char *title, const as
     for (int r = 0; r < n; r++) {
         s[r] = lend(pick(&run[r]), run[r].name, r, false);
     }
-    chart(title, "step", NULL, wide(n, s), n, s, html);
+    chart(title, NULL, wide(n, s), n, s, html);
 }
 
 static const as_series *pick_lr(const as_report_run *run)
@@ -236,7 +235,7 @@ static void add_layers(const as_report_run *run, const char *title, const char *
             }
         }
     }
-    chart(title, "step", note, wide(shown, s), shown, s, html);
+    chart(title, note, wide(shown, s), shown, s, html);
     for (int k = 0; k < shown; k++) {
         as_series_free(&s[k]);
     }
@@ -260,7 +259,7 @@ static void add_pair(const as_report_run *run, const char *title, const char *no
         measured |= isfinite(s[0].y[i]);
     }
     if (measured) { /* the second says nothing alone */
-        chart(title, "step", note, wide(2, s), 2, s, html);
+        chart(title, note, wide(2, s), 2, s, html);
     }
     as_series_free(&s[0]);
     as_series_free(&s[1]);

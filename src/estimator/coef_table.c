@@ -41,13 +41,13 @@ const char *as_table_number(double value, const char *word, char buffer[32])
     return buffer;
 }
 
-void as_table_head(as_text *out, const char *error, const char *statistic, double confidence)
+void as_table_head(as_text *out, const char *statistic, double confidence)
 {
     char low[16], high[16], p[16];
     snprintf(low, sizeof low, "[%.4g", 0.5 - 0.5 * confidence);
     snprintf(high, sizeof high, "%.4g]", 0.5 + 0.5 * confidence);
     snprintf(p, sizeof p, "P>|%s|", statistic);
-    as_text_add(out, "%-*s %11s %10s %9s %9s %10s %10s\n", NAME, "", "coef", error, statistic, p, low, high);
+    as_text_add(out, "%-*s %11s %10s %9s %9s %10s %10s\n", NAME, "", "coef", "std err", statistic, p, low, high);
     as_table_rule(out, '-');
 }
 

@@ -10,8 +10,8 @@ void as_table_rule(as_text *out, char mark);
 void as_table_title(as_text *out, const char *title);
 /* Not collective. Two names and their values, the second may be NULL. */
 void as_table_pair(as_text *out, const char *left, const char *left_value, const char *right, const char *right_value);
-/* Not collective. Head of the rows: name of the error, statistic ("t", "z"), confidence of the interval. */
-void as_table_head(as_text *out, const char *error, const char *statistic, double confidence);
+/* Not collective. Head of the rows: statistic ("t", "z"), confidence of the interval. */
+void as_table_head(as_text *out, const char *statistic, double confidence);
 /* Not collective. interval: low, high. */
 void as_table_row(as_text *out, const char *name, double coef, double error, double statistic, double p,
                   const double interval[2]);

@@ -287,7 +287,7 @@ as_status as_glm_find_dependence(as_statistic *s, const double *matrix)
 
 enum { NAMED = 5 };
 
-static as_status say_separated(const as_statistic *s, const double *v, const char *how, double least, double largest)
+static as_status say_separated(const as_statistic *s, const double *v, double least, double largest)
 {
     const as_glm *g = s->model;
     as_text text = {0};
@@ -321,10 +321,10 @@ static as_status say_separated(const as_statistic *s, const double *v, const cha
     }
     as_error_set(
         AS_DATA,
-        "%s: the answers are separated: %s of the columns %s orders all %.0f rows without a mistake (margins "
+        "%s: the answers are separated: a sum of the columns %s orders all %.0f rows without a mistake (margins "
         "%.3g to %.3g), so that coefficients grow without end and no maximum likelihood estimate exists; leave "
         "such a column out, or set a penalty (l2)",
-        s->base.ops->name, how, text.data == NULL ? "?" : text.data, g->number[AS_GLM_ROWS], least, largest);
+        s->base.ops->name, text.data == NULL ? "?" : text.data, g->number[AS_GLM_ROWS], least, largest);
     as_text_free(&text);
     return AS_DATA;
 }
@@ -335,11 +335,11 @@ as_status as_glm_check_separation(as_statistic *s, const double *head)
 {
     const as_glm *g = s->model;
     if (head[AS_GLM_H_MARGIN] > 0 && *g->n_iter > 0) {
-        return say_separated(s, g->theta, "a sum", head[AS_GLM_H_MARGIN], HUGE_VAL);
+        return say_separated(s, g->theta, head[AS_GLM_H_MARGIN], HUGE_VAL);
     }
     const double least = head[AS_GLM_H_DIRECTION], largest = head[AS_GLM_H_LARGEST];
     if (*g->phase == AS_GLM_NEWTON_PHASE && *g->n_iter >= 4 && largest > 0.2 && least > -1e-6 * largest) {
-        return say_separated(s, g->direction, "a sum", 0, largest);
+        return say_separated(s, g->direction, 0, largest);
     }
     return AS_OK;
 }

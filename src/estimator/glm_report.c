@@ -109,7 +109,7 @@ static void describe_text(const as_statistic *s, as_text *out)
         as_text_add(out, "not finished: what follows is the last step's, without errors\n");
     }
     if (g->inference && *g->phase == AS_GLM_DONE) {
-        as_table_head(out, "std err", "z", g->options.confidence);
+        as_table_head(out, "z", g->options.confidence);
         for (int64_t k = 0; k < g->q; k++) {
             if (g->reference) {
                 char base[64];

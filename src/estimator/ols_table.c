@@ -79,7 +79,7 @@ static void add_rows(const as_statistic *s, int64_t t, as_text *out)
     const as_ols *const m = s->model;
     const as_linear *const l = &m->linear;
     const as_ols_options *const o = s->options;
-    as_table_head(out, "std err", o->cov_type ? "z" : "t", o->confidence);
+    as_table_head(out, o->cov_type ? "z" : "t", o->confidence);
     for (int64_t j = 0; j < l->k; j++) {
         const int64_t i = t * l->k + j;
         char buffer[64];

@@ -252,7 +252,7 @@ static as_status look_along(as_surface *s, const double *direction, double dista
     for (int64_t i = 0; i < as_surface_count(s); i++) {
         at[i] = w[i] + distance * direction[i];
     }
-    return as_surface_look(s, at, loss, NULL);
+    return as_surface_look(s, at, loss);
 }
 
 /* Both ways, in halving distances; keeps the lowest loss. */

@@ -25,7 +25,7 @@ static as_status look(as_surface *surface, const corners *x, double s, double t,
     for (int64_t i = 0; i < as_surface_count(surface); i++) {
         x->at[i] = x->a[i] + s * (x->b[i] - x->a[i]) + (x->c != NULL ? t * (x->c[i] - x->a[i]) : 0);
     }
-    AS_TRY(as_surface_look(surface, x->at, loss, NULL));
+    AS_TRY(as_surface_look(surface, x->at, loss));
     *loss = isfinite(*loss) ? *loss : (double)INFINITY;
     return AS_OK;
 }

@@ -191,17 +191,17 @@ static void visit_activation(remedy *r, const char *path, const as_node *row)
     }
 }
 
-bool as_remedy_flat(const as_case *c, const char *better, as_finding *f)
+bool as_remedy_flat(const as_case *c, as_finding *f)
 {
     static const char *const flat[] = {"sigmoid", "tanh", NULL};
-    remedy r = {.c = c, .visit = visit_activation, .from = flat, .to = better};
+    remedy r = {.c = c, .visit = visit_activation, .from = flat, .to = "relu"};
     return apply(&r, f);
 }
 
-bool as_remedy_relu(const as_case *c, const char *better, as_finding *f)
+bool as_remedy_relu(const as_case *c, as_finding *f)
 {
     static const char *const relu[] = {"relu", NULL};
-    remedy r = {.c = c, .visit = visit_activation, .from = relu, .to = better};
+    remedy r = {.c = c, .visit = visit_activation, .from = relu, .to = "leaky_relu"};
     return apply(&r, f);
 }
 

@@ -13,10 +13,10 @@
 bool as_remedy_init(const as_case *c, as_finding *f);
 /* A tenth of its start for the last layer, where it has units that are written as such. */
 bool as_remedy_last(const as_case *c, as_finding *f);
-/* Another activation for each layer but the last whose own is flat on both sides (sigmoid, tanh). */
-bool as_remedy_flat(const as_case *c, const char *better, as_finding *f);
-/* The same for those with relu. */
-bool as_remedy_relu(const as_case *c, const char *better, as_finding *f);
+/* relu for each layer but the last whose own is flat on both sides (sigmoid, tanh). */
+bool as_remedy_flat(const as_case *c, as_finding *f);
+/* leaky_relu for those with relu. */
+bool as_remedy_relu(const as_case *c, as_finding *f);
 
 /* causal: true for each attention. */
 bool as_remedy_causal(const as_case *c, as_finding *f);

@@ -29,7 +29,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (!(share > limit)) {
         return AS_CLEAR;
     }
-    if (!as_remedy_relu(c, "leaky_relu", f)) {
+    if (!as_remedy_relu(c, f)) {
         as_advice(f, "use leaky_relu or gelu in layer %s, bring its inputs to mean 0, or lower the rate", name);
     }
     const bool learnt = c->trained && (as_case_learnt(c) > 0.8 ||

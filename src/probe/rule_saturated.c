@@ -22,7 +22,7 @@ static void propose(const as_case *c, const char *name, as_finding *f)
 {
     if (!f->late && !c->normalized && as_case_input_size(c) > size_limit) {
         as_action(f, "data.normalize=mean_std");
-    } else if ((f->late || !as_remedy_init(c, f)) && !as_remedy_flat(c, "relu", f)) {
+    } else if ((f->late || !as_remedy_init(c, f)) && !as_remedy_flat(c, f)) {
         as_advice(f,
                   "start layer %s smaller (init: auto, no init_scale), bring its inputs to size 1, or lower the rate",
                   name);

@@ -19,7 +19,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
         return AS_CLEAR;
     }
     const bool starts = as_remedy_init(c, f);
-    const bool bends = as_remedy_flat(c, "relu", f);
+    const bool bends = as_remedy_flat(c, f);
     const double rate = rate_limit * (1 - (c->momentum < 1 ? c->momentum : 0));
     if (bends && c->family == AS_FAMILY_PLAIN && c->lr > rate) { /* it was chosen for a network that hardly learns */
         as_remedy_rate(rate, f);

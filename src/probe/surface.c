@@ -94,9 +94,9 @@ static as_status look(as_surface *s, const double *w, as_gradients_branches bran
     return AS_OK;
 }
 
-as_status as_surface_look(as_surface *s, const double *w, double *loss, double *gradient)
+as_status as_surface_look(as_surface *s, const double *w, double *loss)
 {
-    return look(s, w, AS_GRADIENTS_FREE, loss, gradient);
+    return look(s, w, AS_GRADIENTS_FREE, loss, NULL);
 }
 
 as_status as_surface_move(as_surface *s, const double *w)

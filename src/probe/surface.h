@@ -36,8 +36,8 @@ double as_surface_loss(const as_surface *surface);
 const double *as_surface_point(const as_surface *surface);
 const double *as_surface_slope(const as_surface *surface);
 
-/* Collective. Loss, and where gradient (n) is not NULL that too, at any other point; what is not finite is no error. */
-as_status as_surface_look(as_surface *surface, const double *w, double *loss, double *gradient);
+/* Collective. Loss at any other point; what is not finite is no error. */
+as_status as_surface_look(as_surface *surface, const double *w, double *loss);
 
 /* Collective. y = H v at the point, by central differences of gradients along v: exact to about 1e-9 where the loss is
    smooth. As as_product; context is the surface. Errors: DIVERGED where it is not finite; those of the world. */
