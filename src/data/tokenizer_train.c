@@ -169,8 +169,8 @@ static void count_word(training *t, int64_t word, int sign, int32_t fresh, bool 
     }
 }
 
-/* Puts `fresh` in the place of each left, right of a word, from its front; false: there is none. */
-static bool merge_word(training *t, int64_t word, int32_t left, int32_t right, int32_t fresh)
+/* Puts `fresh` in the place of each left, right of a word, from its front, if there is one. */
+static void merge_word(training *t, int64_t word, int32_t left, int32_t right, int32_t fresh)
 {
     int32_t *token = t->token + t->first[word];
     const int n = t->size[word];
@@ -179,7 +179,7 @@ static bool merge_word(training *t, int64_t word, int32_t left, int32_t right, i
         found = token[i] == left && token[i + 1] == right ? i : -1;
     }
     if (found < 0) {
-        return false;
+        return;
     }
     count_word(t, word, -1, -1, false);
     int to = found;
@@ -190,7 +190,6 @@ static bool merge_word(training *t, int64_t word, int32_t left, int32_t right, i
     }
     t->size[word] = (uint8_t)to;
     count_word(t, word, +1, fresh, true);
-    return true;
 }
 
 /* ---- the text ---- */

@@ -417,8 +417,8 @@ static as_status finish_begin(as_statistic *s, const double *sum)
     return AS_OK;
 }
 
-/* Expected numbers to probabilities; none at all: false, and the row stays. */
-static bool update_row(int64_t n, const double *count, double pseudo, double *row)
+/* Expected numbers to probabilities; where there are none, the row stays. */
+static void update_row(int64_t n, const double *count, double pseudo, double *row)
 {
     double sum = 0;
     for (int64_t j = 0; j < n; j++) {
@@ -427,7 +427,6 @@ static bool update_row(int64_t n, const double *count, double pseudo, double *ro
     for (int64_t j = 0; j < n && sum > 0; j++) {
         row[j] = (count[j] + pseudo) / sum;
     }
-    return sum > 0;
 }
 
 static void update_gaussian(const as_statistic *s, as_hmm *m, int64_t i, double visits, const double *own)

@@ -53,9 +53,9 @@ static void hessian(const as_glm *g, const double *pairs, double *matrix)
     }
 }
 
-/* x := -M^-1 x by Cholesky on the matrix of unit diagonal; directions that it does not see are not gone. M is used up.
-   Returns the rank. */
-static int64_t solve(int64_t n, double *matrix, double *x, double *root, bool *dependent)
+/* x := -M^-1 x by Cholesky on the matrix of unit diagonal; directions that it does not see are not gone. M is used
+   up. */
+static void solve(int64_t n, double *matrix, double *x, double *root, bool *dependent)
 {
     for (int64_t i = 0; i < n; i++) {
         root[i] = matrix[i * n + i] > 0 ? 1 / sqrt(matrix[i * n + i]) : 0;
@@ -65,7 +65,7 @@ static int64_t solve(int64_t n, double *matrix, double *x, double *root, bool *d
             matrix[i * n + j] *= root[i] * root[j];
         }
     }
-    const int64_t rank = as_dense_cholesky(n, matrix, PIVOT, dependent);
+    as_dense_cholesky(n, matrix, PIVOT, dependent);
     for (int64_t j = 0; j < n; j++) {
         x[j] *= -root[j];
         if (dependent[j]) {
@@ -81,7 +81,6 @@ static int64_t solve(int64_t n, double *matrix, double *x, double *root, bool *d
     for (int64_t j = 0; j < n; j++) {
         x[j] *= root[j];
     }
-    return rank;
 }
 
 /* direction = argmin_d g'd + 1/2 d'M d + sum l1 |v + d|. slope (n): work space. */
