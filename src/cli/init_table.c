@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fields.h"
 #include "io/csv.h"
 
 enum { CATEGORIES = 50, ROWS_AT_ONCE = 1024 };
@@ -14,18 +15,15 @@ enum { CATEGORIES = 50, ROWS_AT_ONCE = 1024 };
 typedef struct table {
     as_csv *csv;
     int target;
-    bool missing, comma;                /* comma: before the fraction of numbers */
-    as_text features, categories, left; /* lists of names */
+    bool missing, comma;                       /* comma: before the fraction of numbers */
+    as_text features, dates, categories, left; /* lists of names */
 } table;
 
-/* A name as YAML takes it, whatever it holds. */
+/* One more name, as YAML takes it, whatever it holds. */
 static void add_name(as_text *text, const char *name)
 {
-    as_text_add(text, "%s\"", text->size > 0 ? ", " : "");
-    for (; *name != '\0'; name++) {
-        as_text_add(text, "%s%c", *name == '"' || *name == '\\' ? "\\" : "", *name);
-    }
-    as_text_add(text, "\"");
+    as_text_add(text, "%s", text->size > 0 ? ", " : "");
+    as_scalar_write(name, text);
 }
 
 /* Of a column of numbers or codes: the first value, whether all are that one, whether any is missing. */
@@ -61,9 +59,10 @@ static as_status look_coded(as_csv *csv, int column, const as_names *texts, doub
     if (texts->n == 0) {
         return look(csv, column, first, constant, missing);
     }
-    AS_TRY(as_csv_code(csv, column, texts, true));
-    AS_TRY(look(csv, column, first, constant, missing));
-    return as_csv_code(csv, column, NULL, false);
+    as_csv_code(csv, column, texts, true);
+    const as_status status = look(csv, column, first, constant, missing);
+    as_csv_code(csv, column, NULL, false);
+    return status;
 }
 
 static as_status add_column(table *t, int column)
@@ -78,6 +77,8 @@ static as_status add_column(table *t, int column)
         return AS_OK;
     }
     AS_TRY(as_csv_find(t->csv, name, &only)); /* once */
+    const bool date = as_csv_dates(t->csv, column) != AS_DATE_NONE;
+    AS_TRY(date ? as_csv_date(t->csv, column) : AS_OK);
     const as_status found = as_csv_texts(t->csv, column, CATEGORIES, &texts);
     if (found == AS_DATA) {
         as_text_add(&t->left, "%s%s (more than %d texts)", t->left.size > 0 ? ", " : "", name, (int)CATEGORIES);
@@ -95,6 +96,9 @@ static as_status add_column(table *t, int column)
         t->missing = t->missing || missing;
         if (texts.n > 0) {
             add_name(&t->categories, name);
+        }
+        if (date) {
+            add_name(&t->dates, name);
         }
     }
     as_names_free(&texts);
@@ -127,6 +131,10 @@ static as_status write(table *t, const char *file, as_text *out)
     const char *slash = strrchr(file, '/'), *name = slash != NULL ? slash + 1 : file, *dot = strrchr(name, '.');
     as_text target = {0}, place = {0};
     bool classes = false, counts = false;
+    if (as_csv_dates(t->csv, t->target) != AS_DATE_NONE) {
+        AS_TRY(as_csv_date(t->csv, t->target));
+        add_name(&t->dates, as_csv_name(t->csv, t->target));
+    }
     AS_TRY(judge_target(t, &classes, &counts));
     add_name(&target, as_csv_name(t->csv, t->target));
     add_name(&place, file);
@@ -136,6 +144,9 @@ static as_status write(table *t, const char *file, as_text *out)
                 (int)(dot != NULL && dot != name ? dot - name : (long)strlen(name)), name, place.data, target.data);
     if (t->comma) {
         as_text_add(out, "    decimal: comma                 # before the fraction of numbers\n");
+    }
+    if (t->dates.size > 0) {
+        as_text_add(out, "    dates: [%s]   # read as days\n", t->dates.data);
     }
     as_text_add(out, "    features: [%s]\n", t->features.data);
     if (t->left.size > 0) {
@@ -155,42 +166,20 @@ static as_status write(table *t, const char *file, as_text *out)
                     counts ? ", poisson for counts, logistic for classes" : ", bayes_linear");
     }
     as_text_add(out, "# a network instead: layers and loss in model:, optimizer:, train: as in `allsum init csv`\n");
-    const bool failed = out->failed || target.failed || place.failed || t->left.failed;
+    const bool failed = out->failed || target.failed || place.failed || t->left.failed || t->dates.failed;
     as_text_free(&target);
     as_text_free(&place);
     return failed ? as_error_set(AS_NOMEM, "%s: out of memory for a configuration", file) : AS_OK;
-}
-
-/* How many columns are numbers. */
-static int count_numbers(as_csv *csv)
-{
-    int n = 0;
-    for (int c = 0; c < as_csv_columns(csv); c++) {
-        as_names texts = {0};
-        n += as_csv_texts(csv, c, CATEGORIES, &texts) == AS_OK && texts.n == 0;
-        as_names_free(&texts);
-    }
-    return n;
-}
-
-/* A comma before the fraction of numbers, where more columns are numbers then. */
-static as_status find_decimal(table *t)
-{
-    const int points = count_numbers(t->csv);
-    if (as_csv_set_decimal(t->csv, ',') != AS_OK) { /* it stands between fields */
-        return AS_OK;
-    }
-    t->comma = count_numbers(t->csv) > points;
-    return t->comma ? AS_OK : as_csv_set_decimal(t->csv, '.');
 }
 
 as_status as_init_table(const char *file, const char *target, as_text *out)
 {
     table t = {.target = -1};
     AS_TRY(as_csv_open(file, ',', &t.csv));
-    as_status status = find_decimal(&t);
+    as_status status = AS_OK;
+    t.comma = as_csv_find_decimal(t.csv);
     if (target != NULL) {
-        status = status == AS_OK ? as_csv_find(t.csv, target, &t.target) : status;
+        status = as_csv_find(t.csv, target, &t.target);
     } else {
         t.target = as_csv_columns(t.csv) - 1;
     }
@@ -205,6 +194,7 @@ as_status as_init_table(const char *file, const char *target, as_text *out)
         status = write(&t, file, out);
     }
     as_text_free(&t.features);
+    as_text_free(&t.dates);
     as_text_free(&t.categories);
     as_text_free(&t.left);
     as_csv_close(&t.csv);

@@ -1,6 +1,7 @@
 /* CSV files with a header: columns of one table. See io/csv.h. A single target column of whole numbers counts as labels
    (`labels: false` reads it as real targets), and so does one of texts: the classes are its texts in ascending order.
-   Of files that must be like the training data the inputs are found by name. */
+   Columns of dates are numbers where `dates` names them. Of files that must be like the training data the inputs are
+   found by name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 typedef struct options {
     const char *file, *delimiter, *weight;
     int decimal; /* of decimals */
-    as_texts target, features;
+    as_texts target, features, dates;
     const struct options *other; /* NULL, or the table whose target and weight are no inputs of this one either */
 } options;
 
@@ -35,6 +36,12 @@ static const as_field fields[] = {
      .offset = offsetof(options, weight),
      .standard = "",
      .help = "column of sample weights"},
+    {.name = "dates",
+     .type = AS_FIELD_TEXTS,
+     .offset = offsetof(options, dates),
+     .standard = "",
+     .help = "columns of dates, such as 2026-11-23, 2026-11-23T14:30:05+01:00 or 23.11.2026, which are read as days "
+             "since 1970-01-01 (UTC where no offset is given); of times alone (14:30) as shares of a day"},
     {.name = "delimiter",
      .type = AS_FIELD_TEXT,
      .offset = offsetof(options, delimiter),
@@ -208,7 +215,22 @@ static as_status describe_target(as_format_file *file, const as_known *known, as
     }
     if (file->classes.n > 0) {
         y->classes = &file->classes;
-        return as_csv_code(file->csv, column, &file->classes, true);
+        as_csv_code(file->csv, column, &file->classes, true);
+    }
+    return AS_OK;
+}
+
+/* Columns that are read as days. A file of inputs alone needs not have all of them. */
+static as_status read_dates(as_format_file *file, const options *o)
+{
+    for (int64_t i = 0; i < o->dates.n; i++) {
+        int column = -1;
+        const as_status found = as_csv_find(file->csv, o->dates.v[i], &column);
+        if (found == AS_OK) {
+            AS_TRY(as_csv_date(file->csv, column));
+        } else if (o->other == NULL) {
+            return found;
+        }
     }
     return AS_OK;
 }
@@ -225,6 +247,7 @@ static as_status open_table(as_format_file *file, const options *o, const as_kno
     if (o->other == NULL) { /* a table that only must be like another one may be written in another way */
         AS_TRY(decimal);
     }
+    AS_TRY(read_dates(file, o));
     const size_t columns = (size_t)as_csv_columns(file->csv);
     for (int part = 0; part < AS_PARTS; part++) {
         file->slot[part] = malloc(columns * sizeof **file->slot);
@@ -302,7 +325,8 @@ static as_status find_texts(as_format_file *file, as_part part, int64_t column, 
 
 static as_status code_texts(as_format_file *file, as_part part, int64_t column, const as_names *known, bool strict)
 {
-    return as_csv_code(file->csv, column_at(file, part, column), known, strict);
+    as_csv_code(file->csv, column_at(file, part, column), known, strict);
+    return AS_OK;
 }
 
 static void inputs_only(void *opaque, const void *like)
@@ -312,6 +336,7 @@ static void inputs_only(void *opaque, const void *like)
     o->features = like != NULL ? o->other->features : o->features;
     o->delimiter = like != NULL ? o->other->delimiter : o->delimiter;
     o->decimal = like != NULL ? o->other->decimal : o->decimal;
+    o->dates = like != NULL ? o->other->dates : o->dates;
 }
 
 const as_format_ops as_format_csv = {

@@ -15,96 +15,33 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "io/csv_fields.h"
 
-enum { STRIDE = 64, NUMBER_MAX = 128, EXACT_DIGITS = 15, DIGITS = 19, LISTED_MAX = 12, LEVEL_MAX = 255 };
+enum { STRIDE = 64, LISTED_MAX = 12 };
 
-/* A place between two fields or lines. */
-typedef struct cursor {
-    int64_t at, line, row;
-} cursor;
+/* How a column is read, and what its fields are. */
+typedef struct column_state {
+    const as_names *known; /* NULL: it is read as numbers */
+    bool strict;
+    as_date_kind date;                /* but as days or times, where it is one of those */
+    bool looked, any, numbers, whole; /* any: not missing */
+    as_date_kind dates;               /* what all its fields are that are not missing */
+} column_state;
 
 struct as_csv {
-    const char *text;
-    int64_t bytes, rows;
-    char delimiter, decimal;
+    as_csv_lines lines;
+    int64_t rows;
+    char decimal;
     int columns;
-    char **name; /* (columns) */
-    struct code {
-        const as_names *known; /* NULL: the column is numbers */
-        bool strict;
-    } * code;      /* (columns), or NULL */
-    cursor *mark;  /* every STRIDE-th row */
-    cursor resume; /* after the row that was read last */
+    bool asked;           /* what the fields of a column are */
+    char **name;          /* (columns) */
+    column_state *column; /* (columns) */
+    as_csv_cursor *mark;  /* every STRIDE-th row */
+    as_csv_cursor resume; /* after the row that was read last */
     char path[];
 };
 
-typedef struct field {
-    const char *text;
-    int64_t bytes; /* inside the quotes */
-    bool quoted, last;
-} field;
-
-/* The field at the cursor, which moves behind it and its delimiter. False: a quote that does not end, or text after
- * one. */
-static bool next_field(const as_csv *csv, cursor *c, field *out)
-{
-    const char *text = csv->text;
-    int64_t at = c->at, lines = 0;
-    *out = (field){.text = text + at};
-    if (at < csv->bytes && text[at] == '"') {
-        out->quoted = true;
-        out->text++;
-        for (at++; at < csv->bytes; at++) {
-            lines += text[at] == '\n';
-            if (text[at] == '"') {
-                if (at + 1 >= csv->bytes || text[at + 1] != '"') {
-                    break;
-                }
-                at++;
-            }
-        }
-        if (at >= csv->bytes) {
-            return false;
-        }
-        out->bytes = text + at - out->text;
-        at++;
-        at += at + 1 < csv->bytes && text[at] == '\r' && text[at + 1] == '\n';
-    } else {
-        while (at < csv->bytes && text[at] != csv->delimiter && text[at] != '\n') {
-            at++;
-        }
-        out->bytes = text + at - out->text;
-        if (at < csv->bytes && text[at] == '\n' && out->bytes > 0 && text[at - 1] == '\r') {
-            out->bytes--;
-        }
-    }
-    if (at < csv->bytes && text[at] != csv->delimiter && text[at] != '\n') {
-        return false;
-    }
-    out->last = at >= csv->bytes || text[at] == '\n';
-    c->line += lines + (at < csv->bytes && text[at] == '\n');
-    c->at = at < csv->bytes ? at + 1 : at;
-    return true;
-}
-
-/* To the next line that is not empty; false at the end. */
-static bool next_line(const as_csv *csv, cursor *c)
-{
-    while (c->at < csv->bytes) {
-        const char *at = csv->text + c->at;
-        if (*at == '\n') {
-            c->at++;
-        } else if (*at == '\r' && c->at + 1 < csv->bytes && at[1] == '\n') {
-            c->at += 2;
-        } else {
-            return true;
-        }
-        c->line++;
-    }
-    return false;
-}
-
-static as_status fail_quote(const as_csv *csv, const cursor *c)
+static as_status fail_quote(const as_csv *csv, const as_csv_cursor *c)
 {
     AS_FAIL(AS_DATA, "%s: line %lld: a quoted field that does not end, or text behind its quote", csv->path,
             (long long)c->line);
@@ -122,22 +59,22 @@ static as_status map_file(as_csv *csv)
         close(file);
         AS_FAIL(AS_DATA, "%s: expected a regular file with content", csv->path);
     }
-    csv->bytes = (int64_t)state.st_size;
-    void *text = mmap(NULL, (size_t)csv->bytes, PROT_READ, MAP_PRIVATE, file, 0);
+    csv->lines.bytes = (int64_t)state.st_size;
+    void *text = mmap(NULL, (size_t)csv->lines.bytes, PROT_READ, MAP_PRIVATE, file, 0);
     const int code = errno;
     close(file);
     if (text == MAP_FAILED) {
-        AS_FAIL(AS_IO, "%s: cannot map %lld bytes: %s", csv->path, (long long)csv->bytes, strerror(code));
+        AS_FAIL(AS_IO, "%s: cannot map %lld bytes: %s", csv->path, (long long)csv->lines.bytes, strerror(code));
     }
-    csv->text = text;
-    if (csv->bytes > 1 && csv->text[0] == '\x1F' && csv->text[1] == '\x8B') {
+    csv->lines.text = text;
+    if (csv->lines.bytes > 1 && csv->lines.text[0] == '\x1F' && csv->lines.text[1] == '\x8B') {
         AS_FAIL(AS_DATA, "%s: expected text, found a gzip-packed file; unpack it first", csv->path);
     }
     return AS_OK;
 }
 
 /* A name without quotes and blanks around it. */
-static char *copy_name(const field *f)
+static char *copy_name(const as_csv_field *f)
 {
     int64_t from = 0, to = f->bytes, n = 0;
     while (from < to && f->text[from] == ' ') {
@@ -157,39 +94,21 @@ static char *copy_name(const field *f)
     return name;
 }
 
-/* Another delimiter than the comma, where the header has that one and no comma outside of quotes. */
-static void find_delimiter(as_csv *csv, int64_t at)
+static as_status read_header(as_csv *csv, as_csv_cursor *c)
 {
-    static const char others[] = ";\t|";
-    bool quoted = false, seen[sizeof others] = {false};
-    for (; csv->delimiter == ',' && at < csv->bytes && (quoted || csv->text[at] != '\n'); at++) {
-        const char here = csv->text[at], *other = here != 0 ? strchr(others, here) : NULL;
-        quoted = quoted != (here == '"');
-        if (!quoted && here == ',') {
-            return;
-        }
-        if (!quoted && other != NULL) {
-            seen[other - others] = true;
-        }
-    }
-    for (int i = 0; csv->delimiter == ',' && others[i] != 0; i++) {
-        csv->delimiter = seen[i] ? others[i] : csv->delimiter;
-    }
-}
-
-static as_status read_header(as_csv *csv, cursor *c)
-{
-    if (csv->bytes >= 3 && memcmp(csv->text, "\xEF\xBB\xBF", 3) == 0) {
+    if (csv->lines.bytes >= 3 && memcmp(csv->lines.text, "\xEF\xBB\xBF", 3) == 0) {
         c->at = 3; /* byte order mark */
     }
-    if (!next_line(csv, c)) {
+    if (!as_csv_next_line(&csv->lines, c)) {
         AS_FAIL(AS_DATA, "%s: expected a header row, found empty lines", csv->path);
     }
-    find_delimiter(csv, c->at);
+    if (csv->lines.delimiter == ',') {
+        csv->lines.delimiter = as_csv_delimiter(csv->lines, *c);
+    }
     bool numbers = true;
     int room = 0;
-    for (field f = {.last = false}; !f.last;) {
-        if (!next_field(csv, c, &f)) {
+    for (as_csv_field f = {.last = false}; !f.last;) {
+        if (!as_csv_next_field(&csv->lines, c, &f)) {
             return fail_quote(csv, c);
         }
         if (csv->columns == room) {
@@ -213,14 +132,14 @@ static as_status read_header(as_csv *csv, cursor *c)
     return AS_OK;
 }
 
-static as_status find_rows(as_csv *csv, cursor c)
+static as_status find_rows(as_csv *csv, as_csv_cursor c)
 {
     int64_t room = 0;
-    for (c.row = 0; next_line(csv, &c); c.row++) {
+    for (c.row = 0; as_csv_next_line(&csv->lines, &c); c.row++) {
         const int64_t line = c.line;
         if (c.row / STRIDE == room) {
             room = room == 0 ? 1024 : 2 * room;
-            cursor *mark = realloc(csv->mark, (size_t)room * sizeof *mark);
+            as_csv_cursor *mark = realloc(csv->mark, (size_t)room * sizeof *mark);
             if (mark == NULL) {
                 AS_FAIL(AS_NOMEM, "%s: out of memory for the places of its rows", csv->path);
             }
@@ -230,15 +149,15 @@ static as_status find_rows(as_csv *csv, cursor c)
             csv->mark[c.row / STRIDE] = c;
         }
         int fields = 0;
-        for (field f = {.last = false}; !f.last; fields++) {
-            if (!next_field(csv, &c, &f)) {
+        for (as_csv_field f = {.last = false}; !f.last; fields++) {
+            if (!as_csv_next_field(&csv->lines, &c, &f)) {
                 return fail_quote(csv, &c);
             }
         }
         if (fields != csv->columns) {
             AS_FAIL(AS_DATA, "%s: line %lld (row %lld): expected %d field%s as in the header, found %d (delimiter %s)",
                     csv->path, (long long)line, (long long)c.row, csv->columns, csv->columns == 1 ? "" : "s", fields,
-                    csv->delimiter == '\t' ? "tab" : (const char[]){csv->delimiter, 0});
+                    csv->lines.delimiter == '\t' ? "tab" : (const char[]){csv->lines.delimiter, 0});
         }
     }
     if (c.row == 0) {
@@ -257,15 +176,19 @@ as_status as_csv_open(const char *path, char delimiter, as_csv **out)
         AS_FAIL(AS_NOMEM, "%s: out of memory for opening it", path);
     }
     memcpy(csv->path, path, length);
-    csv->delimiter = delimiter;
+    csv->lines.delimiter = delimiter;
     csv->decimal = '.';
-    cursor c = {.line = 1};
+    as_csv_cursor c = {.line = 1};
     as_status status = map_file(csv);
     if (status == AS_OK) {
         status = read_header(csv, &c);
     }
     if (status == AS_OK) {
         status = find_rows(csv, c);
+    }
+    if (status == AS_OK) {
+        csv->column = calloc((size_t)csv->columns, sizeof *csv->column);
+        status = csv->column != NULL ? AS_OK : as_error_set(AS_NOMEM, "%s: out of memory for its columns", path);
     }
     if (status != AS_OK) {
         as_csv_close(&csv);
@@ -281,26 +204,29 @@ void as_csv_close(as_csv **csv)
     if (c == NULL) {
         return;
     }
-    if (c->text != NULL) {
-        munmap((void *)(uintptr_t)c->text, (size_t)c->bytes);
+    if (c->lines.text != NULL) {
+        munmap((void *)(uintptr_t)c->lines.text, (size_t)c->lines.bytes);
     }
     for (int i = 0; i < c->columns; i++) {
         free(c->name[i]);
     }
     free(c->name);
     free(c->mark);
-    free(c->code);
+    free(c->column);
     free(c);
     *csv = NULL;
 }
 
 as_status as_csv_set_decimal(as_csv *csv, char decimal)
 {
-    if (decimal == csv->delimiter) {
+    if (decimal == csv->lines.delimiter) {
         AS_FAIL(AS_CONFIG, "%s: \"%c\" stands between fields; expected another one before the fraction of numbers",
                 csv->path, decimal);
     }
     csv->decimal = decimal;
+    for (int i = 0; i < csv->columns; i++) {
+        csv->column[i].looked = false;
+    }
     return AS_OK;
 }
 
@@ -344,153 +270,14 @@ as_status as_csv_find(const as_csv *csv, const char *name, int *out)
     return status;
 }
 
-__extension__ typedef unsigned __int128 uint128;
-
-/* value / 10^after, to the nearest double, by one division of 128 bits: the quotient has 64 bits or 63, and the rest
-   says whether it is more than that. value > 0, after <= 19. */
-static double divided(uint64_t value, int after)
-{
-    static const uint64_t power[] = {1u,
-                                     10u,
-                                     100u,
-                                     1000u,
-                                     10000u,
-                                     100000u,
-                                     1000000u,
-                                     10000000u,
-                                     100000000u,
-                                     1000000000u,
-                                     10000000000u,
-                                     100000000000u,
-                                     1000000000000u,
-                                     10000000000000u,
-                                     100000000000000u,
-                                     1000000000000000u,
-                                     10000000000000000u,
-                                     100000000000000000u,
-                                     1000000000000000000u,
-                                     10000000000000000000u};
-    const int up = __builtin_clzll(value), over = __builtin_clzll(power[after]);
-    const uint64_t divisor = power[after] << over; /* at least 2^63 */
-    const uint128 whole = (uint128)(value << up) << 63;
-    const uint64_t quotient = (uint64_t)(whole / divisor), rest = (uint64_t)(whole % divisor);
-    /* Of 64 or 63 bits 53 are kept: what is below rounds the last of them, the rest standing for a bit under them all.
-     */
-    const int drop = 64 - 53 - __builtin_clzll(quotient);
-    const uint64_t kept = quotient >> drop, below = quotient & ((UINT64_C(1) << drop) - 1),
-                   half = UINT64_C(1) << (drop - 1);
-    const bool more = below > half || (below == half && (rest != 0 || (kept & 1) != 0));
-    return ldexp((double)(kept + more), drop - 64 + 1 - up + over);
-}
-
-/* Decimal numbers of at most 19 digits that count. Those of 15 are exact in double before the one rounding of the
-   quotient (W. Clinger, "How to read floating point numbers accurately", PLDI 1990). Others take the slow way. */
-static bool short_number(const char *text, int64_t n, char decimal, double *out)
-{
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    int64_t i = 0;
-    uint64_t value = 0;
-    int digits = 0, after = 0;
-    const bool negative = n > 0 && text[0] == '-';
-    i += n > 0 && (text[0] == '-' || text[0] == '+');
-    bool point = false, any = false;
-    for (; i < n; i++) {
-        if (text[i] == decimal && !point) {
-            point = true;
-        } else if (text[i] >= '0' && text[i] <= '9' && digits < DIGITS && after < DIGITS) {
-            value = 10 * value + (uint64_t)(text[i] - '0');
-            digits += value > 0; /* zeros in front do not count */
-            after += point;
-            any = true;
-        } else {
-            return false;
-        }
-    }
-    if (!any) {
-        return false;
-    }
-    *out = digits <= EXACT_DIGITS ? (double)value / power[after] : divided(value, after);
-    *out = negative ? -*out : *out;
-    return true;
-}
-
-static bool is_missing(const char *text)
-{
-    static const char *const missing[] = {"", "NA", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "N/A", "n/a"};
-    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
-        if (strcmp(text, missing[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool to_number(const as_csv *csv, const field *f, double *out)
-{
-    const char *text = f->text;
-    int64_t n = f->bytes;
-    for (; n > 0 && (*text == ' ' || *text == '\t'); text++) {
-        n--;
-    }
-    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) {
-        n--;
-    }
-    if (short_number(text, n, csv->decimal, out)) {
-        return true;
-    }
-    char copy[NUMBER_MAX];
-    if (n >= NUMBER_MAX || memchr(text, 0, (size_t)n) != NULL) {
-        return false;
-    }
-    memcpy(copy, text, (size_t)n);
-    copy[n] = 0;
-    if ((n == 0 || strchr("0123456789+-.,", copy[0]) == NULL) && is_missing(copy)) {
-        *out = (double)NAN;
-        return true;
-    }
-    if (csv->decimal != '.') {
-        char *comma = strchr(copy, csv->decimal);
-        if (strchr(copy, '.') != NULL) {
-            return false; /* between thousands */
-        }
-        if (comma != NULL) {
-            *comma = '.';
-        }
-    }
-    return as_text_to_real(copy, out);
-}
-
-/* A field as text: without blanks around it, doubled quotes once. False: longer than a level may be. */
-static bool to_text(const field *f, char out[LEVEL_MAX + 1], int64_t *bytes)
-{
-    int64_t from = 0, to = f->bytes, n = 0;
-    while (from < to && (f->text[from] == ' ' || f->text[from] == '\t')) {
-        from++;
-    }
-    while (to > from && (f->text[to - 1] == ' ' || f->text[to - 1] == '\t')) {
-        to--;
-    }
-    for (int64_t i = from; i < to; i++) {
-        if (n == LEVEL_MAX) {
-            return false;
-        }
-        out[n++] = f->text[i];
-        i += f->quoted && f->text[i] == '"';
-    }
-    out[n] = '\0';
-    *bytes = n;
-    return true;
-}
-
 /* The place of a field's text among those that are known. */
-static as_status to_code(const as_csv *csv, int column, const field *f, int64_t line, int64_t row, double *out)
+static as_status to_code(const as_csv *csv, int column, const as_csv_field *f, int64_t line, int64_t row, double *out)
 {
-    const struct code *code = &csv->code[column];
-    char text[LEVEL_MAX + 1] = "";
+    const column_state *code = &csv->column[column];
+    char text[AS_CSV_TEXT_MAX + 1] = "";
     int64_t bytes = 0;
-    const bool fits = to_text(f, text, &bytes);
-    if (fits && is_missing(text)) {
+    const bool fits = as_csv_text(f, text, &bytes);
+    if (fits && as_csv_is_missing(text, bytes)) {
         *out = (double)NAN;
         return AS_OK;
     }
@@ -512,34 +299,49 @@ static as_status to_code(const as_csv *csv, int column, const field *f, int64_t 
 }
 
 /* The start of a row: forwards from the row that was read last, or from the mark before it. */
-static cursor seek(const as_csv *csv, int64_t row)
+static as_csv_cursor seek(const as_csv *csv, int64_t row)
 {
-    cursor c = csv->mark[row / STRIDE];
+    as_csv_cursor c = csv->mark[row / STRIDE];
     if (csv->resume.row <= row && csv->resume.row >= c.row) {
         c = csv->resume;
     }
     for (; c.row < row; c.row++) {
-        next_line(csv, &c);
-        for (field f = {.last = false}; !f.last;) {
-            next_field(csv, &c, &f);
+        as_csv_next_line(&csv->lines, &c);
+        for (as_csv_field f = {.last = false}; !f.last;) {
+            as_csv_next_field(&csv->lines, &c, &f);
         }
     }
-    next_line(csv, &c);
+    as_csv_next_line(&csv->lines, &c);
     return c;
 }
 
-/* A field that is no number: what reads it, as far as that can be seen. */
-static as_status fail_number(as_csv *csv, int column, const field *f, int64_t line, int64_t row)
+/* A field as the number that it is for its column; false: it is none. */
+static bool to_number(const as_csv *csv, int column, const as_csv_field *f, double *out)
 {
-    const char decimal = csv->decimal;
+    const as_date_kind date = csv->column[column].date;
+    if (date == AS_DATE_NONE) {
+        return as_csv_number(f, csv->decimal, out);
+    }
+    const as_csv_field t = as_csv_trimmed(f);
+    if (as_csv_is_missing(t.text, t.bytes)) {
+        *out = (double)NAN;
+        return true;
+    }
+    return as_date_read(t.text, t.bytes, out) == date;
+}
+
+/* A field that is no number: what reads it, as far as that can be seen. */
+static as_status fail_number(const as_csv *csv, int column, const as_csv_field *f, int64_t line, int64_t row)
+{
+    const as_csv_field t = as_csv_trimmed(f);
     double ignored;
-    csv->decimal = decimal == '.' ? ',' : '.';
-    const bool other = to_number(csv, f, &ignored);
-    csv->decimal = decimal;
     char cure[128] =
         "data.columns.one_hot takes texts, code those of models of categories; data.columns.use chooses columns";
-    if (other) {
-        snprintf(cure, sizeof cure, "decimal: %s of the source reads that", decimal == '.' ? "comma" : "point");
+    if (as_csv_number(f, csv->decimal == '.' ? ',' : '.', &ignored)) {
+        snprintf(cure, sizeof cure, "decimal: %s of the source reads that", csv->decimal == '.' ? "comma" : "point");
+    } else if (as_date_read(t.text, t.bytes, &ignored) != AS_DATE_NONE) {
+        snprintf(cure, sizeof cure, "dates: [\"%.40s\"] of the source reads that, as days since 1970-01-01",
+                 csv->name[column]);
     }
     AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected a number, found \"%.*s\" (%s)", csv->path,
             (long long)line, (long long)row, csv->name[column], (int)(f->bytes < 40 ? f->bytes : 40), f->text, cure);
@@ -548,16 +350,16 @@ static as_status fail_number(as_csv *csv, int column, const field *f, int64_t li
 as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot, int64_t width, double *data)
 {
     AS_ASSERT(first >= 0 && count >= 0 && first + count <= csv->rows);
-    cursor c = seek(csv, first);
+    as_csv_cursor c = seek(csv, first);
     for (; c.row < first + count; c.row++, data += width) {
-        next_line(csv, &c);
+        as_csv_next_line(&csv->lines, &c);
         for (int column = 0; column < csv->columns; column++) {
             const int64_t line = c.line;
-            field f;
-            next_field(csv, &c, &f);
-            if (slot[column] >= 0 && csv->code != NULL && csv->code[column].known != NULL) {
+            as_csv_field f;
+            as_csv_next_field(&csv->lines, &c, &f);
+            if (slot[column] >= 0 && csv->column[column].known != NULL) {
                 AS_TRY(to_code(csv, column, &f, line, c.row, &data[slot[column]]));
-            } else if (slot[column] >= 0 && !to_number(csv, &f, &data[slot[column]])) {
+            } else if (slot[column] >= 0 && !to_number(csv, column, &f, &data[slot[column]])) {
                 return fail_number(csv, column, &f, line, c.row);
             }
         }
@@ -568,16 +370,17 @@ as_status as_csv_read(as_csv *csv, int64_t first, int64_t count, const int *slot
 
 /* Calls `each` with the fields of a column, in the order of the rows, until it gives an error. */
 static as_status over_column(const as_csv *csv, int column,
-                             as_status (*each)(void *context, const cursor *row, const field *f), void *context)
+                             as_status (*each)(void *context, const as_csv_cursor *row, const as_csv_field *f),
+                             void *context)
 {
-    cursor c = csv->mark[0];
+    as_csv_cursor c = csv->mark[0];
     for (; c.row < csv->rows; c.row++) {
-        next_line(csv, &c);
-        const cursor start = c;
-        field wanted = {0};
+        as_csv_next_line(&csv->lines, &c);
+        const as_csv_cursor start = c;
+        as_csv_field wanted = {0};
         for (int i = 0; i < csv->columns; i++) {
-            field f;
-            next_field(csv, &c, &f);
+            as_csv_field f;
+            as_csv_next_field(&csv->lines, &c, &f);
             wanted = i == column ? f : wanted;
         }
         AS_TRY(each(context, &start, &wanted));
@@ -585,34 +388,74 @@ static as_status over_column(const as_csv *csv, int column,
     return AS_OK;
 }
 
+/* What one more field leaves of a column's being numbers, whole numbers, days or times. */
+static void look_at_field(const as_csv *csv, int at, const as_csv_field *f)
+{
+    column_state *c = &csv->column[at];
+    const as_csv_field t = as_csv_trimmed(f);
+    double value;
+    c->whole = c->whole && f->bytes <= 16 && as_csv_short_number(f->text, f->bytes, '.', &value) &&
+               memchr(f->text, '.', (size_t)f->bytes) == NULL;
+    c->numbers = c->numbers && ((c->whole && c->date == AS_DATE_NONE) || to_number(csv, at, f, &value));
+    if ((!c->any || c->dates != AS_DATE_NONE) && !as_csv_is_missing(t.text, t.bytes)) {
+        const as_date_kind kind = as_date_read(t.text, t.bytes, &value);
+        c->dates = !c->any || kind == c->dates ? kind : AS_DATE_NONE;
+        c->any = true;
+    }
+}
+
+/* What the fields of a column are. The first column that is asked for is looked at alone, with the next one all that
+   are left, in one pass. */
+static const column_state *look(as_csv *csv, int wanted)
+{
+    column_state *all = csv->column;
+    if (all[wanted].looked) {
+        return &all[wanted];
+    }
+    const int from = csv->asked ? 0 : wanted, to = csv->asked ? csv->columns : wanted + 1;
+    csv->asked = true;
+    for (int i = from; i < to; i++) {
+        if (!all[i].looked) {
+            all[i].numbers = all[i].whole = true;
+            all[i].dates = AS_DATE_NONE;
+            all[i].any = false;
+        }
+    }
+    as_csv_cursor c = csv->mark[0];
+    for (; c.row < csv->rows; c.row++) {
+        as_csv_next_line(&csv->lines, &c);
+        for (int i = 0; i < csv->columns; i++) {
+            as_csv_field f;
+            as_csv_next_field(&csv->lines, &c, &f);
+            if (i >= from && i < to && !all[i].looked) {
+                look_at_field(csv, i, &f);
+            }
+        }
+    }
+    for (int i = from; i < to; i++) {
+        all[i].looked = true;
+    }
+    return &all[wanted];
+}
+
 typedef struct texts {
     const as_csv *csv;
     int column;
     int64_t most;
     as_names *out;
-    bool all_numbers;
 } texts;
 
-static as_status find_number(void *context, const cursor *row, const field *f)
-{
-    (void)row;
-    texts *t = context;
-    double ignored;
-    t->all_numbers = t->all_numbers && to_number(t->csv, f, &ignored);
-    return AS_OK;
-}
-
-static as_status add_text(void *context, const cursor *row, const field *f)
+static as_status add_text(void *context, const as_csv_cursor *row, const as_csv_field *f)
 {
     const texts *t = context;
-    char text[LEVEL_MAX + 1];
+    char text[AS_CSV_TEXT_MAX + 1];
     int64_t bytes = 0;
-    if (!to_text(f, text, &bytes)) {
+    if (!as_csv_text(f, text, &bytes)) {
         AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected a text of at most %d bytes, found %lld",
-                t->csv->path, (long long)row->line, (long long)row->row, t->csv->name[t->column], (int)LEVEL_MAX,
+                t->csv->path, (long long)row->line, (long long)row->row, t->csv->name[t->column], (int)AS_CSV_TEXT_MAX,
                 (long long)f->bytes);
     }
-    if (is_missing(text)) {
+    if (as_csv_is_missing(text, bytes)) {
         return AS_OK;
     }
     AS_TRY(as_names_insert(t->out, text, bytes));
@@ -628,9 +471,7 @@ static as_status add_text(void *context, const cursor *row, const field *f)
 
 as_status as_csv_texts(as_csv *csv, int column, int64_t most, as_names *out)
 {
-    texts t = {.csv = csv, .column = column, .most = most, .out = out, .all_numbers = true};
-    AS_TRY(over_column(csv, column, find_number, &t));
-    return t.all_numbers ? AS_OK : over_column(csv, column, add_text, &t);
+    return look(csv, column)->numbers ? AS_OK : as_csv_words(csv, column, most, out);
 }
 
 as_status as_csv_words(as_csv *csv, int column, int64_t most, as_names *out)
@@ -639,31 +480,70 @@ as_status as_csv_words(as_csv *csv, int column, int64_t most, as_names *out)
     return over_column(csv, column, add_text, &t);
 }
 
-as_status as_csv_code(as_csv *csv, int column, const as_names *known, bool strict)
+void as_csv_code(as_csv *csv, int column, const as_names *known, bool strict)
 {
-    if (csv->code == NULL) {
-        csv->code = calloc((size_t)csv->columns, sizeof *csv->code);
-    }
-    if (csv->code == NULL) {
-        AS_FAIL(AS_NOMEM, "%s: out of memory for the codes of %d columns", csv->path, csv->columns);
-    }
-    csv->code[column] = (struct code){known, strict};
-    return AS_OK;
-}
-
-static as_status check_whole(void *context, const cursor *row, const field *f)
-{
-    (void)row;
-    bool *whole = context;
-    double value;
-    *whole = *whole && short_number(f->text, f->bytes, '.', &value) && memchr(f->text, '.', (size_t)f->bytes) == NULL;
-    return AS_OK;
+    csv->column[column].known = known;
+    csv->column[column].strict = strict;
 }
 
 bool as_csv_whole(as_csv *csv, int column)
 {
-    bool whole = true;
-    return over_column(csv, column, check_whole, &whole) == AS_OK && whole;
+    return look(csv, column)->whole;
+}
+
+as_date_kind as_csv_dates(as_csv *csv, int column)
+{
+    return look(csv, column)->dates;
+}
+
+static int count_numbers(as_csv *csv)
+{
+    int n = 0;
+    for (int i = 0; i < csv->columns; i++) {
+        n += look(csv, i)->numbers;
+    }
+    return n;
+}
+
+bool as_csv_find_decimal(as_csv *csv)
+{
+    const char before = csv->decimal;
+    const int points = count_numbers(csv);
+    if (as_csv_set_decimal(csv, ',') != AS_OK) { /* it stands between fields */
+        return false;
+    }
+    return count_numbers(csv) > points || as_csv_set_decimal(csv, before) != AS_OK;
+}
+
+/* All fields are dates, and of the kind of the first one. */
+static as_status check_date(void *context, const as_csv_cursor *row, const as_csv_field *f)
+{
+    const texts *t = context;
+    column_state *c = &t->csv->column[t->column];
+    const as_csv_field word = as_csv_trimmed(f);
+    double ignored;
+    if (as_csv_is_missing(word.text, word.bytes)) {
+        return AS_OK;
+    }
+    const as_date_kind kind = as_date_read(word.text, word.bytes, &ignored);
+    c->date = c->date == AS_DATE_NONE ? kind : c->date;
+    if (kind != AS_DATE_NONE && kind == c->date) {
+        return AS_OK;
+    }
+    AS_FAIL(AS_DATA, "%s: line %lld (row %lld), column \"%s\": expected %s, found \"%.*s\"", t->csv->path,
+            (long long)row->line, (long long)row->row, t->csv->name[t->column],
+            c->date == AS_DATE_DAY    ? "a date such as 2026-11-23, 2026-11-23 14:30 or 23.11.2026"
+            : c->date == AS_DATE_TIME ? "a time such as 14:30 or 14:30:05"
+                                      : "a date such as 2026-11-23, 2026-11-23 14:30 or 23.11.2026, or a time (14:30)",
+            (int)(word.bytes < 40 ? word.bytes : 40), word.text);
+}
+
+as_status as_csv_date(as_csv *csv, int column)
+{
+    texts t = {.csv = csv, .column = column};
+    csv->column[column].looked = false;
+    csv->column[column].date = AS_DATE_NONE;
+    return over_column(csv, column, check_date, &t);
 }
 
 void as_csv_write_field(const char *prefix, const char *word, as_text *text)

@@ -81,7 +81,12 @@ static void text_counts(const as_stats_column *c, as_text *out)
 {
     as_text_add(out, "\n%.40s: %s of %lld level%s", c->name, c->role == AS_STATS_LABEL ? "label" : "category",
                 (long long)c->d.distinct, c->d.distinct == 1 ? "" : "s");
-    as_text_add(out, c->d.missing > 0 ? ", %lld missing\n" : "\n", (long long)c->d.missing);
+    as_text_add(out, c->d.missing > 0 ? ", %lld missing" : "", (long long)c->d.missing);
+    if (c->d.distinct == c->d.n && c->d.n > LEVELS_SHOWN) {
+        as_text_add(out, ", each once\n");
+        return;
+    }
+    as_text_add(out, "\n");
     for (int64_t i = 0; i < c->ncounts && i < LEVELS_SHOWN; i++) {
         char name[64];
         level_name(c, i, name);

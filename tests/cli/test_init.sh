@@ -23,7 +23,7 @@ expect 0 '3 rows of 2' explain ../in/csv.yaml -s data.train.file=../in/t.csv
 printf 'id;town;rain;same;price\n%s\n' "$(for i in $(seq 40); do echo "$i;$([ $((i % 3)) = 0 ] && echo '"a ""b"""' || echo "c$((i % 2))");$((i % 7)),5;1;$([ $i = 9 ] || echo $((i * i % 50)),25)"; done)" >../in/shop.csv
 expect 0 '^shop\.yaml written' init ../in/shop.csv
 mv shop.yaml ../in/
-for line in '    decimal: comma ' '    features: \["id", "town", "rain"\]' '    # left out: same \(constant\)' '  columns: \{one_hot: \["town"\], drop_first' '  missing: drop ' 'model: \{type: ols\}'; do
+for line in '    decimal: comma ' '    features: \[id, town, rain\]' '    # left out: same \(constant\)' '  columns: \{one_hot: \[town\], drop_first' '  missing: drop ' 'model: \{type: ols\}'; do
     grep -qE "^$line" ../in/shop.yaml || complain "shop.yaml: no line $line"
 done
 expect 0 ' 2 steps in ' train ../in/shop.yaml -q -o ../shop
@@ -31,6 +31,17 @@ expect 0 'town=c1' info ../shop
 expect 0 'town\.yaml written' init ../in/shop.csv --target town --out town.yaml
 grep -q '^model: {type: logistic}' town.yaml || complain 'texts are classes'
 rm town.yaml
+# Dates are days, and the files that are asked later have them too.
+printf 'when,at,y\n%s\n' "$(for i in $(seq 10 30); do echo "2026-01-$i 06:00,$((i % 24)):30,$((i * i % 17))"; done)" >../in/days.csv
+expect 0 'days\.yaml written' init ../in/days.csv
+mv days.yaml ../in/
+grep -q '^    dates: \[when, at\] ' ../in/days.yaml || complain 'days are dates'
+expect 0 ' 2 steps in ' train ../in/days.yaml -q -o ../days
+expect 0 'days\.csv: 21 rows' predict ../days --in ../in/days.csv --out ../days.csv
+printf 'when,at\n2026-01-10,1:00\n10/01/2026,2:00\n' >../in/later.csv
+expect 65 'later\.csv: line 3 \(row 1\), column "when": expected a date such as 2026-11-23, .*, found "10/01/2026"' predict ../days --in ../in/later.csv --out ../later.csv
+expect 0 '^when: 2026-01-10 06:00:00 to 2026-01-30 06:00:00, as days since 1970-01-01' info ../in/days.csv --stats
+expect 0 '^at: 00:30:00 to 23:30:00, as shares of a day' info ../in/days.csv --stats
 expect 65 'no column is named "cost"; the header has id, town' init ../in/shop.csv --target cost
 printf 'a,b\n1,2\n1,3\n' >../in/flat.csv
 expect 65 'no column to learn "b" from; left out: a \(constant\)' init ../in/flat.csv

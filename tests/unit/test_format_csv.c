@@ -178,6 +178,58 @@ static void test_other_delimiters_and_decimal_commas(void **state)
     as_csv_close(&csv);
 }
 
+/* A name with a comma that is not quoted does not make the comma the delimiter of a table of semicolons. */
+static void test_a_delimiter_cuts_all_lines_alike(void **state)
+{
+    (void)state;
+    const int slot[3] = {0, 1, 2};
+    double value[6];
+    as_csv *csv = NULL;
+    write_text("a;b, kg;c\n1;2.5;3\n4;5.5;6\n");
+    assert_ok(as_csv_open(path, ',', &csv));
+    assert_int_equal(as_csv_columns(csv), 3);
+    assert_string_equal(as_csv_name(csv, 1), "b, kg");
+    assert_ok(as_csv_read(csv, 0, 2, slot, 3, value));
+    assert_true(value[1] == 2.5 && value[5] == 6);
+    as_csv_close(&csv);
+    write_text("a,b;c,d\n1,2,3\n1,2\n"); /* neither does: the comma, and the line that differs */
+    assert_fails(AS_DATA, "line 3 (row 1): expected 3 fields as in the header, found 2 (delimiter ,)",
+                 as_csv_open(path, ',', &csv));
+}
+
+/* Columns of dates are texts until someone says that they are read. */
+static void test_dates_are_days(void **state)
+{
+    (void)state;
+    const int slot[4] = {0, 1, 2, 3};
+    double value[12];
+    as_csv *csv = NULL;
+    as_names texts = {0};
+    write_text("day,at,mixed,n\n1970-01-02, 06:00 ,2020-01-01,1\n\"1970-01-03 12:00\",NA,12:00,2\n,18:00,x,3\n");
+    assert_ok(as_csv_open(path, ',', &csv));
+    assert_int_equal(as_csv_dates(csv, 0), AS_DATE_DAY);
+    assert_int_equal(as_csv_dates(csv, 1), AS_DATE_TIME);
+    assert_int_equal(as_csv_dates(csv, 2), AS_DATE_NONE);
+    assert_int_equal(as_csv_dates(csv, 3), AS_DATE_NONE);
+    assert_true(as_csv_whole(csv, 3) && !as_csv_whole(csv, 0));
+    assert_ok(as_csv_texts(csv, 0, 10, &texts));
+    assert_int_equal(texts.n, 2);
+    as_names_free(&texts);
+    assert_fails(AS_DATA, "column \"day\": expected a number, found \"1970-01-02\" (dates: [\"day\"] of the source",
+                 as_csv_read(csv, 0, 3, slot, 4, value));
+    assert_ok(as_csv_date(csv, 0));
+    assert_ok(as_csv_date(csv, 1));
+    assert_ok(as_csv_texts(csv, 0, 10, &texts)); /* numbers now */
+    assert_int_equal(texts.n, 0);
+    const int two[4] = {0, 1, -1, -1};
+    assert_ok(as_csv_read(csv, 0, 3, two, 2, value));
+    assert_true(value[0] == 1 && value[2] == 2.5 && isnan(value[4]));
+    assert_true(value[1] == 0.25 && isnan(value[3]) && value[5] == 0.75);
+    assert_fails(AS_DATA, "line 3 (row 1), column \"mixed\": expected a date such as", as_csv_date(csv, 2));
+    assert_fails(AS_DATA, "line 2 (row 0), column \"n\": expected a date such as 2026-11-23", as_csv_date(csv, 3));
+    as_csv_close(&csv);
+}
+
 /* Rows far apart and backwards give what a whole read gives. */
 static void test_any_order_of_rows(void **state)
 {
@@ -279,6 +331,8 @@ int main(void)
         cmocka_unit_test(test_missing_fields_are_nan),
         cmocka_unit_test(test_bad_rows_are_named),
         cmocka_unit_test(test_other_delimiters_and_decimal_commas),
+        cmocka_unit_test(test_a_delimiter_cuts_all_lines_alike),
+        cmocka_unit_test(test_dates_are_days),
         cmocka_unit_test(test_any_order_of_rows),
         cmocka_unit_test(test_a_data_set_from_a_table),
         cmocka_unit_test(test_truncation_at_every_byte_never_reads_beyond),
