@@ -66,12 +66,34 @@ as_status as_h5_object_open(as_h5 *file, const char *name, hid_t *out)
 
 /* ---- all datasets ---- */
 
+#if H5_VERSION_GE(1, 12, 0)
+typedef H5O_token_t place;
+#else
+typedef haddr_t place;
+#endif
+
+/* Where an object stands in its file, whatever it is called. */
+static bool place_of(hid_t object, place *out)
+{
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_info2_t info;
+    const bool known = H5Oget_info3(object, &info, H5O_INFO_BASIC) >= 0;
+    *out = info.token;
+#else
+    H5O_info_t info;
+    const bool known = H5Oget_info2(object, &info, H5O_INFO_BASIC) >= 0;
+    *out = info.addr;
+#endif
+    return known;
+}
+
 typedef struct walk {
     as_h5 *file;
     as_status (*visit)(void *context, const char *name, int rank, const int64_t *dim, as_dtype type, bool numeric,
                        const char *storage);
     void *context;
     int64_t links;
+    place above[DEPTH_MAX + 1]; /* groups on the way */
     char name[NAME_MAX_BYTES];
 } walk;
 
@@ -95,8 +117,13 @@ static as_status visit_dataset(const walk *w, hid_t id)
 static as_status visit_group(walk *w, hid_t group, size_t length, int depth)
 {
     H5G_info_t info;
-    if (depth > DEPTH_MAX || H5Gget_info(group, &info) < 0) {
+    if (depth > DEPTH_MAX || H5Gget_info(group, &info) < 0 || !place_of(group, &w->above[depth])) {
         AS_FAIL(AS_DATA, "%s:%s: corrupt or nested more than %d groups deep", w->file->path, w->name, DEPTH_MAX);
+    }
+    for (int i = 0; i < depth; i++) {
+        if (memcmp(&w->above[i], &w->above[depth], sizeof(place)) == 0) { /* a link back: all of it has been seen */
+            return AS_OK;
+        }
     }
     for (hsize_t i = 0; i < info.nlinks; i++) {
         H5L_info_t link;
