@@ -1,6 +1,7 @@
 /* Ascending lists are searched by halving; an insertion moves the pointers behind it. */
 #include "base/names.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,18 @@ int64_t as_names_find(const as_names *ascending, const char *text, int64_t bytes
     bool found;
     const int64_t at = place(ascending, text, bytes, &found);
     return found ? at : -1;
+}
+
+bool as_names_count_from_zero(const as_names *names)
+{
+    for (int64_t i = 0; i < names->n; i++) {
+        char text[24];
+        const int n = snprintf(text, sizeof text, "%lld", (long long)i);
+        if (as_names_find(names, text, n) < 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 as_status as_names_copy(const as_names *from, as_names *to)

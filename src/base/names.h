@@ -26,6 +26,9 @@ as_status as_names_insert(as_names *names, const char *text, int64_t bytes);
 /* Place of a text in an ascending list, or -1. */
 int64_t as_names_find(const as_names *ascending, const char *text, int64_t bytes);
 
+/* Whether names are 0, 1, ... n - 1: all are whole numbers, and different as texts. */
+bool as_names_count_from_zero(const as_names *ascending);
+
 /* Not collective. *to, empty, becomes a copy. Errors: NOMEM. */
 as_status as_names_copy(const as_names *from, as_names *to);
 

@@ -31,7 +31,8 @@ static void target_kind(const as_source *source, as_target wanted, const as_colu
     if (!y->present) {
         return;
     }
-    if (source->labels == AS_LABELS_TRUE || (source->labels == AS_LABELS_AUTO && whole)) {
+    const bool given = source->labels == AS_LABELS_TRUE || source->labels == AS_LABELS_ANY;
+    if (given || (source->labels == AS_LABELS_AUTO && whole)) {
         out->target = AS_TARGET_LABELS;
         out->positions = width;
     } else {
@@ -496,8 +497,9 @@ as_status as_dataset_open(const as_data_options *options, as_role role, as_world
                             .inputs = named ? &like->inputs : NULL,
                             .classes = like != NULL ? &like->class_names : NULL,
                             .design = like != NULL ? like->design : NULL,
-                            .any_labels = like == NULL && options->wanted == AS_TARGET_LABELS &&
-                                          options->classes == 0 && source->labels == AS_LABELS_AUTO};
+                            .any_labels = like == NULL && options->classes == 0 &&
+                                          (source->labels == AS_LABELS_ANY ||
+                                           (source->labels == AS_LABELS_AUTO && options->wanted == AS_TARGET_LABELS))};
     as_status status = as_load_open(source, options, &known, role == AS_PREDICT, &load);
     if (status == AS_OK) {
         snprintf(out->place, sizeof out->place, "%s (%.480s)", role_names[role], load.column[AS_PART_X].place);

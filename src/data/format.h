@@ -71,7 +71,7 @@ typedef struct as_format_ops {
 const as_format_ops *const *as_formats_get(void);
 
 /* What y is: labels where it has an integer type and one value a row, unless `labels` says. */
-typedef enum as_labels { AS_LABELS_AUTO, AS_LABELS_TRUE, AS_LABELS_FALSE } as_labels;
+typedef enum as_labels { AS_LABELS_AUTO, AS_LABELS_TRUE, AS_LABELS_FALSE, AS_LABELS_ANY } as_labels;
 
 /* Where the channels of a sample are: last, as everything here wants them, or first in the file. */
 typedef enum as_layout { AS_LAYOUT_NHWC, AS_LAYOUT_NCHW } as_layout;

@@ -171,19 +171,6 @@ static void describe(as_format_file *file, const options *o, as_column column[AS
     }
 }
 
-/* Whether names are 0, 1, ... n - 1: all are whole numbers, and different as texts. */
-static bool counts_from_zero(const as_names *names)
-{
-    for (int64_t i = 0; i < names->n; i++) {
-        char text[24];
-        const int n = snprintf(text, sizeof text, "%lld", (long long)i);
-        if (as_names_find(names, text, n) < 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* One target column: whole numbers are labels, and so are texts, by their places in the ascending list of all. */
 static as_status describe_target(as_format_file *file, const as_known *known, as_column *y)
 {
@@ -204,7 +191,7 @@ static as_status describe_target(as_format_file *file, const as_known *known, as
             return AS_OK;
         }
         AS_TRY(as_csv_words(file->csv, column, CLASSES_MOST, &file->classes));
-        if (counts_from_zero(&file->classes)) {
+        if (as_names_count_from_zero(&file->classes)) {
             as_names_free(&file->classes);
             return AS_OK;
         }

@@ -54,7 +54,7 @@ enum { FORMATS = sizeof formats / sizeof formats[0] - 1 };
 
 static const char *const layout_choices[] = {[AS_LAYOUT_NHWC] = "nhwc", [AS_LAYOUT_NCHW] = "nchw", NULL};
 
-static const char *const label_choices[] = {[AS_LABELS_AUTO] = "auto", "true", "false", NULL};
+static const char *const label_choices[] = {[AS_LABELS_AUTO] = "auto", "true", "false", "any", NULL};
 
 const as_field as_source_fields[] = {
     {.name = "labels",
@@ -62,7 +62,10 @@ const as_field as_source_fields[] = {
      .offset = offsetof(common, source.labels),
      .standard = "auto",
      .choices = label_choices,
-     .help = "whether y holds class labels (0, 1, 2, ...); auto: when it has an integer type and one value a row"},
+     .help =
+         "whether y holds class labels (0, 1, 2, ...); any: whole numbers such as 1 to 10 or -1 and 1, of which each "
+         "is a class; auto: when it has an integer type and one value a row, and any where a model learns classes "
+         "alone"},
     {.name = "layout",
      .type = AS_FIELD_CHOICE,
      .offset = offsetof(common, source.layout),

@@ -81,6 +81,9 @@ as_status as_load_open(const as_source *source, const as_data_options *options, 
     if (status == AS_OK) {
         status = as_load_design(out, source, wanted.design);
     }
+    if (status == AS_OK) {
+        status = as_load_labels(out, &wanted);
+    }
     if (status != AS_OK) {
         as_load_close(out);
     }
@@ -93,6 +96,9 @@ void as_load_close(as_load *load)
         load->ops->close(&load->file);
     }
     as_design_destroy(&load->design);
+    as_names_free(&load->classes);
+    free(load->class);
+    load->class = NULL;
 }
 
 as_dtype as_load_type(const as_load *load, as_part part)

@@ -5,6 +5,12 @@
 #include "data/assign.h"
 #include "data/dataset.h"
 
+/* A class whose name is a number. */
+typedef struct as_load_class {
+    double value;
+    int64_t place; /* among the names */
+} as_load_class;
+
 /* An open source and the policy for its missing values. */
 typedef struct as_load {
     const as_data_options *options;
@@ -16,6 +22,8 @@ typedef struct as_load {
     bool first[AS_PARTS];     /* channels come first in the file: they are moved to the end */
     bool reconstruct;         /* the targets are the inputs: nothing is read for them */
     bool echo;                /* a series is its own target: what comes next */
+    as_names classes;         /* names that the labels have as numbers; empty: they are read as they stand */
+    as_load_class *class;     /* (classes.n), ascending by value */
     struct as_design *design; /* makes the columns of x; NULL: they are those of the file */
 } as_load;
 
@@ -38,6 +46,14 @@ as_status as_load_sample(const as_load *load, as_part part, int64_t row, as_dtyp
    CONFIG, DATA, IO, NOMEM. */
 as_status as_load_design(as_load *load, const as_source *source, const struct as_design *known);
 as_status as_load_design_read(const as_load *load, int64_t first, int64_t count, double *out);
+
+/* Not collective. Labels, one a row, that are whole numbers get names where the training data had such, or any are
+   wanted and they are not 0, 1, 2, ...; from then on they are read as places among their names. Errors: those of
+   reading; NOMEM. */
+as_status as_load_labels(as_load *load, const as_known *known);
+
+/* Not collective. The labels of rows first, ... as places among the names; NaN stays. Errors: DATA, another label. */
+as_status as_load_name_labels(const as_load *load, int64_t first, int64_t count, double *value);
 
 /* n stored numbers as AS_F32 or AS_F64. */
 void as_load_widen(int64_t n, const void *source, as_dtype stored, as_dtype type, void *data);

@@ -139,7 +139,7 @@ static as_status read_stored(const as_load *load, as_part part, int64_t first, i
     return load->first[part] ? move_channels(load, part, count, data) : AS_OK;
 }
 
-as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
+static as_status read_samples(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
 {
     const as_window *w = &load->window;
     if (part == AS_PART_X && load->design != NULL) {
@@ -156,6 +156,25 @@ as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t
         AS_TRY(read_stored(load, from, (first + i) * w->stride + skip, moments, (uint8_t *)data + (size_t)i * bytes));
     }
     return AS_OK;
+}
+
+as_status as_load_read(const as_load *load, as_part part, int64_t first, int64_t count, void *data)
+{
+    const as_dtype stored = load->stored[part].type;
+    if (part != AS_PART_Y || load->classes.n == 0) {
+        return read_samples(load, part, first, count, data);
+    }
+    void *label = malloc((size_t)count * as_dtype_bytes(stored));
+    if (label == NULL) {
+        AS_FAIL(AS_NOMEM, "%s: out of memory for %lld labels", load->column[part].place, (long long)count);
+    }
+    as_status status = read_samples(load, part, first, count, label);
+    if (status == AS_OK) {
+        as_load_widen(count, label, stored, AS_F64, data);
+        status = as_load_name_labels(load, first, count, data);
+    }
+    free(label);
+    return status;
 }
 
 /* ---- a rank's windows ---- */

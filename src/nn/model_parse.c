@@ -300,7 +300,8 @@ static as_status check_outputs(const as_node *node, const as_model *model, as_mo
                 : labels    ? "es"
                             : "s",
                 (long long)head->outputs, head->outputs == 1 ? "" : "s", (long long)found,
-                labels && things == found + 1 ? " (labels count from 0: the largest one and 1 are the classes)"
+                labels && things == found + 1 ? " (labels count from 0: the largest one and 1 are the classes; "
+                                                "data.train.labels: any makes a class of each)"
                 : things > 1                  ? ""
                 : labels                      ? " (data.classes tells of more where not all of them occur)"
                                               : " (labels: true of data.train reads whole numbers as labels)");

@@ -89,8 +89,8 @@ static as_status name_all(const as_data_options *options, reader *r, as_data_sta
 {
     const as_column *x = &r->load.column[AS_PART_X], *y = &r->load.column[AS_PART_Y];
     const bool whole = y->type != AS_F32 && y->type != AS_F64;
-    const bool labels = options->train.labels == AS_LABELS_TRUE || y->classes != NULL ||
-                        (options->train.labels == AS_LABELS_AUTO && whole && r->width[1] == 1);
+    const bool labels = options->train.labels == AS_LABELS_TRUE || options->train.labels == AS_LABELS_ANY ||
+                        y->classes != NULL || (options->train.labels == AS_LABELS_AUTO && whole && r->width[1] == 1);
     s->rows = x->rows;
     s->column = calloc((size_t)(r->width[0] + r->width[1]), sizeof *s->column);
     if (s->column == NULL) {

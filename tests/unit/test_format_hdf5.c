@@ -257,6 +257,7 @@ static void test_all_datasets_are_visited_in_name_order(void **state)
     H5Gclose(H5Gcreate2(out, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     add(out, "a/x", H5T_STD_U8LE, 0, false);
     add(out, "b", H5T_IEEE_F32LE, 2, true);
+    assert_true(H5Lcreate_hard(out, "/", out, "a/up", H5P_DEFAULT, H5P_DEFAULT) >= 0); /* is not gone round */
     H5Tset_size(text, 5);
     const hid_t set = H5Dcreate2(out, "text", text, scalar, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Dwrite(set, text, H5S_ALL, H5S_ALL, H5P_DEFAULT, "hello");
@@ -305,6 +306,59 @@ static void test_what_cannot_be_opened_is_listed(void **state)
     assert_ok(as_h5_visit(in, find_unreadable, &found));
     assert_int_equal(found, 1);
     as_h5_close(&in);
+}
+
+static void add_labels(hid_t file, const char *name, const int32_t *label)
+{
+    const hsize_t dim = ROWS;
+    const hid_t space = H5Screate_simple(1, &dim, NULL);
+    const hid_t set = H5Dcreate2(file, name, H5T_STD_I8LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Dwrite(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, label) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+}
+
+/* Whole numbers that are not 0, 1, 2, ... are names of classes, ascending as texts, where any are asked for. */
+static void test_labels_of_any_numbers(void **state)
+{
+    data_setup *s = *state;
+    const hid_t out = create();
+    add(out, "x", H5T_STD_I16BE, 0, false);
+    add_labels(out, "y", (const int32_t[ROWS]){3, -1, 3, 10, 10, -1});
+    add_labels(out, "z", (const int32_t[ROWS]){3, -1, 3, 10, 4, -1});
+    add_labels(out, "zero", (const int32_t[ROWS]){2, 1, 0, 0, 1, 2});
+    H5Fclose(out);
+
+    as_data_options options;
+    as_lanes lanes = lanes_of(2, 1, 0);
+    as_dataset data, test;
+    assert_ok(parse_data(s,
+                         "train: {format: hdf5, file: " SCRATCH("test.h5") ", labels: any}\nassign: contiguous\n"
+                                                                           "test: {format: hdf5, file: " SCRATCH(
+                                                                               "test.h5") ", y: z, labels: any}\n",
+                         &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_true(data.target == AS_TARGET_LABELS && data.classes == 3 && data.class_names.n == 3);
+    static const char *const names[] = {"-1", "10", "3"};
+    static const int32_t places[ROWS] = {2, 0, 2, 1, 1, 0};
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(data.class_names.name[i], names[i]);
+    }
+    for (int i = 0; i < ROWS; i++) {
+        assert_int_equal(data.label[i], places[data.id[i]]);
+    }
+    assert_fails(AS_DATA, "test.h5:z: row 4: label 4 is none of the 3 known there: -1, 3, 10",
+                 as_dataset_open(&options, AS_TEST, s->world, &lanes, 1, &data, &test));
+    as_dataset_close(&data);
+    assert_ok(
+        parse_data(s, "train: {format: hdf5, file: " SCRATCH("test.h5") ", y: zero, labels: any}\nassign: contiguous\n",
+                   &options));
+    assert_ok(as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
+    assert_true(data.classes == 3 && data.class_names.n == 0);
+    as_dataset_close(&data);
+    assert_ok(parse_data(s, "train: {format: hdf5, file: " SCRATCH("test.h5") "}\nassign: contiguous\n", &options));
+    assert_fails(AS_DATA, "row 1: expected a label in 0..",
+                 as_dataset_open(&options, AS_TRAIN, s->world, &lanes, 1, NULL, &data));
 }
 
 static void test_a_data_set_with_fill_values(void **state)
@@ -451,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_opened_is_listed),
         cmocka_unit_test(test_truncation_at_every_byte_is_refused),
         cmocka_unit_test(test_all_datasets_are_visited_in_name_order),
+        cmocka_unit_test(test_labels_of_any_numbers),
         cmocka_unit_test(test_a_data_set_with_fill_values),
         cmocka_unit_test(test_named_parts),
         cmocka_unit_test(test_rows_of_several_files),
