@@ -77,6 +77,16 @@ void as_text_add(as_text *text, const char *format, ...)
     va_end(again);
 }
 
+void as_text_add_name(as_text *text, int width, const char *name)
+{
+    int characters = 0;
+    for (const char *at = name; *at != '\0'; at++) {
+        characters += (*at & 0xC0) != 0x80;
+    }
+    as_text_add(text, characters > width ? "%s\n%*s" : "%s%*s", name, characters > width ? width : width - characters,
+                "");
+}
+
 void as_text_tame(char *text, bool lines)
 {
     for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {

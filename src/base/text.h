@@ -17,6 +17,10 @@ void as_text_free(as_text *text);
 void as_text_clear(as_text *text);
 void as_text_add(as_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A name in the first column of a table: filled up to `width` characters of UTF-8; one that is longer stands before a
+   line that begins with as many blanks. */
+void as_text_add_name(as_text *text, int width, const char *name);
+
 /* Control characters of a text but tabs become '?' in place: names in a file may hold escapes that a terminal obeys, or
    ends of lines. lines: ends of lines stay. */
 void as_text_tame(char *text, bool lines);

@@ -51,28 +51,19 @@ void as_table_head(as_text *out, const char *statistic, double confidence)
     as_table_rule(out, '-');
 }
 
-/* A name in NAME columns; cut names end in ~. */
-static const char *cut(const char *name, char buffer[NAME + 1])
-{
-    snprintf(buffer, NAME + 1, "%s", name);
-    if (strlen(name) > NAME) {
-        buffer[NAME - 1] = '~';
-    }
-    return buffer;
-}
-
 void as_table_row(as_text *out, const char *name, double coef, double error, double statistic, double p,
                   const double interval[2])
 {
-    char n[NAME + 1], c[32], e[32], low[32], high[32];
-    as_text_add(out, "%-*s %11s %10s", NAME, cut(name, n), as_table_number(coef, "undefined", c),
-                as_table_number(error, "undefined", e));
+    char c[32], e[32], low[32], high[32];
+    as_text_add_name(out, NAME, name);
+    as_text_add(out, " %11s %10s", as_table_number(coef, "undefined", c), as_table_number(error, "undefined", e));
     as_text_add(out, " %9.3f %9.3g %10s %10s\n", statistic, p, as_table_number(interval[0], "undefined", low),
                 as_table_number(interval[1], "undefined", high));
 }
 
 void as_table_bare(as_text *out, const char *name, double coef, const char *why)
 {
-    char n[NAME + 1], c[32];
-    as_text_add(out, "%-*s %11s   %s\n", NAME, cut(name, n), as_table_number(coef, "undefined", c), why);
+    char c[32];
+    as_text_add_name(out, NAME, name);
+    as_text_add(out, " %11s   %s\n", as_table_number(coef, "undefined", c), why);
 }

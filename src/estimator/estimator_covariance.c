@@ -275,7 +275,8 @@ static void describe(const as_statistic *s, bool json, as_text *out)
             const double c = fabs(m->correlation[j * d + i]);
             best = i != j && c > 0 && (best < 0 || c > fabs(m->correlation[j * d + best])) ? i : best;
         }
-        as_text_add(out, "%-20.20s %14.6g %14.6g", as_statistic_column(s, j, name), m->location[j], m->sd[j]);
+        as_text_add_name(out, 20, as_statistic_column(s, j, name));
+        as_text_add(out, " %14.6g %14.6g", m->location[j], m->sd[j]);
         if (m->sd[j] == 0) {
             as_text_add(out, "  constant\n");
         } else if (best >= 0) {

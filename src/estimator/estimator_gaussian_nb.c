@@ -177,8 +177,8 @@ static void describe(const as_statistic *s, bool json, as_text *out)
     as_text_add(out, "%-40s %14s %14s\n", "class", "weight", "prior");
     for (int64_t k = 0; k < s->classes; k++) {
         char name[64];
-        as_text_add(out, "%-40.40s %14.8g %14.8g\n", as_statistic_class(s, k, name), m->class_count[k],
-                    m->class_prior[k]);
+        as_text_add_name(out, 40, as_statistic_class(s, k, name));
+        as_text_add(out, " %14.8g %14.8g\n", m->class_count[k], m->class_prior[k]);
     }
 }
 

@@ -102,7 +102,7 @@ static void table_of(const as_statistic *s, int64_t k, as_text *out)
 static void describe_text(const as_statistic *s, as_text *out)
 {
     const as_glm *g = s->model;
-    char name[64], a[32];
+    char name[64], base[64], a[32];
     head(s, out);
     tell_columns(s, out);
     if (*g->phase != AS_GLM_DONE) {
@@ -111,8 +111,7 @@ static void describe_text(const as_statistic *s, as_text *out)
     if (g->inference && *g->phase == AS_GLM_DONE) {
         as_table_head(out, "z", g->options.confidence);
         for (int64_t k = 0; k < g->q; k++) {
-            if (g->reference) {
-                char base[64];
+            if (g->reference || s->setup.data->classes == 2) {
                 as_text_add(out, "class %s against class %s\n", as_statistic_class(s, k + 1, name),
                             as_statistic_class(s, 0, base));
             }
@@ -125,6 +124,9 @@ static void describe_text(const as_statistic *s, as_text *out)
     if (g->no_inference != NULL) {
         as_text_add(out, "standard errors: none: %s\n", g->no_inference);
     }
+    if (functions == 1 && s->setup.data->classes == 2) {
+        as_text_add(out, "class %s against class %s\n", as_statistic_class(s, 1, name), as_statistic_class(s, 0, base));
+    }
     as_text_add(out, "%-16s", "");
     for (int64_t k = 0; k < functions && k < SHOWN; k++) {
         as_text_add(out, " %11.11s", functions == 1 ? "coef" : as_statistic_class(s, k, name));
@@ -133,7 +135,7 @@ static void describe_text(const as_statistic *s, as_text *out)
     as_table_rule(out, '-');
     for (int64_t t = 0; t < g->terms && t < ROWS_SHOWN / functions + 5; t++) {
         const int64_t j = as_glm_term_column(g, t);
-        as_text_add(out, "%-16.16s", as_glm_term_name(s, t, name));
+        as_text_add_name(out, 16, as_glm_term_name(s, t, name));
         for (int64_t k = 0; k < functions && k < SHOWN; k++) {
             as_text_add(out, " %11s",
                         as_table_number(j < 0 ? g->intercept[k] : g->coef[k * s->width + j], "undefined", a));

@@ -111,8 +111,8 @@ static void add_errors(const as_statistic *s, int64_t t, as_text *out)
         if (m->status[j] != AS_OLS_ESTIMATED) {
             continue;
         }
-        as_text_add(out, "%-14.14s %10s", as_ols_column(s, j, name),
-                    input ? as_table_number(m->vif[j - (l->k - l->p)], "", vif) : "");
+        as_text_add_name(out, 14, as_ols_column(s, j, name));
+        as_text_add(out, " %10s", input ? as_table_number(m->vif[j - (l->k - l->p)], "", vif) : "");
         for (int hc = AS_OLS_HC0; robust && hc <= AS_OLS_HC3; hc++) {
             as_text_add(out, " %12.5g", m->robust_se[hc][t * l->k + j]);
         }

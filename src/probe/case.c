@@ -2,6 +2,7 @@
 #include "probe/case.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,16 @@ double as_case_input_size(const as_case *c)
         squares += (x->mean * x->mean + x->sd * x->sd) / (double)c->columns.n;
     }
     return squares > 1 ? sqrt(squares) : 1;
+}
+
+const char *as_case_class(const as_case *c, int64_t label, char buffer[64])
+{
+    if (c->class_names != NULL && label < c->class_names->n) {
+        snprintf(buffer, 64, "%s", c->class_names->name[label]);
+    } else {
+        snprintf(buffer, 64, "%lld", (long long)label);
+    }
+    return buffer;
 }
 
 double as_case_imbalance(const as_case *c)

@@ -73,6 +73,7 @@ typedef struct as_case {
     double duplicate_rows;        /* rows held out that were compared */
     as_columns columns;           /* of the training sample */
     const as_data_parts *answers; /* names of the targets; NULL or empty: they have numbers. Borrowed */
+    const as_names *class_names;  /* NULL or empty: they have numbers. Borrowed */
     as_dependence dependence;     /* of the same */
     as_patterns patterns;         /* of the same */
     double separation;            /* share of rows that a perceptron gets right; NaN: not tried */
@@ -146,6 +147,8 @@ bool as_case_quadratic(const as_case *c);
 double as_case_rate_limit(const as_case *c);
 /* Not collective. Root mean square of the inputs as the model sees them, at least 1. */
 double as_case_input_size(const as_case *c);
+/* Not collective. What a class is called; buffer of 64 bytes, returned. */
+const char *as_case_class(const as_case *c, int64_t label, char buffer[64]);
 /* Not collective. Rows of the largest class over those of the smallest that has any; 0: no classes. */
 double as_case_imbalance(const as_case *c);
 /* Not collective. Norm of the gradient of a row at what the first layer with weights gives, over that of the last, at

@@ -27,15 +27,17 @@ static bool judge_weights(const as_case *c, const double *recall, as_finding *f)
     if (light < 0 || c->now.recall == NULL) {
         return false;
     }
+    char name[64];
     as_json_int(&f->evidence, "class", light);
     as_json_real(&f->evidence, "rows", rows[light]);
     as_json_real(&f->evidence, "weight", c->class_weight[light]);
     as_json_real(&f->evidence, "recall", recall[light]);
     as_action(f, "data.class_weights=[]");
     as_found(f, AS_FAULT,
-             "class %lld has %.0f rows, no few, but by data.class_weights %.3g times less to say than the heaviest "
+             "class %s has %.0f rows, no few, but by data.class_weights %.3g times less to say than the heaviest "
              "(limit %.0f), and the model recognises %.0f %% of them (limit %.0f %%)",
-             (long long)light, rows[light], most / least, ratio_limit, 100 * recall[light], 100 * recall_limit);
+             as_case_class(c, light, name), rows[light], most / least, ratio_limit, 100 * recall[light],
+             100 * recall_limit);
     return true;
 }
 
@@ -64,6 +66,7 @@ static as_verdict judge(const as_case *c, as_finding *f)
     if (rare < 0 || worst >= recall_limit) {
         return AS_CLEAR;
     }
+    char name[64];
     as_json_int(&f->evidence, "class", rare);
     as_json_real(&f->evidence, "rows", count);
     as_json_real(&f->evidence, "largest_class_rows", most);
@@ -83,9 +86,9 @@ static as_verdict judge(const as_case *c, as_finding *f)
         as_advice(f, "collect more rows of the rare classes, or judge the model by their recall");
     }
     return as_found(f, AS_FAULT,
-                    "class %lld has %.0f rows, %.1f times fewer than the largest (limit %.0f), and %s recognises %.0f "
+                    "class %s has %.0f rows, %.1f times fewer than the largest (limit %.0f), and %s recognises %.0f "
                     "%% of them (limit %.0f %%)",
-                    (long long)rare, count, most / count, ratio_limit,
+                    as_case_class(c, rare, name), count, most / count, ratio_limit,
                     c->now.recall != NULL ? "the model" : "a probe by five nearest rows", 100 * worst,
                     100 * recall_limit);
 }

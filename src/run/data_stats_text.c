@@ -39,9 +39,10 @@ static void text_moments(const as_data_stats *s, as_text *out)
         char a[32], b[32], k[32], e[32];
         numbers += is_number(c);
         if (is_number(c) && shown++ < COLUMNS_SHOWN) {
-            as_text_add(out, "%-20.20s %9lld %9lld %9s %9s %9s %9s\n", c->name, (long long)c->d.missing,
-                        (long long)c->d.distinct, cell(c->d.mean, 9, 4, a), cell(c->d.sd, 9, 4, b),
-                        cell(c->d.skewness, 9, 4, k), cell(c->d.kurtosis, 9, 4, e));
+            as_text_add_name(out, 20, c->name);
+            as_text_add(out, " %9lld %9lld %9s %9s %9s %9s\n", (long long)c->d.missing, (long long)c->d.distinct,
+                        cell(c->d.mean, 9, 4, a), cell(c->d.sd, 9, 4, b), cell(c->d.skewness, 9, 4, k),
+                        cell(c->d.kurtosis, 9, 4, e));
         }
     }
     if (numbers > COLUMNS_SHOWN) {
@@ -59,7 +60,7 @@ static void text_quantiles(const as_data_stats *s, as_text *out)
         if (!is_number(c) || shown++ >= COLUMNS_SHOWN) {
             continue;
         }
-        as_text_add(out, "%-16.16s", c->name);
+        as_text_add_name(out, 16, c->name);
         for (int q = 0; q < AS_QUANTILES; q++) {
             char number[32];
             as_text_add(out, " %8s", cell(c->d.quantile[q], 8, 3, number));
@@ -90,8 +91,9 @@ static void text_counts(const as_stats_column *c, as_text *out)
     for (int64_t i = 0; i < c->ncounts && i < LEVELS_SHOWN; i++) {
         char name[64];
         level_name(c, i, name);
-        as_text_add(out, "  %-40.40s %12lld  %6.2f %%\n", name, (long long)c->count[i],
-                    100 * (double)c->count[i] / (double)c->d.n);
+        as_text_add(out, "  ");
+        as_text_add_name(out, 40, name);
+        as_text_add(out, " %12lld  %6.2f %%\n", (long long)c->count[i], 100 * (double)c->count[i] / (double)c->d.n);
     }
     if (c->ncounts > LEVELS_SHOWN) {
         as_text_add(out, "  ... and %lld more (--json has all)\n", (long long)(c->ncounts - LEVELS_SHOWN));
@@ -172,8 +174,9 @@ static void text_tests(const as_data_stats *s, as_text *out)
         }
         const as_stats_column *c = &s->column[best];
         told[best] = true;
-        as_text_add(out, "%-24.24s %-6s %10.4g %11.4g %11.4g %11.4g\n", c->name, c->category ? "chi2" : "F",
-                    c->test.statistic, c->test.p, c->holm, c->discovery);
+        as_text_add_name(out, 24, c->name);
+        as_text_add(out, " %-6s %10.4g %11.4g %11.4g %11.4g\n", c->category ? "chi2" : "F", c->test.statistic,
+                    c->test.p, c->holm, c->discovery);
     }
     if (s->tested > SHOWN) {
         as_text_add(out, "... and %lld more (--json has all)\n", (long long)(s->tested - SHOWN));

@@ -225,6 +225,7 @@ as_status as_patient_look_at_data(as_patient *p)
         }
     }
     c->answers = &data->answers;
+    c->class_names = &data->class_names;
     AS_TRY(as_world_agree(world, as_dependence_measure(&c->train, &c->columns, &c->dependence)));
     AS_TRY(as_world_agree(world, as_patterns_measure(&c->train, &c->columns, &c->patterns)));
     AS_TRY(as_world_agree(world, as_shards_measure(&c->train, &c->columns, 0, &c->lanes)));
