@@ -63,10 +63,12 @@ const as_verb as_verb_export = {
     .name = "export",
     .arguments = "RUN|CHECKPOINT",
     .summary = "Writes a trained model for other programs",
-    .details = "safetensors and npz hold the arrays, called LAYER.NAME; onnx holds the whole model, from raw samples\n"
-               "(normalization included) to the outputs before the loss's own function (logits, not probabilities).\n"
-               "Low-rank adapters (lora) are taken into the weights that they adapt.\n"
-               "The way back is the section start of a configuration: allsum explain start.\n",
+    .details =
+        "safetensors and npz hold the arrays, called LAYER.NAME; onnx holds the whole model, from raw samples\n"
+        "(normalization included) to the outputs before the loss's own function (logits, not probabilities); of\n"
+        "linear models (ols, logistic, poisson, ...) to what predict writes.\n"
+        "Low-rank adapters (lora) are taken into the weights that they adapt.\n"
+        "The way back is the section start of a configuration: allsum explain start.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -35,6 +35,7 @@ static const as_statistic_ops statistic = {
     .merge = as_elastic_merge,
     .finish = finish,
     .predict = as_linear_predict,
+    .form = as_linear_form_of,
     .release = as_linear_release,
     .describe = describe,
 };

@@ -108,12 +108,18 @@ static void score(const as_statistic *s, const as_rows *r, const double *out, do
     }
 }
 
+static as_linear_form form(const as_statistic *s)
+{
+    return as_glm_form(s, AS_LINK_NONE);
+}
+
 static const as_statistic_ops statistic = {
     .target = AS_TARGET_LABELS,
     .model_bytes = sizeof(as_glm),
     .loss = "cross_entropy",
     .plan = plan,
     .predict = predict,
+    .form = form,
     .score = score,
     AS_GLM_METHODS,
 };

@@ -247,12 +247,18 @@ static void predict(const as_statistic *s, const as_rows *r, double *out)
     }
 }
 
+static as_linear_form form(const as_statistic *s)
+{
+    return as_glm_form(s, AS_LINK_SOFTMAX);
+}
+
 static const as_statistic_ops statistic = {
     .target = AS_TARGET_LABELS,
     .model_bytes = sizeof(as_glm),
     .loss = "cross_entropy",
     .plan = plan,
     .predict = predict,
+    .form = form,
     AS_GLM_METHODS,
 };
 

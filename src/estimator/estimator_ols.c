@@ -437,6 +437,7 @@ static const as_statistic_ops statistic = {
     .finish = finish,
     .ready = ready,
     .predict = as_linear_predict,
+    .form = as_linear_form_of,
     .release = as_linear_release,
     .describe = as_ols_describe,
 };

@@ -218,6 +218,7 @@ static const as_statistic_ops statistic = {
     .merge = as_linear_merge,
     .finish = finish,
     .predict = as_linear_predict,
+    .form = as_linear_form_of,
     .release = as_linear_release,
     .describe = describe,
 };

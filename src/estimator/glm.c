@@ -487,3 +487,13 @@ as_status as_glm_finish(as_statistic *s, double *sum, as_step_report *report)
     report->done = *g->phase == AS_GLM_DONE;
     return AS_OK;
 }
+
+as_linear_form as_glm_form(const as_statistic *s, as_link link)
+{
+    const as_glm *g = s->model;
+    return (as_linear_form){.functions = g->q + (g->reference ? 1 : 0),
+                            .coef = g->coef,
+                            .start = g->intercept,
+                            .link = link,
+                            .factor = g->offset};
+}

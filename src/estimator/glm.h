@@ -217,6 +217,9 @@ double as_glm_l1(const as_glm *g, int64_t j);
 /* Matrix (n, n) of F from its pairs, both halves; without penalty. */
 void as_glm_assemble(const as_glm *g, const double *pairs, double *matrix);
 int64_t as_glm_pair(const as_glm *g, int64_t k, int64_t l);
+/* The coefficients as linear functions, for as_statistic_ops.form. */
+as_linear_form as_glm_form(const as_statistic *s, as_link link);
+
 /* Term t of the tables: its column, or -1 for the intercept; and its name. */
 int64_t as_glm_term_column(const as_glm *g, int64_t term);
 const char *as_glm_term_name(const as_statistic *s, int64_t term, char buffer[64]);

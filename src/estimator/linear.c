@@ -120,6 +120,12 @@ void as_linear_predict(const as_statistic *s, const as_rows *r, double *out)
     }
 }
 
+as_linear_form as_linear_form_of(const as_statistic *s)
+{
+    const as_linear *const l = s->model;
+    return (as_linear_form){.functions = l->targets, .coef = l->coef, .start = l->start, .factor = -1};
+}
+
 as_status as_linear_finish(as_statistic *s, double *sum)
 {
     as_linear *const l = s->model;

@@ -34,6 +34,7 @@ int64_t as_linear_size(const as_linear *l);
 /* The functions of as_statistic_ops. */
 void as_linear_rows(const as_statistic *s, const as_rows *rows, double *sum);
 void as_linear_merge(const as_statistic *s, double *left, const double *right);
+as_linear_form as_linear_form_of(const as_statistic *s);
 void as_linear_predict(const as_statistic *s, const as_rows *rows, double *out);
 
 /* Rank 0, first thing of finish: signs of the triangle at `sum`, the origin at zero, zeros for the spread of constant

@@ -31,6 +31,16 @@ typedef struct as_rows {
    equals. */
 typedef enum as_class_rule { AS_CLASS_BY_TARGET, AS_CLASS_LARGEST, AS_CLASS_SMALLEST } as_class_rule;
 
+/* A model of linear functions of normalised inputs, and what makes outputs of their values. Where there are fewer
+   functions than outputs the last outputs have them: that of the first is 0 before a softmax, else the opposite. */
+typedef enum as_link { AS_LINK_NONE, AS_LINK_SOFTMAX, AS_LINK_EXP } as_link;
+typedef struct as_linear_form {
+    int64_t functions;
+    const double *coef, *start; /* (functions, width), (functions) */
+    as_link link;
+    int64_t factor; /* input, as stored, that the output is multiplied by; -1: none */
+} as_linear_form;
+
 /* What the kind does. `sum` is the statistic of a lane, (size) doubles. */
 struct as_statistic_ops {
     as_target target;      /* answers that it learns from; AS_TARGET_NONE: none, those of the data are ignored */
@@ -59,6 +69,8 @@ struct as_statistic_ops {
     /* Not collective. OPTIONAL where `loss` is given: loss of each row; (count). Called after predict of the same
        rows, with what that has left in out and in rows->scratch. */
     void (*score)(const as_statistic *s, const as_rows *rows, const double *out, double *loss);
+    /* Not collective. OPTIONAL: the model as linear functions, for other programs. */
+    as_linear_form (*form)(const as_statistic *s);
     void (*release)(as_statistic *s); /* OPTIONAL: memory that the kind has taken by itself */
     /* Not collective. What was estimated: as text (a table of at most 80 columns) or as JSON members. */
     void (*describe)(const as_statistic *s, bool json, as_text *out);
@@ -125,6 +137,7 @@ as_status as_statistic_evaluate(as_estimator *estimator, const as_sampler *sampl
                                 double *loss);
 as_status as_statistic_state(as_estimator *estimator, int *n, as_state_item **items);
 as_status as_statistic_restored(as_estimator *estimator);
+as_status as_statistic_onnx(const as_estimator *estimator, const char *path);
 void as_statistic_describe(const as_estimator *estimator, bool json, as_text *out);
 as_sum *as_statistic_sum(as_estimator *estimator);
 int64_t as_statistic_outputs(const as_estimator *estimator);
@@ -142,6 +155,6 @@ void as_statistic_over_rows(as_statistic *s, const as_batch *batch,
     .accumulate = as_statistic_accumulate, .update = as_statistic_update, .predict = as_statistic_predict,             \
     .evaluate = as_statistic_evaluate, .state = as_statistic_state, .restored = as_statistic_restored,                 \
     .describe = as_statistic_describe, .sum = as_statistic_sum, .outputs = as_statistic_outputs,                       \
-    .flops = as_statistic_flops, .times = as_statistic_times
+    .onnx = as_statistic_onnx, .flops = as_statistic_flops, .times = as_statistic_times
 
 #endif

@@ -125,6 +125,19 @@ expect 0 'masked\.onnx: onnx of' export ../masked --to onnx -o ../in/masked.onnx
 for word in Equal Not Cast Softmax Expand look_mask_row look_past look_seen_keys; do
     grep -q "$word" ../in/masked.onnx || complain "masked.onnx: no $word"
 done
+# Linear models: probabilities, expected counts with their exposure; others say so.
+printf 'a,days,k,c\n%s\n' "$(for i in $(seq 60); do echo "$((i % 7)).5,$((1 + i % 3)),$((i * i % 5)),$((1 + i * i % 5 / 3))"; done)" >../in/linear.csv
+for kind in 'logistic c a' 'poisson, exposure: days k a,days' 'gaussian_nb c a'; do
+    set -- $kind
+    name=${1%,} features=${!#}
+    target=$(echo "$kind" | awk '{print $(NF - 1)}')
+    "$program" train -s "data={train: {format: csv, file: ../in/linear.csv, target: $target, features: [$features]}}" -s "model={type: ${kind% * *}}" -q -o "../$name" >../out 2>../err || complain "training $name"
+done
+expect 0 'logistic\.onnx: onnx of' export ../logistic --to onnx -o ../in/logistic.onnx
+grep -q 'Softmax' ../in/logistic.onnx || complain 'logistic.onnx: no operators'
+expect 0 'poisson\.onnx: onnx of' export ../poisson --to onnx -o ../in/poisson.onnx
+grep -q 'factor_column' ../in/poisson.onnx || complain 'poisson.onnx: no exposure'
+expect 78 'a model of type gaussian_nb has no operators of ONNX' export ../gaussian_nb --to onnx -o ../in/nb.onnx
 expect 64 'expected safetensors, npz.* or onnx' export ../model --to keras -o x
 expect 64 '--to FORMAT and --out FILE are needed' export ../model
 expect 73 '' export ../model --to npz -o ../absent/x.npz
