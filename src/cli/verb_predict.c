@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/model_verb.h"
 #include "cli/predict_table.h"
+#include "estimator/network.h"
 #include "estimator/statistic.h"
 #include "io/file_kind.h"
 #include "io/h5_write.h"
@@ -20,6 +21,7 @@ typedef struct predictions {
     int64_t *id;       /* (rows) row numbers in the input */
     int32_t *label;    /* (rows, positions) class by that rule; NULL unless the model has classes */
     as_class_rule rule;
+    as_shape shape;             /* of the values of a row; of classes: positions and outputs, or outputs */
     as_uncertainty uncertainty; /* of the values, which are means then */
 } predictions;
 
@@ -79,6 +81,22 @@ static bool has_classes(const as_model_file *m, as_class_rule *rule)
            (m->facts.target == AS_TARGET_LABELS && (statistic == NULL || statistic->target == AS_TARGET_LABELS));
 }
 
+/* The axes of a row's values: those of the network's own output, where that is a field. */
+static as_shape shape_of(const as_model_file *m, const predictions *p, bool classes)
+{
+    if (p->positions > 1) {
+        return (as_shape){.rank = 2, .dim = {p->positions, p->outputs / p->positions}};
+    }
+    if (m->estimator->ops->statistic == NULL && !classes) {
+        const as_model *model = &((const as_network *)m->estimator)->model;
+        const as_shape *own = as_model_shape(model, model->head[0].value);
+        if (own->rank > 1 && as_shape_size(own) == p->outputs) {
+            return *own;
+        }
+    }
+    return (as_shape){.rank = 1, .dim = {p->outputs}};
+}
+
 /* Runs the model over this rank's rows. A batch takes rows from all lanes: each goes to its place in the file's order.
  */
 static as_status predict_rows(const as_context *context, const as_model_file *m, const as_dataset *data,
@@ -127,8 +145,9 @@ static as_status write_table(const as_model_file *m, const char *path, const pre
 static as_status write_file(const as_model_file *m, const char *path, const predictions *p)
 {
     const bool several = p->positions > 1;
-    const int64_t outputs_dim[2] = {p->total, p->outputs};
-    const int64_t label_dim[3] = {p->total, p->positions, p->outputs / p->positions};
+    const int64_t label_dim[2] = {p->total, p->positions};
+    int64_t dim[1 + AS_SHAPE_MAX] = {p->total};
+    memcpy(dim + 1, p->shape.dim, (size_t)p->shape.rank * sizeof *dim);
     const as_h5_piece value = {p->first * p->outputs, p->rows * p->outputs, p->value};
     const as_h5_piece id = {p->first, p->rows, p->id},
                       label = {p->first * p->positions, p->rows * p->positions, p->label};
@@ -137,13 +156,8 @@ static as_status write_file(const as_model_file *m, const char *path, const pred
     as_names_write(&m->facts.class_names, &classes);
     const bool named = p->label != NULL && classes.size > 0;
     const as_h5_item items[] = {
-        {.name = "/output",
-         .type = AS_F64,
-         .rank = several ? 3 : 2,
-         .dim = several ? label_dim : outputs_dim,
-         .npieces = pieces,
-         .piece = &value},
-        {.name = "/row", .type = AS_I64, .rank = 1, .dim = outputs_dim, .npieces = pieces, .piece = &id},
+        {.name = "/output", .type = AS_F64, .rank = 1 + p->shape.rank, .dim = dim, .npieces = pieces, .piece = &value},
+        {.name = "/row", .type = AS_I64, .rank = 1, .dim = dim, .npieces = pieces, .piece = &id},
         {.name = "/class",
          .type = AS_I32,
          .rank = several ? 2 : 1,
@@ -182,12 +196,11 @@ static void tell(const predictions *p, const as_dataset *data, const char *in, c
         printf("%s: %lld rows, %lld output%s%s for %s\n", out, (long long)p->total, (long long)p->outputs,
                p->outputs == 1 ? "" : "s", p->label != NULL ? " and the class" : "", in);
     } else {
-        char positions[32] = "";
-        if (p->positions > 1) {
-            snprintf(positions, sizeof positions, "%lld, ", (long long)p->positions);
+        printf("%s: /output (%lld", out, (long long)p->total);
+        for (int i = 0; i < p->shape.rank; i++) {
+            printf(", %lld", (long long)p->shape.dim[i]);
         }
-        printf("%s: /output (%lld, %s%lld)%s for %s\n", out, (long long)p->total, positions,
-               (long long)(p->outputs / p->positions), p->label != NULL ? ", /class" : "", in);
+        printf(")%s for %s\n", p->label != NULL ? ", /class" : "", in);
         if (p->uncertainty.kind != AS_UNCERTAINTY_NONE) {
             printf("/uncertainty/epistemic%s: %s\n", p->uncertainty.noise ? ", aleatoric, total" : "",
                    p->uncertainty.about);
@@ -222,6 +235,7 @@ static as_status predict(const as_context *context, const as_model_file *m)
         p.total = data.rows;
         const bool classes = has_classes(m, &p.rule);
         p.positions = classes && p.rule == AS_CLASS_BY_TARGET ? m->facts.positions : 1;
+        p.shape = shape_of(m, &p, classes);
         p.first = data.lane_first[m->lanes.first];
         p.uncertainty.rows = p.rows;
         p.uncertainty.outputs = p.outputs;
@@ -290,7 +304,8 @@ const as_verb as_verb_predict = {
     .details =
         "Writes to HDF5 /output (rows, outputs): probabilities, rates or values, as the loss gives them; /class with "
         "labels,\n"
-        "and /class_names, one a line, where they are texts in the training data;\n"
+        "and /class_names, one a line, where they are texts in the training data; fields keep their axes, channels "
+        "last;\n"
         "/row, the row number in the input. Where each position has a label (tokens, pixels): (rows, positions, "
         "outputs).\n"
         "To a CSV table: row, class, an output for each class or target.\n"

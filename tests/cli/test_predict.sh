@@ -76,4 +76,11 @@ printf 'caf\351 and more than sixteen bytes' >../in/bad.txt
 expect 65 'bad\.txt: not UTF-8 at byte 3 \(0xE9\)' predict ../text --in ../in/bad.txt --out bad.h5
 { echo a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p; seq -s, 241 256; } >../in/tokens.csv
 expect 65 'sample 0: element 15 is 256, but layer embedding_1 \(embedding\) has rows for whole numbers from 0 to 255' predict ../text --in ../in/tokens.csv -o bad.h5
+
+# Fields keep their axes.
+"$program" data generate heat -o ../in/heat.h5 -n 6 -s points=8 >../out 2>../err || complain 'no fields'
+expect 0 ' 2 steps in ' train -s 'data={train: {format: hdf5, file: ../in/heat.h5, shape: [8, 8, 1]}}' \
+    -s 'model={layers: [{conv2d: {channels: 1, kernel: 3}}], loss: mse}' -s 'train={batch: 6, steps: 2}' -q -o ../field
+expect 0 '/output \(6, 8, 8, 1\) for' predict ../field --in ../in/heat.h5 -o ../field.h5
+expect 0 '/output +float64 +6x8x8x1 ' info ../field.h5
 finish
