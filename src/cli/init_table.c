@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "base/utf8.h"
 #include "io/csv.h"
 
 enum { CATEGORIES = 50, ROWS_AT_ONCE = 1024 };
@@ -17,6 +18,7 @@ typedef struct table {
     int target;
     bool missing, comma;                       /* comma: before the fraction of numbers */
     as_text features, dates, categories, left; /* lists of names */
+    as_text odd;                               /* lines on columns that are nearly numbers */
 } table;
 
 /* One more name, as YAML takes it, whatever it holds. */
@@ -65,6 +67,36 @@ static as_status look_coded(as_csv *csv, int column, const as_names *texts, doub
     return status;
 }
 
+/* A column of numbers but for some fields: a row of units, a dot where nothing was measured, ... */
+static void tell_odd(table *t, int column)
+{
+    int64_t line = 0;
+    const int64_t odd = as_csv_odd(t->csv, column, &line), rows = as_csv_rows(t->csv);
+    if (2 * odd < rows) {
+        as_text_add(&t->odd, "    # ");
+        as_scalar_write(as_csv_name(t->csv, column), &t->odd);
+        as_text_add(&t->odd,
+                    ": %lld of %lld fields are no numbers, the first in line %lld: texts, until they are mended\n",
+                    (long long)odd, (long long)rows, (long long)line);
+    }
+}
+
+/* Names go into a configuration, which is UTF-8; a byte order mark and quotes are not in them. */
+static as_status check_names(const char *file, as_csv *csv)
+{
+    for (int c = 0; c < as_csv_columns(csv); c++) {
+        const char *name = as_csv_name(csv, c);
+        const int64_t n = (int64_t)strlen(name), valid = as_utf8_valid((const uint8_t *)name, n);
+        if (valid < n) {
+            AS_FAIL(AS_DATA,
+                    "%s: the name of column %d is not UTF-8 (byte 0x%02X); iconv -f LATIN1 -t UTF-8 converts a file of "
+                    "an older spreadsheet",
+                    file, c + 1, (unsigned)(uint8_t)name[valid]);
+        }
+    }
+    return AS_OK;
+}
+
 static as_status add_column(table *t, int column)
 {
     const char *name = as_csv_name(t->csv, column);
@@ -81,7 +113,9 @@ static as_status add_column(table *t, int column)
     AS_TRY(date ? as_csv_date(t->csv, column) : AS_OK);
     const as_status found = as_csv_texts(t->csv, column, CATEGORIES, &texts);
     if (found == AS_DATA) {
-        as_text_add(&t->left, "%s%s (more than %d texts)", t->left.size > 0 ? ", " : "", name, (int)CATEGORIES);
+        add_name(&t->left, name);
+        as_text_add(&t->left, " (more than %d texts)", (int)CATEGORIES);
+        tell_odd(t, column);
         as_names_free(&texts);
         return AS_OK;
     }
@@ -90,12 +124,14 @@ static as_status add_column(table *t, int column)
         status = look_coded(t->csv, column, &texts, &first, &constant, &missing);
     }
     if (status == AS_OK && constant) {
-        as_text_add(&t->left, "%s%s (constant)", t->left.size > 0 ? ", " : "", name);
+        add_name(&t->left, name);
+        as_text_add(&t->left, " (constant)");
     } else if (status == AS_OK) {
         add_name(&t->features, name);
         t->missing = t->missing || missing;
         if (texts.n > 0) {
             add_name(&t->categories, name);
+            tell_odd(t, column);
         }
         if (date) {
             add_name(&t->dates, name);
@@ -136,6 +172,9 @@ static as_status write(table *t, const char *file, as_text *out)
         add_name(&t->dates, as_csv_name(t->csv, t->target));
     }
     AS_TRY(judge_target(t, &classes, &counts));
+    if (classes && !counts) {
+        tell_odd(t, t->target);
+    }
     add_name(&target, as_csv_name(t->csv, t->target));
     add_name(&place, file);
     as_text_add(out, "# A model of %s, %lld rows. Meaning of a key: allsum explain KEY\n", name,
@@ -152,6 +191,7 @@ static as_status write(table *t, const char *file, as_text *out)
     if (t->left.size > 0) {
         as_text_add(out, "    # left out: %s\n", t->left.data);
     }
+    as_text_add(out, "%s", t->odd.size > 0 ? t->odd.data : "");
     if (t->categories.size > 0) {
         as_text_add(out, "  columns: {one_hot: [%s], drop_first: true}   # texts as indicators\n", t->categories.data);
     }
@@ -166,7 +206,8 @@ static as_status write(table *t, const char *file, as_text *out)
                     counts ? ", poisson for counts, logistic for classes" : ", bayes_linear");
     }
     as_text_add(out, "# a network instead: layers and loss in model:, optimizer:, train: as in `allsum init csv`\n");
-    const bool failed = out->failed || target.failed || place.failed || t->left.failed || t->dates.failed;
+    const bool failed =
+        out->failed || target.failed || place.failed || t->left.failed || t->dates.failed || t->odd.failed;
     as_text_free(&target);
     as_text_free(&place);
     return failed ? as_error_set(AS_NOMEM, "%s: out of memory for a configuration", file) : AS_OK;
@@ -176,12 +217,15 @@ as_status as_init_table(const char *file, const char *target, as_text *out)
 {
     table t = {.target = -1};
     AS_TRY(as_csv_open(file, ',', &t.csv));
-    as_status status = AS_OK;
     t.comma = as_csv_find_decimal(t.csv);
+    as_status status = check_names(file, t.csv);
     if (target != NULL) {
-        status = as_csv_find(t.csv, target, &t.target);
+        status = status == AS_OK ? as_csv_find(t.csv, target, &t.target) : status;
     } else {
         t.target = as_csv_columns(t.csv) - 1;
+        while (t.target > 0 && as_csv_name(t.csv, t.target)[0] == '\0') { /* a delimiter at the end of lines */
+            t.target--;
+        }
     }
     for (int c = 0; status == AS_OK && c < as_csv_columns(t.csv); c++) {
         status = c != t.target ? add_column(&t, c) : AS_OK;
@@ -197,6 +241,7 @@ as_status as_init_table(const char *file, const char *target, as_text *out)
     as_text_free(&t.dates);
     as_text_free(&t.categories);
     as_text_free(&t.left);
+    as_text_free(&t.odd);
     as_csv_close(&t.csv);
     return status;
 }

@@ -25,6 +25,7 @@ typedef struct column_state {
     bool strict;
     as_date_kind date;                /* but as days or times, where it is one of those */
     bool looked, any, numbers, whole; /* any: not missing */
+    int64_t odd, odd_line;            /* fields that are no numbers, and the line of the first */
     as_date_kind dates;               /* what all its fields are that are not missing */
 } column_state;
 
@@ -70,10 +71,14 @@ static as_status map_file(as_csv *csv)
     if (csv->lines.bytes > 1 && csv->lines.text[0] == '\x1F' && csv->lines.text[1] == '\x8B') {
         AS_FAIL(AS_DATA, "%s: expected text, found a gzip-packed file; unpack it first", csv->path);
     }
+    if (csv->lines.bytes > 1 &&
+        (memcmp(csv->lines.text, "\xFF\xFE", 2) == 0 || memcmp(csv->lines.text, "\xFE\xFF", 2) == 0)) {
+        AS_FAIL(AS_DATA, "%s: expected UTF-8, found UTF-16; iconv -f UTF-16 -t UTF-8 converts it", csv->path);
+    }
     return AS_OK;
 }
 
-/* A name without quotes and blanks around it. */
+/* A name without quotes and blanks around it; ends of lines in it are blanks, as in all lists of names. */
 static char *copy_name(const as_csv_field *f)
 {
     int64_t from = 0, to = f->bytes, n = 0;
@@ -85,7 +90,7 @@ static char *copy_name(const as_csv_field *f)
     }
     char *name = malloc((size_t)(to - from) + 1);
     for (int64_t i = from; name != NULL && i < to; i++) {
-        name[n++] = f->text[i];
+        name[n++] = (unsigned char)f->text[i] < 32 ? ' ' : f->text[i];
         i += f->quoted && f->text[i] == '"'; /* doubled */
     }
     if (name != NULL) {
@@ -161,7 +166,9 @@ static as_status find_rows(as_csv *csv, as_csv_cursor c)
         }
     }
     if (c.row == 0) {
-        AS_FAIL(AS_DATA, "%s: no data: a header and no rows", csv->path);
+        const bool old = memchr(csv->lines.text, '\r', (size_t)csv->lines.bytes) != NULL && c.line <= 2;
+        AS_FAIL(AS_DATA, "%s: no data: a header and no rows%s", csv->path,
+                old ? "; if its lines end with CR alone, tr '\\r' '\\n' mends that" : "");
     }
     csv->rows = c.row;
     csv->resume = csv->mark[0];
@@ -389,14 +396,17 @@ static as_status over_column(const as_csv *csv, int column,
 }
 
 /* What one more field leaves of a column's being numbers, whole numbers, days or times. */
-static void look_at_field(const as_csv *csv, int at, const as_csv_field *f)
+static void look_at_field(const as_csv *csv, int at, const as_csv_field *f, int64_t line)
 {
     column_state *c = &csv->column[at];
     const as_csv_field t = as_csv_trimmed(f);
     double value;
     c->whole = c->whole && f->bytes <= 16 && as_csv_short_number(f->text, f->bytes, '.', &value) &&
                memchr(f->text, '.', (size_t)f->bytes) == NULL;
-    c->numbers = c->numbers && ((c->whole && c->date == AS_DATE_NONE) || to_number(csv, at, f, &value));
+    if (!(c->whole && c->date == AS_DATE_NONE) && !to_number(csv, at, f, &value)) {
+        c->odd_line = c->odd++ == 0 ? line : c->odd_line;
+        c->numbers = false;
+    }
     if ((!c->any || c->dates != AS_DATE_NONE) && !as_csv_is_missing(t.text, t.bytes)) {
         const as_date_kind kind = as_date_read(t.text, t.bytes, &value);
         c->dates = !c->any || kind == c->dates ? kind : AS_DATE_NONE;
@@ -419,16 +429,18 @@ static const column_state *look(as_csv *csv, int wanted)
             all[i].numbers = all[i].whole = true;
             all[i].dates = AS_DATE_NONE;
             all[i].any = false;
+            all[i].odd = 0;
         }
     }
     as_csv_cursor c = csv->mark[0];
     for (; c.row < csv->rows; c.row++) {
         as_csv_next_line(&csv->lines, &c);
         for (int i = 0; i < csv->columns; i++) {
+            const int64_t line = c.line;
             as_csv_field f;
             as_csv_next_field(&csv->lines, &c, &f);
             if (i >= from && i < to && !all[i].looked) {
-                look_at_field(csv, i, &f);
+                look_at_field(csv, i, &f, line);
             }
         }
     }
@@ -489,6 +501,13 @@ void as_csv_code(as_csv *csv, int column, const as_names *known, bool strict)
 bool as_csv_whole(as_csv *csv, int column)
 {
     return look(csv, column)->whole;
+}
+
+int64_t as_csv_odd(as_csv *csv, int column, int64_t *line)
+{
+    const column_state *c = look(csv, column);
+    *line = c->odd_line;
+    return c->odd;
 }
 
 as_date_kind as_csv_dates(as_csv *csv, int column)

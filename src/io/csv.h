@@ -52,6 +52,9 @@ as_status as_csv_words(as_csv *csv, int column, int64_t most, as_names *out);
    NULL: numbers again. */
 void as_csv_code(as_csv *csv, int column, const as_names *known, bool strict);
 
+/* Not collective. How many fields of a column are neither numbers nor missing, and the line of the first of them. */
+int64_t as_csv_odd(as_csv *csv, int column, int64_t *line);
+
 /* Not collective. Whether all fields of a column that are not missing are days, or all are times (base/date.h). */
 as_date_kind as_csv_dates(as_csv *csv, int column);
 

@@ -42,6 +42,17 @@ printf 'when,at\n2026-01-10,1:00\n10/01/2026,2:00\n' >../in/later.csv
 expect 65 'later\.csv: line 3 \(row 1\), column "when": expected a date such as 2026-11-23, .*, found "10/01/2026"' predict ../days --in ../in/later.csv --out ../later.csv
 expect 0 '^when: 2026-01-10 06:00:00 to 2026-01-30 06:00:00, as days since 1970-01-01' info ../in/days.csv --stats
 expect 0 '^at: 00:30:00 to 23:30:00, as shares of a day' info ../in/days.csv --stats
+# What a spreadsheet adds: a delimiter at the end of lines, names with ends of lines, a row of units, another encoding.
+printf '"a\n(kg)",b,y,\nkg,m,s,\n%s\n' "$(for i in $(seq 20); do echo "$((i % 7)),$((i % 5)),$((i * i % 17)),"; done)" >../in/odd.csv
+expect 0 'odd\.yaml written' init ../in/odd.csv
+mv odd.yaml ../in/
+for line in '    target: \[y\]' '    features: \["a \(kg\)", b\]' '    # left out: a column without a name' \
+    '    # b: 1 of 21 fields are no numbers, the first in line 3: texts' '    # y: 1 of 21 fields'; do
+    grep -qE "^$line" ../in/odd.yaml || complain "odd.yaml: no line $line"
+done
+expect 0 '' info --stats ../in/odd.yaml
+printf 'gr\366\337e,y\n1,2\n' >../in/latin.csv
+expect 65 'latin\.csv: the name of column 1 is not UTF-8 \(byte 0xF6\); iconv' init ../in/latin.csv
 expect 65 'no column is named "cost"; the header has id, town' init ../in/shop.csv --target cost
 printf 'a,b\n1,2\n1,3\n' >../in/flat.csv
 expect 65 'no column to learn "b" from; left out: a \(constant\)' init ../in/flat.csv

@@ -139,6 +139,11 @@ static void test_bad_rows_are_named(void **state)
     assert_fails(AS_DATA, "line 2", read_column("a,b\n\"1\"2,2\n", v, 1));
     assert_fails(AS_DATA, "found numbers", read_column("1,2\n3,4\n", v, 1));
     assert_fails(AS_DATA, "no rows", read_column("a,b\n", v, 0));
+    assert_fails(AS_DATA, "no rows; if its lines end with CR alone", read_column("a,b\r1,2\r", v, 0));
+    assert_fails(AS_DATA, "found UTF-16; iconv",
+                 read_column("\xFF\xFE"
+                             "a",
+                             v, 0));
     assert_fails(AS_DATA, "content", read_column("", v, 0));
     assert_fails(AS_DATA, "empty lines", read_column("\n\r\n", v, 0));
     assert_fails(AS_DATA, "gzip", read_column("\x1F\x8B\x08", v, 0));
