@@ -21,7 +21,8 @@ typedef struct as_model_file {
 
 /* Collective. path: a checkpoint file or a run directory (as_checkpoint_resolve). set:
    overrides of the stored configuration (data sources; the model itself must stay). Errors: NOINPUT, DATA, CONFIG,
-   NOMEM. Close with as_model_file_close (collective), also after a failure. */
+   NOMEM. Close with as_model_file_close (collective), also after a failure. What is made points into *out, which stays
+   where it is. */
 as_status as_model_file_open(as_world *world, int threads, as_isa isa, const char *path, int nsets,
                              const char *const *set, const as_log *log, as_model_file *out);
 void as_model_file_close(as_model_file *model);

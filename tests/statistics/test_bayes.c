@@ -5,17 +5,15 @@
 #include "base/error.h"
 #include "reference/mixtures.h"
 
-static fitted fit(const char *name, const char *model, bool whole)
+static void fit(const char *name, const char *model, bool whole, fitted *f)
 {
     char *const text = table_text(whole, 0);
-    fitted f;
-    const as_status status = fit_table(name, text, LABELS, model, &f);
+    const as_status status = fit_table(name, text, LABELS, model, f);
     if (status != AS_OK) {
         print_error("%s\n", as_error_message());
     }
     assert_int_equal(status, AS_OK);
     free(text);
-    return f;
 }
 
 /* Posterior probabilities of the first five rows. */
@@ -45,14 +43,15 @@ static void test_table_is_that_of_the_reference(void **state)
 static void test_gaussian(void **state)
 {
     (void)state;
-    fitted f = fit("gaussian", "{type: gaussian_nb}", false);
+    fitted f;
+    fit("gaussian", "{type: gaussian_nb}", false, &f);
     assert_array(&f, "/params/theta_", gaussian_theta_, CLASSES * COLUMNS, 1e-12);
     assert_array(&f, "/params/var_", gaussian_var_, CLASSES * COLUMNS, 1e-12);
     assert_array(&f, "/params/class_prior_", gaussian_class_prior_, CLASSES, 1e-12);
     assert_array(&f, "/params/epsilon_", gaussian_epsilon_, 1, 1e-12);
     check_predictions(&f, gaussian_proba, 1e-12);
     fitted_close(&f);
-    f = fit("gaussian", "{type: gaussian_nb, priors: [0.5, 0.25, 0.25], var_smoothing: 1.0e-3}", false);
+    fit("gaussian", "{type: gaussian_nb, priors: [0.5, 0.25, 0.25], var_smoothing: 1.0e-3}", false, &f);
     assert_array(&f, "/params/var_", gaussian_smooth_var_, CLASSES * COLUMNS, 1e-12);
     check_predictions(&f, gaussian_smooth_proba, 1e-12);
     fitted_close(&f);
@@ -77,7 +76,8 @@ static void test_large_means_lose_nothing(void **state)
 static void test_multinomial(void **state)
 {
     (void)state;
-    fitted f = fit("multinomial", "{type: multinomial_nb, alpha: 0.5}", false);
+    fitted f;
+    fit("multinomial", "{type: multinomial_nb, alpha: 0.5}", false, &f);
     assert_array(&f, "/params/feature_log_prob_", multinomial_feature_log_prob_, CLASSES * COLUMNS, 1e-12);
     assert_array(&f, "/params/class_log_prior_", multinomial_class_log_prior_, CLASSES, 1e-12);
     assert_array(&f, "/params/feature_count_", multinomial_feature_count_, CLASSES * COLUMNS, 1e-12);
@@ -88,7 +88,8 @@ static void test_multinomial(void **state)
 static void test_bernoulli(void **state)
 {
     (void)state;
-    fitted f = fit("bernoulli", "{type: bernoulli_nb, alpha: 0.5, binarize: 6, fit_prior: false}", false);
+    fitted f;
+    fit("bernoulli", "{type: bernoulli_nb, alpha: 0.5, binarize: 6, fit_prior: false}", false, &f);
     assert_array(&f, "/params/feature_log_prob_", bernoulli_feature_log_prob_, CLASSES * COLUMNS, 1e-12);
     assert_array(&f, "/params/class_log_prior_", bernoulli_class_log_prior_, CLASSES, 1e-12);
     assert_array(&f, "/params/feature_count_", bernoulli_feature_count_, CLASSES * COLUMNS, 1e-12);
@@ -101,7 +102,8 @@ static void test_categorical(void **state)
     (void)state;
     enum { MOST = 24 };
     const double *const expected[] = {categorical_0, categorical_1, categorical_2, categorical_3};
-    fitted f = fit("categorical", "{type: categorical_nb, alpha: 0.5, max_categories: 24}", true);
+    fitted f;
+    fit("categorical", "{type: categorical_nb, alpha: 0.5, max_categories: 24}", true, &f);
     for (int j = 0; j < COLUMNS; j++) {
         const int64_t n = fitted_integers(&f, "/params/n_categories_")[j];
         assert_int_equal(n, (int64_t)categorical_n[j]);
@@ -119,7 +121,8 @@ static void test_lda(void **state)
 {
     (void)state;
     enum { AXES = CLASSES - 1 };
-    fitted f = fit("lda", "{type: lda}", false);
+    fitted f;
+    fit("lda", "{type: lda}", false, &f);
     assert_array(&f, "/params/means_", lda_means_, CLASSES * COLUMNS, 1e-8);
     assert_array(&f, "/params/covariance_", lda_covariance_, COLUMNS * COLUMNS, 1e-8);
     assert_array(&f, "/params/coef_", lda_coef_, CLASSES * COLUMNS, 1e-8);
@@ -143,11 +146,12 @@ static void test_lda(void **state)
 static void test_qda(void **state)
 {
     (void)state;
-    fitted f = fit("qda", "{type: qda}", false);
+    fitted f;
+    fit("qda", "{type: qda}", false, &f);
     assert_array(&f, "/params/covariance_", qda_covariance_, CLASSES * COLUMNS * COLUMNS, 1e-8);
     check_predictions(&f, qda_proba, 1e-8);
     fitted_close(&f);
-    f = fit("qda", "{type: qda, reg_param: 0.1, priors: [0.2, 0.3, 0.5]}", false);
+    fit("qda", "{type: qda, reg_param: 0.1, priors: [0.2, 0.3, 0.5]}", false, &f);
     check_predictions(&f, qda_reg_proba, 1e-8);
     fitted_close(&f);
 }

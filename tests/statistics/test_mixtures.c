@@ -6,17 +6,15 @@
 
 enum { STEPS = 100 };
 
-static fitted fit(const char *name, const char *model)
+static void fit(const char *name, const char *model, fitted *f)
 {
     char *const text = table_text(false, 0);
-    fitted f;
-    const as_status status = fit_table(name, text, NO_LABELS, model, &f);
+    const as_status status = fit_table(name, text, NO_LABELS, model, f);
     if (status != AS_OK) {
         print_error("%s\n", as_error_message());
     }
     assert_int_equal(status, AS_OK);
     free(text);
-    return f;
 }
 
 /* "model" with the first three rows as `key`. */
@@ -39,13 +37,15 @@ static void test_path_of_the_inertia(void **state)
     char model[1000];
     for (int i = 0; i < 8; i++) {
         snprintf(model, sizeof model, "%s, max_iter: %d}", head, i + 1);
-        fitted f = fit("path", model);
+        fitted f;
+        fit("path", model, &f);
         assert_array(&f, "/params/inertia_", kmeans_path + i, 1, 1e-12);
         fitted_close(&f);
     }
     double out[ROWS * CLASSES];
     snprintf(model, sizeof model, "%s}", head);
-    fitted f = fit("end", model);
+    fitted f;
+    fit("end", model, &f);
     assert_array(&f, "/params/cluster_centers_", kmeans_centers, CLASSES * COLUMNS, 1e-12);
     assert_array(&f, "/params/inertia_", kmeans_inertia, 1, 1e-12);
     fitted_predict(&f, out);
@@ -125,7 +125,8 @@ static void check_path(const mixture_case *c)
                 head, c->kind);
     add_list(&text, c->precision_size, precision);
     as_text_add(&text, "}");
-    fitted f = fit(c->kind, text.data);
+    fitted f;
+    fit(c->kind, text.data, &f);
     assert_int_equal(fitted_losses(&f, STEPS + 2, loss), STEPS + 1);
     for (int i = 0; i < STEPS; i++) {
         const double found = -loss[i];
@@ -172,12 +173,13 @@ static void test_hundred_steps_of_em(void **state)
 static void test_mixture_from_kmeans(void **state)
 {
     (void)state;
-    fitted f = fit("default", "{type: gmm, n_components: 3}");
+    fitted f;
+    fit("default", "{type: gmm, n_components: 3}", &f);
     const double one = *fitted_reals(&f, "/params/log_likelihood_");
     assert_int_equal(*fitted_integers(&f, "/params/converged_"), 1);
     assert_described(&f, "converged after", true);
     fitted_close(&f);
-    f = fit("default", "{type: gmm, n_components: 3, n_init: 4}");
+    fit("default", "{type: gmm, n_components: 3, n_init: 4}", &f);
     assert_true(*fitted_reals(&f, "/params/log_likelihood_") >= one);
     fitted_close(&f);
 }
