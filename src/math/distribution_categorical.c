@@ -54,7 +54,7 @@ static double log_cdf(const void *options, double x)
 {
     const categorical_options *o = options;
     const int64_t n = o->probabilities.n;
-    const int64_t end = x >= (double)n ? n : (int64_t)floor(x) + 1;
+    const int64_t end = x >= 0 && x < (double)n ? (int64_t)floor(x) + 1 : n;
     return isnan(x) ? x : x < 0 ? -HUGE_VAL : end >= n ? 0 : as_log_f64(mass(o, 0, end));
 }
 
@@ -62,7 +62,7 @@ static double log_sf(const void *options, double x)
 {
     const categorical_options *o = options;
     const int64_t n = o->probabilities.n;
-    const int64_t first = x >= (double)n ? n : (int64_t)floor(x) + 1;
+    const int64_t first = x >= 0 && x < (double)n ? (int64_t)floor(x) + 1 : n;
     return isnan(x) ? x : x < 0 ? 0 : first >= n ? -HUGE_VAL : as_log_f64(mass(o, first, n));
 }
 
