@@ -146,9 +146,12 @@ enum { DL = (int)(sizeof(vdouble) / sizeof(double)) };
 AS_INLINE void squares_of_blocks(int64_t n, const real *v, double s[16])
 {
     vdouble sum[16 / DL];
-    memset(sum, 0, sizeof sum);
+    AS_UNROLL
+    for (int j = 0; j < 16 / DL; j++) {
+        sum[j] = (vdouble){0};
+    }
     for (int64_t i = 0; i + 16 <= n; i += 16) {
-#pragma GCC unroll 8
+        AS_UNROLL
         for (int j = 0; j < 16 / DL; j++) {
             const vdouble x = D_LOAD(v + i + j * DL);
             sum[j] = D_FMA(x, x, sum[j]);
@@ -172,7 +175,7 @@ double AS_V(as_sum_squares)(int64_t n, const void *x)
 {
     const real *const v = x;
     const int64_t whole = n / 16 * 16;
-    double s[16];
+    _Alignas(64) double s[16];
     squares_of_blocks(n, v, s);
     for (int64_t i = whole; i < n; i++) {
         s[i - whole] = __builtin_fma((double)v[i], (double)v[i], s[i - whole]);
