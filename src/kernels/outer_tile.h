@@ -55,7 +55,7 @@ typedef struct outer_place {
     int64_t step, width;
     real *const *node; /* (program->depth + 1) where the nodes of the stack are, an outer_tile each */
     int64_t next;      /* columns to the next tile of the panel, whose lines in the part are fetched; 0: none */
-    bool aside; /* those that wait between chunks do so there; else the only one waits in its place in the part */
+    bool moves;        /* the lowest node comes from its place in the part, and returns there if it waits */
 } outer_place;
 
 /* Walks on from a cursor through the rows before `end`, in a tile of R broadcast elements by V vectors, and returns

@@ -5,23 +5,22 @@
    OUTER_W). The broadcast one is x and the vectors come from d, or the other way round when d is narrow: the product of
    two factors does not depend on their order. Rows come in chunks, whose ends are put where few nodes of the tree are
    unfinished. A chunk's panels are packed together, row by row as they lie in memory, and stay in L2 beside a block of
-   packed strips. A node that is alone at the end of a chunk waits in its place in the result, so that each operand is
-   packed once; several wait aside, for a block of tiles at a time: that is the lower end of a tile's stack, so that a
-   chunk moves no node that it does not use. Cost: 2 rows k n flops, and k n additions per lane.
+   packed strips. Between chunks the lowest node of a tile's stack waits in its place in the result, and others aside,
+   for a block of tiles at a time; blocks are cut so that the least is packed again. A chunk moves no node that it does
+   not use. Cost: 2 rows k n flops, and k n additions per lane.
  */
 #include "kernels/outer.h"
 #include "kernels/outer_sparse.h"
 #include "kernels/team.h"
 
 enum {
-    ROWS = 512,           /* of a chunk, where it is for the kernel to choose ... */
-    ROWS_LONG = 256,      /* ... and where lanes are longer, so that one node waits wherever a chunk ends, ... */
-    RESULT = 1024 * 1024, /* ... unless nodes take more bytes than this: they wait in the far cache, for fewer ends */
-    ROWS_MOST = 1024,     /* of any chunk */
-    ROWS_MANY = 1024,     /* more rows than this make packing the fewer columns worth a tile written less easily */
-    BYTES_PANELS = 1024 * 1024,  /* packed panels */
-    BYTES_STRIPS = 512 * 1024,   /* packed strips */
-    BYTES_ASIDE = 512 * 1024,    /* nodes that wait aside */
+    ROWS = 512,          /* of a chunk, where it is for the kernel to choose */
+    ROWS_MOST = 1024,    /* of any chunk */
+    ROWS_MANY = 1024,    /* more rows than this make packing the fewer columns worth a tile written less easily */
+    BYTES = 2048 * 1024, /* packed panels and strips, and nodes that wait aside, ... */
+    BYTES_PANELS = 1024 * 1024,  /* ... of which panels at the most, where no node waits aside, ... */
+    BYTES_STRIPS = 512 * 1024,   /* ... and strips */
+    TILE = OUTER_R * OUTER_W,    /* reals of a node */
     REUSE = 3,                   /* panels beside a strip that pay for packing it, ... */
     REUSE_NEAR = 8,              /* ... where its rows lie near each other */
     TOGETHER = 8,                /* rows of strips that are packed at once */
@@ -37,15 +36,15 @@ enum {
 typedef struct plan {
     int64_t most;           /* rows of a chunk */
     int64_t strips, panels; /* of a block */
-    int waiting;            /* nodes between chunks at the most */
-    bool several, aside;    /* chunks; nodes wait aside */
+    int aside;              /* nodes of a tile that wait aside between chunks, at the most */
+    bool lowest;            /* one of them is the lowest, which otherwise waits in the result */
     bool pack_strips, pack_panels;
 } plan;
 
 typedef struct buffers {
     real *strips, *panels;
     real **node; /* of a tile's stack: in memory that all tiles use, but for those that wait aside */
-    outer_tile *aside;
+    real *aside;
     const int8_t *depth; /* nodes that wait after a lane */
 } buffers;
 
@@ -176,11 +175,23 @@ static void pack_strips(const outer *o, const block *k, int64_t first, int64_t r
     }
 }
 
+/* Whether the lowest node is read or written between a cursor and the row `end`. */
+static bool uses_lowest(const outer *o, const int8_t *depth, outer_cursor from, int64_t end)
+{
+    bool uses = from.top == 0;
+    for (int l = 0; l < o->program->lanes && !uses; l++) {
+        const int64_t stop = o->lane_row[l + 1];
+        uses = stop > from.row && stop <= end && depth[l] <= 1;
+    }
+    return uses;
+}
+
 /* All tiles of a block through one chunk of rows, from the cursor to `end`. */
 static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, outer_cursor from, int64_t end,
                                 const buffers *m)
 {
     const int64_t rows = end - from.row, apart = strip_reals(rows);
+    const bool moves = !p->lowest && uses_lowest(o, m->depth, from, end);
     outer_cursor after = from;
     if (p->pack_strips) {
         pack_strips(o, k, from.row, rows, m->strips);
@@ -190,8 +201,8 @@ static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, o
         const bool packed = p->pack_panels || panel_columns(o, k, j) < vectors * VL;
         for (int64_t t = 0; t < k->strips; t++) {
             const int64_t i = k->count * t / k->strips, columns = k->count * (t + 1) / k->strips - i;
-            for (int q = 0; p->aside && q < p->waiting; q++) {
-                m->node[q] = m->aside[(j * k->strips + t) * p->waiting + q];
+            for (int q = 0; q < p->aside; q++) {
+                m->node[q + (p->lowest ? 0 : 1)] = m->aside + ((j * k->strips + t) * p->aside + q) * TILE;
             }
             const outer_place at = {
                 .u = k->u + i,
@@ -202,7 +213,7 @@ static outer_cursor block_chunk(const outer *o, const plan *p, const block *k, o
                 .width = packed ? vectors * VL : o->ldw,
                 .node = m->node,
                 .next = t + 1 < k->strips ? columns : 0,
-                .aside = p->aside,
+                .moves = moves,
             };
             after = AS_V(as_outer_walks)[columns - 1][vectors - 1](o, &at, from, end);
         }
@@ -262,21 +273,39 @@ static int most_waiting(const outer *o, const int8_t *depth, int64_t most)
     return found;
 }
 
+/* Blocks of no more panels and strips than the plan has, whose nodes have room aside: those that pack the fewest
+   columns, since each block packs its own through all rows; among equals the largest. */
+static void cut_blocks(plan *p, int64_t rows, int64_t count, int64_t columns)
+{
+    const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
+    const int64_t strip = p->pack_strips ? strip_reals(rows) : 0, most = p->strips;
+    int64_t least = INT64_MAX, size = 0;
+    for (int64_t w = p->panels; w > 0; w--) {
+        const int64_t room = BYTES / (int64_t)sizeof(real) - w * rows * OUTER_W;
+        const int64_t u = at_most(room / (strip + w * p->aside * TILE), most);
+        if (u < 1) {
+            continue;
+        }
+        const int64_t packed =
+            (p->pack_panels ? columns * ceiling(strips, u) : 0) + (p->pack_strips ? count * ceiling(panels, w) : 0);
+        if (packed < least || (packed == least && u * w > size)) {
+            least = packed;
+            size = u * w;
+            p->panels = w;
+            p->strips = u;
+        }
+    }
+}
+
 static plan make_plan(const outer *o, const as_outer_choices *choices, const int8_t *depth, int64_t count,
                       int64_t columns)
 {
     const int64_t all = o->lane_row[o->program->lanes] - o->lane_row[0];
     const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
-    const bool near = count * columns * (int64_t)sizeof(real) <= RESULT;
-    const int64_t usual = near && all > ROWS_LONG * 2 * o->program->lanes ? ROWS_LONG : ROWS;
-    plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : usual, ROWS_MOST)};
-    p.waiting = most_waiting(o, depth, p.most);
-    if (choices->chunk == 0 && p.waiting > 1 && most_waiting(o, depth, ROWS_MOST) <= 1) {
-        p.most = ROWS_MOST;
-        p.waiting = 1;
-    }
-    p.several = all > p.most;
-    p.aside = p.several && (o->sw != 1 || p.waiting > 1 || choices->nodes == AS_OUTER_ASIDE);
+    plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : ROWS, ROWS_MOST)};
+    const int waiting = most_waiting(o, depth, p.most);
+    p.lowest = waiting > 0 && (o->sw != 1 || choices->nodes == AS_OUTER_ASIDE);
+    p.aside = waiting - (waiting > 0 && !p.lowest ? 1 : 0);
     p.pack_strips = choices->strips == AS_OUTER_PACKED ||
                     (choices->strips == AS_OUTER_READ_AUTO && panels >= (near_rows(o->ldu) ? REUSE_NEAR : REUSE));
     p.pack_panels = choices->panels == AS_OUTER_PACKED ||
@@ -285,13 +314,24 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
     p.panels = at_most(choices->block_panels > 0 ? choices->block_panels : panels, panels);
     p.panels = at_most(p.panels, BYTES_PANELS / bytes / OUTER_W / rows);
     p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
-    p.strips = p.pack_strips ? at_most(p.strips, BYTES_STRIPS / bytes / strip_reals(rows)) : p.strips;
-    if (p.aside) {
-        const int64_t tiles = BYTES_ASIDE / (int64_t)sizeof(outer_tile) / (p.waiting > 0 ? p.waiting : 1);
-        p.panels = at_most(p.panels, tiles);
-        p.strips = at_most(p.strips, tiles / p.panels);
+    if (p.aside > 0) {
+        cut_blocks(&p, rows, count, columns);
+    } else if (p.pack_strips) {
+        p.strips = at_most(p.strips, BYTES_STRIPS / bytes / strip_reals(rows));
     }
     return p;
+}
+
+/* The parts of a thread's memory, for chunks of the plan. */
+static buffers make_buffers(const outer *o, const plan *p, real *memory, real **node, const int8_t *depth)
+{
+    const int64_t all = o->lane_row[o->program->lanes] - o->lane_row[0], rows = at_most(p->most, all > 0 ? all : 1);
+    real *const strips = memory + p->panels * rows * OUTER_W;
+    return (buffers){.panels = memory,
+                     .strips = strips,
+                     .aside = strips + (p->pack_strips ? p->strips * strip_reals(rows) : 0),
+                     .node = node,
+                     .depth = depth};
 }
 
 /* Chunks that fit the lists of sparse columns; false where they are too many. */
@@ -323,23 +363,21 @@ static __attribute__((noinline)) int64_t sparse_range(const outer *o, int64_t u,
 static __attribute__((noinline)) void outer_range(const outer *o, const as_outer_choices *choices, int64_t u,
                                                   int64_t count, int64_t w, int64_t columns)
 {
-    _Alignas(64) real strips[BYTES_STRIPS / sizeof(real)];
-    _Alignas(64) real panels[BYTES_PANELS / sizeof(real)];
-    _Alignas(64) outer_tile aside[BYTES_ASIDE / sizeof(outer_tile)];
+    _Alignas(64) real memory[BYTES / sizeof(real)];
     _Alignas(64) outer_tile stack[AS_TREE_DEPTH_MAX + 1];
     int8_t depth[AS_LANES_MAX];
     real *node[AS_TREE_DEPTH_MAX + 1];
     for (int i = 0; i <= AS_TREE_DEPTH_MAX; i++) {
         node[i] = stack[i];
     }
-    const buffers m = {strips, panels, node, aside, depth};
     find_depths(o->program, depth);
     const plan p = make_plan(o, choices, depth, count, columns);
+    const buffers m = make_buffers(o, &p, memory, node, depth);
     const int64_t tall = ceiling(count, OUTER_R), wide = ceiling(columns, OUTER_W);
     for (int64_t j = 0; j < wide; j += p.panels) {
         const block k = {
             .u = u, .count = count, .strips = tall, .w = w + j * OUTER_W, .panels = at_most(p.panels, wide - j)};
-        const int64_t turn = p.aside ? p.strips : tall;
+        const int64_t turn = p.aside > 0 ? p.strips : tall;
         for (int64_t t = 0; t < tall; t += turn) {
             walk_chunks(o, &p, &k, t, at_most(t + turn, tall), &m);
         }

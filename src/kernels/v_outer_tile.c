@@ -171,7 +171,7 @@ static void bring(const outer *o, const outer_place *at, int R, int V, outer_cur
     if (o->resume && waiting == 0) {
         node_in(o, at, R, V, 0, at->node[0]);
         c->open = true;
-    } else if (waiting > 0 && !at->aside) {
+    } else if (waiting > 0 && at->moves) {
         node_in(o, at, R, V, c->part, at->node[0]);
     }
 }
@@ -183,7 +183,7 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
     const int64_t a_step = at->step, b_step = at->width;
     const int64_t *const lane_end = o->lane_row + 1;
     const real *a = at->a, *b = at->b;
-    if (o->resume || (outer_waiting(c) > 0 && !at->aside)) {
+    if (o->resume || (outer_waiting(c) > 0 && at->moves)) {
         bring(o, at, R, V, &c);
     }
     real *const *top = at->node + c.top;
@@ -225,7 +225,7 @@ AS_INLINE outer_cursor tile_walk(const int R, const int V, const outer *o, const
     }
     c.step = (int)(step - o->program->step);
     c.top = (int)(top - at->node);
-    if (outer_waiting(c) > 0 && !at->aside) {
+    if (outer_waiting(c) > 0 && at->moves) {
         node_out(o, at, R, V, c.part, at->node[0]); /* for the next chunk */
     }
     return c;

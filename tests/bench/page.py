@@ -60,15 +60,21 @@ class Figures:
             rows.append([f"arrays of {size}, GB/s"] + [f"{x[key + '_gb_per_s']:.0f}" for x in (a, b) for key in ("read", "copy", "add")])
         return table(["", "1 thread: read", "copy", "add", "2 threads: read", "copy", "add"], rows)
 
-    def training(self):
+    def rates(self, first):
         rows, last = [], None
-        names = sorted(map(os.path.basename, glob.glob(os.path.join(self.folder, "compare*.json")))) or ["compare.json"]
+        names = sorted(map(os.path.basename, glob.glob(os.path.join(self.folder, f"{first}*.json")))) or [f"{first}.json"]
         for r in merged([self.objects(name)[0] for name in names]):
             rows.append([TITLES[r["task"]] if r["task"] != last else "", f"{r['ranks']} x {r['threads']}", r["peer"], f"{r['allsum']:,.0f}",
                          f"{r['torch']:,.0f}", r["variant"], f"{r['ratio']:.2f}", f"{r['least']:.2f} - {r['most']:.2f}",
                          f"{r['loss']:.4f}, {r['torch_loss']:.4f}" + ("" if r["same_loss"] else " (not the same)")])
             last = r["task"]
         return table(["task", "processes x threads", "beside", "Allsum", "PyTorch", "its variant", "ratio", "range", "losses"], rows)
+
+    def training(self):
+        return self.rates("compare")
+
+    def training_avx2(self):
+        return self.rates("avx2-compare")
 
     def lanes(self):
         return self.made("lane-cost.md")

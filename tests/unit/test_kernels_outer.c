@@ -191,6 +191,25 @@ static void test_no_choice_changes_a_bit(void **state)
     for_each_variant(outer_over_choices);
 }
 
+/* More tiles than have room for their nodes between chunks, so that they are cut into blocks. */
+static void outer_in_blocks(const as_kernels *K)
+{
+    if (strcmp(K->isa, "portable") == 0) {
+        return;
+    }
+    case_program c;
+    int64_t lane_row[32];
+    make_program(&c, 1, (const int[]){24});
+    deal_rows(24, 8, true, lane_row);
+    check_choices(K, 523, 401, &c, lane_row, false);
+}
+
+static void test_blocks_of_tiles_change_no_bit(void **state)
+{
+    (void)state;
+    for_each_variant(outer_in_blocks);
+}
+
 /* Zeros of either operand that are left out, or not, give the bits of the definition. Extreme: all is tiny, so that
  * chains end at zeros of either sign; or something is not finite and makes a zero count. */
 static void check_zeros(const as_kernels *K, int64_t k, int64_t n, const case_program *c, const int64_t *lane_row,
@@ -328,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_empty_lanes_give_positive_zeros),
         cmocka_unit_test(test_outer_lanes_of_large_shapes),
         cmocka_unit_test(test_no_choice_changes_a_bit),
+        cmocka_unit_test(test_blocks_of_tiles_change_no_bit),
         cmocka_unit_test(test_zeros_that_are_left_out_change_no_bit),
         cmocka_unit_test(test_column_sums_equal_plain),
         cmocka_unit_test(test_a_resumed_column_sum_continues),
