@@ -1,7 +1,7 @@
 /* Random trainings on one layout, one line each: number, status, hashes of the state, of the log of metrics without
    timing, and of final.h5; what does not train says why. tests/long/random_runs compares the lines of several layouts.
    Networks take shapes as they come: any layer that fits, read by any later one. Arguments: SEED FIRST COUNT FOLDER
-     node=K   ranks of a node
+     node=K   ranks of a node; messages are as short as a block allows, which the pulse counts on
      stop     each run ends after one to three steps, or at once where a single rank is told to */
 #include <stdio.h>
 #include <stdlib.h>
@@ -407,7 +407,7 @@ int main(int argc, char **argv)
         sscanf(argv[i], "node=%d", &node);
     }
     as_world *world = NULL;
-    if (as_world_open(&(as_world_options){.launched = true, .node_ranks = node, .message_bytes = node > 0 ? 3000 : 0},
+    if (as_world_open(&(as_world_options){.launched = true, .node_ranks = node, .message_bytes = node > 0 ? 9000 : 0},
                       &world) != AS_OK) {
         return 70;
     }
