@@ -7,7 +7,7 @@
 #include "estimator/estimator.h"
 #include "probe/probe.h"
 
-enum { AS_FORMAT_VERSION = 1, AS_NUMERICS_VERSION = 2 };
+enum { AS_FORMAT_VERSION = 1, AS_NUMERICS_VERSION = 3 };
 
 /* Everything of a run that is not the estimator's; the same on all ranks. */
 typedef struct as_progress {
