@@ -38,7 +38,8 @@ def torch(task, steps, ranks, threads, variant, how, seed, folder):
         return json.loads(run(command, threads).strip().splitlines()[-1])
 
 
-# An instruction set below the widest of the machine, for Allsum and for what torch is made of.
+# An instruction set below the widest of the machine, for Allsum and for what torch is made of. Code that torch.compile makes is left
+# out then: held to AVX2 here its losses are NaN, or those of a network that does not learn.
 NARROWER = {"avx2": {"ALLSUM_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
 
 WARMUP, CHUNKS = 3, 10  # of the peer: both rates are medians over the same chunks of steps
@@ -141,6 +142,7 @@ def main():
         for name in args.tasks.split(","):
             task = copy.copy(TASKS[name])
             task.steps = args.steps or task.steps
+            task.variants = [v for v in task.variants if not (args.isa and "compile" in v)]
             for layout in args.layouts.split(","):
                 new, what = compare(name, task, *map(int, layout.split("x")), args, program, folder)
                 rows += new
