@@ -82,7 +82,9 @@ static void text_counts(const as_stats_column *c, as_text *out)
 {
     as_text_add(out, "\n%.40s: %s of %lld level%s", c->name, c->role == AS_STATS_LABEL ? "label" : "category",
                 (long long)c->d.distinct, c->d.distinct == 1 ? "" : "s");
-    as_text_add(out, c->d.missing > 0 ? ", %lld missing" : "", (long long)c->d.missing);
+    if (c->d.missing > 0) {
+        as_text_add(out, ", %lld missing", (long long)c->d.missing);
+    }
     if (c->d.distinct == c->d.n && c->d.n > LEVELS_SHOWN) {
         as_text_add(out, ", each once\n");
         return;
