@@ -34,7 +34,7 @@ enum {
 
 /* What is the same for a thread's share. */
 typedef struct plan {
-    int64_t most;           /* rows of a chunk */
+    int64_t most;           /* rows of a chunk, no more than there are */
     int64_t strips, panels; /* of a block */
     int aside;              /* nodes of a tile that wait aside between chunks, at the most */
     bool lowest;            /* one of them is the lowest, which otherwise waits in the result */
@@ -275,13 +275,13 @@ static int most_waiting(const outer *o, const int8_t *depth, int64_t most)
 
 /* Blocks of no more panels and strips than the plan has, whose nodes have room aside: those that pack the fewest
    columns, since each block packs its own through all rows; among equals the largest. */
-static void cut_blocks(plan *p, int64_t rows, int64_t count, int64_t columns)
+static void cut_blocks(plan *p, int64_t count, int64_t columns)
 {
     const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
-    const int64_t strip = p->pack_strips ? strip_reals(rows) : 0, most = p->strips;
+    const int64_t strip = p->pack_strips ? strip_reals(p->most) : 0, most = p->strips;
     int64_t least = INT64_MAX, size = 0;
     for (int64_t w = p->panels; w > 0; w--) {
-        const int64_t room = BYTES / (int64_t)sizeof(real) - w * rows * OUTER_W;
+        const int64_t room = BYTES / (int64_t)sizeof(real) - w * p->most * OUTER_W;
         const int64_t u = at_most(room / (strip + w * p->aside * TILE), most);
         if (u < 1) {
             continue;
@@ -302,7 +302,7 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
 {
     const int64_t all = o->lane_row[o->program->lanes] - o->lane_row[0];
     const int64_t strips = ceiling(count, OUTER_R), panels = ceiling(columns, OUTER_W);
-    plan p = {.most = at_most(choices->chunk > 0 ? choices->chunk : ROWS, ROWS_MOST)};
+    plan p = {.most = at_most(at_most(choices->chunk > 0 ? choices->chunk : ROWS, ROWS_MOST), all > 0 ? all : 1)};
     const int waiting = most_waiting(o, depth, p.most);
     p.lowest = waiting > 0 && (o->sw != 1 || choices->nodes == AS_OUTER_ASIDE);
     p.aside = waiting - (waiting > 0 && !p.lowest ? 1 : 0);
@@ -310,26 +310,25 @@ static plan make_plan(const outer *o, const as_outer_choices *choices, const int
                     (choices->strips == AS_OUTER_READ_AUTO && panels >= (near_rows(o->ldu) ? REUSE_NEAR : REUSE));
     p.pack_panels = choices->panels == AS_OUTER_PACKED ||
                     (choices->panels == AS_OUTER_READ_AUTO && strips >= REUSE && !near_rows(o->ldw));
-    const int64_t rows = at_most(p.most, all > 0 ? all : 1), bytes = sizeof(real);
+    const int64_t bytes = sizeof(real);
     p.panels = at_most(choices->block_panels > 0 ? choices->block_panels : panels, panels);
-    p.panels = at_most(p.panels, BYTES_PANELS / bytes / OUTER_W / rows);
+    p.panels = at_most(p.panels, BYTES_PANELS / bytes / OUTER_W / p.most);
     p.strips = at_most(choices->block_strips > 0 ? choices->block_strips : strips, strips);
     if (p.aside > 0) {
-        cut_blocks(&p, rows, count, columns);
+        cut_blocks(&p, count, columns);
     } else if (p.pack_strips) {
-        p.strips = at_most(p.strips, BYTES_STRIPS / bytes / strip_reals(rows));
+        p.strips = at_most(p.strips, BYTES_STRIPS / bytes / strip_reals(p.most));
     }
     return p;
 }
 
 /* The parts of a thread's memory, for chunks of the plan. */
-static buffers make_buffers(const outer *o, const plan *p, real *memory, real **node, const int8_t *depth)
+static buffers make_buffers(const plan *p, real *memory, real **node, const int8_t *depth)
 {
-    const int64_t all = o->lane_row[o->program->lanes] - o->lane_row[0], rows = at_most(p->most, all > 0 ? all : 1);
-    real *const strips = memory + p->panels * rows * OUTER_W;
+    real *const strips = memory + p->panels * p->most * OUTER_W;
     return (buffers){.panels = memory,
                      .strips = strips,
-                     .aside = strips + (p->pack_strips ? p->strips * strip_reals(rows) : 0),
+                     .aside = strips + (p->pack_strips ? p->strips * strip_reals(p->most) : 0),
                      .node = node,
                      .depth = depth};
 }
@@ -372,7 +371,7 @@ static __attribute__((noinline)) void outer_range(const outer *o, const as_outer
     }
     find_depths(o->program, depth);
     const plan p = make_plan(o, choices, depth, count, columns);
-    const buffers m = make_buffers(o, &p, memory, node, depth);
+    const buffers m = make_buffers(&p, memory, node, depth);
     const int64_t tall = ceiling(count, OUTER_R), wide = ceiling(columns, OUTER_W);
     for (int64_t j = 0; j < wide; j += p.panels) {
         const block k = {
