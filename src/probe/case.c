@@ -238,18 +238,22 @@ double as_case_least_gain(const as_case *c)
     return least;
 }
 
+/* The step size that steps with momentum add up to. */
+static double long_lr(const as_case *c)
+{
+    return c->lr_now / (1 - (c->momentum < 1 ? c->momentum : 0));
+}
+
 double as_case_noise_share(const as_case *c)
 {
     const double n = (double)c->train.total, b = (double)c->batch;
-    const double lr = c->lr_now / (1 - (c->momentum < 1 ? c->momentum : 0));
-    const double share = lr * c->point.trace * (1 - b / n) / (4 * b) / c->point.loss;
+    const double share = long_lr(c) * c->point.trace * (1 - b / n) / (4 * b) / c->point.loss;
     return share > 0 && b < n ? share : 0;
 }
 
 double as_case_noise_hovers(const as_case *c, double most)
 {
-    const double lr = c->lr_now / (1 - (c->momentum < 1 ? c->momentum : 0));
-    const double times = (as_case_quadratic(c) ? 0.5 : 1) / (lr * c->point.lambda_max);
+    const double times = (as_case_quadratic(c) ? 0.5 : 1) / (long_lr(c) * c->point.lambda_max);
     return !(times < most) ? most : times > 1 ? times : 1;
 }
 

@@ -43,13 +43,13 @@ static as_verdict judge(const as_case *c, as_finding *f)
     const bool solved = c->network == NULL && !c->trained && c->train.rows == c->train.total;
     const int64_t column = solved && c->separates && c->likelihood && c->classifies ? one_sided(c, &label) : -1;
     if (column >= 0) {
-        char name[AS_COLUMN_NAME_MAX];
+        char name[AS_COLUMN_NAME_MAX], class[64];
         as_json_int(&f->evidence, "column", column);
         as_remedy_restrain(c, f);
         return as_found(f, AS_WARN,
-                        "%s has all rows of class %d on one side of all others (limit: no such column): its "
+                        "%s has all rows of class %s on one side of all others (limit: no such column): its "
                         "coefficient grows without end, and no maximum likelihood estimate exists",
-                        as_columns_name(&c->columns, column, name), (int)label);
+                        as_columns_name(&c->columns, column, name), as_case_class(c, label, class));
     }
     if (!c->separates || !c->likelihood || !c->classifies) {
         return AS_CLEAR;
